@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closeshave import history, judge, report
-from closeshave.files import rundir, write_atomically
+from closeshave.files import rundir, unexpected, write_atomically
 from closeshave.files.jsonfile import Damaged
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, read_plan
@@ -25,6 +25,8 @@ class Conclusion:
     target: Target
     assessment: Assessment
     exit_code: int
+    tracebacks: str = ""
+    """The file with the tracebacks of judges that failed; empty when none did."""
 
 
 def note_ending(run: Path, ending: Ending | None) -> None:
@@ -33,14 +35,19 @@ def note_ending(run: Path, ending: Ending | None) -> None:
 
 
 def conclude(run: Path) -> Conclusion:
-    """Judge the run; writes nothing.
+    """Judge the run; writes nothing but the tracebacks of judges that failed, into its logs.
 
     Raises :class:`closeshave.files.rundir.NoRun` when ``run`` is not a run directory or does not say how it ended, :class:`InvalidFile` when its plan
     or target cannot be read, :class:`OSError`.
     """
     recorded, plan, target, ending = read(run)
     assessment = judge.assess(recorded, plan, target)
-    return Conclusion(run, recorded, plan, target, assessment, judge.exit_code(assessment, ending))
+    return Conclusion(run, recorded, plan, target, assessment, judge.exit_code(assessment, ending), _kept(assessment, run))
+
+
+def _kept(assessment: Assessment, run: Path) -> str:
+    told = "\n".join(f"the judge of {name}\n{text}" for name, text in assessment.tracebacks.items())
+    return unexpected.keep_text(told, run, "judging") if told else ""
 
 
 def read(run: Path) -> tuple[history.History, Plan, Target, Ending | None]:

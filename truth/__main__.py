@@ -96,7 +96,10 @@ def carry_out(
             except Exception as error:  # noqa: BLE001 -- an hour's matrix goes on without the case; it is not kept, so the next call does it
                 environment.spoil()
                 kept.pop(name, None)
-                console.print(f"{number}/{len(todo)}  {name}: [red]did not run[/]: {type(error).__name__}: {error}")
+                kept_in = result.keep_traceback(error, runs, name)
+                console.print(
+                    f"{number}/{len(todo)}  {name}: [red]did not run[/]: {type(error).__name__}: {error} (traceback in {kept_in})"
+                )
                 continue
             kept[name] = found
             if save:

@@ -125,7 +125,10 @@ def _carry_out(todo: list[Case], kept: dict[str, Result], runs: Path, console: C
             except Exception as error:  # noqa: BLE001 -- the table goes on without the case; it is not kept, so the next call does it
                 environment.spoil()
                 kept.pop(case.name, None)
-                console.print(f"{number}/{len(todo)}  {case.name}: [red]not carried out[/]: {type(error).__name__}: {error}")
+                kept_in = result.keep_traceback(error, runs, case.name)
+                console.print(
+                    f"{number}/{len(todo)}  {case.name}: [red]not carried out[/]: {type(error).__name__}: {error} (traceback in {kept_in})"
+                )
                 continue
             kept[case.name] = found
             result.save(runs / RESULTS, kept)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from closeshave.files import write_atomically
+from closeshave.files import unexpected, write_atomically
 from closeshave.judge.verdict import Verdict
 
 
@@ -45,6 +45,11 @@ def load(path: Path) -> dict[str, Result]:
 def save(path: Path, results: Mapping[str, Result]) -> None:
     """Write the results, completely or not at all."""
     write_atomically(path, json.dumps({name: asdict(result) for name, result in results.items()}, indent=1) + "\n")
+
+
+def keep_traceback(error: Exception, runs: Path, case: str) -> str:
+    """Write what kept a case from being carried out into the logs beside the runs; returns where it is."""
+    return unexpected.keep(error, runs, case)
 
 
 def brief(verdict: Verdict) -> str:

@@ -17,11 +17,10 @@ from typer.rich_utils import rich_format_error
 
 from closeshave import __version__
 from closeshave.cli import output
-from closeshave.files import rundir
+from closeshave.files import rundir, unexpected
 from closeshave.files.jsonfile import Damaged
 from closeshave.files.plaintext import clean
 from closeshave.files.yamlfile import InvalidFile, Problem
-from closeshave.trial import unexpected
 from closeshave.trial.interrupts import Interrupted
 from closeshave.vocabulary import Exit
 
@@ -106,6 +105,7 @@ def run(  # noqa: PLR0917 - an option each
     with _about(directory):
         conclusion = conclude(directory)
         terminal.render(conclusion.assessment, directory, console)
+        _say_where(conclusion.tracebacks)
         publish(conclusion)
     raise typer.Exit(conclusion.exit_code)
 
@@ -119,6 +119,7 @@ def judge(directory: RunDirectory) -> None:
     with _about(directory):
         conclusion = conclude(directory)
         terminal.render(conclusion.assessment, directory, console)
+        _say_where(conclusion.tracebacks)
     raise typer.Exit(conclusion.exit_code)
 
 
@@ -135,6 +136,7 @@ def explain(
 
     with _about(directory):
         said = conclude(directory)
+        _say_where(said.tracebacks)
         chosen = story.choose(said.assessment, verdict)
         if verdict and not chosen:
             known = ", ".join(one.id for one in said.assessment.verdicts)
@@ -149,6 +151,7 @@ def report(directory: RunDirectory) -> None:
 
     with _about(directory):
         conclusion = conclude(directory)
+        _say_where(conclusion.tracebacks)
         typer.echo(publish(conclusion))
     raise typer.Exit(conclusion.exit_code)
 
@@ -214,7 +217,8 @@ def stop(
         ended = stopping.ask(found[0], timeout)
     except LookupError as error:
         raise InvalidFile(Problem(str(found[0]), 0, "", str(error))) from None
-    console.print(f"{found[0]} {'has ended' if ended else f'has not ended after {timeout:g} s; it is still stopping'}")
+    still = f"has not ended after {timeout:g} s; it is still stopping; {clean(stopping.last_event(found[0]))}"
+    console.print(f"{found[0]} {'has ended' if ended else still}")
     raise typer.Exit(0 if ended else Exit.BROKEN)
 
 
@@ -393,6 +397,11 @@ def _root(name: str, given: Path | None) -> Path:
         console.print(f"no environment {name!r} is running")
         raise typer.Exit(Exit.USAGE)
     return found
+
+
+def _say_where(tracebacks: str) -> None:
+    if tracebacks:
+        console.print(f"judges failed; their tracebacks are in {clean(tracebacks)}", style="red", soft_wrap=True)
 
 
 def _coloured(word: str, style: str) -> Text:

@@ -18,10 +18,11 @@ from chaoslib.loader import load_experiment  # type: ignore[import-untyped] # it
 from closeshave.clock import now_ns
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.child import ORDER, Order
-from closeshave.faults.journal import JournalWriter, failed_rollbacks
+from closeshave.faults.journal import JournalWriter, failed_rollbacks, tracebacks
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.toolkit import stop_file
+from closeshave.files import unexpected
 from closeshave.files.shipped import locate
 from closeshave.history import Mark, record
 from closeshave.vocabulary import MarkKind
@@ -36,6 +37,8 @@ def run(order: Order) -> int:
     halt = stop_file(Path(order.run), order.fault)
     _obey(halt)
     journal = _experiment(order, halt)
+    for name, text in tracebacks(journal):
+        unexpected.keep_text(text, Path(order.run), f"{order.fault}: {name}")
     failed = failed_rollbacks(journal)
     still_open = Ledger(Path(order.run)).find(order.fault) is not None
     if failed or still_open:

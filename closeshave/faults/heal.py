@@ -12,6 +12,7 @@ from closeshave.faults.kind import Kind, Say
 from closeshave.faults.ledger import Ledger, OpenFault, ledgers
 from closeshave.faults.lifecycle import heal
 from closeshave.faults.overlapping import apart
+from closeshave.files import unexpected
 
 
 def heal_open(run: Path, deployment: Deployment, say: Say, within_s: float | None = None, kinds: Mapping[str, Kind] = KINDS) -> list[str]:
@@ -39,6 +40,8 @@ def _heal(
         left = heal(ledger, standing.fault, deployment, say, within_s, kinds)
     except Exception as error:  # noqa: BLE001 - one fault's broken undo must not keep the others from being undone; it is reported
         left = [f"{standing.fault}: {type(error).__name__}: {error}"]
+        kept = unexpected.keep(error, ledger.run, f"healing {standing.fault} ({standing.undo.kind})")
+        say(f"healing {standing.fault} failed; the traceback is in {kept}")
     say(f"{standing.fault} is {'healed' if not left else 'not proven healed: ' + '; '.join(left)}")
     return left
 

@@ -48,6 +48,12 @@ def failed_rollbacks(journal: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def tracebacks(journal: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Name and traceback of each activity of a journal that raised. Pure."""
+    activities = (*journal.get("run", ()), *journal.get("rollbacks", ()))
+    return tuple((each["activity"]["name"], "".join(each["exception"])) for each in activities if each.get("exception"))
+
+
 def _raised(activity: Mapping[str, Any]) -> str:
     """The last line of the traceback, which says it; otherwise the status."""
     exception = activity.get("exception") or ()

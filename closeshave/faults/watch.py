@@ -28,7 +28,7 @@ from closeshave.control.processes import identify, send
 from closeshave.faults import heartbeat, ledger, runmark
 from closeshave.faults.heal import heal_open
 from closeshave.faults.heartbeat import Lease
-from closeshave.files import write_atomically
+from closeshave.files import unexpected, write_atomically
 from closeshave.history import FaultEdge, Mark, record
 from closeshave.vocabulary import MarkKind
 
@@ -58,6 +58,7 @@ def watch(duty: Duty, lease: Lease) -> None:
     """Watch until the harness has cleaned up or until its heartbeat stops; in the latter case clean up."""
     with ThreadPoolExecutor(1) as pool:
         healing: Future[None] | None = None
+        failures: set[str] = set()
         while not (duty.run / FINISHED).exists():
             if (duty.run / UNFINISHED).exists():
                 say("the harness could not remove its environment")
@@ -71,10 +72,21 @@ def watch(duty: Duty, lease: Lease) -> None:
             if lease.over(now_ns()):
                 clean_up(duty, f"the harness has sent no heartbeat for {lease.seconds:g} s")
                 return
-            if (healing is None or healing.done()) and _outlived(duty):
+            if healing is not None and healing.done():
+                _keep_failure(duty, healing, failures)
+                healing = None
+            if healing is None and _outlived(duty):
                 healing = pool.submit(_heal, duty, "a fault was not healed in time")
             time.sleep(LOOK_EVERY_S)
     say("dismissed")
+
+
+def _keep_failure(duty: Duty, healing: Future[None], known: set[str]) -> None:
+    """Say what a healing raised, once for each error, because it is tried again and again; its traceback is kept in the run's logs."""
+    error = healing.exception()
+    if error is not None and (told := unexpected.told(error)) not in known:
+        known.add(told)
+        say(f"healing failed ({told}); the traceback is in {unexpected.keep(error, duty.run, 'healing by the janitor')}")
 
 
 def _outlived(duty: Duty) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -30,8 +31,14 @@ NO_VERDICTS: tuple[Verdict, ...] = ()
 NOTHING: tuple[NotRun, ...] = ()
 NO_FIGURES: tuple[FaultFigures, ...] = ()
 
-Broken = list[Verdict]
-"""One inconclusive verdict for each judge that failed."""
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The judges that failed: one inconclusive verdict for each, and its traceback."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    tracebacks: dict[str, str] = field(default_factory=dict)
+    """By the name of the judge."""
 
 
 def assess(history: History, plan: Plan, target: Target) -> Assessment:
@@ -39,7 +46,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     tested = asked.asked(plan, target)
     evidence = Evidence(history, plan, replace(target, objectives=tested.objectives), target)
     analysis = Analysis(evidence)
-    broken: Broken = []
+    broken = Broken()
     lives = _guarded("faults", lambda: analysis.lives, NO_LIVES, broken)
     verdicts = [verdict for name, judge in _judges(analysis, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
     findings = _findings(analysis, broken)
@@ -51,7 +58,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     load_figures = _guarded("load", partial(load.figures, evidence), UNKNOWN_LOAD, broken)
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, analysis, findings), UNKNOWN, broken)
     verdicts += asked.without_verdict(plan, target, tested.objectives, verdicts)
-    verdicts += broken
+    verdicts += broken.verdicts
     gating = [verdict for verdict in verdicts if verdict.gates]
     return Assessment(
         status=worst(verdict.status for verdict in gating),
@@ -63,6 +70,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
         resilience=score,
         not_run=tested.not_run,
         not_asked=not_asked,
+        tracebacks=broken.tracebacks,
     )
 
 
@@ -106,7 +114,8 @@ def _guarded(name: str, judge: Callable[[], T], otherwise: T, broken: Broken) ->
     try:
         return judge()
     except Exception as error:  # noqa: BLE001 - whatever it is, this judge failed, and the run must say so
-        broken.append(
+        broken.tracebacks[name] = "".join(traceback.format_exception(error))
+        broken.verdicts.append(
             Verdict(
                 id=f"judge/{name}",
                 claims=(),

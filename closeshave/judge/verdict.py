@@ -218,3 +218,5 @@ class Assessment:
     """Promises of the target that this plan does not test."""
     not_asked: tuple[NotRun, ...] = ()
     """Invariants that this platform cannot show, and that its target does not name."""
+    tracebacks: Mapping[str, str] = field(default_factory=dict)
+    """Of the judges that raised an error, by name; for the logs of the run, not for its report."""

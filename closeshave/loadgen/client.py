@@ -6,6 +6,7 @@ Every request that is sent, including each retry and redirect, is one row of the
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ _KEEPS_METHOD = frozenset({307, 308})
 _PRIVATE = frozenset({"authorization", "cookie", "host", "x-csrf-token"})
 
 _now_ns: Final = time.monotonic_ns
+_LOG = logging.getLogger(__name__)
+_stumbled: set[tuple[str, str]] = set()
+"""Checks that raised, and what they raised: one traceback of each is in the log of this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,7 +449,11 @@ def _passes(check: Check, response: Response) -> bool:
     """Whether the check accepts the response; false if the check raises."""
     try:
         return bool(check(response))
-    except Exception:  # noqa: BLE001 - whatever shape a body has, its row is recorded
+    except Exception as error:  # noqa: BLE001 - whatever shape a body has, its row is recorded
+        stumbled = (str(getattr(check, "__qualname__", check)), type(error).__name__)
+        if stumbled not in _stumbled:
+            _stumbled.add(stumbled)
+            _LOG.warning("the check %s raised %s on a body: the answer counts as wrong (told once)", *stumbled, exc_info=error)
         return False
 
 

@@ -13,9 +13,9 @@ from closeshave.environments.evidence import edge_counts, resources
 from closeshave.faults import child as experiment
 from closeshave.faults import heal, ledger
 from closeshave.faults.janitor import Janitor
+from closeshave.files import unexpected
 from closeshave.traffic import collect, learning
 from closeshave.traffic.runfiles import RECORDS
-from closeshave.trial import unexpected
 from closeshave.trial.state import Trial
 from closeshave.vocabulary import MarkKind
 
@@ -55,7 +55,7 @@ def _step(trial: Trial, name: str, act: Callable[[Trial], None]) -> None:
     except Exception as error:  # noqa: BLE001 - the next step must still run; the failure is kept as evidence and shown
         trial.say(str(error), name, "red")
         # The message is shown; the traceback is stored with the logs of the run.
-        unexpected.keep(error, trial.run)
+        unexpected.keep(error, trial.run, f"clean-up: {name}")
         trial.mark(MarkKind.HARNESS_ERROR, f"{name}: {type(error).__name__}: {error}")
 
 

@@ -23,12 +23,12 @@ from closeshave.environments import drivers
 from closeshave.environments.driver import Permission
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.faults import catalogue, janitor
-from closeshave.files import rundir
+from closeshave.files import rundir, unexpected
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.history import Manifest
 from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.logins import LoginFailed
-from closeshave.trial import bytecode, nemesis, stopping, unexpected
+from closeshave.trial import bytecode, nemesis, stopping
 from closeshave.trial.calibrating import TooLittle, calibrate
 from closeshave.trial.cleanup import clean_up
 from closeshave.trial.display import Display
@@ -133,11 +133,11 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         trial.lost = True
         ending = (Ending.ENVIRONMENT, str(error))
     except (EnvironmentFailed, GeneratorFailed, LoginFailed, janitor.JanitorFailed, OSError) as error:
-        ending = (Ending.ENVIRONMENT, str(error))
+        ending = _failed(trial, error)
     except Exception as error:  # noqa: BLE001 - a bug of ours must end as "the harness failed", never as a fail of the platform or a whole run
         ending = (
             Ending.ENVIRONMENT,
-            f"the harness failed: {unexpected.told(error)}; its traceback is in {unexpected.keep(error, trial.run)}",
+            f"the harness failed: {unexpected.told(error)}; its traceback is in {unexpected.keep(error, trial.run, 'the trial')}",
         )
     finally:
         stop.shield()
@@ -163,6 +163,13 @@ def _save_manifest(trial: Trial, ending: tuple[Ending | None, str] | None) -> No
     ended_at = datetime.now(UTC).isoformat(timespec="seconds")
     trial.manifest = replace(trial.manifest, ended_at=ended_at, interrupted=ending[1] if ending else None)
     history.save_manifest(trial.run, trial.manifest)
+
+
+def _failed(trial: Trial, error: Exception) -> tuple[Ending | None, str]:
+    if isinstance(error, OSError):
+        # A full disk is named by the message; who looked for a file that is missing, only the traceback tells.
+        unexpected.keep(error, trial.run, "the trial")
+    return Ending.ENVIRONMENT, str(error)
 
 
 def _stopped(trial: Trial, reason: str) -> tuple[Ending | None, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+from collections import deque
 from pathlib import Path
 
 from closeshave.control.processes import gone, send
 from closeshave.faults import heartbeat
-from closeshave.files import write_atomically
-from closeshave.vocabulary import STOP
+from closeshave.files import read_lines, write_atomically
+from closeshave.vocabulary import STOP, TIMELINE
 
 FILE = STOP
 """A file in a run directory: the operator requested the stop. Written before the signal, because the signal alone means the same as Ctrl-C."""
@@ -36,3 +37,13 @@ def ask(run: Path, timeout_s: float) -> bool:
 def asked(run: Path) -> bool:
     """Whether the operator requested the stop of this run."""
     return (run / FILE).exists()
+
+
+def last_event(run: Path) -> str:
+    """What is last on the timeline of a run, in a few words; says so where nothing can be read there."""
+    try:
+        last = next(iter(deque(read_lines(run / TIMELINE), maxlen=1)), {})
+    except (OSError, ValueError) as error:
+        return f"its timeline cannot be read: {error}"
+    words = (str(last[key]) for key in ("type", "kind", "fault", "edge", "scope", "detail") if last.get(key))
+    return f"last on its timeline: {' '.join(words)}" if last else "its timeline is empty"

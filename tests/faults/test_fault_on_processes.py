@@ -125,6 +125,30 @@ def test_environment_is_healed_of_an_earlier_run(toy: Deployment, run: Path) -> 
     assert toys.alive(toy) == WHOLE
 
 
+def test_an_undo_that_raises_leaves_its_traceback_in_the_logs(toy: Deployment, run: Path) -> None:
+    """What is shown and noted is one sentence; where it was raised is in the run. The other faults are healed all the same."""
+
+    def broken(*_: object) -> tuple[str, ...]:
+        raise ZeroDivisionError("planted in an undo")
+
+    for name, region in (("east-lost", toys.FAR), ("west-lost", toys.NEAR)):
+        aim = LOST.aim(toy, {"region": region}, {})
+        lifecycle.inject(Ledger(run), name, LOST, aim, after(0.3), 5, never)
+    said: list[str] = []
+    undo = LOST.undo
+    assert undo is not None
+    kind = replace(LOST, undo=lambda aim, *rest: broken() if aim.scope["region"] == toys.FAR else undo(aim, *rest))
+    assert heal_open(run, toy, said.append, kinds={**KINDS, LOST.name: kind}) == ["east-lost: ZeroDivisionError: planted in an undo"]
+    kept = (run / "logs" / "harness-error.log").read_text()
+    assert "healing east-lost (region.lost)" in kept
+    assert "in broken" in kept
+    assert "ZeroDivisionError: planted in an undo" in kept
+    assert not any("Traceback" in line for line in said)
+    assert any(str(run / "logs" / "harness-error.log") in line for line in said)
+    assert toys.alive(toy) == {"near-0": True, "near-1": True, "far-0": False}
+    assert heal_open(run, toy, said.append) == []
+
+
 def test_heal_resumes_stopped_processes(toy: Deployment, run: Path) -> None:
     """A process that is stopped, not dead, is resumed rather than started twice."""
     aim = LOST.aim(toy, {"region": toys.NEAR}, {})

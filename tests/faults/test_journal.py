@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from chaoslib.experiment import run_experiment  # type: ignore[import-untyped] # it ships no types
 
-from closeshave.faults.journal import JournalWriter, failed_rollbacks
+from closeshave.faults.journal import JournalWriter, failed_rollbacks, tracebacks
 
 SETTINGS = {"runtime": {"rollbacks": {"strategy": "always"}}}
 
@@ -50,3 +50,14 @@ def test_the_file_has_the_same_content(tmp_path: Path) -> None:
 def test_a_journal_without_rollbacks_has_no_failed_ones() -> None:
     """It ended before its rollbacks, and the ledger says that the fault is open."""
     assert failed_rollbacks({}) == ()
+
+
+def test_the_traceback_of_each_activity_that_raised_is_found(tmp_path: Path) -> None:
+    """With the place where it was raised, which is what the last line lacks."""
+    told = journal(tmp_path / "journal.json", GOOD, activity("json", "loads", s="{"))
+    [(name, text)] = tracebacks(told)
+    assert name == "loads"
+    assert "decoder.py" in text
+    assert "JSONDecodeError" in text
+    assert tracebacks(json.loads((tmp_path / "journal.json").read_text())) == ((name, text),)
+    assert tracebacks({}) == ()

@@ -226,6 +226,7 @@ def test_a_judge_that_raises_is_inconclusive_and_the_others_still_judge(monkeypa
     found = {verdict.id: verdict for verdict in assessment.verdicts}
     assert found["judge/availability"].status is INCONCLUSIVE
     assert "ZeroDivisionError: planted" in found["judge/availability"].reason
+    assert "in _raises" in assessment.tracebacks["availability"]
     assert found["recovery/kill"].status is PASS
     assert assessment.status is INCONCLUSIVE
 

@@ -226,6 +226,20 @@ def test_a_task_may_judge_the_answer_itself(client: Client, rows: Callable[[], R
     assert rows()["good"].tolist() == [0, 0, 1]
 
 
+def test_a_check_that_raises_makes_the_answer_wrong_and_is_logged_once(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """A bug in a check must not look like a defect of the platform with no trace of it; and must not fill a disk."""
+
+    def stumbles(response: Response) -> bool:
+        return bool(response.json()["no such member"])
+
+    for _ in range(3):
+        assert not client.get("/plain", check=stumbles).good
+    [told] = [record for record in caplog.records if record.name == "closeshave.loadgen.client"]
+    assert "stumbles raised KeyError" in told.message
+    assert told.exc_info is not None
+    assert "no such member" in str(told.exc_info[1])
+
+
 def test_a_writes_effect_is_recorded_with_its_operation(engine: Engine, client: Client) -> None:
     """The journey states the effect of the answer on the platform's data; the effect has the operation's own ID."""
 

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from closeshave import history
 from closeshave.control.processes import identify
+from closeshave.history import FaultEvent, Mark
 from closeshave.trial import stopping
 
 
@@ -50,3 +52,27 @@ def test_a_run_that_has_ended_cannot_be_stopped(tmp_path, harness):
     with pytest.raises(LookupError, match="not running"):
         stopping.ask(tmp_path / "run", 1)
     assert not stopping.asked(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (Mark(1, "phase-started", "calm"), "last on its timeline: mark phase-started calm"),
+        (FaultEvent("west-lost", "healed", 2), "last on its timeline: fault west-lost healed"),
+        (None, "its timeline is empty"),
+    ],
+)
+def test_a_run_that_takes_long_to_end_says_what_it_did_last(tmp_path, event, told):
+    """So that whoever waits knows whether it heals or hangs."""
+    history.record(tmp_path, Mark(0, "note", "earlier"))
+    if event is None:
+        (tmp_path / "timeline.jsonl").unlink()
+    else:
+        history.record(tmp_path, event)
+    assert stopping.last_event(tmp_path) == told
+
+
+def test_a_damaged_timeline_is_said(tmp_path):
+    """Not an error: the stop itself was asked for."""
+    (tmp_path / "timeline.jsonl").write_text("[]\n")
+    assert stopping.last_event(tmp_path).startswith("its timeline cannot be read: timeline.jsonl:1")

@@ -20,13 +20,18 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {said[:300]}" if said else type(error).__name__
 
 
-def keep(error: BaseException, run: Path | None) -> str:
+def keep(error: BaseException, run: Path | None, what: str = "") -> str:
     """Write the traceback into the run's logs, or if that fails into a file of the temporary directory; returns where it is.
 
-    Never raises: if it cannot be written, the returned text says so.
+    ``what`` is what failed. Never raises: if it cannot be written, the returned text says so.
     """
-    text = f"{datetime.now(UTC).isoformat(timespec='seconds')}\n{''.join(traceback.format_exception(error))}\n"
-    data = text.encode("utf-8", "backslashreplace")
+    return keep_text("".join(traceback.format_exception(error)), run, what)
+
+
+def keep_text(text: str, run: Path | None, what: str) -> str:
+    """As :func:`keep`, for a traceback that is a text already."""
+    heading = f"{datetime.now(UTC).isoformat(timespec='seconds')} {what}".strip()
+    data = f"{heading}\n{text}\n".encode("utf-8", "backslashreplace")
     problem: OSError = FileNotFoundError("there is no directory for it")
     for opened in (_in_logs, _elsewhere):
         try:
@@ -44,6 +49,7 @@ def _in_logs(run: Path | None) -> tuple[int, str]:
     if run is None:
         raise FileNotFoundError("there is no run")
     path = run / LOGS / FILE
+    path.parent.mkdir(exist_ok=True)
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), str(path)
 
 
