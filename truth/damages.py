@@ -15,12 +15,12 @@ from typing import NoReturn
 from unittest import mock
 
 import numpy as np
-import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from closeshave import history
+from closeshave.clients import postgres
 from closeshave.control.processes import identify, poll_until, send
 from closeshave.history import FaultEdge
 from closeshave.judge.integrity.registry import INVARIANTS
@@ -118,9 +118,10 @@ def lock_out(scene: Scene) -> None:
     scene.sleep_until_phase("calm", 28)
     shard = scene.deployment.topology.shards[1]
     members = [member for member in scene.deployment.members if member.shard == shard.id]
-    ports = ",".join(str(member.port) for member in members)
-    where = f"host={','.join(['127.0.0.1'] * len(members))} port={ports} dbname={scene.deployment.database} user=postgres"
-    with psycopg.connect(f"{where} target_session_attrs=read-write", autocommit=True) as connection:
+    ports = [member.port for member in members]
+    with postgres.connect(
+        ports, scene.deployment.database, "postgres", role="read-write", connect_timeout_s=None, statement_timeout_s=None
+    ) as connection:
         connection.execute(f'ALTER ROLE "{scene.deployment.user}" NOLOGIN'.encode())
         try:
             poll_until(scene.over, 180, 0.2)

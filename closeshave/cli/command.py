@@ -112,7 +112,7 @@ def run(  # noqa: PLR0917 - an option each
 
 @app.command()
 def judge(directory: RunDirectory) -> None:
-    """Judge a run again from its files alone; changes nothing in it."""
+    """Judge a run again from its files alone; changes nothing in it but the log of errors."""
     from closeshave.conclusion import conclude
     from closeshave.report import terminal
 

@@ -10,6 +10,11 @@ from closeshave.deployment import Edge
 FRONTEND = "FRONTEND"
 
 
+def statistics(edge: Edge, timeout_s: float = ports.TIMEOUT_S) -> bytes:
+    """The statistics of the endpoint's HAProxy as it writes them, CSV. Raises :data:`~closeshave.clients.ports.Failed` when it does not tell."""
+    return ports.NEW.get(edge.stats_url, timeout=timeout_s).raise_for_status().content
+
+
 def requests(edge: Edge) -> int:
     """The number of requests of the endpoint since it started; 0 if it does not answer."""
     return next((int(row["req_tot"]) for row in _rows(edge) if (row["pxname"], row["svname"]) == (edge.frontend, FRONTEND)), 0)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-import httpx
+from typing import Any
 
 from closeshave.clients import ports
 from closeshave.deployment import Deployment, Member
 
+PRIMARY, HISTORY = "/primary", "/history"
 TIMEOUT_S = 2.0
 SWITCHOVER_TIMEOUT_S = 20.0
 """Seconds for a switchover, which is answered when it is done."""
@@ -19,6 +19,10 @@ OUT_OF_TOUCH_S = 3.0
 """Seconds without etcd after which a member counts as cut off: Patroni queries etcd every second, and reports the last answer in whole seconds."""
 LEADING = frozenset({"leader", "master", "primary", "standby_leader"})
 RUNNING = frozenset({"running", "streaming"})
+
+
+Unavailable = ports.Failed
+"""Raised by an order to Patroni that it does not answer, or refuses."""
 
 
 class NoLeader(RuntimeError):
@@ -53,7 +57,7 @@ def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
     for member in members.values():
         try:
             answer = ports.CLIENT.get(ports.url(member.api_port, "/cluster"), timeout=TIMEOUT_S).raise_for_status().json()
-        except (httpx.HTTPError, ValueError):
+        except (Unavailable, ValueError):
             continue
         return tuple(
             Seen(members[item["name"]], item["role"] in LEADING, item.get("state", "unknown"), item.get("timeline"))
@@ -66,7 +70,7 @@ def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
 def leader(deployment: Deployment, shard: int) -> Member:
     """The current leader: the cluster says so, and so does the member itself. Raises :class:`NoLeader`."""
     for seen in cluster(deployment, shard):
-        if seen.leads and seen.runs and _says_primary(seen.member):
+        if seen.leads and seen.runs and says_primary(seen.member):
             return seen.member
     raise NoLeader(f"shard {shard} has no running leader")
 
@@ -86,7 +90,7 @@ def unsettled(deployment: Deployment, shard: int) -> str:
 
 
 def switchover(deployment: Deployment, shard: int, to: Member) -> str:
-    """Request a switchover to a healthy standby and return Patroni's answer. Raises :class:`NoLeader` or :class:`httpx.HTTPError`."""
+    """Request a switchover to a healthy standby and return Patroni's answer. Raises :class:`NoLeader` or :data:`Unavailable`."""
     now = leader(deployment, shard)
     answer = ports.CLIENT.post(
         ports.url(now.api_port, "/switchover"), json={"leader": now.name, "candidate": to.name}, timeout=SWITCHOVER_TIMEOUT_S
@@ -96,14 +100,13 @@ def switchover(deployment: Deployment, shard: int, to: Member) -> str:
 
 
 def reinitialize(member: Member) -> None:
-    """Make a member that cannot rejoin delete its data and copy its leader's. Raises :class:`httpx.HTTPError`."""
+    """Make a member that cannot rejoin delete its data and copy its leader's. Raises :data:`Unavailable`."""
     ports.CLIENT.post(ports.url(member.api_port, "/reinitialize"), json={"force": True}, timeout=TIMEOUT_S).raise_for_status()
 
 
 def reached_etcd_s(member: Member) -> float | None:
     """When a member last reached etcd, in seconds since the epoch; ``None`` if it does not report it."""
-    answer = ports.get(ports.url(member.api_port, "/patroni"))
-    seen = None if answer is None else answer.json().get("dcs_last_seen")
+    seen = (about(member) or {}).get("dcs_last_seen")
     return None if seen is None else float(seen)
 
 
@@ -115,5 +118,17 @@ def out_of_touch(members: Iterable[Member]) -> list[str]:
         return [member.process for member, at_s in seen if at_s is not None and time.time() - at_s > OUT_OF_TOUCH_S]
 
 
-def _says_primary(member: Member) -> bool:
-    return ports.status(ports.url(member.api_port, "/primary")) == 200
+def about(member: Member) -> dict[str, Any] | None:
+    """What a member says of itself: role, state, timeline …; ``None`` when it does not answer."""
+    return ports.told_object(ports.url(member.api_port, "/patroni"))
+
+
+def says_primary(member: Member) -> bool:
+    """Whether a member says that it is its shard's primary, and serves."""
+    return ports.fresh_status(ports.url(member.api_port, PRIMARY)) == 200
+
+
+def history(member: Member) -> list[object] | None:
+    """The timelines of the member's shard, as Patroni keeps them in etcd; ``None`` when it does not answer."""
+    answer = ports.told(ports.url(member.api_port, HISTORY))
+    return answer if isinstance(answer, list) else None

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 
 from closeshave.clients.address import HOST
+from closeshave.files import foreign
 
 TIMEOUT_S = 1.0
 KEEPS_S = 0.05
 Failed = httpx.HTTPError
 """Raised by :data:`CLIENT` for no answer, and if requested for an error status."""
-# One client, because each new one reads the machine's certificates first; no proxy settings, because everything is loopback.
+Late = httpx.ReadTimeout
+"""Raised when the request was sent and no answer came in time."""
+# One client, because each new one takes time to make; no proxy settings, because everything is loopback.
 CLIENT = httpx.Client(trust_env=False, verify=False, timeout=TIMEOUT_S)  # noqa: S501 - plain HTTP, no certificate to verify
+NEW = httpx.Client(trust_env=False, verify=False, timeout=TIMEOUT_S, limits=httpx.Limits(max_keepalive_connections=0))  # noqa: S501 - as above
+"""Asks each question on a connection of its own: it tells whether a server accepts connections now, and no old one is in its way."""
 
 
-def url(port: int, path: str = "") -> str:
+def url(port: int, path: str = "", host: str = HOST) -> str:
     """The URL of the part that listens at this port."""
-    return f"http://{HOST}:{port}{path}"
+    return f"http://{host}:{port}{path}"
 
 
 def refusal(port: int, timeout_s: float = TIMEOUT_S) -> str:
@@ -58,3 +64,26 @@ def status(url: str, headers: Mapping[str, str] | None = None) -> int:
     """The HTTP status of a URL; 0 when it does not answer."""
     answer = get(url, headers)
     return 0 if answer is None else answer.status_code
+
+
+def fresh_status(url: str) -> int:
+    """The HTTP status of a URL, asked on a connection of its own; 0 when it does not answer."""
+    try:
+        return NEW.get(url).status_code
+    except httpx.HTTPError:
+        return 0
+
+
+def told(url: str, question: Mapping[str, Any] | None = None) -> Any:
+    """The JSON of a URL, or what it answers a JSON ``question``, whatever the status; ``None`` without an answer. On a connection of its own."""
+    try:
+        answer = NEW.get(url) if question is None else NEW.post(url, json=question)
+        return foreign.loads(answer.content)
+    except (httpx.HTTPError, ValueError):
+        return None
+
+
+def told_object(url: str, question: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    """As :func:`told`, where a JSON object is expected; ``None`` for anything else."""
+    answer = told(url, question)
+    return answer if isinstance(answer, dict) else None

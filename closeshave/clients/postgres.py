@@ -1,23 +1,32 @@
-"""PostgreSQL by SQL, directly at a member's own port: role, writes, replication, sessions."""
+"""PostgreSQL by SQL, directly at a member's own port: role, writes, replication, sessions. Every session with a server is opened here."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
+from psycopg.rows import dict_row
 
 from closeshave.clients.address import HOST
-from closeshave.deployment import Deployment, Member
+
+if TYPE_CHECKING:
+    # Helpers that faults start just before an injection import this module: they need not wait for what reads deployments.
+    from closeshave.deployment import Deployment, Member
 
 TIMEOUT_S = 2
+Connection = psycopg.Connection[tuple[Any, ...]]
 Unavailable = psycopg.Error
 """Raised by all functions here when the server does not answer correctly."""
+NotConnected = psycopg.OperationalError
+"""Raised when no session can be opened, or a session was lost."""
 Locked = psycopg.errors.LockNotAvailable
 """Raised when another session held a lock for longer than ``lock_timeout``."""
+Deadlock = psycopg.errors.DeadlockDetected
+"""Raised in the one of two sessions waiting for each other that the server rolls back."""
 NO_SLOT = ("too many clients", "connection slots are reserved")
 """Messages of a server that has no free session. (The driver gives no SQLSTATE for a refused connection.)"""
 COMPUTING = "select count(*) from generate_series(1, 400000) as n where n % 7 = 3"
@@ -32,6 +41,11 @@ FILLING_BYTES = 64 << 10
 FILLING_STEPS_MAX = 512
 
 
+def first_line(error: Exception) -> str:
+    """What an error says, in one line: a driver's own may have several, and one may say nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a server reports about itself."""
@@ -42,23 +56,69 @@ class Standing:
 
 
 def connect(
-    port: int, database: str, user: str, *, statement_timeout_s: int = TIMEOUT_S, autocommit: bool = True
-) -> psycopg.Connection[tuple[Any, ...]]:
-    """A connection to the server at a port. Raises :data:`Unavailable`, as does a statement that takes too long."""
+    port: int | Sequence[int],
+    database: str,
+    user: str,
+    *,
+    role: Literal["any", "read-write"] = "any",
+    name: str = "",
+    connect_timeout_s: int | None = TIMEOUT_S,
+    statement_timeout_s: int | None = TIMEOUT_S,
+    lock_timeout_s: int | None = None,
+    autocommit: bool = True,
+) -> Connection:
+    """A session with the server at a port; of several ports, with the first whose server has this ``role``.
+
+    ``name`` is what the server knows the session by (``application_name``). ``None`` as a timeout leaves the driver's or the server's own.
+    Raises :data:`Unavailable`; so does a statement that takes too long, or waits too long for a lock.
+    """
+    ports = [port] if isinstance(port, int) else port
+    # Without the first, a primary that waits for its synchronous standby would wait without end.
+    limits = {"statement_timeout": statement_timeout_s, "lock_timeout": lock_timeout_s}
     return psycopg.connect(
-        host=HOST,
-        port=port,
+        host=",".join([HOST] * len(ports)),
+        port=",".join(map(str, ports)),
         dbname=database,
         user=user,
-        connect_timeout=TIMEOUT_S,
-        # Without it, a primary that waits for its synchronous standby would wait without end.
-        options=f"-c statement_timeout={statement_timeout_s}s",
+        application_name=name or None,
+        target_session_attrs=role,
+        connect_timeout=connect_timeout_s,
+        options=" ".join(f"-c {limit}={seconds}s" for limit, seconds in limits.items() if seconds is not None) or None,
         autocommit=autocommit,
     )
 
 
+def connect_by_socket(directory: str, database: str, user: str, *, connect_timeout_s: int | None = None) -> Connection:
+    """A session in autocommit mode with the server whose socket lies in a directory; its statements take their time. Raises :data:`Unavailable`."""
+    return psycopg.connect(host=directory, dbname=database, user=user, connect_timeout=connect_timeout_s, autocommit=True)
+
+
+def select(address: str, query: str, parameters: Mapping[str, Any], *, connect_timeout_s: int) -> list[dict[str, Any]]:
+    """The rows of a query, by column, from the database behind a connection string. Raises :data:`Unavailable`."""
+    with psycopg.connect(address, connect_timeout=connect_timeout_s, row_factory=dict_row) as connection:
+        return list(connection.execute(query, parameters))
+
+
+def batches(connection: Connection, name: str, query: str, parameters: Mapping[str, Any], size: int) -> Generator[list[dict[str, Any]]]:
+    """The rows of a query, by column, ``size`` at a time; a server-side cursor (``name``) keeps a large table out of memory on both sides.
+
+    Within a transaction. Raises :data:`Unavailable`.
+    """
+    with connection.cursor(name=name, row_factory=dict_row) as cursor:
+        cursor.execute(query, parameters)
+        while rows := cursor.fetchmany(size):
+            yield rows
+
+
+def first_rows(connection: Connection, query: str, parameters: Iterable[Sequence[Any]]) -> list[tuple[Any, ...] | None]:
+    """The first row of a query (with ``$1`` …) for each list of parameters, all asked at once; ``None`` for no row. Raises :data:`Unavailable`."""
+    with connection.pipeline():
+        cursors = [psycopg.RawCursor(connection).execute(query, given) for given in parameters]
+    return [cursor.fetchone() for cursor in cursors]
+
+
 @contextmanager
-def session(deployment: Deployment, member: Member) -> Iterator[psycopg.Connection]:
+def session(deployment: Deployment, member: Member) -> Iterator[Connection]:
     """A connection to a member itself, in autocommit mode. Raises :data:`Unavailable`."""
     with connect(member.port, deployment.database, deployment.user) as connection:
         yield connection
@@ -86,6 +146,16 @@ def write(deployment: Deployment, primary: Member) -> str:
         row = connection.execute("select pg_logical_emit_message(true, 'closeshave', 'heal proof')").fetchone()
     assert row is not None
     return str(row[0])
+
+
+def refused_write(port: int, database: str, user: str) -> str:
+    """Why a committed write fails at the database behind a port; empty when it succeeds. It reaches the log on disk and leaves no row."""
+    try:
+        with connect(port, database, user) as connection:
+            connection.execute("SELECT pg_logical_emit_message(true, 'closeshave', 'takes writes')")
+    except Unavailable as error:
+        return first_line(error)
+    return ""
 
 
 def walreceiver(deployment: Deployment, standby: Member) -> int | None:

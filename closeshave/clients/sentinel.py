@@ -16,6 +16,7 @@ from closeshave.clients.address import HOST
 from closeshave.deployment import Deployment, Sentinel, Store
 
 TIMEOUT_S = 1.0
+Connection = redis.Redis
 Unavailable = redis.RedisError
 """Raised by all functions here when a store or sentinel does not answer correctly."""
 
@@ -37,7 +38,7 @@ class Replication:
 
 
 @contextmanager
-def session(port: int, *, decode: bool = True, again: int = 0, timeout_s: float = TIMEOUT_S) -> Iterator[redis.Redis]:
+def session(port: int, *, decode: bool = True, again: int = 0, timeout_s: float = TIMEOUT_S) -> Iterator[Connection]:
     """A connection to a store or a sentinel. ``decode``: answers are text; ``again``: how often a failed call is repeated."""
     connection = redis.Redis(
         host=HOST,
@@ -117,6 +118,15 @@ def views(deployment: Deployment, group: str) -> dict[str, View]:
         except Unavailable:
             continue
     return found
+
+
+def known(sentinel: Sentinel, group: str) -> dict[str, Any] | None:
+    """All that one sentinel knows of a group's primary (``SENTINEL MASTER``); ``None`` when it does not answer."""
+    try:
+        with session(sentinel.port, decode=False) as connection:
+            return cast("dict[str, Any]", connection.sentinel_master(group))
+    except Unavailable:
+        return None
 
 
 def replication(store: Store) -> Replication:

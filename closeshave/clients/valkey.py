@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from closeshave.clients.sentinel import session
+from closeshave.clients.sentinel import Unavailable, session
 from closeshave.deployment import Process, Store
 
 UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 SENTINEL_USER = "sentinel"
 """The user with which the sentinels of an environment connect to its stores, if they have their own."""
+
+
+def replication(port: int) -> dict[str, Any] | None:
+    """What the store at a port says of its role and its links (``INFO replication``); ``None`` when it does not answer."""
+    try:
+        with session(port, decode=False) as connection:
+            told: dict[str, Any] = connection.info("replication")
+            return told
+    except Unavailable:
+        return None
 
 
 def keys(store: Store) -> int:

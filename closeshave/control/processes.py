@@ -181,6 +181,15 @@ def stopped(targets: Iterable[Identity]) -> list[Identity]:
     return found
 
 
+def state(target: Identity) -> str:
+    """What the kernel says that a process does: ``running``, ``sleeping``, ``disk-sleep``, ``stopped`` …; ``gone`` when it has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        handle = target.handle()
+        if handle is not None:
+            return str(handle.status())
+    return "gone"
+
+
 def gone(targets: Iterable[Identity], timeout_s: float) -> list[Identity]:
     """Wait until every target has ended; returns those that still run after ``timeout_s`` seconds."""
     waiting = list(targets)

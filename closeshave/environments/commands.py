@@ -18,6 +18,8 @@ class CommandEnded(RuntimeError):
     """A helper program was ended by :func:`end_all`: it did not fail, but its result is no longer needed."""
 
 
+LAST_LINES = 4
+"""Of a program's output, in the message of an error."""
 _RUNNING: set[subprocess.Popen[str]] = set()
 _ENDED: set[int] = set()
 """IDs of the programs that :func:`end_all` ended; few, and only while a start is being cancelled."""
@@ -46,8 +48,8 @@ def run(argv: Sequence[str], *, timeout_s: float, cwd: Path | None = None, envir
     try:
         output, _ = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        _end(process)
-        raise CommandFailed(f"{Path(argv[0]).name} did not end within {timeout_s:.0f} s") from None
+        said = _last(_end(process)) or "nothing"
+        raise CommandFailed(f"{Path(argv[0]).name} did not end within {timeout_s:.0f} s; it said last: {said}") from None
     except BaseException:
         _end(process)
         raise
@@ -56,8 +58,7 @@ def run(argv: Sequence[str], *, timeout_s: float, cwd: Path | None = None, envir
     if process.pid in _ENDED:
         raise CommandEnded(argv[0])
     if process.returncode:
-        tail = " | ".join(output.strip().splitlines()[-4:])
-        raise CommandFailed(f"{' '.join(argv[:3])} … ended with {process.returncode}: {tail}")
+        raise CommandFailed(f"{' '.join(argv[:3])} … ended with {process.returncode}: {_last(output)}")
     return output
 
 
@@ -69,7 +70,13 @@ def end_all() -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str]) -> str:
+    """Kill it with its children; returns all that it printed."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    return process.communicate()[0] or ""
+
+
+def _last(output: str) -> str:
+    """The last lines of an output, in one."""
+    return " | ".join(output.strip().splitlines()[-LAST_LINES:])

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from closeshave.control.processes import poll_until
+from closeshave.control.waiting import obstacle
 from closeshave.deployment import Deployment
 from closeshave.environments import ports, registry, template
 from closeshave.environments.driver import Say
@@ -118,14 +118,15 @@ def _templates(recipes: Sequence[template.Recipe], place: EnvironmentRoot, say: 
         )
         started = time.monotonic()
 
-        def finished() -> bool:
+        def unfinished() -> str:
             for shard in [shard for shard, helper in helpers.items() if helper.done()]:
                 del helpers[shard]
                 say(f"shard {shard.id}: franchises {shard.first:,} to {shard.last:,} seeded after {time.monotonic() - started:.1f} s")
-            return not helpers
+            return ", ".join(f"shard {shard.id}" for shard in helpers)
 
-        if not poll_until(finished, TEMPLATES_S_MAX):
-            raise EnvironmentFailed(f"the templates were not ready within {TEMPLATES_S_MAX:.0f} s")
+        if left := obstacle(unfinished, TEMPLATES_S_MAX):
+            logs = "\n".join(helper.log_end() for helper in helpers.values())
+            raise EnvironmentFailed(f"the templates of {left} were not ready within {TEMPLATES_S_MAX:.0f} s:\n{logs}")
     return {recipe.shard.id: recipe.path for recipe in recipes}
 
 

@@ -30,6 +30,10 @@ class Helper:
                 env={**variables.for_parts(), **python_environ(), MARK: environment_id},
             )
 
+    def log_end(self) -> str:
+        """What it said last."""
+        return tail(self._root, self._name)
+
     def done(self) -> bool:
         """Whether it has ended successfully. Raises :class:`EnvironmentFailed` when it failed."""
         code = self._process.poll()

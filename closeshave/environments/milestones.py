@@ -22,7 +22,8 @@ class Milestone:
     """A condition to wait for, and what to do once it is true."""
 
     name: str
-    reached: Callable[[], bool]
+    lacking: Callable[[], str]
+    """What it still lacks, in words; empty once it is reached."""
     after: tuple[str, ...] = ()
     """Names of the milestones that must be reached before this one is checked."""
     then: Callable[[], None] = lambda: None
@@ -37,16 +38,18 @@ def reach_all(
 ) -> Mapping[str, float]:
     """Wait for every milestone; returns when each was reached, in seconds from now. ``check`` is called regularly and raises when a part has ended.
 
-    Raises :class:`EnvironmentFailed` naming what was not reached after ``timeout_s`` seconds.
+    Raises :class:`EnvironmentFailed` naming what was not reached after ``timeout_s`` seconds, and what each lacked when it was asked last.
     """
     start = checked = clock()
     reached: dict[str, float] = {}
+    lacked: dict[str, str] = {}
     while len(reached) < len(milestones):
         progress = False
         for milestone in milestones:
             if milestone.name in reached or not all(name in reached for name in milestone.after):
                 continue
-            if milestone.reached():
+            lacked[milestone.name] = milestone.lacking()
+            if not lacked[milestone.name]:
                 reached[milestone.name] = clock() - start
                 milestone.then()
                 progress = True
@@ -54,8 +57,14 @@ def reach_all(
             check()
             checked = clock()
         if clock() - start > timeout_s:
-            waiting = [milestone.name for milestone in milestones if milestone.name not in reached]
-            raise EnvironmentFailed(f"not reached within {timeout_s:.0f} s: {', '.join(waiting)}")
+            waiting = [_told(milestone, lacked, reached) for milestone in milestones if milestone.name not in reached]
+            raise EnvironmentFailed(f"not reached within {timeout_s:.0f} s: {'; '.join(waiting)}")
         if not progress:
             sleep(PAUSE_S)
     return reached
+
+
+def _told(milestone: Milestone, lacked: Mapping[str, str], reached: Mapping[str, float]) -> str:
+    """A milestone that was not reached: what it lacked last, or what it still waits for."""
+    before = ", ".join(name for name in milestone.after if name not in reached)
+    return f"{milestone.name} ({f'comes after {before}' if before else lacked.get(milestone.name, 'not asked yet')})"

@@ -11,13 +11,14 @@ from typing import Protocol
 
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Member, Process
-from closeshave.environments import probe
+from closeshave.environments import readiness
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.helper import Helper
 from closeshave.environments.layout import Layout
 from closeshave.environments.logs import tail
 from closeshave.environments.milestones import Milestone, reach_all
-from closeshave.environments.servers import etcd, patroni, valkey
+from closeshave.environments.readiness import first
+from closeshave.environments.servers import patroni
 from closeshave.environments.unprivileged import Wrapper
 
 START_S_MAX = 120.0
@@ -80,17 +81,30 @@ class Startup:
         port = deployment.etcd_ports[0]
         leaders = {f"shard{home.shard}": home.name for home in homes}
         return [
-            Milestone("etcd", lambda: all(map(etcd.healthy, deployment.etcd_ports))),
-            Milestone("data directories copied", lambda: all(map(self._copied, homes)), then=partial(self._copy, standbys)),
-            Milestone("databases started", lambda: True, ("etcd", "data directories copied"), partial(self._start_members, homes)),
+            Milestone("etcd", lambda: first(map(readiness.of_etcd, deployment.etcd_ports))),
+            Milestone("data directories copied", lambda: first(map(self._uncopied, homes)), then=partial(self._copy, standbys)),
+            Milestone("databases started", lambda: "", ("etcd", "data directories copied"), partial(self._start_members, homes)),
             # Standbys only now, so that the declared primary wins the first election. Applications only now, and proxies only when the
             # standbys are there: until there is something to find, their asking takes the processor from those who start.
-            Milestone("primaries elected", lambda: leaders == patroni.leaders(port), ("databases started",), partial(self._start, "app")),
             Milestone(
-                "standbys copied", lambda: all(map(self._copied, standbys)), ("primaries elected",), partial(self._start_members, standbys)
+                "primaries elected",
+                lambda: readiness.of_leaders(leaders, patroni.leaders(port)),
+                ("databases started",),
+                partial(self._start, "app"),
             ),
-            Milestone("standbys stream", lambda: all(map(self._streams, homes)), ("standbys copied",), partial(self._start, "haproxy")),
-            Milestone("shards writable", lambda: all(map(self._takes_writes, homes)), ("standbys stream",)),
+            Milestone(
+                "standbys copied",
+                lambda: first(map(self._uncopied, standbys)),
+                ("primaries elected",),
+                partial(self._start_members, standbys),
+            ),
+            Milestone(
+                "standbys stream",
+                lambda: first(readiness.of_standby(deployment, home) for home in homes),
+                ("standbys copied",),
+                partial(self._start, "haproxy"),
+            ),
+            Milestone("shards writable", lambda: first(map(self._unwritable, homes)), ("standbys stream",)),
         ]
 
     def _cache_milestones(self) -> list[Milestone]:
@@ -98,24 +112,23 @@ class Startup:
         groups = {store.group for store in deployment.stores}
         replicas = [store for store in deployment.stores if store.process not in self.layout.declared_primaries]
 
-        def agree() -> bool:
+        def disagree() -> str:
             others = len(deployment.sentinels) - 1
-            return all(valkey.agrees(sentinel, group, others) for sentinel in deployment.sentinels for group in groups)
+            return first(readiness.of_sentinel(sentinel, group, others) for sentinel in deployment.sentinels for group in groups)
 
         return [
             # A sentinel that starts earlier learns of no replica for ten seconds.
-            Milestone("caches connected", lambda: all(map(valkey.replicates, replicas)), then=partial(self._start, "sentinel")),
-            Milestone("sentinels agree", agree, ("caches connected",)),
+            Milestone("caches connected", lambda: first(map(readiness.of_replica, replicas)), then=partial(self._start, "sentinel")),
+            Milestone("sentinels agree", disagree, ("caches connected",)),
         ]
 
     def _region_milestones(self) -> list[Milestone]:
         found = []
         for edge in self._deployment.edges:
             apps = [process for process in self._deployment.owned_by(edge.region) if process.role == "app"]
-            found.append(Milestone(f"{edge.region} applications", partial(_all_ready, apps), ("shards writable",)))
-            found.append(
-                Milestone(f"{edge.region} edge", partial(_ready, int(edge.url.rsplit(":", 1)[1])), (f"{edge.region} applications",))
-            )
+            name, port = f"the edge of {edge.region}", int(edge.url.rsplit(":", 1)[1])
+            found.append(Milestone(f"{edge.region} applications", partial(_unready, apps), ("shards writable",)))
+            found.append(Milestone(f"{edge.region} edge", partial(readiness.of_door, name, port), (f"{edge.region} applications",)))
         return found
 
     def _start(self, *roles: str) -> None:
@@ -139,14 +152,13 @@ class Startup:
             argv = copy_command(self.templates[member.shard], root / "data" / member.process, self.databases.owner)
             self._copies[member.process] = Helper(root, self._deployment.id, f"copy-{member.process}", argv)
 
-    def _copied(self, member: Member) -> bool:
-        return member.process in self._copies and self._copies[member.process].done()
+    def _uncopied(self, member: Member) -> str:
+        copied = member.process in self._copies and self._copies[member.process].done()
+        return "" if copied else f"the data directory of {member.process} is still being copied"
 
-    def _takes_writes(self, home: Member) -> bool:
-        return probe.takes_writes(self.layout.primary_ports[home.region][home.shard], self._deployment.database, self._deployment.user)
-
-    def _streams(self, home: Member) -> bool:
-        return probe.streaming_standbys(home.port, self._deployment.database, self._deployment.user) == 1
+    def _unwritable(self, home: Member) -> str:
+        port = self.layout.primary_ports[home.region][home.shard]
+        return readiness.of_writes(home.shard, port, self._deployment.database, self._deployment.user)
 
     def _check(self) -> None:
         root = Path(self._deployment.root)
@@ -168,9 +180,5 @@ def pairs(deployment: Deployment) -> tuple[list[Member], list[Member]]:
     return list(deployment.members[::2]), list(deployment.members[1::2])
 
 
-def _all_ready(apps: Iterable[Process]) -> bool:
-    return all(_ready(app.ports[0]) for app in apps)
-
-
-def _ready(port: int) -> bool:
-    return probe.http_status(port, "/health/ready") == 200
+def _unready(apps: Iterable[Process]) -> str:
+    return first(map(readiness.of_application, apps))

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from closeshave.clients import etcd, patroni, ports, sentinel, valkey
 from closeshave.control import processes
-from closeshave.deployment import Deployment, Process, load
-from closeshave.environments import probe
+from closeshave.deployment import Deployment, Member, Process, Sentinel, load
+from closeshave.environments.readiness import READY_PATH
 from closeshave.plurals import counted
 
 
@@ -42,33 +43,31 @@ def _detail(deployment: Deployment, process: Process) -> str:
         case "etcd":
             return _etcd(port)
         case "patroni":
-            return _patroni(next(member.api_port for member in deployment.members if member.process == process.name))
+            return _patroni(next(member for member in deployment.members if member.process == process.name))
         case "valkey":
             return _valkey(port)
         case "sentinel":
-            return _sentinel(deployment, port)
+            return _sentinel(deployment, next(each for each in deployment.sentinels if each.process == process.name))
         case "app":
-            return {200: "ready", 0: "no answer"}.get(probe.http_status(port, "/health/ready"), "not ready")
+            return {200: "ready", 0: "no answer"}.get(ports.fresh_status(ports.url(port, READY_PATH)), "not ready")
         case _:
             return f"port {port}"
 
 
 def _etcd(port: int) -> str:
-    answer = probe.post_json(port, "/v3/maintenance/status", {})
-    if answer is None:
-        return "no answer"
-    return "leader" if answer.get("leader") == answer["header"]["member_id"] else "follower"
+    leads = etcd.leads(port)
+    return "no answer" if leads is None else "leader" if leads else "follower"
 
 
-def _patroni(port: int) -> str:
-    answer = probe.get_json(port, "/patroni")
+def _patroni(member: Member) -> str:
+    answer = patroni.about(member)
     if answer is None:
         return "no answer"
     return f"{answer.get('role')}, {answer.get('replication_state') or answer.get('state')}, timeline {answer.get('timeline', '?')}"
 
 
 def _valkey(port: int) -> str:
-    answer = probe.valkey_info(port, "replication")
+    answer = valkey.replication(port)
     if answer is None:
         return "no answer"
     return (
@@ -78,7 +77,7 @@ def _valkey(port: int) -> str:
     )
 
 
-def _sentinel(deployment: Deployment, port: int) -> str:
-    known = {group: probe.sentinel_group(port, group) for group in dict.fromkeys(store.group for store in deployment.stores)}
+def _sentinel(deployment: Deployment, asked: Sentinel) -> str:
+    known = {group: sentinel.known(asked, group) for group in dict.fromkeys(store.group for store in deployment.stores)}
     bad = [group for group, answer in known.items() if answer is None or answer["flags"] != "master"]
     return f"reports problems in {', '.join(bad)}" if bad else f"{counted(len(known), 'group')} healthy"

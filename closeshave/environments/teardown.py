@@ -27,7 +27,7 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
         claim = registry.read_claim(root)
     except FileNotFoundError:
         return _remove_unused(root)
-    left = [f"process {identity.pid}" for identity in _end_processes(root, claim)]
+    left = [f"process {identity.pid} ({processes.state(identity)})" for identity in _end_processes(root, claim)]
     if logs_to is not None:
         try:
             logs.copy(root, logs_to)
@@ -36,7 +36,7 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
     left += _remove(root)
     block = range(claim.first_port, claim.first_port + claim.port_count)
     processes.poll_until(lambda: not ports.still_listened_on(block), PORTS_S_MAX)
-    left += [f"port {port}" for port in ports.still_listened_on(block)]
+    left += [f"port {port}, which something still listens on" for port in ports.still_listened_on(block)]
     if not left:
         ports.release(root)
     return tuple(left)

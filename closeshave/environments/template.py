@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 from pydantic import TypeAdapter
 
-from closeshave.control.processes import poll_until
+from closeshave.clients import postgres
+from closeshave.control.waiting import obstacle
 from closeshave.environments import cache
 from closeshave.environments.commands import run
 from closeshave.environments.servers import patroni
@@ -77,7 +77,7 @@ def recipes(definition: Stack, postgres: Path, version: str, nobody: Wrapper) ->
 def build(recipe: Recipe) -> None:
     """Build the template unless it exists: in another directory that is renamed at the end, so that it is never incomplete.
 
-    Raises :class:`CommandFailed`, :class:`psycopg.Error` or :class:`OSError`.
+    Raises :class:`CommandFailed`, :data:`postgres.Unavailable`, :class:`RuntimeError` for a server that ends at once, :class:`OSError`.
     """
     final = recipe.path
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -99,13 +99,13 @@ def _fill(recipe: Recipe, directory: Path) -> None:
     initdb = [*wrapper.words, str(programs / "initdb"), "-D", str(directory), "-U", patroni.SUPERUSER, "-A", "trust"]
     run([*initdb, "--locale=C.UTF-8", "-E", "UTF8", "--no-sync", "--wal-segsize=4"], timeout_s=START_S_MAX)
     with _server(recipe, directory) as socket:
-        with psycopg.connect(host=socket, user=patroni.SUPERUSER, dbname="postgres", autocommit=True) as connection:
+        with postgres.connect_by_socket(socket, "postgres", patroni.SUPERUSER) as connection:
             connection.execute(f"CREATE ROLE {patroni.REPLICATION_USER} LOGIN REPLICATION PASSWORD 'trusted'")
             connection.execute(f"ALTER ROLE {patroni.SUPERUSER} PASSWORD 'trusted'")
             # It may read the server's statistics: the harness uses the same role.
             connection.execute(f"CREATE ROLE {patroni.USER} LOGIN IN ROLE pg_monitor")
             connection.execute(f"CREATE DATABASE {patroni.DATABASE}")
-        with psycopg.connect(host=socket, user=patroni.SUPERUSER, dbname=patroni.DATABASE, autocommit=True) as connection:
+        with postgres.connect_by_socket(socket, patroni.DATABASE, patroni.SUPERUSER) as connection:
             seed.build(connection, recipe.shard, recipe.topology, recipe.sizes)
             connection.execute("CHECKPOINT")
     run([*wrapper.words, str(programs / "initdb"), "--sync-only", "-D", str(directory)], timeout_s=START_S_MAX)
@@ -126,8 +126,11 @@ def _server(recipe: Recipe, directory: Path) -> Iterator[str]:
     argv += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     server = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
     try:
-        if not poll_until(lambda: server.poll() is not None or _answers(str(sockets)), START_S_MAX) or server.poll() is not None:
-            raise TimeoutError("PostgreSQL did not start; see above")
+        silent = obstacle(lambda: "" if server.poll() is not None else _silent(str(sockets)), START_S_MAX)
+        if (code := server.poll()) is not None:
+            raise RuntimeError(f"PostgreSQL ended while it was starting (exit code {code}); see above")
+        if silent:
+            raise TimeoutError(f"PostgreSQL does not answer {START_S_MAX:g} s after its start: {silent}")
         yield str(sockets)
     finally:
         server.send_signal(signal.SIGINT)  # a fast, clean shutdown
@@ -135,12 +138,13 @@ def _server(recipe: Recipe, directory: Path) -> Iterator[str]:
         shutil.rmtree(sockets, ignore_errors=True)
 
 
-def _answers(socket: str) -> bool:
+def _silent(socket: str) -> str:
+    """Why there is no session to be had behind a socket; empty when there is."""
     try:
-        psycopg.connect(host=socket, user=patroni.SUPERUSER, dbname="postgres", connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+        postgres.connect_by_socket(socket, "postgres", patroni.SUPERUSER, connect_timeout_s=2).close()
+    except postgres.NotConnected as error:
+        return postgres.first_line(error)
+    return ""
 
 
 def _prune(kept: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from closeshave.environments.errors import EnvironmentFailed
 
 NOBODY = 65534
+FAILS_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,16 @@ def wrapper(probes: Sequence[Sequence[str]]) -> Wrapper:
 def _fails(argv: Sequence[str]) -> str | None:
     if shutil.which(argv[0]) is None:
         return "is not installed"
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=FAILS_WITHIN_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        return f"did not end within {FAILS_WITHIN_S:g} s; it said last: {_last_line(error.stderr, error.stdout) or 'nothing'}"
     if done.returncode == 0:
         return None
-    return (done.stderr or done.stdout).strip().splitlines()[-1] if (done.stderr or done.stdout).strip() else f"exit {done.returncode}"
+    return _last_line(done.stderr, done.stdout) or f"exit {done.returncode}"
+
+
+def _last_line(*outputs: bytes | None) -> str:
+    """Of the first output that says anything."""
+    said = next((output for output in outputs if output and output.strip()), b"")
+    return said.decode(errors="replace").strip().splitlines()[-1] if said else ""

@@ -17,8 +17,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-import httpx
-
 from closeshave.clients import web
 from closeshave.clock import now_ns
 from closeshave.control.processes import descendants, identify, send
@@ -114,16 +112,20 @@ def _request(call: Call, url: str, timeout_s: float, proxy: Proxy | None) -> Don
     # Ready before the instant of sending is taken: a client reads certificates for some 20 ms.
     with web.client(timeout_s, proxy) as client:
         answered: list[Done] = []
+        status: list[int] = []
         sent = [now_ns()]
         # httpx limits each read, not the whole: a server that sends its answer very slowly would hold the call without end.
-        sender = threading.Thread(target=lambda: answered.append(_send(client, call, url, sent)), daemon=True)
+        sender = threading.Thread(target=lambda: answered.append(_send(client, call, url, sent, status)), daemon=True)
         sender.start()
         sender.join(timeout_s)
-    return answered[0] if answered else Done(well=False, saw=f"got no complete answer within {timeout_s:g} s", sent_ns=sent[-1])
+    if answered:
+        return answered[0]
+    last = f"began to answer {status[0]}" if status else "was sent the request" if len(sent) > 1 else "accepted no request"
+    return Done(well=False, saw=f"got no complete answer within {timeout_s:g} s: the other side {last}", sent_ns=sent[-1])
 
 
-def _send(client: httpx.Client, call: Call, url: str, sent: list[int]) -> Done:
-    """Adds to ``sent`` the instants from which on the other side may have received the request; the last one counts."""
+def _send(client: web.Client, call: Call, url: str, sent: list[int], status: list[int]) -> Done:
+    """Adds to ``sent`` the instants from which on the other side may have received the request (the last one counts), to ``status`` the answer's."""
     headers = {name: os.environ[variable] for name, variable in call.headers_from.items()}
     kept = bytearray()
 
@@ -134,9 +136,10 @@ def _send(client: httpx.Client, call: Call, url: str, sent: list[int]) -> Done:
 
     try:
         with client.stream(call.method, url, headers=headers, content=call.body.encode() or None, extensions={"trace": trace}) as answer:
+            status.append(answer.status_code)
             for part in answer.iter_bytes():
                 kept += part[: KEPT_BYTES - len(kept)]
-    except (*web.FAILED, httpx.StreamError, UnicodeError, ValueError, RuntimeError) as error:
+    except (*web.FAILED, ValueError, RuntimeError) as error:
         # Not the error's own text: it may repeat a header.
         return Done(well=False, saw=f"got no answer: {type(error).__name__}", sent_ns=sent[-1])
     wanted = call.expect.status if isinstance(call.expect, Expect) else None

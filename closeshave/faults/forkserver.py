@@ -19,6 +19,7 @@ from pathlib import Path
 from closeshave.control import variables
 from closeshave.control.processes import Identity, identify, send
 from closeshave.faults.runmark import RUN_MARK, mark
+from closeshave.files.plaintext import log_end
 
 READY_WITHIN_S = 60.0
 KNOWN_WITHIN_S = 5.0
@@ -38,6 +39,7 @@ class ForkServer:
     """The fork server of one trial, as the trial holds it."""
 
     process: subprocess.Popen[bytes]
+    log: Path
     ready: bool = False
     _rest: bytes = b""
     _pids: dict[str, int] = field(default_factory=dict)
@@ -49,8 +51,9 @@ class ForkServer:
 
         ``withheld`` names variables with secrets that faults do not need. Raises :class:`OSError`.
         """
-        (run / "logs").mkdir(exist_ok=True)
-        with (run / "logs" / "faults.log").open("ab") as log:
+        path = run / "logs" / "faults.log"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "closeshave.faults.forking"],
                 stdin=subprocess.PIPE,
@@ -59,7 +62,7 @@ class ForkServer:
                 start_new_session=True,
                 env={**variables.without(withheld), RUN_MARK: mark(run)},
             )
-        return cls(process)
+        return cls(process, path)
 
     def wait_ready(self) -> None:
         """Wait until everything is imported. Raises :class:`NoServer`."""
@@ -67,7 +70,13 @@ class ForkServer:
         while not self.ready and self._read(max(0.0, deadline - time.monotonic())):
             pass
         if not self.ready:
-            raise NoServer(f"the fork server was not ready within {READY_WITHIN_S:g} s (exit code {self.process.poll()})")
+            code = self.process.poll()
+            how = (
+                f"was not ready within {READY_WITHIN_S:g} s and still runs"
+                if code is None
+                else f"ended before it was ready (exit code {code})"
+            )
+            raise NoServer(f"the fork server {how}; {log_end(self.log)}")
 
     def fork(self, order: Path) -> Forked:
         """A process for the order in this file, at once or as soon as the server can. Raises :class:`NoServer` if the server cannot fork."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from closeshave.clock import now_ns
 from closeshave.control.processes import send, stopped
-from closeshave.faults.killing import Victim
-from closeshave.faults.waiting import after, until, wait_until
+from closeshave.control.waiting import obstacle
+from closeshave.faults.killing import Victim, states
+from closeshave.faults.waiting import wait_until
 from closeshave.history import TouchedProcess
 
 FROZEN_WITHIN_S = 2.0
@@ -36,7 +37,13 @@ def freeze(victims: Iterable[Victim], at_ns: int) -> Freeze:
     targets = [victim.identity for victim in everyone]
     if len(send(targets, signal.SIGSTOP)) < len(targets) or not targets:
         raise StillRunning("not all processes to stop were running")
-    if not until(lambda: len(stopped(targets)) == len(targets), after(FROZEN_WITHIN_S), interval_s=0.005):
-        still = stopped(targets)
-        raise StillRunning(f"not stopped after SIGSTOP: {', '.join(str(victim) for victim in everyone if victim.identity not in still)}")
+    if going := obstacle(lambda: unstopped(everyone), FROZEN_WITHIN_S, interval_s=0.005):
+        raise StillRunning(f"not stopped {FROZEN_WITHIN_S:g} s after SIGSTOP: {going}")
     return Freeze(began_ns, now_ns(), tuple(victim.touched for victim in everyone))
+
+
+def unstopped(victims: Iterable[Victim]) -> str:
+    """Those that are not stopped, and what each does instead; empty when all are."""
+    everyone = tuple(victims)
+    still = stopped(victim.identity for victim in everyone)
+    return states(victim for victim in everyone if victim.identity not in still)

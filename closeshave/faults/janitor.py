@@ -20,6 +20,7 @@ from closeshave.faults.heartbeat import Heartbeat
 from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.watch import FINISHED, RECORD, UNFINISHED
 from closeshave.files import write_atomically
+from closeshave.files.plaintext import log_end
 
 __all__ = ["Heartbeat", "Janitor", "JanitorFailed", "start"]
 
@@ -74,8 +75,10 @@ def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None, wit
         launched = subprocess.run(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environ, check=False
         )
-    if launched.returncode or not poll_until((run / RECORD).exists, STARTED_WITHIN_S):
-        raise JanitorFailed(f"the janitor did not start; see {log_path}")
+    if launched.returncode:
+        raise JanitorFailed(f"the janitor did not start (exit code {launched.returncode}); {log_end(log_path)}")
+    if not poll_until((run / RECORD).exists, STARTED_WITHIN_S):
+        raise JanitorFailed(f"the janitor did not say within {STARTED_WITHIN_S:g} s that it watches; {log_end(log_path)}")
     identity = read_identity(run / RECORD)
     if identity is None:
         raise JanitorFailed(f"the janitor did not record its process ID; see {log_path}")

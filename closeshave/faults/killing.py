@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from closeshave.clock import now_ns
-from closeshave.control.processes import Identity, daemon, descendants, family, gone, send
+from closeshave.control.processes import Identity, daemon, descendants, family, gone, send, state
 from closeshave.deployment import Deployment, Process
 from closeshave.faults.waiting import wait_until
 from closeshave.history import TouchedProcess
@@ -81,8 +81,15 @@ def kill(signalled: Iterable[Victim], at_ns: int, dying_with_them: Iterable[Vict
         send(left, signal.SIGKILL)
         left = gone(left, GONE_WITHIN_S)
     if left:
-        raise StillAlive(f"still alive after SIGKILL: {', '.join(str(victim) for victim in everyone if victim.identity in left)}")
+        raise StillAlive(
+            f"still alive {GONE_WITHIN_S:g} s after SIGKILL: {states(victim for victim in everyone if victim.identity in left)}"
+        )
     return Kill(began_ns, now_ns(), tuple(victim.touched for victim in everyone))
+
+
+def states(victims: Iterable[Victim]) -> str:
+    """Each of them and what it does now: ``postgres shard1-us-west-2 pid 71 (disk-sleep)``."""
+    return ", ".join(f"{victim} ({state(victim.identity)})" for victim in victims)
 
 
 def _program(identity: Identity) -> str:

@@ -17,14 +17,17 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from closeshave.clock import now_ns
+from closeshave.control.waiting import obstacle
 from closeshave.deployment import FILE as DEPLOYMENT
-from closeshave.faults.waiting import SECOND_NS, until
+from closeshave.faults.waiting import SECOND_NS, left_s
 from closeshave.files import append_line, record_of
 from closeshave.history import EdgeEvidence, FaultEdge, FaultEvent, Injection, Planning, evidence_of, record
 
 FILE = "ledger.jsonl"
 DESTROYED = "destroyed"
 """The edge of a fault whose environment was removed instead of healed: it is closed, but not verified-healed."""
+NAME_BYTES_MAX = 32
+"""Length of the name that the healing process writes into its lock."""
 CLOSING = frozenset({FaultEdge.VERIFIED_HEALED.value, DESTROYED})
 
 
@@ -169,8 +172,8 @@ class Ledger:
         path.parent.mkdir(exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            if not until(lambda: _locked(descriptor), deadline_ns):
-                raise TimeoutError(f"another process is still healing {fault}")
+            if holder := obstacle(lambda: _holder(descriptor), left_s(deadline_ns)):
+                raise TimeoutError(f"another process is still healing {fault}: {holder}")
             yield
         finally:
             os.close(descriptor)
@@ -209,9 +212,14 @@ def _mend(path: Path) -> None:
                 file.write(b"\n")
 
 
-def _locked(descriptor: int) -> bool:
+def _holder(descriptor: int) -> str:
+    """Who holds the lock of this file; empty when it is ours now, and then it names us to others."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
-    return True
+        name = os.pread(descriptor, NAME_BYTES_MAX, 0).decode("utf-8", "replace").strip()
+        return f"the last to take its lock was {name}" if name else "it has left no name in its lock"
+    # A full disk must not keep anybody from healing.
+    with suppress(OSError):
+        os.pwrite(descriptor, f"pid {os.getpid()}".ljust(NAME_BYTES_MAX).encode(), 0)
+    return ""

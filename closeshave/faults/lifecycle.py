@@ -10,13 +10,14 @@ from pathlib import Path
 
 from closeshave.clock import now_ns
 from closeshave.control import engine
+from closeshave.control.waiting import obstacle
 from closeshave.deployment import FILE, Deployment
 from closeshave.faults import links
 from closeshave.faults.catalogue import KINDS, of
 from closeshave.faults.kind import Aim, Kind, Proof, Say, Step
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.overlapping import others_in_effect
-from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
+from closeshave.faults.waiting import SECOND_NS, after, left_s, until, wait_until
 from closeshave.history import FaultEdge, Healing, HealProof, Injection, Mark, Sighting, record
 from closeshave.plurals import counted
 from closeshave.vocabulary import MarkKind
@@ -39,14 +40,12 @@ def inject(
     ``None`` when ``stop`` came before anything was touched.
     Raises :class:`Unfit`, or whatever the kind's injection raises; after the latter the fault stays open in the ledger.
     """
-    reason = ""
 
-    def fit() -> bool:
-        nonlocal reason
+    def unfit() -> str:
         reason = _engineless(aim.deployment) or links.without_toxiproxy(aim.deployment, kind.links) or kind.unfit(aim)
-        return not reason or stop()
+        return "" if stop() else reason
 
-    if not until(fit, max(strike_ns or 0, after(FIT_WITHIN_S)), max(kind.ask_every_s, 0.05)):
+    if reason := obstacle(unfit, max(left_s(strike_ns or 0), FIT_WITHIN_S), max(kind.ask_every_s, 0.05)):
         record(ledger.run, Mark(now_ns(), MarkKind.NOTE, f"{fault} was not injected: {reason}"))
         record(ledger.run, Mark(now_ns(), MarkKind.FAULT_NOT_OBSERVED, fault))
         raise Unfit(reason)

@@ -9,8 +9,6 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
-import httpx
-
 from closeshave.clients import patroni, ports, postgres, sentinel
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Member, Process, Store
@@ -64,7 +62,7 @@ def shard_home(deployment: Deployment, shard: int, deadline_ns: int, say: Say) -
                 say(f"switching shard {shard} back to {target.process}")
                 patroni.switchover(deployment, shard, target)
                 done.append(f"switched shard {shard} from {lead.process} to {target.process}")
-        except (patroni.NoLeader, postgres.Unavailable, httpx.HTTPError):
+        except (patroni.NoLeader, postgres.Unavailable, patroni.Unavailable):
             return False
         return linked and lead == target
 

@@ -1,4 +1,4 @@
 """The stand-in booking platform: small, correct, and on real servers. Evidence from it is *rehearsed*, never *measured*.
 
-May import: deployment, files, topology, vocabulary.
+May import: clients, deployment, files, topology, vocabulary.
 """

@@ -10,9 +10,9 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import psycopg
-
+from closeshave.clients import postgres
 from closeshave.deployment import Deployment, Member
 from closeshave.files import write_atomically
 from closeshave.standin import settings as settings_file
@@ -86,7 +86,7 @@ _GUARDS = {
 def plant(deployment: Deployment, name: str, franchises: Iterable[int] = ()) -> None:
     """Switch a defect on in all processes, which notice it within 0.2 s. ``franchises`` are the drawn ones, if it concerns only some.
 
-    Raises :class:`ValueError` for an unknown name and :class:`psycopg.Error` when a shard's primary cannot be changed.
+    Raises :class:`ValueError` for an unknown name and :data:`postgres.Unavailable` when a shard's primary cannot be changed.
     """
     defect = Defect(name)
     if guard := _GUARDS.get(defect):
@@ -105,23 +105,23 @@ def clear(deployment: Deployment, name: str) -> None:
 def _run(deployment: Deployment, statements: Iterable[str], *, on_standbys: bool) -> None:
     for shard in deployment.topology.shards:
         members = [member for member in deployment.members if member.shard == shard.id]
-        for group, role in [([member], "any") for member in members] if on_standbys else [(members, "read-write")]:
-            with contextlib.closing(_session(deployment, group, role)) as connection:
+        for group in [[member] for member in members] if on_standbys else [members]:
+            with contextlib.closing(_session(deployment, group, "any" if on_standbys else "read-write")) as connection:
                 for statement in statements:
                     connection.execute(statement.encode())
 
 
-def _session(deployment: Deployment, members: Iterable[Member], role: str) -> psycopg.Connection:
-    """A session with the one of ``members`` that has this role now. Raises :class:`psycopg.OperationalError` when none does."""
-    ports = [str(member.port) for member in members]
-    return psycopg.connect(
-        host=",".join(["127.0.0.1"] * len(ports)),
-        port=",".join(ports),
-        dbname=deployment.database,
-        user=OWNER,
-        target_session_attrs=role,
-        connect_timeout=3,
-        options="-c lock_timeout=5s",
+def _session(deployment: Deployment, members: Iterable[Member], role: Literal["any", "read-write"]) -> postgres.Connection:
+    """A session with the one of ``members`` that has this role now. Raises :data:`postgres.NotConnected` when none does."""
+    return postgres.connect(
+        [member.port for member in members],
+        deployment.database,
+        OWNER,
+        role=role,
+        connect_timeout_s=3,
+        # Putting a constraint up again reads the whole table.
+        statement_timeout_s=None,
+        lock_timeout_s=5,
         autocommit=True,  # ALTER SYSTEM wants no transaction
     )
 

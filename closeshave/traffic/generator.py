@@ -81,7 +81,8 @@ class Generator:
 
         poll_until(lambda: all(path.exists() for path in ready) or over(), timeout_s)
         if over() or not all(path.exists() for path in ready):
-            what = "ended before it was ready" if over() else f"is not ready after {timeout_s:g} s"
+            missing = ", ".join(name for name, path in zip(self.names, ready, strict=True) if not path.exists())
+            what = "ended before it was ready" if over() else f"is not ready after {timeout_s:g} s (not yet: {missing})"
             self.stop()
             told = next((path.read_text(encoding="utf-8") for path in failed if path.exists()), "")
             raise GeneratorFailed(f"the load generator for {self.kind} {what}; {told or 'its log ends with:'}\n{self._tail()}")

@@ -8,15 +8,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from closeshave import private
 from closeshave.caps.pace import Pace
 from closeshave.clients import web
-from closeshave.deployment import Account, Deployment, Proxy
+from closeshave.deployment import Account, Deployment
 from closeshave.loadgen.transport import Request
 from closeshave.plurals import counted
 from closeshave.traffic import accounts, answers, conventions, dialect
@@ -51,19 +49,6 @@ class _Limited(LoginFailed):
         self.wait_s = wait_s
 
 
-class _Paced(httpx.Client):
-    """A client that limits the rate of its requests over all threads."""
-
-    def __init__(self, pace: Pace, proxy: Proxy | None) -> None:
-        super().__init__(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted(), proxy=web.through(proxy))
-        self._pace = pace
-
-    def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
-        """Send a request when it is its turn."""
-        self._pace.wait()
-        return super().send(request, **how)
-
-
 def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s: float | None = None) -> int:
     """Log in every account through its region's edge and write ``accounts.json`` into the run's private directory; returns how many there are.
 
@@ -74,7 +59,7 @@ def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s:
     expected = f", one every {gap_s:.1f} s: about {gap_s * len(deployment.accounts):.0f} s" if gap_s else ""
     say(f"logging {counted(len(deployment.accounts), 'customer')} in{expected}")
     began = told = time.monotonic()
-    with _Paced(Pace(per_s), deployment.proxy) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+    with web.client(TIMEOUT_S, deployment.proxy, before_each=Pace(per_s).wait) as client, ThreadPoolExecutor(AT_ONCE) as pool:
         due = [(account, began + index * gap_s) for index, account in enumerate(deployment.accounts)]
         made: list[tuple[LoggedIn, float]] = []
         lost: list[LoginFailed] = []
@@ -98,13 +83,13 @@ def spacing_s(deployment: Deployment, count: int) -> float:
     return limit[1] / max(1.0, limit[0] * SHARE_OF_A_LIMIT)
 
 
-def _at(client: httpx.Client, deployment: Deployment, account: Account, due_s: float, lost: list[LoginFailed]) -> tuple[LoggedIn, float]:
+def _at(client: web.Client, deployment: Deployment, account: Account, due_s: float, lost: list[LoginFailed]) -> tuple[LoggedIn, float]:
     """Log in when it is due; also returns that time, as ``time.monotonic``."""
     time.sleep(max(0.0, due_s - time.monotonic()))
     return _patiently(client, deployment, account, lost), time.monotonic()
 
 
-def _patiently(client: httpx.Client, deployment: Deployment, account: Account, lost: list[LoginFailed]) -> LoggedIn:
+def _patiently(client: web.Client, deployment: Deployment, account: Account, lost: list[LoginFailed]) -> LoggedIn:
     """Log in, and repeat it for a while. ``lost`` holds an account whose log-in took too long: after one, the others do not wait as long."""
     began = time.monotonic()
     while True:
@@ -125,7 +110,7 @@ def _patiently(client: httpx.Client, deployment: Deployment, account: Account, l
         time.sleep(wait_s)
 
 
-def _renewed(client: httpx.Client, deployment: Deployment, old: LoggedIn) -> LoggedIn:
+def _renewed(client: web.Client, deployment: Deployment, old: LoggedIn) -> LoggedIn:
     """The same customer with a new token; with the old one if the platform gives none, and the load then renews it."""
     spoken = conventions.of(deployment.capabilities, deployment.topology)
     caller = dialect.Caller(old.email, old.password, old.token, old.csrf, deployment.topology.shards[0].first, dialect.new_address(_lots()))
@@ -140,7 +125,7 @@ def _lots() -> random.Random:
     return random.Random(secrets.randbits(64))  # noqa: S311 -- not for cryptography
 
 
-def _once(client: httpx.Client, deployment: Deployment, account: Account) -> LoggedIn:
+def _once(client: web.Client, deployment: Deployment, account: Account) -> LoggedIn:
     edge, spoken = deployment.edge(account.region).url, conventions.of(deployment.capabilities, deployment.topology)
     franchise = _franchise_near(deployment, account)
     # An address of its own for each attempt, or the platform's limit per address would stop us after 50.
@@ -163,13 +148,13 @@ def _franchise_near(deployment: Deployment, account: Account) -> int:
     return at_home[0] if at_home else deployment.topology.shards[0].first
 
 
-def _json(client: httpx.Client, edge: str, spoken: Conventions, request: Request, check: answers.Check) -> dict[str, object]:
+def _json(client: web.Client, edge: str, spoken: Conventions, request: Request, check: answers.Check) -> dict[str, object]:
     # A client that keeps cookies would send one customer's to the next.
     client.cookies.clear()
     request = spoken.apply(request)
     response = client.request(request.method, edge + request.path, headers=dict(request.headers), content=request.body)
     body = answers.parse(response.content)
-    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         told = response.headers.get("retry-after", "")
         raise _Limited(f"{request.method} {request.path} answered 429", web.retry_after_s(told, 5.0))
     if response.status_code != 200 or not check(body) or not isinstance(body, dict):

@@ -136,3 +136,9 @@ def _let_faults_finish(trial: Trial) -> None:
     deadline = time.monotonic() + HEAL_WAIT_S
     while time.monotonic() < deadline and any(child.poll() is None for child in trial.children.values()):
         time.sleep(TICK_S)
+    for name in [name for name, child in trial.children.items() if child.poll() is None]:
+        found = ledger.Ledger(trial.run).find(name)
+        edge = found.edge if found is not None else "closed in the ledger"
+        said = f"its experiment still runs {HEAL_WAIT_S:g} s after the load; the fault was last seen as {edge}"
+        trial.mark(MarkKind.NOTE, f"{name}: {said}")
+        trial.say(said, name, "yellow")

@@ -16,12 +16,12 @@ import psycopg
 import pytest
 
 from closeshave import deployment as deployments
+from closeshave.clients import etcd, postgres
 from closeshave.control import processes
-from closeshave.environments import drivers, ports, probe, registry
+from closeshave.environments import drivers, ports, registry
 from closeshave.environments.containers import containers
 from closeshave.environments.definition import read_containers
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.environments.servers import etcd
 from closeshave.environments.stack import Images
 from closeshave.environments.status import status
 from closeshave.files.shipped import locate
@@ -109,7 +109,7 @@ def test_every_shard_takes_writes_through_every_regions_own_link(running):
     """application → Toxiproxy → HAProxy → the primary."""
     links = [link for link in running.links if link.name.endswith("-primary")]
     assert len(links) == len(running.topology.regions) * len(running.topology.shards)
-    assert [link.name for link in links if not probe.takes_writes(link.port, running.database, running.user)] == []
+    assert [link.name for link in links if postgres.refused_write(link.port, running.database, running.user)] == []
 
 
 def test_standbys_stream_through_the_replication_link_of_their_primary(running):

@@ -1,5 +1,6 @@
 """Helper programs: with a time limit, and never running longer than their caller."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,6 +37,13 @@ def test_a_program_that_takes_too_long_is_killed_with_its_children(tmp_path):
     while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("says", "told"), [("echo resolving; echo fetching x 3.1", "resolving | fetching x 3.1"), ("true", "nothing")])
+def test_a_program_that_takes_too_long_is_quoted(says, told):
+    """What it did last says what it waits for."""
+    with pytest.raises(CommandFailed, match=rf"did not end within 0 s; it said last: {re.escape(told)}$"):
+        run(["sh", "-c", f"{says}; exec sleep 60"], timeout_s=0.3)
 
 
 def test_programs_that_other_threads_wait_for_can_be_ended(tmp_path):

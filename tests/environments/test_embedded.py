@@ -15,8 +15,10 @@ import pytest
 import redis
 
 from closeshave import deployment as deployments
+from closeshave.clients import postgres
+from closeshave.clients.valkey import replication
 from closeshave.control import processes
-from closeshave.environments import construction, embedded, ports, probe, registry
+from closeshave.environments import construction, embedded, ports, readiness, registry
 from closeshave.environments.definition import read_definition
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.servers import patroni, valkey
@@ -69,7 +71,7 @@ def test_every_shard_takes_writes_through_every_regions_own_link(running):
     links = [link for link in running.links if link.name.endswith("-primary")]
     assert len(links) == len(running.topology.regions) * len(running.topology.shards)
     for link in links:
-        assert probe.takes_writes(link.port, running.database, running.user), link.name
+        assert postgres.refused_write(link.port, running.database, running.user) == "", link.name
         assert sql(link.port, "SELECT id FROM shard") == link.shard
 
 
@@ -93,7 +95,7 @@ def test_the_declared_primaries_won_the_first_election_and_their_standbys_stream
     """A fault on that link must take effect."""
     links = {link.name: link for link in running.links}
     for home, standby in zip(running.members[::2], running.members[1::2], strict=True):
-        assert probe.streaming_standbys(home.port, running.database, running.user) == 1
+        assert postgres.streaming(running, home) == 1
         assert sql(standby.port, "SELECT pg_is_in_recovery()")
         assert sql(standby.port, "SELECT sender_port FROM pg_stat_wal_receiver") == links[f"{home.process}-replication"].port
 
@@ -151,10 +153,10 @@ def test_a_killed_postmaster_is_failed_over_and_writes_go_on(running):
     assert processes.poll_until(
         lambda: patroni.leaders(running.etcd_ports[0]).get(f"shard{home.shard}") == standby.name, FAIL_OVER_S_MAX, interval_s=0.1
     )
-    assert processes.poll_until(lambda: probe.takes_writes(link.port, running.database, running.user), FAIL_OVER_S_MAX, interval_s=0.1)
     assert processes.poll_until(
-        lambda: probe.streaming_standbys(standby.port, running.database, running.user) == 1, FAIL_OVER_S_MAX, interval_s=0.2
+        lambda: not postgres.refused_write(link.port, running.database, running.user), FAIL_OVER_S_MAX, interval_s=0.1
     )
+    assert processes.poll_until(lambda: readiness.of_standby(running, standby) == "", FAIL_OVER_S_MAX, interval_s=0.2)
     assert processes.find(root, running.process(home.process))
 
 
@@ -168,11 +170,11 @@ def test_a_killed_cache_primary_comes_back_as_a_replica_and_never_takes_writes(r
     victims = processes.family(root, running.process(old.process))
     processes.send(victims, signal.SIGKILL)
     assert processes.gone(victims, 5) == []
-    promoted = processes.poll_until(lambda: (probe.valkey_info(new.port, "replication") or {}).get("role") == "master", 30)
+    promoted = processes.poll_until(lambda: (replication(new.port) or {}).get("role") == "master", 30)
     assert promoted
     processes.start(root, running.id, running.process(old.process))
-    assert processes.poll_until(lambda: "role" in (probe.valkey_info(old.port, "replication") or {}), 30)
-    assert (probe.valkey_info(old.port, "replication") or {})["role"] == "slave"
+    assert processes.poll_until(lambda: "role" in (replication(old.port) or {}), 30)
+    assert (replication(old.port) or {})["role"] == "slave"
     link = next(link for link in running.links if link.name == "us-west-2-sessions")
 
     def kept():
@@ -193,12 +195,12 @@ def test_a_lost_region_is_replaced_and_comes_back_from_its_recorded_processes(ru
     processes.send(victims, signal.SIGKILL)
     assert processes.gone(victims, 5) == []
     edge_port = int(running.edge(region).url.rsplit(":", 1)[1])
-    assert processes.poll_until(lambda: probe.http_status(edge_port, "/health/ready") == 200, 20, interval_s=0.1)
+    assert processes.poll_until(lambda: readiness.of_door("the edge", edge_port) == "", 20, interval_s=0.1)
     shard2 = [member for member in running.members if member.shard == 2]
     away = next(member for member in shard2 if member.region != region)
     writes = next(link for link in running.links if link.name == "us-east-1-shard2-primary")
     assert processes.poll_until(lambda: patroni.leaders(running.etcd_ports[0]).get("shard2") == away.name, FAIL_OVER_S_MAX, interval_s=0.2)
-    assert processes.poll_until(lambda: probe.takes_writes(writes.port, running.database, running.user), 10, interval_s=0.1)
+    assert processes.poll_until(lambda: not postgres.refused_write(writes.port, running.database, running.user), 10, interval_s=0.1)
     for process in owned:
         processes.start(root, running.id, process)
 
@@ -206,7 +208,7 @@ def test_a_lost_region_is_replaced_and_comes_back_from_its_recorded_processes(ru
         parts = embedded.status(root)
         ready = [part for part in parts if part.role == "app" and part.detail == "ready"]
         streaming = [part for part in parts if part.role == "patroni" and part.detail.startswith("replica, streaming")]
-        watched = [part for part in parts if part.role == "sentinel" and part.detail.endswith("well")]
+        watched = [part for part in parts if part.role == "sentinel" and part.detail.endswith("healthy")]
         return all(part.running for part in parts) and (len(ready), len(streaming), len(watched)) == (8, 4, 3)
 
     assert processes.poll_until(healthy, 90, interval_s=0.5), [part for part in embedded.status(root) if part.region == region]

@@ -34,9 +34,9 @@ def test_what_follows_is_started_once_and_only_after_what_comes_before(clock):
     """Order is kept whatever the order of listing."""
     done = []
     milestones = [
-        Milestone("last", lambda: True, ("middle",), lambda: done.append("last")),
-        Milestone("middle", lambda: "first" in done, ("first",), lambda: done.append("middle")),
-        Milestone("first", lambda: clock.now > 102, (), lambda: done.append("first")),
+        Milestone("last", lambda: "", ("middle",), lambda: done.append("last")),
+        Milestone("middle", lambda: "" if "first" in done else "the first", ("first",), lambda: done.append("middle")),
+        Milestone("first", lambda: "" if clock.now > 102 else "time", (), lambda: done.append("first")),
     ]
     reach(milestones, clock)
     assert done == ["first", "middle", "last"]
@@ -44,19 +44,21 @@ def test_what_follows_is_started_once_and_only_after_what_comes_before(clock):
 
 def test_the_time_of_each_is_recorded(clock):
     """Seconds from the start, so that the slow ones can be found."""
-    times = reach([Milestone("now", lambda: True), Milestone("later", lambda: clock.now >= 103)], clock)
+    times = reach([Milestone("now", lambda: ""), Milestone("later", lambda: "" if clock.now >= 103 else "time")], clock)
     assert times["now"] == 0
     assert times["later"] == pytest.approx(3, abs=0.1)
 
 
-def test_what_is_not_reached_in_time_is_named(clock):
-    """Only what is missing."""
-    with pytest.raises(EnvironmentFailed, match=r"not reached within 5 s: never, after never$"):
-        reach(
-            [Milestone("soon", lambda: True), Milestone("never", lambda: False), Milestone("after never", lambda: True, ("never",))],
-            clock,
-            timeout_s=5,
-        )
+def test_what_is_not_reached_in_time_is_named_with_what_it_lacked_last(clock):
+    """Only what is missing; what was never asked says what comes before it."""
+    milestones = [
+        Milestone("soon", lambda: ""),
+        Milestone("never", lambda: "the replica is stopped" if clock.now > 103 else "the replica is starting"),
+        Milestone("after never", lambda: "", ("never",)),
+    ]
+    expected = r"not reached within 5 s: never \(the replica is stopped\); after never \(comes after never\)$"
+    with pytest.raises(EnvironmentFailed, match=expected):
+        reach(milestones, clock, timeout_s=5)
 
 
 def test_a_part_that_dies_ends_the_waiting_at_once(clock):
@@ -67,5 +69,5 @@ def test_a_part_that_dies_ends_the_waiting_at_once(clock):
             raise EnvironmentFailed("etcd ended")
 
     with pytest.raises(EnvironmentFailed, match="etcd ended"):
-        reach([Milestone("never", lambda: False)], clock, check, timeout_s=60)
+        reach([Milestone("never", lambda: "everything")], clock, check, timeout_s=60)
     assert clock.now < 102

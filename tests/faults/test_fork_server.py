@@ -101,3 +101,4 @@ def test_a_server_that_is_not_ready_in_time_takes_no_orders_later(toy: Deploymen
     with pytest.raises(NoServer):
         late.fork(order(toy, run))
     assert "an interpreter of its own" in said[0]
+    assert f"not ready within 0 s and still runs; its log {run / 'logs' / 'faults.log'} " in said[0]

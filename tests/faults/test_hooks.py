@@ -290,7 +290,7 @@ def test_headers_come_from_the_environment(control: str, monkeypatch: pytest.Mon
 def test_an_answer_that_drips_is_bounded(control: str) -> None:
     """Each byte arrives in time, the whole answer never."""
     done = carry_out(Call(http=f"{control}/drip"), 0.5, {})
-    assert (done.well, done.saw) == (False, "got no complete answer within 0.5 s")
+    assert (done.well, done.saw) == (False, "got no complete answer within 0.5 s: the other side began to answer 200")
 
 
 # -- checks that cannot be fooled --------------------------------------------------------------------------------------------------------------

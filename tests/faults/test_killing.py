@@ -14,7 +14,8 @@ from closeshave.clock import now_ns
 from closeshave.control import processes
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Process
-from closeshave.faults.killing import StillAlive, kill, postmaster, victims_of
+from closeshave.faults.freezing import freeze, unstopped
+from closeshave.faults.killing import StillAlive, kill, postmaster, states, victims_of
 from closeshave.faults.waiting import after
 from tests.faults import toys
 
@@ -53,6 +54,18 @@ def test_no_process_to_kill_is_an_error(toy: Deployment) -> None:
     with pytest.raises(StillAlive, match="no process to kill"):
         kill(victims, now_ns())
     assert victims_of(toy, [part]) == ()
+
+
+def test_what_a_process_does_is_told_beside_its_name(toy: Deployment) -> None:
+    """Of one that did not stop or die in time it says why: it runs, sleeps, or waits for a disk."""
+    victims = victims_of(toy, [toy.process("near-0")])
+    assert poll_until(lambda: states(victims).endswith(f"near-0 pid {victims[0].identity.pid} (sleeping)"), 20)
+    assert unstopped(victims) == states(victims)
+    freeze(victims, now_ns())
+    assert states(victims).endswith("(stopped)")
+    assert unstopped(victims) == ""
+    kill(victims, now_ns())
+    assert states(victims).endswith("(gone)")
 
 
 def test_left_behind_pid_file_names_no_process(toy: Deployment, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from closeshave import history
 from closeshave.faults import ledger
 from closeshave.faults.ledger import Ledger, Undo, open_faults
+from closeshave.faults.waiting import after
 from closeshave.files import read_lines
 from closeshave.history import FaultEdge, Injection, TouchedProcess
 from tests.faults import toys
@@ -134,3 +136,12 @@ def test_order_of_faults_is_the_order_of_plans() -> None:
     }
     lines = [{"fault": "a", **plan}, {"fault": "b", **plan}, {"fault": "a", "edge": "verified-healed"}, {"fault": "a", **plan}]
     assert [fault.fault for fault in open_faults(lines)] == ["b", "a"]
+
+
+def test_whoever_waits_for_another_healing_is_told_who_it_is(book: Ledger) -> None:
+    """Two processes at once would undo each other's work; an operator may want to look at the one that takes so long."""
+    held = f"still healing a: the last to take its lock was pid {os.getpid()}$"
+    with book.healing("a", after(0)), pytest.raises(TimeoutError, match=held), book.healing("a", after(0)):
+        pytest.fail("both heal it")
+    with book.healing("a", after(0)):
+        pass

@@ -186,7 +186,7 @@ def hook(data: bytes) -> None:
     expected = Expect(status=200, members={"id": 3, "checks.database": "healthy", "slots.0.time": None})
     with _platform(script.read(data)):
         for expect in (expected, "healthy", None):
-            calls._send(_client(), Call(http=URL, expect=expect), URL, [now_ns()])
+            calls._send(_client(), Call(http=URL, expect=expect), URL, [now_ns()], [])
     calls._judged(Call(command=("true",), expect=Expect(members=expected.members)), True, "exit code 0", data, now_ns())
 
 

@@ -8,7 +8,7 @@ import pytest
 from closeshave.conclusion import conclude
 from closeshave.judge.verdict import Status
 from closeshave.judge.verdicts import objectives
-from tests.core import stored
+from tests import stored
 
 
 def _raises(*_: Any) -> Any:

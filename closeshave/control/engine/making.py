@@ -112,7 +112,8 @@ def _make_room(name: str) -> None:
     # The engine learns a little later than the harness that a process has died.
     while (handle := find(name)) and handle.attrs["State"]["Running"] and inner_pid(handle.attrs["State"]["Pid"]) != FIRST:
         if time.monotonic() > deadline:
-            raise EngineFailed(f"{NOTICED_WITHIN_S:g} s after {name} ended, the container engine still says that it runs")
+            seen = f"status {handle.attrs['State'].get('Status')!r}, pid {handle.attrs['State']['Pid']}"
+            raise EngineFailed(f"{NOTICED_WITHIN_S:g} s after {name} ended, the container engine still says that it runs ({seen})")
         time.sleep(0.02)
     if handle is None:
         return
@@ -123,6 +124,7 @@ def _make_room(name: str) -> None:
 
 
 def _first_process(process: Process, handle: Handle) -> int:
+    pid = 0
     deadline = time.monotonic() + SEEN_WITHIN_S
     while time.monotonic() <= deadline:
         with asking(f"inspect {process.name}"):
@@ -130,13 +132,16 @@ def _first_process(process: Process, handle: Handle) -> int:
             state = handle.attrs["State"]
             if not state["Running"]:
                 raise EngineFailed(f"{process.name} ended at once (exit {state['ExitCode']}): {_last_words(process, handle)}")
-        pid: int = state["Pid"]
+        pid = int(state["Pid"])
         # An unrelated process may have the same ID as one in an engine's own process table.
         if inner_pid(pid) == FIRST:
             return pid
         # Or it has ended, and the engine will report that a little later.
         time.sleep(0.02)
-    raise EngineFailed(f"the processes of {process.name}'s container are not visible here, so the engine does not run on this machine")
+    raise EngineFailed(
+        f"the processes of {process.name}'s container are not visible here, so the engine does not run on this machine: "
+        f"{SEEN_WITHIN_S:g} s after its start there is no first process of a container with ID {pid}, which the engine names"
+    )
 
 
 def _last_words(process: Process, handle: Handle) -> str:

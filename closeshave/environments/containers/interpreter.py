@@ -19,6 +19,7 @@ from closeshave.environments.containers.tree import BYTE_CODE, Tree
 
 UNUSED = ("site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "pydoc_data")
 OWN = closeshave.__name__
+IMPORTED_WITHIN_S = 120.0
 STATIC = f"config-{sys.version_info.major}.{sys.version_info.minor}"
 """Directories of the standard library that begin with this are only needed to build Python itself."""
 OPTIMIZED = re.compile(r"\.opt-[12]\.pyc$")
@@ -42,6 +43,11 @@ def add_interpreter(tree: Tree) -> None:
     tree.links[f"usr/bin/{PYTHON}"] = str(program)
 
 
+def _last_line(output: bytes | None) -> str:
+    lines = (output or b"").decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
 def add_packages(tree: Tree, modules: Iterable[str]) -> None:
     """Add this package, and every installed one that is loaded when these modules are imported. Raises :class:`RuntimeError` if they cannot be imported.
 
@@ -51,9 +57,13 @@ def add_packages(tree: Tree, modules: Iterable[str]) -> None:
         "PYTHONPYCACHEPREFIX": str(_kept())
     }
     command = [sys.executable, "-c", IMPORT, *modules]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environ)
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=IMPORTED_WITHIN_S, check=False, env=environ)
+    except subprocess.TimeoutExpired as error:
+        told = f"they said last: {_last_line(error.stderr) or 'nothing'}"
+        raise RuntimeError(f"{', '.join(modules)} were not imported within {IMPORTED_WITHIN_S:g} s; {told}") from None
     if done.returncode != 0:
-        raise RuntimeError(f"{', '.join(modules)} cannot be imported: {done.stderr.strip().splitlines()[-1]}")
+        raise RuntimeError(f"{', '.join(modules)} cannot be imported: {_last_line(done.stderr)}")
     imported: dict[str, str | None] = json.loads(done.stdout)
     known = packages_distributions()
     for name in sorted({name for module in imported for name in known.get(module.partition(".")[0], ()) if name != OWN}):

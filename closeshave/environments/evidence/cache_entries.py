@@ -14,11 +14,10 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-import psycopg
 import pyarrow as pa
-import redis
 
-from closeshave.clients import sentinel
+from closeshave.clients import postgres, sentinel
+from closeshave.clients.sentinel import Connection
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Member, Store
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
@@ -76,7 +75,7 @@ def _held(deployment: Deployment, promoted: Mapping[int, Member], store: Store, 
         )
 
 
-def _settled(deployment: Deployment, promoted: Mapping[int, Member], node: redis.Redis, drawn: Sequence[int]) -> dict[int, Pair]:
+def _settled(deployment: Deployment, promoted: Mapping[int, Member], node: Connection, drawn: Sequence[int]) -> dict[int, Pair]:
     """The pairs of the drawn franchises. Differing ones are read again until the time to settle is over; entries removed meanwhile are left out."""
     pairs = _pairs(deployment, promoted, node, drawn)
 
@@ -92,7 +91,7 @@ def _settled(deployment: Deployment, promoted: Mapping[int, Member], node: redis
     return pairs
 
 
-def _pairs(deployment: Deployment, promoted: Mapping[int, Member], node: redis.Redis, franchises: Sequence[int]) -> dict[int, Pair]:
+def _pairs(deployment: Deployment, promoted: Mapping[int, Member], node: Connection, franchises: Sequence[int]) -> dict[int, Pair]:
     if not franchises:
         return {}
     texts = node.mget([entry(franchise) for franchise in franchises])
@@ -112,13 +111,12 @@ def _stored(deployment: Deployment, promoted: Mapping[int, Member], franchises: 
     found: dict[int, str] = {}
     for shard_id, own in of_shard.items():
         with session(deployment, promoted[shard_id]) as connection:
-            with connection.pipeline():
-                asked = {franchise: psycopg.RawCursor(connection).execute(PAGE, [franchise]) for franchise in own}
-            found |= {franchise: str(row[0]) for franchise, cursor in asked.items() if (row := cursor.fetchone()) is not None}
+            rows = postgres.first_rows(connection, PAGE, [[franchise] for franchise in own])
+        found |= {franchise: str(row[0]) for franchise, row in zip(own, rows, strict=True) if row is not None}
     return found
 
 
-def _franchises(node: redis.Redis) -> Iterator[int]:
+def _franchises(node: Connection) -> Iterator[int]:
     keys = islice(node.scan_iter(match="franchise:*", count=1_000), SCANNED_MAX)
     # A scan may name a key twice.
     return iter({franchise for key in keys if (franchise := franchise_of(_text(key))) is not None})
@@ -144,7 +142,7 @@ def _version(page: str) -> int | None:
 
 
 @contextmanager
-def _asking(store: Store) -> Iterator[redis.Redis]:
+def _asking(store: Store) -> Iterator[Connection]:
     """A client of the node itself. Raises :class:`FinalStateUnreadable` for every failure."""
     try:
         with sentinel.session(store.port, decode=False, again=TRIES_AGAIN, timeout_s=TIMEOUT_S) as node:

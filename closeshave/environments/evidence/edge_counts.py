@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
-
+from closeshave.clients import edges, ports
 from closeshave.deployment import OWN_REQUESTS, Deployment
 from closeshave.files import foreign, read_lines
 from closeshave.history import EdgeCount
@@ -32,10 +31,10 @@ def read(deployment: Deployment) -> tuple[EdgeCount, ...]:
     counts = []
     for edge in deployment.edges:
         try:
-            answer = httpx.get(edge.stats_url, timeout=TIMEOUT_S, trust_env=False).raise_for_status()
-        except httpx.HTTPError as error:
+            statistics = foreign.text(edges.statistics(edge, TIMEOUT_S))
+        except ports.Failed as error:
             raise EdgeCountsUnreadable(f"edge of {edge.region}: {type(error).__name__}: {error}") from error
-        counts.append(EdgeCount(edge.region, total(foreign.text(answer.content), edge.frontend, edge.region) - own[edge.region]))
+        counts.append(EdgeCount(edge.region, total(statistics, edge.frontend, edge.region) - own[edge.region]))
     return tuple(counts)
 
 

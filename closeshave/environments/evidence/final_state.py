@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
-from psycopg.rows import dict_row
 
+from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Member
-from closeshave.environments import probe
 from closeshave.environments.evidence import cache_entries, diverged, placements
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
 from closeshave.files import record_of
@@ -68,7 +68,7 @@ def _primaries(deployment: Deployment) -> tuple[dict[int, Member], dict[int, str
     """The primary of each shard that has exactly one, and for every other shard why none can be read."""
     found: dict[int, list[Member]] = {shard.id: [] for shard in deployment.topology.shards}
     for member in deployment.members:
-        if probe.http_status(member.api_port, "/primary") == 200:
+        if patroni.says_primary(member):
             found[member.shard].append(member)
     wrong = {
         shard: f"has {f'{len(members)} primaries: ' if members else 'no primary'}{', '.join(member.name for member in members)}"
@@ -167,10 +167,9 @@ def _bookings(deployment: Deployment, member: Member, since_wall_s: float) -> pa
         # Patroni's answer is slightly outdated: the snapshot itself must be from a primary.
         if connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
             raise FinalStateUnreadable(f"shard {member.shard}: {member.name} is no longer a primary")
-        with connection.cursor(name="final_state", row_factory=dict_row) as cursor:
-            cursor.execute(_BOOKINGS_SINCE, {"shard": member.shard, "since_s": since_wall_s})
-            while rows := cursor.fetchmany(ROWS_AT_ONCE):
-                parts.append(pa.Table.from_pylist(rows, schema=BOOKINGS))
+        given = {"shard": member.shard, "since_s": since_wall_s}
+        with closing(postgres.batches(connection, "final_state", _BOOKINGS_SINCE, given, ROWS_AT_ONCE)) as batches:
+            parts += [pa.Table.from_pylist(rows, schema=BOOKINGS) for rows in batches]
     return pa.concat_tables(parts)
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-import psycopg
 
 from closeshave.clients import postgres
 from closeshave.deployment import Deployment, Member
@@ -19,7 +16,7 @@ class FinalStateUnreadable(OSError):
 
 
 @contextmanager
-def session(deployment: Deployment, member: Member) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def session(deployment: Deployment, member: Member) -> Iterator[postgres.Connection]:
     """A connection to the member itself. Raises :class:`FinalStateUnreadable` for every failure."""
     try:
         with postgres.connect(

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from closeshave.clients import patroni
+from closeshave.clients.patroni import HISTORY
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
-from closeshave.environments import probe
 from closeshave.history import Signal
 from closeshave.vocabulary import SignalKind
-
-PATH = "/history"
 
 
 def read(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
@@ -34,10 +33,10 @@ def parse(lines: list[object], shard: int, anchor: Anchor) -> Iterator[Signal]:
                     f"timeline {timeline} ended at {ended} ({reason}); {''.join(map(str, leader)) or 'an unknown member'} leads the next"
                 )
                 yield Signal(
-                    anchor.to_monotonic_ns(datetime.fromisoformat(at)), SignalKind.PROMOTED, f"shard:{shard}", f"patroni {PATH}", detail
+                    anchor.to_monotonic_ns(datetime.fromisoformat(at)), SignalKind.PROMOTED, f"shard:{shard}", f"patroni {HISTORY}", detail
                 )
 
 
 def _ask(deployment: Deployment, shard: int) -> list[object]:
-    answers = (probe.get_list(member.api_port, PATH) for member in deployment.members if member.shard == shard)
+    answers = (patroni.history(member) for member in deployment.members if member.shard == shard)
     return next((answer for answer in answers if answer is not None), [])

@@ -10,9 +10,8 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
-
-import httpx
 
 from closeshave.caps.pace import FREE, Pace
 from closeshave.clients import web
@@ -119,7 +118,7 @@ class Api:
 
     def _ask(
         self, method: str, path: str, address: str, wanted: Mapping[str, object] | None, headers: Mapping[str, str] | None = None
-    ) -> httpx.Response:
+    ) -> web.Answer:
         """Send one call, and repeat it when a rate limit says to wait. Raises :class:`Refused` when there is no answer."""
         sent = dict(headers or {})
         if self._capabilities.forwarded_for:
@@ -139,7 +138,7 @@ class Api:
             time.sleep(wait_s)
 
 
-def _json(answer: httpx.Response, what: str) -> Any:
+def _json(answer: web.Answer, what: str) -> Any:
     """The JSON of an answer. Raises :class:`Refused` if it is not JSON."""
     try:
         return foreign.loads(answer.content)
@@ -147,9 +146,9 @@ def _json(answer: httpx.Response, what: str) -> Any:
         raise Refused(f"{what} answers {answer.status_code} without JSON", answer.status_code) from None
 
 
-def _token(answer: httpx.Response, body: Any, what: str) -> str:
+def _token(answer: web.Answer, body: Any, what: str) -> str:
     """The access token of an answer. Raises :class:`Refused` if there is none, or if it cannot be sent in a header."""
-    token = body.get("access_token") if answer.status_code == httpx.codes.OK and isinstance(body, dict) else None
+    token = body.get("access_token") if answer.status_code == HTTPStatus.OK and isinstance(body, dict) else None
     if not token:
         raise Refused(f"{what} answers {answer.status_code}", answer.status_code)
     if not foreign.sendable(token):
@@ -162,7 +161,7 @@ def _headers(caller: Caller, franchise: int | None) -> dict[str, str]:
     return headers | ({"X-Franchise-Id": str(franchise)} if franchise is not None else {})
 
 
-def _retry_after_s(answer: httpx.Response) -> float | None:
+def _retry_after_s(answer: web.Answer) -> float | None:
     if answer.status_code != 429:
         return None
     return web.retry_after_s(answer.headers.get("retry-after", ""), 60.0)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import socket
-import ssl
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from threading import Barrier
 from typing import Any
 from urllib.parse import urlsplit
-
-import httpx
 
 from closeshave.clients import web
 from closeshave.deployment import Proxy
@@ -95,7 +92,7 @@ class Asker:
         while True:
             answer = self.hear(method, path, body, headers)
             wait_s = web.retry_after_s(answer.headers.get("retry-after", ""), 60.0)
-            if answer.status != httpx.codes.TOO_MANY_REQUESTS or time.monotonic() + wait_s > until:
+            if answer.status != HTTPStatus.TOO_MANY_REQUESTS or time.monotonic() + wait_s > until:
                 return answer
             time.sleep(wait_s)
 
@@ -116,7 +113,7 @@ class Asker:
             # No thread sends before all are ready: the request of a late thread would come second.
             everybody = Barrier(times)
 
-            def one(client: httpx.Client) -> Heard:
+            def one(client: web.Client) -> Heard:
                 everybody.wait(TIMEOUT_S)
                 return _hear(client, "POST", self.url + path, body, headers)
 
@@ -135,25 +132,10 @@ class Asker:
         """
         if self._proxy is not None:
             return
-        parts = urlsplit(self.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        sent = f"POST /api/v2/appointments/ HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
-        received = b""
+        host = urlsplit(self.url).netloc
+        sent = f"POST /api/v2/appointments/ HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
         try:
-            with socket.create_connection((parts.hostname or "", port), TIMEOUT_S) as plain:
-                carried = (
-                    ssl.create_default_context().wrap_socket(plain, server_hostname=parts.hostname) if parts.scheme == "https" else plain
-                )
-                carried.sendall(sent.encode())
-                carried.settimeout(SILENCE_S)
-                closed = False
-                try:
-                    while part := carried.recv(65536):
-                        received += part
-                    closed = True
-                except TimeoutError:
-                    # It keeps the connection, as HTTP/1.1 says.
-                    closed = False
+            received, closed = web.answer_to(self.url, sent.encode(), TIMEOUT_S, SILENCE_S)
         except OSError as error:
             self.heard["no csrf"] = Heard(0, trouble=type(error).__name__)
             return
@@ -188,7 +170,7 @@ def message(body: Any) -> str:
     return str(told)[:100] if told else ""
 
 
-def _hear(client: httpx.Client, method: str, url: str, body: object, headers: Mapping[str, str] | None) -> Heard:
+def _hear(client: web.Client, method: str, url: str, body: object, headers: Mapping[str, str] | None) -> Heard:
     begun = time.monotonic()
     try:
         answer = client.request(method, url, json=body, headers=dict(headers or {}))

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from urllib.parse import SplitResult
 from zoneinfo import available_timezones
 
-import httpx
 from pydantic import Field
 
+from closeshave.clients import web
 from closeshave.deployment import Asked, Call, Capabilities, Expect, Hook, Proxy, Secrets
 from closeshave.files import foreign
 from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Positive, Whole, stated
@@ -281,11 +281,7 @@ def _calls(hook: Hook) -> Iterator[tuple[str, Call]]:
 
 def _address(url: str) -> SplitResult | None:
     """The parts of a URL with a valid host; ``None`` for a URL that no client accepts, such as ``http://a..b``."""
-    try:
-        httpx.URL(url).host.encode("idna")
-    except (httpx.InvalidURL, ValueError):
-        return None
-    return foreign.address(url)
+    return foreign.address(url) if web.takes(url) else None
 
 
 def wrong_url(url: str) -> str | None:

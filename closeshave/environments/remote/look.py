@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from closeshave.clients import web
 from closeshave.environments.remote.definition import Remote
 from closeshave.files import foreign
@@ -40,7 +38,7 @@ def look(definition: Remote) -> tuple[Seen, ...]:
         return tuple(_look(client, definition, region, url) for region, url in definition.regions.items())
 
 
-def _look(client: httpx.Client, definition: Remote, region: str, url: str) -> Seen:
+def _look(client: web.Client, definition: Remote, region: str, url: str) -> Seen:
     try:
         answer = client.get(url + definition.fingerprint.path)
     except web.FAILED as error:
@@ -73,7 +71,7 @@ def shows_live_key(text: str) -> bool:
     return _LIVE.search(text) is not None
 
 
-def _text(client: httpx.Client, url: str) -> str:
+def _text(client: web.Client, url: str) -> str:
     try:
         return foreign.text(client.get(url).content)
     except web.FAILED:

@@ -15,11 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pyarrow as pa
-from psycopg.rows import dict_row
 
 from closeshave.caps.pace import Pace
+from closeshave.clients import postgres
 from closeshave.deployment import Account, Deployment
 from closeshave.environments.remote import listing, record
 from closeshave.environments.remote.api import Api, Refused
@@ -35,6 +34,8 @@ MINE, EVERYBODYS = "/api/v2/appointments/", "/api/v2/appointments/all/list"
 GIVE_UP_AFTER = 2
 """After so many refusals in a row a shard counts as down: each may take until a time-out, and there are many customers."""
 WHOLE = "final state"
+CONNECT_TIMEOUT_S = 10
+"""For a database of the platform."""
 
 
 class Unreadable(OSError):
@@ -200,9 +201,8 @@ def _select(definition: Remote, variable: str, tag: str) -> list[dict[str, Any]]
     if not address:
         raise Unreadable(f"the environment variable {variable} with its connection string is not set")
     try:
-        with psycopg.connect(address, connect_timeout=10, row_factory=dict_row) as connection:
-            return list(connection.execute(definition.read_back.query, {"tag": tag}))
-    except psycopg.Error as error:
+        return postgres.select(address, definition.read_back.query, {"tag": tag}, connect_timeout_s=CONNECT_TIMEOUT_S)
+    except postgres.Unavailable as error:
         # Not the error's own text: it may repeat the connection string.
         raise Unreadable(f"{type(error).__name__} {error.sqlstate or ''} from the database in {variable}".replace("  ", " ")) from None
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-
 from closeshave.deployment import Process
-from closeshave.environments.probe import get_json, post_json
 from closeshave.environments.site import SERVER_NICE, Site, placed
 
 
@@ -24,28 +21,6 @@ def processes(site: Site) -> tuple[Process, ...]:
     members = tuple(placed("etcd", site.definition.etcd))
     cluster = ",".join(f"{name}={_advertised(site, name, 'peer')}" for name, _ in members)
     return tuple(_process(site, name, region, cluster) for name, region in members)
-
-
-def healthy(port: int) -> bool:
-    """Whether the member at ``port`` takes part in a cluster that has a leader."""
-    answer = get_json(port, "/health")
-    return answer is not None and answer.get("health") == "true"
-
-
-def values(port: int, prefix: str) -> dict[str, str]:
-    """Every key that starts with ``prefix`` and its value; empty when the member at ``port`` does not answer."""
-    first = prefix.encode()
-    last = first[:-1] + bytes([first[-1] + 1])
-    answer = post_json(port, "/v3/kv/range", {"key": _encoded(first), "range_end": _encoded(last)}) or {}
-    return {_decoded(pair["key"]): _decoded(pair.get("value", "")) for pair in answer.get("kvs", [])}
-
-
-def _encoded(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
-
-
-def _decoded(text: str) -> str:
-    return base64.b64decode(text).decode(errors="replace")
 
 
 def _process(site: Site, name: str, region: str, cluster: str) -> Process:

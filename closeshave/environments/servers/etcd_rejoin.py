@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from closeshave.control.processes import poll_until
-from closeshave.environments.probe import post_json
+from closeshave.clients.etcd import Registrar
+from closeshave.control.waiting import obstacle
 
 REJOIN_S_MAX = 60.0
 
@@ -35,28 +34,28 @@ def rejoin(others: Sequence[str], name: str, peer_url: str) -> str:
     """Replace the member ``name`` by an empty one; returns the value for ``--initial-cluster``. Raises :class:`TimeoutError`."""
     joined: list[str] = []
 
-    def tried() -> bool:
+    def tried() -> str:
+        seen = []
         for address in others:
             host, _, port = address.rpartition(":")
-            ask = partial(post_json, int(port), host=host)
-            listed = ask("/v3/cluster/member/list", {})
-            members = (listed or {}).get("members", [])
+            registrar = Registrar(int(port), host)
+            members = registrar.members()
             # Gone already when an earlier try got half-way, or when it was added and never started: then it has no name yet.
             for member in members:
                 if member.get("name") == name or peer_url in member.get("peerURLs", []):
-                    ask("/v3/cluster/member/remove", {"ID": member["ID"]})
-            added = ask("/v3/cluster/member/add", {"peerURLs": [peer_url]}) if members else None
-            if added and "member" in added:
-                joined.append(initial_cluster(added["members"], name, peer_url))
-                return True
-        return False
+                    registrar.remove(member)
+            if members and (cluster := registrar.add(peer_url)):
+                joined.append(initial_cluster(cluster, name, peer_url))
+                return ""
+            seen.append(f"{address} lists {len(members)} members and adds none" if members else f"{address} lists no members")
+        return ", ".join(seen) or "there are no others"
 
-    if not poll_until(tried, REJOIN_S_MAX, interval_s=0.2):
-        raise TimeoutError(f"no majority of etcd accepted {name} again within {REJOIN_S_MAX:.0f} s")
+    if seen := obstacle(tried, REJOIN_S_MAX, interval_s=0.2):
+        raise TimeoutError(f"no majority of etcd accepted {name} again within {REJOIN_S_MAX:.0f} s: {seen}")
     return joined[0]
 
 
-def initial_cluster(members: Sequence[dict[str, Any]], name: str, peer_url: str) -> str:
+def initial_cluster(members: Sequence[Mapping[str, Any]], name: str, peer_url: str) -> str:
     """The members as ``name=url,…``; the new one has no name of its own yet."""
     return ",".join(f"{name if peer_url in member['peerURLs'] else member['name']}={member['peerURLs'][0]}" for member in members)
 

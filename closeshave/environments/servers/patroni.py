@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from closeshave.clients.etcd import values
 from closeshave.deployment import Member, Process
 from closeshave.environments.servers import etcd, toxiproxy
 from closeshave.environments.site import SERVER_NICE, Site, placed
@@ -144,7 +145,7 @@ def parameters(postgres_major: int) -> dict[str, str | int]:
 def leaders(etcd_port: int) -> dict[str, str]:
     """Shard (``shard1``) → the name of the member that holds its leader lock; read from etcd, so that Patroni has no work from it."""
     found = {}
-    for path, value in etcd.values(etcd_port, NAMESPACE).items():
+    for path, value in values(etcd_port, NAMESPACE).items():
         scope, _, key = path.removeprefix(NAMESPACE).partition("/")
         if key == "leader":
             found[scope] = value

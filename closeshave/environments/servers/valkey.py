@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from closeshave.deployment import Process, Sentinel, Store
-from closeshave.environments import probe
 from closeshave.environments.site import SERVER_NICE, Site, placed
 from closeshave.environments.stack import Group
 
@@ -77,18 +76,6 @@ def sentinel_settings(site: Site, sentinel: Sentinel) -> str:
             f"sentinel auth-pass {group.name} none-is-asked-for",
         ]
     return "\n".join(lines) + "\n"
-
-
-def replicates(store: Store) -> bool:
-    """Whether the node is a replica whose link to its primary is up."""
-    known = probe.valkey_info(store.port, "replication")
-    return known is not None and known.get("master_link_status") == "up"
-
-
-def agrees(sentinel: Sentinel, group: str, others: int) -> bool:
-    """Whether the sentinel sees the group's primary healthy, its replica, and ``others`` sentinels."""
-    known = probe.sentinel_group(sentinel.port, group)
-    return known is not None and known["flags"] == "master" and known["num-slaves"] == 1 and known["num-other-sentinels"] == others
 
 
 def _store_process(site: Site, store: Store, group: Group) -> Process:

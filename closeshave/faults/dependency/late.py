@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
-
 from closeshave.clients import ports
 from closeshave.faults.dependency import provider
 from closeshave.faults.kind import Aim, Kind, Parameter
@@ -33,7 +31,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     wanted_s = 0.8 * float(aim.parameters["late_s"])
     try:
         ports.CLIENT.post(f"{aim.deployment.payments.url}/captures", json=NOTHING, timeout=wanted_s)
-    except httpx.ReadTimeout:
+    except ports.Late:
         if provider.healthy(aim.deployment):
             return Sighting("POST /captures at the payment provider", f"no answer within {wanted_s:g} s, but it is healthy")
     except ports.Failed:

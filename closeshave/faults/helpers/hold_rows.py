@@ -9,9 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 
-import psycopg
-
-from closeshave.clients.address import HOST
+from closeshave.clients import postgres
 from closeshave.faults.waiting import after, wait_until
 
 HOTTEST = """
@@ -40,16 +38,16 @@ TRIES = 10
 """Customers book at the same time: if two transactions wait for each other, the server ends one of them, and it is tried again."""
 
 
-def main(dsn: str, franchises: list[int], at_ns: int, lasts_s: float) -> None:
-    """From the monotonic nanosecond ``at_ns`` on, until told to end or ``lasts_s`` seconds have passed. Raises :class:`psycopg.Error`."""
-    with psycopg.connect(dsn) as connection:
+def main(connection: postgres.Connection, franchises: list[int], at_ns: int, lasts_s: float) -> None:
+    """From the monotonic nanosecond ``at_ns`` on, until told to end or ``lasts_s`` seconds have passed. Raises :data:`postgres.Unavailable`."""
+    with connection:
         wait_until(at_ns)
         for left in reversed(range(TRIES)):
             try:
                 connection.execute(CALENDARS, {"franchises": franchises, "minutes_max": MONTH_MINUTES})
                 connection.execute(ROWS, {"franchises": franchises})
                 break
-            except psycopg.errors.DeadlockDetected:
+            except postgres.Deadlock:
                 connection.rollback()
                 if not left:
                     raise
@@ -61,7 +59,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     port, database, user, name, ids, at_ns, lasts_s = sys.argv[1:]
     main(
-        psycopg.conninfo.make_conninfo(host=HOST, port=port, dbname=database, user=user, application_name=name),
+        # Its statements wait as long as customers keep them waiting.
+        postgres.connect(int(port), database, user, name=name, connect_timeout_s=None, statement_timeout_s=None, autocommit=False),
         [int(franchise) for franchise in ids.split(",")],
         int(at_ns),
         float(lasts_s),

@@ -9,11 +9,11 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import LiteralString
 
-import psycopg
-
-from closeshave.clients.address import HOST
+from closeshave.clients import postgres
 from closeshave.clock import now_ns
 from closeshave.faults.waiting import SECOND_NS, wait_until
 
@@ -30,15 +30,14 @@ EVICT = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 
 class Holder:
     """The sessions held so far."""
 
-    def __init__(self, dsn: str, name: str) -> None:
-        self._dsn = dsn
+    def __init__(self, connect: Callable[[], postgres.Connection], name: str) -> None:
+        self._connect = connect
         self._name = name
-        self._held: list[psycopg.Connection] = []
+        self._held: list[postgres.Connection] = []
 
     def take_all_but(self, spare: int) -> None:
         """Open all free sessions except ``spare``."""
-        first = psycopg.connect(self._dsn, autocommit=True)
-        self._held.append(first)
+        self._held.append(self._connect())
         for _ in range(max(0, self._ask(FREE) - spare)):
             if not self.take():
                 return
@@ -46,8 +45,8 @@ class Holder:
     def take(self) -> bool:
         """Open one more session; returns whether one was free."""
         try:
-            self._held.append(psycopg.connect(self._dsn, autocommit=True))
-        except psycopg.OperationalError:
+            self._held.append(self._connect())
+        except postgres.NotConnected:
             # None left, or no server: a new server here after a failover is not held.
             return False
         return True
@@ -61,9 +60,9 @@ class Holder:
         return int(row[0]) if row else 0
 
 
-def main(dsn: str, name: str, *, evict: bool, at_ns: int, lasts_s: float) -> None:
+def main(connect: Callable[[], postgres.Connection], name: str, *, evict: bool, at_ns: int, lasts_s: float) -> None:
     """From the monotonic nanosecond ``at_ns`` on, until told to end, the server ends or ``lasts_s`` seconds have passed."""
-    holder = Holder(dsn, name)
+    holder = Holder(connect, name)
     holder.take_all_but(LEFT_FREE)
     wait_until(at_ns)
     while now_ns() < at_ns + round(lasts_s * SECOND_NS):
@@ -81,15 +80,7 @@ if __name__ == "__main__":
     port, database, user, name, others, at_ns, lasts_s = sys.argv[1:]
     main(
         # If the server becomes a standby, its slots are not held.
-        psycopg.conninfo.make_conninfo(
-            host=HOST,
-            port=port,
-            dbname=database,
-            user=user,
-            application_name=name,
-            target_session_attrs="read-write",
-            connect_timeout=2,
-        ),
+        partial(postgres.connect, int(port), database, user, role="read-write", name=name, connect_timeout_s=2, statement_timeout_s=None),
         name,
         evict=others == "evict",
         at_ns=int(at_ns),

@@ -50,7 +50,8 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     with contextlib.suppress(MachineFailed):
         place.execute(["python3", "-c", f"b'x' * {bytes_max}"])
     if processes.gone([target], KILLED_WITHIN_S):
-        raise StillThere(f"{app.name} still runs {KILLED_WITHIN_S:g} s after its {bytes_max} bytes were used up")
+        now = f"it is {processes.state(target)} and holds {_resident_bytes(aim, app)} bytes"
+        raise StillThere(f"{app.name} still runs {KILLED_WITHIN_S:g} s after its {bytes_max} bytes were used up: {now}")
     touched = (TouchedProcess(app.name, target.pid), TouchedMemory(app.name, bytes_max, container=True))
     return Injection(aim.label, touched, began_ns, now_ns(), (app.name,))
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import httpx
-
 from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.control import file_limit, processes
+from closeshave.control.waiting import obstacle
 from closeshave.deployment import Deployment, Member
 from closeshave.faults import repair
 from closeshave.faults.kind import Aim, Kind, Proof, Say
@@ -59,8 +58,10 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     wait_until(strike_ns)
     began_ns = now_ns()
     touched = tuple(TouchedFiles(process.name, pid, bytes_max) for pid in file_limit.begin(aim.deployment, process, bytes_max))
-    if not until(lambda: _refuses(aim.deployment, lead, bytes_max), after(REFUSES_WITHIN_S)):
-        raise StillWriting(f"{lead.process} still accepts writes {REFUSES_WITHIN_S:g} s after it was kept from writing")
+    if accepted := obstacle(lambda: _accepted(aim.deployment, lead, bytes_max), REFUSES_WITHIN_S):
+        raise StillWriting(
+            f"{lead.process} still accepts writes {REFUSES_WITHIN_S:g} s after it was kept from writing: the last at {accepted}"
+        )
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,), before=(before,))
 
 
@@ -100,14 +101,13 @@ def _limit_bytes(deployment: Deployment, name: str) -> int:
     return log_of(deployment, name).stat().st_size + ROOM_BYTES
 
 
-def _refuses(deployment: Deployment, lead: Member, bytes_max: int) -> bool:
-    """Whether a commit fails. There may be no other writer, or a new segment may have begun with room up to the limit."""
+def _accepted(deployment: Deployment, lead: Member, bytes_max: int) -> str:
+    """The position of a commit; empty when it fails. There may be no other writer, or a new segment may have begun with room up to the limit."""
     try:
         postgres.fill_segment(deployment, lead, beyond=bytes_max)
-        postgres.write(deployment, lead)
+        return postgres.write(deployment, lead)
     except postgres.Unavailable:
-        return True
-    return False
+        return ""
 
 
 def _unlimited(aim: Aim) -> Proof:
@@ -123,7 +123,7 @@ def _copy_anew(aim: Aim, say: Say) -> list[str]:
         for member in behind:
             say(f"copying {member.process} again")
             patroni.reinitialize(member)
-    except (patroni.NoLeader, postgres.Unavailable, httpx.HTTPError) as error:
+    except (patroni.NoLeader, postgres.Unavailable, patroni.Unavailable) as error:
         say(f"not copied again: {error}")
         return []
     return [f"copied {member.process} again" for member in behind]

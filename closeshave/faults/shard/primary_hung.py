@@ -7,11 +7,11 @@ import signal
 from closeshave.clients import patroni, wire
 from closeshave.clock import now_ns
 from closeshave.control.processes import send, stopped
+from closeshave.control.waiting import obstacle
 from closeshave.faults.freezing import FROZEN_WITHIN_S, StillRunning, freeze
-from closeshave.faults.killing import postmaster
+from closeshave.faults.killing import postmaster, states
 from closeshave.faults.kind import Aim, Kind
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, undo, unfit
-from closeshave.faults.waiting import after, until
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
@@ -29,14 +29,15 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     # Sessions change up to the last moment: only the present ones count.
     everyone = postmaster(aim.deployment, process)
 
-    def still() -> bool:
+    def going() -> str:
         nonlocal everyone
         everyone = postmaster(aim.deployment, process)
         targets = [victim.identity for victim in everyone]
-        return not send(set(targets) - set(stopped(targets)), signal.SIGSTOP)
+        sent = send(set(targets) - set(stopped(targets)), signal.SIGSTOP)
+        return states(victim for victim in everyone if victim.identity in sent)
 
-    if not until(still, after(FROZEN_WITHIN_S), interval_s=0.005):
-        raise StillRunning(f"not all processes of {lead.process} are stopped {FROZEN_WITHIN_S:g} s after SIGSTOP")
+    if left := obstacle(going, FROZEN_WITHIN_S, interval_s=0.005):
+        raise StillRunning(f"not all processes of {lead.process} are stopped {FROZEN_WITHIN_S:g} s after SIGSTOP: {left}")
     touched = tuple(victim.touched for victim in everyone)
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,))
 

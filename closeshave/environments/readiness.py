@@ -1,0 +1,78 @@
+"""What parts of an environment still lack before they serve, asked from the parts themselves; in words, empty when nothing is lacking.
+
+Of several parts only the first that lacks something is told: while an environment starts, every question takes processor time from those who start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from closeshave.clients import etcd, ports, postgres, sentinel, valkey
+from closeshave.deployment import Deployment, Member, Process, Sentinel, Store
+
+READY_PATH = "/health/ready"
+
+
+def first(lacks: Iterable[str]) -> str:
+    """The first of them that is not empty. The rest is not asked."""
+    return next(filter(None, lacks), "")
+
+
+def of_etcd(port: int) -> str:
+    """Of a member of etcd."""
+    return "" if etcd.healthy(port) else f"etcd on port {port} is not healthy, or does not answer"
+
+
+def of_leaders(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Of shards (``shard1``) that should be led by these members. Pure."""
+    strange = [f"etcd knows a leader of {shard}, which is no shard of this environment" for shard in found if shard not in wanted]
+    wrong = [
+        f"{shard} is led by {found.get(shard, 'nobody')}, not by {member}" for shard, member in wanted.items() if found.get(shard) != member
+    ]
+    return first([*wrong, *strange])
+
+
+def of_standby(deployment: Deployment, home: Member) -> str:
+    """Of the one standby that should stream from a shard's primary."""
+    try:
+        count = postgres.streaming(deployment, home)
+    except postgres.Unavailable as error:
+        return f"{home.process} does not say who streams from it: {postgres.first_line(error)}"
+    return "" if count == 1 else f"{count} standbys stream from {home.process}, not 1"
+
+
+def of_writes(shard: int, port: int, database: str, user: str) -> str:
+    """Of a shard that should take a write through a port."""
+    refused = postgres.refused_write(port, database, user)
+    return refused and f"shard {shard} takes no write through port {port}: {refused}"
+
+
+def of_replica(store: Store) -> str:
+    """Of a store that should follow its primary."""
+    told = valkey.replication(store.port)
+    if told is None:
+        return f"{store.process} does not answer"
+    link = told.get("master_link_status", "none")
+    return "" if link == "up" else f"{store.process} is {told.get('role', 'without a role')}, its link to a primary is {link}"
+
+
+def of_sentinel(asked: Sentinel, group: str, others: int) -> str:
+    """Of a sentinel that should see the group's primary well, its replica, and ``others`` sentinels."""
+    told = sentinel.known(asked, group)
+    if told is None:
+        return f"{asked.process} does not answer, or does not know {group}"
+    seen = (told["flags"], told["num-slaves"], told["num-other-sentinels"])
+    if seen == ("master", 1, others):
+        return ""
+    return f"{asked.process} sees {group} as {seen[0]} with {seen[1]} replicas and {seen[2]} other sentinels, not as master with 1 and {others}"
+
+
+def of_application(app: Process) -> str:
+    """Of an application that should say that it is ready."""
+    return of_door(app.name, app.ports[0])
+
+
+def of_door(name: str, port: int) -> str:
+    """Of a port behind which an application should say that it is ready."""
+    status = ports.fresh_status(ports.url(port, READY_PATH))
+    return "" if status == 200 else f"{name} answers {status}" if status else f"{name} does not answer"

@@ -1,0 +1,113 @@
+"""What parts lack until they serve: in words, so that a start that fails says what it was waiting for."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from closeshave.deployment import Member, Sentinel, Store
+from closeshave.environments import readiness
+from tests.faults import toys
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[int]:
+    """A server that says this to everybody."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        # Wakes the thread up; closing alone would not.
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def http(status: str, body: bytes = b"{}") -> bytes:
+    """An answer over HTTP."""
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize(
+    ("found", "lacking"),
+    [
+        ({"shard1": "a", "shard2": "b"}, ""),
+        ({}, "shard1 is led by nobody, not by a"),
+        ({"shard1": "a"}, "shard2 is led by nobody, not by b"),
+        ({"shard1": "a", "shard2": "a"}, "shard2 is led by a, not by b"),
+        ({"shard1": "a", "shard2": "b", "shard9": "c"}, "etcd knows a leader of shard9, which is no shard of this environment"),
+    ],
+)
+def test_every_shard_must_be_led_by_its_declared_member(found: dict[str, str], lacking: str) -> None:
+    """The first shard that is not is told."""
+    assert readiness.of_leaders({"shard1": "a", "shard2": "b"}, found) == lacking
+
+
+@pytest.mark.parametrize(
+    ("answer", "lacking"),
+    [
+        (http("200 OK"), ""),
+        (http("503 Service Unavailable"), "the edge answers 503"),
+        (b"", "the edge does not answer"),
+        (b"+PONG\r\n", "the edge does not answer"),
+    ],
+)
+def test_an_application_must_say_that_it_is_ready(answer: bytes, lacking: str) -> None:
+    """By its status: another one is told."""
+    with answering(answer) as port:
+        assert readiness.of_door("the edge", port) == lacking
+
+
+@pytest.mark.parametrize(
+    ("answer", "healthy"),
+    [
+        (http("200 OK", b'{"health": "true"}'), True),
+        (http("503 Service Unavailable", b'{"health": "false"}'), False),
+        (http("200 OK", b"[]"), False),
+        (http("200 OK", b"no JSON"), False),
+    ],
+)
+def test_a_member_of_etcd_must_say_that_it_is_healthy(answer: bytes, healthy: bool) -> None:
+    """Whatever its status."""
+    with answering(answer) as port:
+        assert (readiness.of_etcd(port) == "") is healthy
+
+
+def test_a_part_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    """Each with what it was asked for."""
+    nobody, toy = toys.free_port(), toys.deployment(tmp_path / "root")
+    member = Member(process="shard1-a", shard=1, region=toys.NEAR, port=nobody, api_port=nobody, name="shard1-a")
+    store = Store(process="cache-a", tier="cache", group="cache", region=toys.NEAR, port=nobody)
+    sentinel = Sentinel(process="sentinel-a", region=toys.NEAR, port=nobody)
+    assert readiness.of_replica(store) == "cache-a does not answer"
+    assert readiness.of_sentinel(sentinel, "cache", 2) == "sentinel-a does not answer, or does not know cache"
+    assert readiness.of_standby(toy, member).startswith("shard1-a does not say who streams from it: connection failed")
+    refused = readiness.of_writes(1, nobody, "bookings", "bookings")
+    assert refused.startswith(f"shard 1 takes no write through port {nobody}: connection failed")
+    assert "\n" not in refused
+
+
+def test_only_the_first_that_lacks_something_is_asked() -> None:
+    """While parts start, every question takes time from them."""
+    asked: list[int] = []
+
+    def lacks(number: int) -> str:
+        asked.append(number)
+        return "starting" if number == 2 else ""
+
+    assert readiness.first(map(lacks, range(5))) == "starting"
+    assert asked == [0, 1, 2]
+    assert readiness.first(iter(())) == ""
