@@ -90,8 +90,8 @@ def _label(name: str) -> str:
 
 def _cell(name: str, value: Any, zero_ns: int) -> str:
     """Instants in seconds of the run, slots as dates (UTC), fractions rounded, everything else as it is."""
-    if value is None:
-        return "—"
+    if value is None or isinstance(value, bool):
+        return {None: "—", True: "yes", False: "no"}[value]
     if _is_number(value) and name.endswith("_ns"):
         return words.instant((value - zero_ns) / 1e9)
     if _is_number(value) and name == "starts_at" and abs(value) < _LATEST_DATE:

@@ -50,6 +50,7 @@ def test_a_witness_of_another_version_keeps_its_caption(told):
         ("overlap_minutes", 15.0, "15"),
         ("started_ns", ns(41.2183), "41.2 s"),
         ("booking", 88_121, "88121"),
+        ("good", False, "no"),
         ("starts_at", 1_795_615_200, "2026-11-25 14:00"),
     ],
 )

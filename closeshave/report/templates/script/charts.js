@@ -1,6 +1,6 @@
 // One chart: uPlot below a title and a legend whose entries switch their curves on and off. Text in canvases and axes comes from figures alone.
 const charts = [];
-const AXIS = 62, GAP = 12;
+const AXIS = 62, GAP = 18;
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Arial, sans-serif';
 
 // A point that has no neighbour has no line to be seen by.
