@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from closeshave import history, judge, report
 from closeshave.files import rundir, unexpected, write_atomically
@@ -12,7 +14,7 @@ from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, read_plan
 from closeshave.target import Target, read_target
 from closeshave.trial import nemesis
-from closeshave.vocabulary import ENDING, PLAN, TARGET, Ending
+from closeshave.vocabulary import ENDING, MANIFEST, PLAN, TARGET, Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ def note_ending(run: Path, ending: Ending | None) -> None:
 def conclude(run: Path) -> Conclusion:
     """Judge the run; writes nothing but the tracebacks of judges that failed, into its logs.
 
-    Raises :class:`closeshave.files.rundir.NoRun` when ``run`` is not a run directory or does not say how it ended, :class:`InvalidFile` when its plan
-    or target cannot be read, :class:`OSError`.
+    Raises :class:`closeshave.files.rundir.NotARun` when ``run`` is no run directory, :class:`NoRun` when it does not tell how it ended,
+    :class:`InvalidFile` when its plan or target cannot be read, :class:`OSError`.
     """
     recorded, plan, target, ending = read(run)
     assessment = judge.assess(recorded, plan, target)
@@ -77,7 +79,9 @@ def _recorded(run: Path) -> history.History:
     try:
         return history.load(run)
     except FileNotFoundError as error:
-        raise rundir.NoRun(f"{run} is not a run directory: {error.filename or error} is missing") from None
+        below = sorted(path.parent for path in run.glob(f"*/{MANIFEST}"))
+        near = f"; did you mean {below[-1]}?" if below else ""
+        raise rundir.NotARun(f"{run} is not a run directory: {error.filename or error} is missing{near}") from None
     except ValueError as error:
         said = str(error).partition("\n")[0]
         raise rundir.NoRun(f"{run} cannot be judged: its {history.MANIFEST} is damaged ({said})") from None
@@ -98,3 +102,10 @@ def publish(conclusion: Conclusion) -> Path:
     """Write all files of the report into the run directory; returns the path of the page. Raises :class:`OSError`."""
     said = conclusion
     return report.write(said.run, said.recorded, said.plan, said.target, said.assessment, said.exit_code)
+
+
+def summary(conclusion: Conclusion) -> dict[str, Any]:
+    """The verdicts for other programs, as in ``summary.json``; writes nothing. Raises :class:`OSError`."""
+    said = conclusion
+    told: dict[str, Any] = json.loads(report.summarize(said.run, said.recorded, said.plan, said.target, said.assessment, said.exit_code))
+    return told

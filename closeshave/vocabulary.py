@@ -68,7 +68,7 @@ class Exit(IntEnum):
     INCONCLUSIVE = 3
     """Inconclusive: at least one verdict could not be decided."""
     BROKEN = 4
-    """The environment or the harness failed."""
+    """The environment or the harness failed, or something that was asked for is not so: a part is down, a fault is not proven healed."""
     SAFETY = 5
     """The trial stopped itself for safety, or ``closeshave stop`` stopped it."""
     INTERRUPTED = 130
@@ -102,6 +102,8 @@ ENDING = "ending"
 STOP = "stop"
 """Exists if the operator requested the stop."""
 RERUN = "rerun.sh"
+OPTIONS = "options.json"
+"""Which options were set, and where: on the command line, by a variable, in ``closeshave.toml``."""
 SUMMARY, JUNIT, MARKDOWN, PAGE, CHARTS = "summary.json", "junit.xml", "summary.md", "report.html", "charts"
 LOGS, SPOOL, FINAL_STATE = "logs", "spool", "final_state"
 """Directories; the second is for files that senders and the sampler write while they run."""
@@ -110,6 +112,8 @@ HARNESS_ERROR = "harness-error.log"
 
 # -- environment variables ---------------------------------------------------------------------------------------------------------------------
 
+OPTION_PREFIX = "CLOSESHAVE"
+"""Of the variable of an option: ``CLOSESHAVE_RUN_SEED`` is ``--seed`` of ``closeshave run``. No other variable below is the variable of an option."""
 RUN_VARIABLE = "CLOSESHAVE_RUN_ID"
 """Holds the run's ID in every process that the harness starts, so that the janitor finds it."""
 ENVIRONMENT_VARIABLE = "CLOSESHAVE_ENVIRONMENT_ID"

@@ -1,8 +1,8 @@
-"""The command ``closeshave``: arguments in, exit code out, no logic. A command imports what it needs when it is carried out.
+"""The command ``closeshave``: arguments in, exit code out. :mod:`.app` is its root, :mod:`.commands` holds the commands, :mod:`.main` carries one out.
 
 May import: conclusion, control, environments, faults, files, loadgen, private, report, trial, vocabulary.
 """
 
-from closeshave.cli.command import main
+from closeshave.cli.main import main
 
 __all__ = ["main"]

@@ -6,6 +6,7 @@ would have been. What was lost is noted, for whoever's only product it was.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -15,6 +16,29 @@ from contextlib import suppress
 
 PIECE_BYTES = 4096
 """A pipe that says it can be written to takes this much without waiting (PIPE_BUF)."""
+
+
+PLAIN = {
+    ord(letter): plain
+    for letters, plain in (
+        ("\N{HEAVY CHECK MARK}", "+"), ("\N{HEAVY BALLOT X}\N{MULTIPLICATION SIGN}", "x"), ("\N{MIDDLE DOT}", "."),
+        ("\N{HORIZONTAL ELLIPSIS}", "~"), ("\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}", "-"), ("\N{RIGHTWARDS ARROW}", ">"),
+        ("\N{LEFTWARDS ARROW}\N{BLACK LEFT-POINTING TRIANGLE}", "<"), ("\N{GREATER-THAN OR EQUAL TO}", ">="), ("\N{LESS-THAN OR EQUAL TO}", "<="),
+        ("\N{HIGH VOLTAGE SIGN}\N{BLACK FLAG}", "!"), ("\N{BLACK SQUARE}", "#"), ("\N{MICRO SIGN}", "u"), ("\N{RIGHT SINGLE QUOTATION MARK}", "'"),
+    )
+    for letter in letters
+}  # fmt: skip
+"""What stands for a letter of ours where the locale has none; of as many columns, save where that would be read wrongly."""
+ERRORS = "closeshave.plain"
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """Handler of encoding errors: another letter, or a question mark."""
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(PLAIN.get(ord(letter), "?") for letter in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(ERRORS, _plainly)
 
 
 class SteadyFile(io.FileIO):
@@ -60,14 +84,14 @@ def steady() -> None:
         stream = getattr(sys, name)
         if stream is None or stream.fileno() != number:
             # Closed before we were started.
-            setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(_nowhere()), encoding="utf-8", errors="replace"))
+            setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(_nowhere()), encoding="utf-8", errors=ERRORS))
             continue
         with suppress(OSError, ValueError):
             stream.flush()
         wrapped = io.TextIOWrapper(
             io.BufferedWriter(SteadyFile(number)),
             encoding=stream.encoding,
-            errors="replace",
+            errors=ERRORS,
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )

@@ -17,6 +17,7 @@ from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
 from closeshave.environments.remote.definition import Location, Remote
 from closeshave.environments.stack import Containers, Embedded, Stack
+from closeshave.files.closest import meant
 from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of, read
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -33,7 +34,11 @@ def read_definition(path: Path) -> Definition:
     raw = document(path)
     kind = raw.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
-        message = "is missing" if kind is None else f"{kind!r} is not a kind of environment; available: {', '.join(_KINDS)}"
+        message = (
+            "is missing"
+            if kind is None
+            else f"{kind!r} is not a kind of environment{meant(str(kind), _KINDS)}; available: {', '.join(_KINDS)}"
+        )
         raise InvalidFile(Problem(str(path), line_of(raw, ("kind",)), "kind", message))
     definition = read(path, _KINDS[kind])
     if not NAME.fullmatch(definition.name):

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from closeshave.deployment import Deployment, Hook
 from closeshave.faults import cache, data, dependency, hook, region, service, shard
 from closeshave.faults.kind import Kind
+from closeshave.files.closest import meant
 from closeshave.plan import Fault
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for family in (shard, cache, region, service, dependency, data) for kind in family.KINDS}
@@ -65,7 +66,7 @@ def check_hook(own: Hook) -> list[str]:
     """What is wrong with an operator's hook, one sentence each; empty when it can inject faults of its kind."""
     kind = KINDS.get(own.kind)
     if kind is None:
-        return [f"there is no kind of fault {own.kind}; available: {', '.join(sorted(KINDS))}"]
+        return [f"there is no kind of fault {own.kind}{meant(own.kind, KINDS)}; available: {', '.join(sorted(KINDS))}"]
     return kind.problems(own.scope, {})
 
 
@@ -76,7 +77,9 @@ def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind
     """
     kind = kinds.get(fault.kind)
     if kind is None:
-        return [f"fault {fault.id}: there is no kind of fault {fault.kind}; available: {', '.join(sorted(kinds))}"]
+        return [
+            f"fault {fault.id}: there is no kind of fault {fault.kind}{meant(fault.kind, kinds)}; available: {', '.join(sorted(kinds))}"
+        ]
     own = hook.find(fault.kind, fault.scope, hooks)
     if own is not None:
         kind = hook.bind(kind, own, NOTHING)

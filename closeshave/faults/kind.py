@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from closeshave.deployment import Deployment, LinkKind
+from closeshave.files.closest import meant
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected, Fault
 
@@ -158,13 +159,17 @@ class Kind:
     def problems(self, scope: Mapping[str, object], parameters: Mapping[str, object]) -> list[str]:
         """What is wrong with a scope and parameters for this kind; empty when nothing is."""
         found = [f"{self.name} needs a scope with {key!r}" for key in self.scope if key not in scope]
-        found += [f"{self.name} takes no scope {key!r}; it takes {', '.join(self.scope)}" for key in scope if key not in self.scope]
+        found += [
+            f"{self.name} takes no scope {key!r}{meant(key, self.scope)}; it takes {', '.join(self.scope)}"
+            for key in scope
+            if key not in self.scope
+        ]
         if "shard" in self.scope and not str(scope.get("shard", "0")).isdecimal():
             found.append(f"{self.name}: shard {scope['shard']!r} is not a number")
         known = {parameter.name: parameter for parameter in self.parameters}
         for name, given in parameters.items():
             if name not in known:
-                found.append(f"{self.name} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
+                found.append(f"{self.name} has no parameter {name!r}{meant(name, known)}; it has {', '.join(known) or 'none'}")
                 continue
             try:
                 known[name].read(given)

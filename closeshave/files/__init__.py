@@ -2,7 +2,8 @@
 
 This module writes them: completely or not at all, or appended line by line. :mod:`.yamlfile` reads what people write, :mod:`.jsonfile` what the
 harness wrote itself, :mod:`.foreign` and :mod:`.plaintext` what others wrote; :mod:`.seal` is a checksum beside a file, :mod:`.shipped` finds
-plans, targets and environment files by name, :mod:`.rundir` makes the directory of a run, :mod:`.unexpected` keeps tracebacks in its logs.
+plans, targets and environment files by name and :mod:`.closest` the name that was meant, :mod:`.rundir` makes the directory of a run, :mod:`.taken`
+says where its options came from, :mod:`.unexpected` keeps tracebacks in its logs.
 
 May import: vocabulary.
 """

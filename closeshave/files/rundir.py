@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import sys
@@ -11,11 +12,17 @@ from datetime import datetime
 from pathlib import Path
 
 from closeshave.files import write_atomically
-from closeshave.vocabulary import CHARTS, ENVIRONMENT, FINAL_STATE, LOGS, PLAN, RERUN, SPOOL, TARGET
+from closeshave.files.plaintext import clean
+from closeshave.files.taken import Taken, told
+from closeshave.vocabulary import CHARTS, ENVIRONMENT, FINAL_STATE, LOGS, OPTION_PREFIX, OPTIONS, PLAN, RERUN, SPOOL, TARGET
 
 
 class NoRun(Exception):
     """A directory cannot be judged, because it does not say what was run or how the run ended."""
+
+
+class NotARun(NoRun):
+    """A directory is not that of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,8 @@ class Inputs:
     plan: Path
     target: Path
     environment: Path
+    taken: tuple[Taken, ...] = ()
+    """The options that were set, and where."""
 
 
 def create(runs: Path, plan: str, started: datetime, token: str) -> Path:
@@ -36,20 +45,39 @@ def create(runs: Path, plan: str, started: datetime, token: str) -> Path:
 
 
 def keep(run: Path, inputs: Inputs, options: Iterable[str]) -> None:
-    """Copy the inputs into the run and write ``rerun.sh``, which runs them again from any checkout."""
+    """Copy the inputs into the run, note where its options came from, and write ``rerun.sh``, which runs them again."""
     for source, name in ((inputs.plan, PLAN), (inputs.target, TARGET), (inputs.environment, ENVIRONMENT)):
         shutil.copyfile(source, run / name)
-    write_rerun(run, options)
+    write_atomically(run / OPTIONS, json.dumps(told(inputs.taken), indent=1) + "\n")
+    write_rerun(run, options, inputs.taken)
 
 
-def write_rerun(run: Path, options: Iterable[str]) -> None:
-    """Write ``rerun.sh`` with these options, replacing an earlier one: once the calibrated rate is known, with that rate."""
-    arguments = " ".join(map(shlex.quote, options))
-    script = (
-        "#!/bin/sh\n# Runs this trial again: the same plan, target, environment and seed.\nset -eu\n"
-        'here=$(cd "$(dirname "$0")" && pwd)\n'
-        f'exec {shlex.quote(Path(sys.executable).name)} -m closeshave run "$here/{PLAN}" --target "$here/{TARGET}" --environment "$here/{ENVIRONMENT}"'
-        f"{' ' + arguments if arguments else ''}\n"
-    )
+def write_rerun(run: Path, options: Iterable[str], taken: Iterable[Taken] = ()) -> None:
+    """Write ``rerun.sh`` with these options, replacing an earlier one: once the calibrated rate is known, with that rate.
+
+    It can be called from any directory. The trial runs where the first one ran, with the same interpreter, because the plan's names were looked up
+    there; on a machine that has neither, in the directory of the caller, with the ``python3`` of its path.
+    """
+    arguments = "".join(f" {shlex.quote(option)}" for option in options)
+    notes = "".join(f"# {_one_line(each)}\n" for each in taken)
+    here, interpreter = shlex.quote(str(Path.cwd())), shlex.quote(sys.executable)
+    script = f"""#!/bin/sh
+# Runs this trial again: the same plan, target, environment and seed. Its run directory is made below the caller's reports/runs;
+# more options may follow, such as --runs DIRECTORY.
+{notes}set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+runs=$PWD/reports/runs
+# Variables would change what is repeated.
+for name in $(env | sed -n 's/^\\({OPTION_PREFIX}_RUN_[A-Z_]*\\)=.*/\\1/p'); do unset "$name"; done
+cd {here} 2>/dev/null || :
+python={interpreter}
+[ -x "$python" ] || python=python3
+exec "$python" -m closeshave run "$here/{PLAN}" --target "$here/{TARGET}" --environment "$here/{ENVIRONMENT}" --runs "$runs"{arguments} "$@"
+"""
     write_atomically(run / RERUN, script)
     (run / RERUN).chmod(0o755)
+
+
+def _one_line(taken: Taken) -> str:
+    """For a comment: whatever a value holds, the line after it is no part of it."""
+    return clean(f"{taken}").replace("\n", " ").replace("\t", " ")

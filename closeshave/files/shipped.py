@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from closeshave.files.closest import meant
 from closeshave.files.yamlfile import InvalidFile, Problem
 
 PACKAGE = Path(__file__).parents[1]
@@ -24,7 +25,10 @@ def locate(folder: str, name: str) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate.resolve()
-    raise InvalidFile(Problem(name, 0, "", f"no such file in {folder}/; available: {', '.join(available(folder)) or 'nothing'}"))
+    there = available(folder)
+    raise InvalidFile(
+        Problem(name, 0, "", f"no such file in {folder}/{meant(given.stem, there)}; available: {', '.join(there) or 'nothing'}")
+    )
 
 
 def available(folder: str) -> list[str]:

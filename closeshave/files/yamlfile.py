@@ -27,6 +27,8 @@ from pydantic_core import CoreSchema
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
+from closeshave.files import keys
+from closeshave.files.closest import meant
 from closeshave.files.described import meaning_at
 
 T = TypeVar("T")
@@ -376,7 +378,9 @@ def _problem(path: Path, raw: Any, item: Any, type_: Any) -> Problem:
     key = ".".join(str(part) for part in location)
     kind = item["type"]
     if kind in {"unexpected_keyword_argument", "extra_forbidden"}:
-        message = "unknown key"
+        there = keys.at(TypeAdapter(type_).json_schema(), location[:-1])
+        near = meant(str(location[-1]), there) if location else ""
+        message = f"unknown key{near}" if near or not there else f"unknown key; known: {', '.join(sorted(there))}"
     elif kind in {"missing", "missing_argument"}:
         message = "is missing"
         if meaning := meaning_at(type_, location):

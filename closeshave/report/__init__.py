@@ -3,6 +3,6 @@
 May import: files, history, judge, plan, plurals, target, vocabulary.
 """
 
-from closeshave.report.directory import write
+from closeshave.report.directory import summarize, write
 
-__all__ = ["write"]
+__all__ = ["summarize", "write"]

@@ -24,8 +24,7 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
 
     What other programs wait for is written first, so that a crash while drawing loses pictures and no verdict. Raises :class:`OSError`.
     """
-    attachments = {name: (run / name).read_text(errors="replace", encoding="utf-8") for name in ATTACHMENTS if (run / name).is_file()}
-    findings = Findings(history, plan, target, assessment, exit_code, _resources(run), attachments, _digests(run))
+    findings = _findings(run, history, plan, target, assessment, exit_code)
     write_atomically(run / SUMMARY, summary.render(findings))
     write_atomically(run / JUNIT, junit.render(findings))
     write_atomically(run / MARKDOWN, markdown.render(findings))
@@ -39,6 +38,16 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
     for name, image in charts.render(findings, drawn).items():
         write_atomically(run / CHARTS / name, image)
     return page
+
+
+def summarize(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> bytes:
+    """What :func:`write` writes as ``summary.json``; writes nothing. Raises :class:`OSError`."""
+    return summary.render(_findings(run, history, plan, target, assessment, exit_code))
+
+
+def _findings(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> Findings:
+    attachments = {name: (run / name).read_text(errors="replace", encoding="utf-8") for name in ATTACHMENTS if (run / name).is_file()}
+    return Findings(history, plan, target, assessment, exit_code, _resources(run), attachments, _digests(run))
 
 
 def _digests(run: Path) -> dict[str, str]:

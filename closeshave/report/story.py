@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -10,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from closeshave.files.closest import meant
 from closeshave.history import History
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.explanation.line import Line
@@ -27,20 +30,75 @@ _KINDS = {"sent": "cyan", "answered": "default", "fault": "bold red", "signal": 
 _SIGNS = {"sent": "→", "answered": "←", "fault": "⚡", "signal": "⚑", "end": "■"}
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A verdict and what led to it, in time order."""
+
+    verdict: Verdict
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stories:
+    """Of some verdicts of one run."""
+
+    explained: tuple[Explained, ...]
+    target: Target
+    zero_ns: int
+    """Where the seconds of the run begin, on the monotonic clock."""
+
+
+class NoVerdict(LookupError):
+    """A run has no verdict of that ID; names those that it has."""
+
+
 def choose(assessment: Assessment, name: str) -> tuple[Verdict, ...]:
-    """The verdict of this ID; without a name those that gate and are no pass, worst first."""
-    if name:
-        return tuple(one for one in assessment.verdicts if one.id == name)
-    return tuple(one for one in ranking.worst_first(assessment.verdicts) if one.gates and one.status is not Status.PASS)
+    """The verdict of this ID; without a name those that gate and are no pass, worst first. Raises :class:`NoVerdict`."""
+    if not name:
+        return tuple(one for one in ranking.worst_first(assessment.verdicts) if one.gates and one.status is not Status.PASS)
+    if found := tuple(one for one in assessment.verdicts if one.id == name):
+        return found
+    known = [one.id for one in assessment.verdicts]
+    raise NoVerdict(f"this run has no verdict {name}{meant(name, known)}; it has: {', '.join(known)}")
 
 
-def explain(verdicts: Sequence[Verdict], history: History, plan: Plan, target: Target, console: Console) -> None:
-    """Tell the story of each verdict. Raises what a judge raises that cannot look up a write."""
+def of(verdicts: Sequence[Verdict], history: History, plan: Plan, target: Target) -> Stories:
+    """The story of each verdict. Raises what a judge raises that cannot look up a write."""
     analysis = Analysis(Evidence(history, plan, target))
     zero_ns = min((phase.started_ns for phase in history.manifest.phases), default=history.manifest.anchor.monotonic_ns)
-    for verdict in verdicts:
-        render(verdict, tell(analysis, verdict), target, zero_ns, console)
-    if not verdicts:
+    return Stories(tuple(Explained(one, tuple(tell(analysis, one))) for one in verdicts), target, zero_ns)
+
+
+def told(stories: Stories) -> list[dict[str, Any]]:
+    """As plain values. Instants are seconds of the run; ``null`` is its end."""
+    return [
+        {
+            "verdict": one.verdict.id,
+            "status": one.verdict.status.value,
+            "measured": words.measured(one.verdict),
+            "bound": words.bound(one.verdict),
+            "reason": one.verdict.reason,
+            "story": [
+                {
+                    "at_s": None if line.at_ns is None else (line.at_ns - stories.zero_ns) / 1e9,
+                    "kind": line.kind,
+                    "who": line.who,
+                    "what": line.what,
+                    "source": line.source,
+                    "witness": line.accused,
+                }
+                for line in one.lines
+            ],
+        }
+        for one in stories.explained
+    ]
+
+
+def show(stories: Stories, console: Console) -> None:
+    """Tell each story to a person."""
+    for one in stories.explained:
+        render(one.verdict, one.lines, stories.target, stories.zero_ns, console)
+    if not stories.explained:
         console.print(Text("Every verdict is a pass. Name one to see its evidence.", style="green"))
 
 
@@ -80,4 +138,4 @@ def _verdict(verdict: Verdict, target: Target) -> Panel:
     for witness in verdict.witnesses:
         said.append(f"\n  {words.clean(witness.why)}", style="default")
     title = f"{MARKS[verdict.status]} {WORDS[verdict.status].lower()}  {words.clean(verdict.id)}"
-    return Panel(said, title=Text(title, style=STYLES[verdict.status]), title_align="left", box=box.ROUNDED)
+    return Panel(said, title=Text(title, style=STYLES[verdict.status]), title_align="left", box=box.ROUNDED, expand=False)

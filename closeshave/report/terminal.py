@@ -18,37 +18,46 @@ from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.headline import MARKS, headline
 from closeshave.report.views import VerdictView
-from closeshave.vocabulary import PAGE
 
 STYLES = {Status.PASS: "bold green", Status.INCONCLUSIVE: "bold yellow", Status.FAIL: "bold red"}
 
 
 def render(assessment: Assessment, run: Path, console: Console) -> None:
-    """Print the verdicts of the first screen, the faults, and the sentence of verdict. Raises :class:`FileNotFoundError` for no run."""
+    """Print the verdicts of the first screen, the faults, and the sentence of verdict. Raises :class:`FileNotFoundError` for no run.
+
+    Lines are whole where the console is no terminal.
+    """
+    whole = not console.is_terminal
     chosen = [views.row_view(row, None, 0) for row in ranking.rows(assessment.verdicts)]
     console.print()
     console.print(_verdicts(assessment, chosen))
     for row in chosen:
         if row.reason:
-            console.print(Text(f"  {row.mark} ", style=STYLES[row.status]).append(_text(f"{row.title}, {row.scope}: {row.reason}")))
+            reason = Text(f"  {row.mark} ", style=STYLES[row.status]).append(_text(f"{row.title}, {row.scope}: {row.reason}"))
+            console.print(reason, soft_wrap=whole)
     if assessment.faults:
         console.print(_faults(assessment.faults))
     told = "; ".join(text for _, text in views.integrity_figures(assessment))
-    console.print(_text(f"  {views.customers_bookings(assessment)}; {told}"))
+    console.print(_text(f"  {views.customers_bookings(assessment)}; {told}"), soft_wrap=whole)
     for title, ones in views.silences(assessment):
-        console.print(_text(f"  {title}: {', '.join(name for name, _, _ in ones)}"), style="dim")
+        console.print(_text(f"  {title}: {', '.join(name for name, _, _ in ones)}"), style="dim", soft_wrap=whole)
     manifest = load_manifest(run)
     if manifest.rate is not None:
-        console.print(_text(f"  rate: {rate.sentence(manifest.rate)}"), soft_wrap=True)
+        console.print(_text(f"  rate: {rate.sentence(manifest.rate)}"), soft_wrap=whole)
     if manifest.interrupted is not None:
         # Printed before the sentence, because it is the reason for it.
-        console.print(_text(f"stopped early: {manifest.interrupted}"), style="bold red")
-    said = headline(assessment, manifest.evidence)
-    sentence = Text(f"{MARKS[said.status]} {said.word} ({said.evidence}): ", style=STYLES[said.status])
-    sentence.append(said.sentence, style="default")
-    console.print(sentence)
-    if (run / PAGE).exists():
-        console.print(Text(f"  {run / 'report.html'}", style="dim"), soft_wrap=True)
+        console.print(_text(f"stopped early: {manifest.interrupted}"), style="bold red", soft_wrap=whole)
+    console.print(_sentence(assessment, manifest.evidence), soft_wrap=whole)
+
+
+def sentence(assessment: Assessment, run: Path) -> Text:
+    """The verdict in one sentence. Raises :class:`FileNotFoundError` for no run."""
+    return _sentence(assessment, load_manifest(run).evidence)
+
+
+def _sentence(assessment: Assessment, evidence: str) -> Text:
+    said = headline(assessment, evidence)
+    return Text(f"{MARKS[said.status]} {said.word} ({said.evidence}): ", style=STYLES[said.status]).append(said.sentence, style="default")
 
 
 def _verdicts(assessment: Assessment, chosen: list[VerdictView]) -> Table:

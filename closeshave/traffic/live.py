@@ -1,6 +1,6 @@
-"""What a running load has recorded since the last call: counts by region and shard, and effects.
+"""What a running load has recorded since the last look: counts by place, response times, and the effects.
 
-The only reader of files that are still being written.
+The only reader of records that are still growing.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 from pydantic import TypeAdapter
 
-from closeshave.history import Effect, ids
-from closeshave.loadgen.records import RecordFiles
-from closeshave.loadgen.rows import DTYPE, HEADER, ROW
+from closeshave.history import Effect, Source, ids
+from closeshave.loadgen.records import RecordFiles, Rows
+from closeshave.loadgen.rows import DTYPE, HEADER, OK, ROW
 from closeshave.traffic.runfiles import RECORDS
 
+BOOK = "book"
+"""The operation that makes a booking."""
 _EFFECT = TypeAdapter(Effect)
 
 
@@ -34,6 +37,20 @@ class Tally:
     count: int
     bad: int
     """The number of those whose customer did not get the promised answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What customers of one region got since the last look."""
+
+    region: str
+    """Whose edge was entered."""
+    response_ms: npt.NDArray[np.float64]
+    """Of each answer, from the instant at which its customer wanted it."""
+    bad: int
+    """Those that were not the promised answer."""
+    bookings: int
+    """Bookings that were acknowledged."""
 
 
 @dataclass(slots=True)
@@ -56,16 +73,25 @@ class Live:
         self._directory = run / RECORDS
         self._void = frozenset(void)
         self._workers: dict[Path, _Worker] = {}
+        self._answers: list[Answers] = []
 
     def tallies(self) -> tuple[Tally, ...]:
         """Counts of operations that were recorded since the last call, by sender, region and shard."""
         totals: Counter[tuple[str, str, int]] = Counter()
         bad: Counter[tuple[str, str, int]] = Counter()
+        self._answers.clear()
         for worker in self._known():
-            for place, count, wrong in _counted(worker, self._void):
+            rows = _new_rows(worker, self._void)
+            for place, count, wrong in _counted(worker, rows):
                 totals[place] += count
                 bad[place] += wrong
+            if worker.source == Source.CUSTOMERS:
+                self._answers += _answers(worker, rows)
         return tuple(Tally(*place, count, bad[place]) for place, count in sorted(totals.items()))
+
+    def answers(self) -> tuple[Answers, ...]:
+        """Of the same operations, what customers got: of each worker by region."""
+        return tuple(self._answers)
 
     def effects(self, actions: Collection[str]) -> tuple[Effect, ...]:
         """The effects of these actions that were written since the last call, in each worker's order."""
@@ -80,8 +106,8 @@ class Live:
         return list(self._workers.values())
 
 
-def _counted(worker: _Worker, void: Collection[str]) -> Iterator[tuple[tuple[str, str, int], int, int]]:
-    """Sender, region and shard, with the number of new rows, and how many of them are not good."""
+def _new_rows(worker: _Worker, void: Collection[str]) -> Rows:
+    """Those that say something of the platform."""
     with worker.files.rows.open("rb") as file:
         file.seek(worker.rows_at)
         data = file.read()
@@ -92,15 +118,31 @@ def _counted(worker: _Worker, void: Collection[str]) -> Iterator[tuple[tuple[str
     # Only now: a row's texts are always written before it.
     _read_texts(worker)
     unsaid = [code for code, text in enumerate(worker.texts, start=1) if text in void]
-    if unsaid:
-        rows = rows[~np.isin(rows["error"], unsaid)]
+    return rows[~np.isin(rows["error"], unsaid)] if unsaid else rows
+
+
+def _answers(worker: _Worker, rows: Rows) -> Iterator[Answers]:
+    booked = (rows["outcome"] == OK) & np.isin(rows["kind"], [code for code, text in enumerate(worker.texts, start=1) if text == BOOK])
+    for code in np.unique(rows["region"]):
+        here = rows["region"] == code
+        response_ms = (rows["ended_ns"][here] - rows["intended_ns"][here]) / 1e6
+        yield Answers(
+            _text(worker, int(code)), response_ms, int(np.count_nonzero(rows["good"][here] == 0)), int(np.count_nonzero(booked[here]))
+        )
+
+
+def _text(worker: _Worker, code: int) -> str:
+    """What a code stands for; empty where nobody knows."""
+    return worker.texts[code - 1] if 0 < code <= len(worker.texts) else ""
+
+
+def _counted(worker: _Worker, rows: Rows) -> Iterator[tuple[tuple[str, str, int], int, int]]:
+    """Sender, region and shard, with the number of rows and how many of them are not good."""
     places, which = np.unique(rows[["region", "shard"]], return_inverse=True)
     counts = np.bincount(which, minlength=len(places))
     bad = np.bincount(which, weights=rows["good"] == 0, minlength=len(places))
     for place, count, wrong in zip(places, counts, bad, strict=True):
-        code = int(place["region"])
-        region = worker.texts[code - 1] if 0 < code <= len(worker.texts) else ""
-        yield (worker.source, region, int(place["shard"])), int(count), int(wrong)
+        yield (worker.source, _text(worker, int(place["region"])), int(place["shard"])), int(count), int(wrong)
 
 
 def _read_texts(worker: _Worker) -> None:

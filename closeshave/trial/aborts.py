@@ -45,6 +45,8 @@ class Watch:
     started_s: float
     _requests: int = 0
     _bad: int = 0
+    burnt: float | None = field(init=False)
+    """Share of the month's error budget that the run has cost so far; ``None`` without a budget."""
     _probed_s: float = field(init=False)
     _outside: deque[tuple[float, int, int]] = field(default_factory=deque)
     """Consecutive samples of requests outside the scopes of all faults: the instant, the number, the number of not good ones."""
@@ -52,6 +54,7 @@ class Watch:
 
     def __post_init__(self) -> None:
         self._probed_s = self.started_s
+        self.burnt = 0.0 if self.bounds.error_budget else None
 
     def look(self, at_s: float, tallies: Sequence[Tally], effects: Iterable[Effect], broken: Sequence[Fault]) -> str:
         """Why the trial must stop now, as a sentence; empty when it may go on. ``broken`` are the faults in effect."""
@@ -73,10 +76,10 @@ class Watch:
         if not self.bounds.error_budget or not self._requests or at_s <= self.started_s:
             return ""
         a_month = self.bounds.error_budget * self._requests / (at_s - self.started_s) * MONTH_S
-        burnt = self._bad / a_month
-        if burnt <= self.bounds.aborts.budget:
+        self.burnt = self._bad / a_month
+        if self.burnt <= self.bounds.aborts.budget:
             return ""
-        return f"{burnt:.0%} of the month's error budget is burnt; the plan allows {self.bounds.aborts.budget:.0%}"
+        return f"{self.burnt:.0%} of the month's error budget is burnt; the plan allows {self.bounds.aborts.budget:.0%}"
 
     def _leaking(self, at_s: float, customers: Sequence[Tally], broken: Sequence[Fault]) -> str:
         if not broken:

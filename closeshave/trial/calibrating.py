@@ -149,7 +149,7 @@ def _go_on(trial: Trial, found: Found, machine: Machine) -> None:
     trial.say(told.sentence(rate))
     if not rate.enough:
         raise TooLittle(told.too_little(rate))
-    rundir.write_rerun(trial.run, options(prepared))
+    rundir.write_rerun(trial.run, options(prepared), prepared.inputs.taken)
     for line in outlook.foreseen(prepared):
         trial.say(line)
 

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from closeshave.faults.kind import Kind
+from closeshave.files.closest import meant
 from closeshave.plan import Nemesis
 from closeshave.scope import TIERS
 from closeshave.topology import Topology
@@ -31,10 +32,16 @@ def possible_faults(nemesis: Nemesis, topology: Topology, kinds: Sequence[Kind])
 
 def problems(nemesis: Nemesis, environment: str, topology: Topology, kinds: Mapping[str, Kind]) -> list[tuple[str, str]]:
     """What is wrong with a nemesis, as key and sentence; empty when it has something to choose from."""
-    found = [("kinds", f"no kind of fault matches {pattern}") for pattern in nemesis.kinds if not fnmatch.filter(kinds, pattern)]
+    found = [
+        ("kinds", f"no kind of fault matches {pattern}{meant(pattern, kinds)}")
+        for pattern in nemesis.kinds
+        if not fnmatch.filter(kinds, pattern)
+    ]
     known = _places(Nemesis(nemesis.phase, nemesis.kinds, nemesis.every, nemesis.hold), topology)
     keys = sorted({*known, *(key for kind in kinds.values() for key in kind.scope)})
-    found += [("scopes", f"{key} is not a scope; available: {', '.join(keys)}") for key in nemesis.scopes if key not in keys]
+    found += [
+        ("scopes", f"{key} is not a scope{meant(key, keys)}; available: {', '.join(keys)}") for key in nemesis.scopes if key not in keys
+    ]
     for key, wanted in nemesis.scopes.items():
         unknown = [str(place) for place in wanted if key in known and place not in known[key]]
         found += [("scopes", f"{key} {place} is not one of {', '.join(map(str, known[key]))}") for place in unknown]

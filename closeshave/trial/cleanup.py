@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 
 from closeshave import history, private
@@ -28,25 +29,62 @@ QUIESCE_EARLY_S = 2.0
 
 def clean_up(trial: Trial, *, early: bool) -> None:
     """Do every step, even if an earlier one failed; ``early`` for a trial that did not reach its end."""
+    plan = _steps(trial, early=early)
     with ExitStack() as steps:
         # Run in reverse of this order; ExitStack goes on to the next when one raises.
         if trial.guard is not None:
             steps.callback(_release, trial, trial.guard)
-        steps.callback(_step, trial, "environment", _take_down if trial.owned else _leave)
-        steps.callback(_step, trial, "credentials", _forget_credentials)
-        if trial.owned:
-            steps.callback(_step, trial, "records", _collect_records)
-        steps.callback(_step, trial, "signals", _collect_signals)
-        if not trial.lost:
-            steps.callback(_step, trial, "final state", _export)
-            steps.callback(_step, trial, "edge counters", _save_edges)
-            steps.callback(_step, trial, "quiesce", partial(_quiesce, timeout_s=QUIESCE_EARLY_S if early else QUIESCE_S))
-        if not trial.owned:
-            # First, because the records state where each booking was made, which a remote platform may not.
-            steps.callback(_step, trial, "records", _collect_records)
-        steps.callback(_step, trial, "fork server", _end_forks)
-        steps.callback(_step, trial, "faults", _abandon_faults if early and trial.owned else _heal_what_is_open)
-        steps.callback(_step, trial, "generators", _stop_generators)
+        for number, step in reversed([*enumerate(plan, start=1)]):
+            steps.callback(_carry_out, trial, step, tuple(later.doing for later in plan[number:]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A part of the clean-up."""
+
+    name: str
+    doing: str
+    """For an operator who waits."""
+    act: Callable[[Trial], None]
+
+
+def _steps(trial: Trial, *, early: bool) -> tuple[_Step, ...]:
+    """What is done, in this order."""
+    quiesce_s = QUIESCE_EARLY_S if early else QUIESCE_S
+    records = _Step("records", "keeping the records", _collect_records)
+    faults = (
+        _Step("faults", "ending the faults", _abandon_faults)
+        if early and trial.owned
+        else _Step("faults", "healing the faults", _heal_what_is_open)
+    )
+    asked = (
+        _Step("quiesce", f"waiting until nothing is in flight, {quiesce_s:g} s at most", partial(_quiesce, timeout_s=quiesce_s)),
+        _Step("edge counters", "reading the counters of the edges", _save_edges),
+        _Step("final state", "reading the final state", _export),
+    )
+    last = (
+        _Step("environment", "taking the environment down", _take_down)
+        if trial.owned
+        else _Step("environment", "leaving the environment as it was", _leave)
+    )
+    return (
+        _Step("generators", "stopping the load", _stop_generators),
+        faults,
+        _Step("fork server", "ending the helpers of the faults", _end_forks),
+        # Early where the environment stays, because the records tell what was booked where, which a remote platform may not.
+        *(() if trial.owned else (records,)),
+        *(() if trial.lost else asked),
+        _Step("signals", "reading the platform's own signals", _collect_signals),
+        *((records,) if trial.owned else ()),
+        _Step("credentials", "forgetting passwords and tokens", _forget_credentials),
+        last,
+    )
+
+
+def _carry_out(trial: Trial, step: _Step, left: tuple[str, ...]) -> None:
+    trial.to_do = left
+    trial.begin(step.doing)
+    _step(trial, step.name, step.act)
 
 
 def _step(trial: Trial, name: str, act: Callable[[Trial], None]) -> None:

@@ -20,8 +20,9 @@ class Interrupted(BaseException):
 class Interrupts:
     """While active, the first stopping signal raises :class:`Interrupted`; after :meth:`shield` signals are only noted."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], outlook: Callable[[], str] = lambda: "") -> None:
         self._say = say
+        self._outlook = outlook
         self._raising = True
         self.received: str | None = None
         """The name of the first signal, also if it came after :meth:`shield`."""
@@ -37,13 +38,14 @@ class Interrupts:
         if self._raising:
             self._raising = False
             raise Interrupted(number)
-        self._say("already stopping: faults are healed and everything is cleaned up first")
+        self._say(f"already stopping; {self._outlook() or 'faults are healed and everything is cleaned up first'}")
 
 
 @contextmanager
-def interrupts(say: Callable[[str], None]) -> Iterator[Interrupts]:
-    """Install the handlers for the duration of the block. Main thread only."""
-    state = Interrupts(say)
+def interrupts(say: Callable[[str], None], outlook: Callable[[], str] = lambda: "") -> Iterator[Interrupts]:
+    """Install the handlers for the duration of the block. Main thread only. ``outlook`` says what is done now and what is left to do, for an operator
+    who asks again."""
+    state = Interrupts(say, outlook)
     before = {number: signal.signal(number, state.handle) for number in STOPPING}
     try:
         yield state

@@ -15,7 +15,7 @@ from closeshave.plan import Fault
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
 from closeshave.trial import ratecap, schedule
-from closeshave.trial.display import Bar
+from closeshave.trial.following import Following
 from closeshave.trial.monitoring import Monitor
 from closeshave.trial.state import SENDERS, SafetyStop, Trial, scope_text
 from closeshave.vocabulary import MarkKind
@@ -51,19 +51,19 @@ def load_and_break(trial: Trial) -> None:
     for phase in times:
         history.record(trial.run, Mark(phase.started_ns, MarkKind.PHASE_STARTED, phase.name))
     trial.say(f"load starts: {', '.join(f'{p.name} {p.duration:g} s' for p in trial.prepared.plan.phases)}")
-    with trial.display.bar((times[-1].ended_ns - start_ns) / 1e9) as bar:
-        _watch(trial, times, bar)
-    _let_faults_finish(trial)
+    monitor = Monitor(trial, start_ns)
+    following = Following(trial, times, monitor)
+    _watch(trial, times, monitor, following)
+    _let_faults_finish(trial, following)
 
 
-def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
+def _watch(trial: Trial, times: tuple[PhaseTime, ...], monitor: Monitor, following: Following) -> None:
     """Until the load's end: start each fault when it is due, notice every helper that dies, and stop when the plan's abort rules require it."""
     start_ns, end_ns = times[0].started_ns, times[-1].ended_ns
     waiting = list(schedule.due(trial.prepared.plan, start_ns))
     begun: list[schedule.Due] = []
     allowed_per_s = trial.driver.rate_cap(trial.prepared.definition)
     cap = None if allowed_per_s is None else ratecap.RateCap(allowed_per_s)
-    monitor = Monitor(trial, start_ns)
     while (now := now_ns()) < end_ns:
         _check_helpers(trial)
         if cap is not None and (reason := cap.exceeded(ratecap.requests(trial.run), now / 1e9)):
@@ -83,9 +83,8 @@ def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
             begun.append(item)
             running.append(item)
             trial.say(f"{item.fault.id}: {item.fault.kind} {scope_text(item.fault.scope)} in {(at_ns - now_ns()) / 1e9:.1f} s")
-        phase = schedule.current(times, now)
-        broken = ", ".join(item.fault.id for item in running if now >= item.at_ns)
-        bar.show((now - start_ns) / 1e9, f"{phase.name if phase else 'starting'}{f': {broken}' if broken else ''}")
+        following.happenings()
+        following.state(now)
         time.sleep(TICK_S)
 
 
@@ -127,15 +126,19 @@ def _check_helpers(trial: Trial) -> None:
         raise SafetyStop("the janitor has died: if the harness died too, nothing would heal this environment")
 
 
-def _let_faults_finish(trial: Trial) -> None:
+def _let_faults_finish(trial: Trial, following: Following) -> None:
     """After the load, wait for running experiments to heal and to prove it."""
+    trial.begin("ending the load")
     for generator in trial.generators:
         generator.finish(15)
     if running := [name for name, child in trial.children.items() if child.poll() is None]:
-        trial.say(f"waiting until healed: {', '.join(running)}")
+        trial.begin(f"waiting until healed: {', '.join(running)}")
+        trial.say(trial.doing)
     deadline = time.monotonic() + HEAL_WAIT_S
     while time.monotonic() < deadline and any(child.poll() is None for child in trial.children.values()):
+        following.happenings()
         time.sleep(TICK_S)
+    following.happenings()
     for name in [name for name, child in trial.children.items() if child.poll() is None]:
         found = ledger.Ledger(trial.run).find(name)
         edge = found.edge if found is not None else "closed in the ledger"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from closeshave.clock import now_ns
@@ -9,8 +10,10 @@ from closeshave.faults.ledger import Ledger
 from closeshave.history import PROXY, RATE_LIMITED, SHORTAGE, Mark, record
 from closeshave.plan import Fault
 from closeshave.traffic.live import Live
+from closeshave.trial import ratecap
 from closeshave.trial.aborts import Bounds, Watch
 from closeshave.trial.disturbances import Counted, Disturbances
+from closeshave.trial.figures import Gauge, Reading
 from closeshave.trial.liveness import Liveness
 from closeshave.trial.slots import ACTIONS
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
@@ -39,6 +42,14 @@ class Monitor:
         self._ledger = Ledger(trial.run)
         self._faults = {fault.id: fault for fault in plan.faults}
         self._looked_ns = start_ns
+        self._gauge = Gauge(start_ns / 1e9, topology.regions)
+        self.reading: Reading | None = None
+        """What the last look saw, for a person; ``None`` before the first one."""
+
+    @property
+    def burnt(self) -> float | None:
+        """Share of the month's error budget that the load has cost so far; ``None`` without a budget."""
+        return self._watch.burnt
 
     def look(self) -> None:
         """Check, unless the last check was just now. Raises :class:`SafetyStop` and :class:`EnvironmentLost`."""
@@ -50,6 +61,9 @@ class Monitor:
             record(self._run, Mark(self._liveness.whole_ns, MarkKind.ENVIRONMENT_LOST, reason))
             raise EnvironmentLost(reason)
         seen = Counted(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), self._broken())
+        # Counters that cannot be read are no reason to stop: these figures are for a person only.
+        with suppress(OSError):
+            self.reading = self._gauge.look(seen.at_s, ratecap.offered(self._run), self._live.answers())
         for counted in self._disturbances.due(seen):
             reason = self._watch.look(counted.at_s, counted.tallies, counted.effects, counted.broken)
             if reason and not self._liveness.going(at_ns):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +13,8 @@ from rich.text import Text
 
 from closeshave.control import processors
 from closeshave.environments import drivers
+from closeshave.files import taken
+from closeshave.files.plaintext import clean
 from closeshave.files.yamlfile import duration_text
 from closeshave.judge import asked
 from closeshave.plan import Plan
@@ -34,19 +39,38 @@ def show(prepared: Prepared, console: Console) -> None:
             ),
             soft_wrap=True,
         )
+    if prepared.inputs.taken:
+        console.print(Text(clean(f"  options: {', '.join(map(str, prepared.inputs.taken))}")), soft_wrap=True)
     if prepared.rate_scale != 1:
         console.print(Text(f"  {told.sentence(prepared.rate)}; {resolution(prepared)}"), soft_wrap=True)
     if prepared.written.rate == "auto":
         console.print(Text(f"  {_automatic(prepared)}"), soft_wrap=True)
-    said = asked.asked(prepared.plan, prepared.target)
-    _table(
-        console,
-        ("will be judged", "bound", "promises"),
-        [(*_named(each), ", ".join(each.claims) or "of the harness") for each in said.objectives],
-    )
-    _table(console, ("requests for a verdict", "needed", "expected", "enough down to"), _samples(prepared))
-    _table(console, ("not run in this plan", "promise", "why"), [(row.id, row.text, row.why) for row in said.not_run])
+    for titles, rows in _tables(prepared):
+        _table(console, titles, rows)
     warn(prepared, console)
+
+
+def show_all(several: Sequence[Prepared], console: Console) -> None:
+    """Print each of them."""
+    for prepared in several:
+        show(prepared, console)
+
+
+def plain(prepared: Prepared) -> dict[str, Any]:
+    """What :func:`show` prints, as plain values."""
+    return {
+        "plan": str(prepared.inputs.plan),
+        "target": str(prepared.inputs.target),
+        "environment": str(prepared.inputs.environment),
+        "options": taken.told(prepared.inputs.taken),
+        "drawn": [
+            {"id": one.id, "kind": one.kind, "scope": dict(one.scope), "phase": one.phase, "at_s": one.at, "hold_s": one.hold}
+            for one in prepared.drawn
+        ],
+        "rate": asdict(prepared.rate),
+        **{titles[0].replace(" ", "_"): [dict(zip(titles, row, strict=True)) for row in rows] for titles, rows in _tables(prepared)},
+        "notes": list(prepared.warnings),
+    }
 
 
 def warn(prepared: Prepared, console: Console) -> None:
@@ -102,6 +126,18 @@ def _automatic(prepared: Prepared) -> str:
         f"machine's {processors.available():g} processors. At a smaller share the calm phases last up to {quantity(least.calm_s, 's')} instead "
         f"of {quantity(prepared.written.calm_s, 's')} (limits.duration: {duration_text(prepared.written.limits.duration)}). Below "
         f"{quantity(FLOOR, 'ratio')} no load is sent and the run is inconclusive"
+    )
+
+
+def _tables(prepared: Prepared) -> tuple[tuple[tuple[str, ...], list[tuple[str, ...]]], ...]:
+    """What is judged, how many requests that takes, and what is not: the titles of the columns, and rows."""
+    said = asked.asked(prepared.plan, prepared.target)
+    judged: list[tuple[str, ...]] = [(*_named(each), ", ".join(each.claims) or "of the harness") for each in said.objectives]
+    not_run: list[tuple[str, ...]] = [(row.id, row.text, row.why) for row in said.not_run]
+    return (
+        (("will be judged", "bound", "promises"), judged),
+        (("requests for a verdict", "needed", "expected", "enough down to"), _samples(prepared)),
+        (("not run in this plan", "promise", "why"), not_run),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
+import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +17,10 @@ from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition
 from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, guard
+from closeshave.files.closest import meant
 from closeshave.files.rundir import Inputs
 from closeshave.files.shipped import locate
+from closeshave.files.taken import Source, Taken
 from closeshave.files.yamlfile import InvalidFile, Problem, document, duration_text, line_of
 from closeshave.history import Rate
 from closeshave.judge import asked, kinds
@@ -89,12 +93,14 @@ def prepare(
     processes: int | None = None,
     rate_scale: float | None = None,
     accounts: Path | None = None,
+    taken: tuple[Taken, ...] = (),
 ) -> Prepared:
     """Read the plan and the files that it (or the command) names, and check that they fit together.
 
     ``rate_scale`` multiplies the rates of sessions, contests and canaries; without it they are the plan's, until a calibration finds what this
-    machine sustains where the plan asks for one. ``accounts`` is another file of customers than the environment's. Raises :class:`InvalidFile` with
-    every problem found: everything that is known without asking the platform, for ``validate`` as for ``run``.
+    machine sustains where the plan asks for one. ``accounts`` is another file of customers than the environment's. ``taken`` says where these options
+    came from. Raises :class:`InvalidFile` with every problem found: everything that is known without asking the platform, for ``validate`` as for
+    ``run``.
     """
     scale = 1.0 if rate_scale is None else rate_scale
     if not 0 < scale <= fitting.MOST:
@@ -112,6 +118,7 @@ def prepare(
         plan=plan_path,
         target=_found(plan_path, "target", "environments/targets", target or read.target),
         environment=_found(plan_path, "environment", "environments", environment or read.environment),
+        taken=taken,
     )
     definition = read_definition(inputs.environment)
     if accounts is not None:
@@ -122,6 +129,7 @@ def prepare(
     by: Literal["plan", "option"] = "plan" if rate_scale is None else "option"
     prepared = Prepared(whole, drawn, read_target(inputs.target), definition, inputs, written, scale, by)
     problems = [
+        *_production_problems(prepared),
         *_target_problems(prepared),
         *_hook_problems(prepared),
         *_nemesis_problems(prepared),
@@ -167,6 +175,19 @@ def _found(plan: Path, key: str, folder: str, name: str) -> Path:
     except InvalidFile as error:
         message = error.problems[0].message
         raise InvalidFile(Problem(str(plan), line_of(document(plan), (key,)), key, f"{name!r}: {message}")) from None
+
+
+def _production_problems(prepared: Prepared) -> list[Problem]:
+    """Production that no person named: a variable or a file that was left behind must not send load there."""
+    definition = prepared.definition
+    if not isinstance(definition, Remote) or definition.stage != "production":
+        return []
+    message = f"{definition.name} is production, which only the command line (--environment {definition.name}) or the plan may name"
+    return [
+        Problem(one.place, 0, one.option, message)
+        for one in prepared.inputs.taken
+        if one.option == "environment" and one.source is not Source.COMMAND_LINE
+    ]
 
 
 def _draw(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
@@ -350,7 +371,9 @@ def _scope_problems(prepared: Prepared, scope: object) -> list[str]:
     assert isinstance(scope, dict)
     found = []
     if "region" in scope and scope["region"] not in topology.regions:
-        found.append(f"scope.region: {scope['region']!r} is not a region of this environment; available: {', '.join(topology.regions)}")
+        there = topology.regions
+        near = meant(str(scope["region"]), there)
+        found.append(f"scope.region: {scope['region']!r} is not a region of this environment{near}; available: {', '.join(there)}")
     if "shard" in scope and scope["shard"] not in {shard.id for shard in topology.shards}:
         found.append(
             f"scope.shard: {scope['shard']!r} is not a shard of this environment; available: {', '.join(str(s.id) for s in topology.shards)}"
@@ -359,14 +382,40 @@ def _scope_problems(prepared: Prepared, scope: object) -> list[str]:
 
 
 def _scenario_problems(prepared: Prepared) -> list[Problem]:
-    name = prepared.plan.traffic.scenario
-    try:
-        locate("scenarios", name)
-    except InvalidFile as error:
-        path = prepared.inputs.plan
-        return [Problem(str(path), line_of(document(path), ("traffic", "scenario")), "traffic.scenario", error.problems[0].message)]
-    read_profile(prepared.plan.traffic.profile)
+    traffic, path = prepared.plan.traffic, prepared.inputs.plan
+    found = []
+    for key, folder in (("scenario", "scenarios"), ("profile", "scenarios/profiles")):
+        try:
+            locate(folder, getattr(traffic, key))
+        except InvalidFile as error:
+            found.append(
+                Problem(
+                    str(path),
+                    line_of(document(path), ("traffic", key)),
+                    f"traffic.{key}",
+                    f"{getattr(traffic, key)!r}: {error.problems[0].message}",
+                )
+            )
+    if found:
+        return found
+    if (wrong := _no_python(locate("scenarios", traffic.scenario))) is not None:
+        return [wrong]
+    read_profile(traffic.profile)
     return _replay_problems(prepared)
+
+
+def _no_python(path: Path) -> Problem | None:
+    """Why Locust could not even read a file. It is parsed and not run."""
+    try:
+        with warnings.catch_warnings():
+            # An escape that means nothing is Locust's to warn of.
+            warnings.simplefilter("ignore")
+            ast.parse(path.read_bytes(), str(path))
+    except SyntaxError as error:
+        return Problem(str(path), error.lineno or 0, "", f"not valid Python: {error.msg}")
+    except (ValueError, RecursionError, MemoryError, OSError) as error:
+        return Problem(str(path), 0, "", f"not valid Python: {error}")
+    return None
 
 
 def _replay_problems(prepared: Prepared) -> list[Problem]:

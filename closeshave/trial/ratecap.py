@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closeshave.caps.chance import WINDOW_S
 from closeshave.files import record_of
+from closeshave.history import Source
 from closeshave.traffic.runfiles import RECORDS
 
 OVER_S = WINDOW_S
@@ -40,7 +41,16 @@ def requests(run: Path) -> int:
 
     Raises :class:`OSError` for counters that cannot be read, because without them the cap cannot be checked.
     """
+    return _sum(run, "*", "requests")
+
+
+def offered(run: Path) -> int:
+    """The requests of customers that were due so far, by the same counters. Raises :class:`OSError` as well."""
+    return _sum(run, f"{Source.CUSTOMERS.value}-*", "intended")
+
+
+def _sum(run: Path, workers: str, counter: str) -> int:
     try:
-        return sum(int(record_of(path.read_bytes())["requests"]) for path in (run / RECORDS).glob("*.counters.json"))
+        return sum(int(record_of(path.read_bytes())[counter]) for path in (run / RECORDS).glob(f"{workers}.counters.json"))
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise OSError(f"the senders' counters cannot be read: {type(error).__name__}: {error}") from None

@@ -18,8 +18,10 @@ from pathlib import Path
 from closeshave import __version__, history
 from closeshave.clock import Anchor
 from closeshave.conclusion import note_ending
+from closeshave.control import processes
+from closeshave.deployment import FILE as DEPLOYMENT
 from closeshave.deployment import LINK_KINDS, Deployment, load
-from closeshave.environments import drivers
+from closeshave.environments import drivers, registry
 from closeshave.environments.driver import Permission
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.faults import catalogue, janitor
@@ -61,12 +63,16 @@ def run(
     if attach is None:
         _be_admitted(prepared, permission)
     else:
-        _find_its_links(prepared, attach)
+        _find_it(prepared, attach)
     started = datetime.now(UTC)
     directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
     rundir.keep(directory, prepared.inputs, options(prepared))
     if prepared.drawn:
         nemesis.save(directory, prepared.drawn)
+    # Said first: whatever becomes of this run, its evidence is there.
+    display.say(str(directory), "run directory")
+    if prepared.inputs.taken:
+        display.say(", ".join(map(str, prepared.inputs.taken)), "options")
     manifest = Manifest(
         id=directory.name,
         plan=prepared.plan.name,
@@ -88,9 +94,11 @@ def run(
     trial = Trial(prepared, directory, manifest, display, attach)
     history.save_manifest(directory, manifest)
     os.environ[RUN_VARIABLE] = manifest.id
-    bytecode.make(display.say)
-    with janitor.Heartbeat(directory), interrupts(display.say) as stop:
-        _carry_out(trial, stop, after_up)
+    with display.live():
+        trial.begin("preparing")
+        bytecode.make(display.say)
+        with janitor.Heartbeat(directory), interrupts(display.say, trial.outlook) as stop:
+            _carry_out(trial, stop, after_up)
     return directory
 
 
@@ -100,27 +108,38 @@ def _be_admitted(prepared: Prepared, permission: Permission) -> None:
         raise InvalidFile(*(Problem(str(prepared.inputs.environment), 0, "", reason) for reason in refused))
 
 
-def _find_its_links(prepared: Prepared, root: Path) -> None:
-    """Check that the environment has the Toxiproxy that each fault needs: it may have been started for another plan. Raises :class:`InvalidFile`."""
+def _find_it(prepared: Prepared, root: Path) -> None:
+    """The environment to attach to must be there, run, and have what the plan's faults need. Raises :class:`InvalidFile`."""
     try:
-        straight = load(root).straight
-    except (OSError, ValueError):
-        return  # the trial itself reports a root without an environment
-    there = [kind for kind in LINK_KINDS if kind not in straight]
+        there = load(root)
+    except (OSError, ValueError) as error:
+        why = f"it has no {DEPLOYMENT}" if isinstance(error, FileNotFoundError) else str(error)
+        running = ", ".join(map(str, registry.running())) or "none"
+        raise InvalidFile(Problem("--attach", 0, "", f"no environment can be used at {root}: {why}; running: {running}")) from None
+    straight = [kind for kind in LINK_KINDS if kind not in there.straight]
+    # An environment that was started for another plan may lack the Toxiproxy that a fault needs.
     where = f"{root}: it was started for a plan that breaks none of them; 'closeshave env up' starts an environment with all of them"
-    if lacking := catalogue.lacking(prepared.plan.faults, there, where):
+    if lacking := catalogue.lacking(prepared.plan.faults, straight, where):
         raise InvalidFile(*(Problem(str(prepared.inputs.plan), 0, "faults", reason) for reason in lacking))
+    if there.processes and not any(processes.find(root, process) for process in there.processes):
+        raise InvalidFile(
+            Problem("--attach", 0, "", f"nothing of the environment at {root} runs; 'closeshave env down --root {root}' removes it")
+        )
 
 
 def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], None] | None) -> None:
     ending: tuple[Ending | None, str] | None = None
     try:
+        trial.begin("starting the environment")
         bring_up(trial)
         if after_up is not None:
             after_up(trial.serving)
+        trial.begin("logging customers in")
         log_in(trial)
         if trial.prepared.calibrates:
+            trial.begin("calibrating")
             calibrate(trial)
+        trial.begin("starting the load")
         load_and_break(trial)
     except TooLittle as reason:
         # Neither an error nor a stop: the run is judged inconclusive, with the reason why no load was sent.
@@ -141,6 +160,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         )
     finally:
         stop.shield()
+        trial.begin("stopping")
         if ending is None and stop.received is not None:
             ending = _stopped(trial, f"stopped by {stop.received}")
         _end(trial, ending)

@@ -56,6 +56,10 @@ class Trial:
     """Whether the whole environment has ended."""
     left: tuple[str, ...] = ()
     """What could not be removed."""
+    doing: str = ""
+    """What is going on, for a person."""
+    to_do: tuple[str, ...] = ()
+    """What remains of the clean-up after that."""
 
     @property
     def driver(self) -> Driver:
@@ -81,6 +85,16 @@ class Trial:
     def say(self, text: str, heading: str = "", style: str = "") -> None:
         """Show a line of progress; ``heading`` is printed before the text, in ``style``. Never raises."""
         self.display.say(text, heading, style)
+
+    def begin(self, what: str) -> None:
+        """From now on this is what is going on. Never raises."""
+        self.doing = what
+        self.display.doing(what)
+
+    def outlook(self) -> str:
+        """What is going on and what is left to do, for an operator who is waiting for the end."""
+        left = f"; left to do: {', '.join(self.to_do)}" if self.to_do else ""
+        return f"now: {self.doing}{left}" if self.doing else ""
 
     def mark(self, kind: str, detail: str = "") -> None:
         """Add a mark to the timeline."""

@@ -75,13 +75,13 @@ def test_only_the_judges_say_1(runs, status, code, command):
 )
 @pytest.mark.parametrize("asked", ["judge", "explain", "report"])
 def test_a_damaged_run_is_a_message_and_no_verdict(run, asked, name, content, message, command):
-    """4 for what the harness wrote itself, 2 for what a user wrote; the damaged thing is named."""
+    """4 for what the harness wrote itself, 2 for what a user wrote, and for what is no run; the damaged thing is named."""
     if content is None:
         (run / name).unlink()
     else:
         (run / name).write_bytes(content)
     done = command(asked, run)
-    assert done.code == (2 if name.endswith(".yaml") else 4)
+    assert done.code == (2 if name.endswith(".yaml") or message == b"is not a run directory" else 4)
     assert message in done.said
     assert one_sentence(done.said)
 

@@ -115,7 +115,7 @@ def test_every_shipped_target_reads(name):
 
 def test_an_unknown_name_lists_what_there_is():
     """A misspelt plan shows the plans there are."""
-    with pytest.raises(InvalidFile, match=r"no such file in scenarios/; available: .*nightly"):
+    with pytest.raises(InvalidFile, match=r"no such file in scenarios/ \(did you mean nightly\?\); available: .*nightly"):
         locate("scenarios", "nightyl")
 
 

@@ -43,11 +43,21 @@ def test_right_fault_has_no_problems(kind: str, scope: Mapping[str, str | int], 
 @pytest.mark.parametrize(
     ("kind", "scope", "parameters", "says"),
     [
-        ("shard.primary-kiled", {"shard": 1}, {}, "there is no kind of fault shard.primary-kiled; available: cache."),
+        (
+            "shard.primary-kiled",
+            {"shard": 1},
+            {},
+            "there is no kind of fault shard.primary-kiled (did you mean shard.primary-killed?); available: cache.",
+        ),
         ("shard.primary-killed", {}, {}, "needs a scope with 'shard'"),
         ("shard.primary-killed", {"shard": "one"}, {}, "shard 'one' is not a number"),
         ("shard.primary-killed", {"shard": 1, "region": "x"}, {}, "takes no scope 'region'; it takes shard"),
-        ("shard.primary-killed", {"shard": 1}, {"nod": True}, "no parameter 'nod'; it has node, replication_held_back, switch_back"),
+        (
+            "shard.primary-killed",
+            {"shard": 1},
+            {"nod": True},
+            "no parameter 'nod' (did you mean node?); it has node, replication_held_back, switch_back",
+        ),
         ("shard.primary-killed", {"shard": 1}, {"node": 2}, "node: 2 is neither true nor false"),
         ("shard.primary-killed", {"shard": 1}, {"replication_held_back": "long"}, "'long' is not a number"),
         ("shard.primary-killed", {"shard": 1}, {"replication_held_back": 60}, "60 is not between 0 and 4"),

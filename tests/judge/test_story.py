@@ -58,7 +58,7 @@ def test_text_of_a_history_is_printed_as_data() -> None:
     run.book(70, 5001, final=False, key="[red]\x1b[31mkey")
     console = Console(record=True, width=200)
     assessment = run.assess()
-    story.explain(story.choose(assessment, "integrity/lost"), run.history, run.plan, run.target, console)
+    story.show(story.of(story.choose(assessment, "integrity/lost"), run.history, run.plan, run.target), console)
     printed = console.export_text()
     assert "\x1b" not in printed
     assert "[red]" in printed

@@ -15,7 +15,7 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from closeshave.cli.command import app
+from closeshave.cli.app import app
 from closeshave.environments.definition import read_definition
 from closeshave.files.yamlfile import InvalidFile, read
 from closeshave.plan import read_plan
@@ -23,7 +23,7 @@ from closeshave.target import read_target
 from closeshave.traffic.profiles import Profile
 from tests.reference.blocks import PAGES, ROOT, Block, blocks, of_page
 
-LANGUAGES = {"sh", "yaml", "python", "text"}
+LANGUAGES = {"sh", "yaml", "toml", "python", "text"}
 EVERY_KEY = ROOT / "docs" / "examples" / "every-key"
 READERS = {
     "plan": read_plan,
@@ -131,6 +131,15 @@ def test_a_block_that_is_called_a_file_is_a_whole_one(block: Block, tmp_path: Pa
     path.write_text(block.text)
     document = YAML(typ="safe").load(block.text)
     assert any(READERS[kind](path) for kind in kind_of(document))
+
+
+@pytest.mark.parametrize("block", blocks("toml"), ids=str)
+def test_a_file_of_options_is_read(block: Block, command, tmp_path: Path):
+    """Beside a plan, by the command itself."""
+    (tmp_path / "plan.yaml").write_text((ROOT / "scenarios" / "smoke.yaml").read_text())
+    (tmp_path / "closeshave.toml").write_text(block.text)
+    done = command("validate", "plan.yaml", cwd=tmp_path, environ={"PATH": os.environ["PATH"]})
+    assert (done.code, "closeshave.toml" in done.stdout.decode()) == (0, True), done.said.decode()
 
 
 def lines(block: Block) -> list[str]:

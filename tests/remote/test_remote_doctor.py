@@ -288,9 +288,9 @@ def test_the_command_prints_a_table_and_proposes_a_file_that_is_valid(tmp_path, 
     before = path.read_text()
     done = command("doctor", "--environment", path, "--write")
     assert done.code == 0, done.said
-    assert "capabilities.franchises: false" in " ".join(done.stderr.decode().replace("│", " ").split())
+    assert "capabilities.franchises: false" in " ".join(done.stdout.decode().replace("│", " ").split())
     proposed = tmp_path / "mine.yaml.proposed"
-    assert done.stdout.decode().strip() == str(proposed)
+    assert done.stdout.decode().splitlines()[-1] == f"written: {proposed}"
     assert path.read_text() == before
     assert YAML(typ="safe").load(proposed)["capabilities"]["ready_by"] == "body"
     assert read_definition(proposed).capabilities.franchises is False
@@ -304,7 +304,7 @@ def test_from_an_address_alone_a_complete_first_file_is_written(tmp_path, comman
     with plain(*itertools.chain(*(("--habit", f"{name}={value}") for name, value in AS_SEEN.items()))) as platform:
         done = command("doctor", "--url", platform.url, cwd=tmp_path)
         assert done.code == 0, done.said
-        path = tmp_path / done.stdout.decode().strip()
+        path = tmp_path / done.stdout.decode().splitlines()[-1].removeprefix("written: ")
         definition = read_remote(path)
         # Asked by its own file, the platform gives no cause to change it.
         examined = examination.examine(definition)

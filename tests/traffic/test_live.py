@@ -8,7 +8,7 @@ import pytest
 
 from closeshave.history import RATE_LIMITED, SHORTAGE, Effect, Source
 from closeshave.loadgen.records import Records
-from closeshave.loadgen.rows import ROW
+from closeshave.loadgen.rows import INFO, OK, ROW
 from closeshave.traffic.live import Live, Tally
 from closeshave.traffic.runfiles import RECORDS
 
@@ -89,3 +89,28 @@ def test_effects_are_read_once_and_only_the_requested_ones(tmp_path: Path) -> No
     records.flush()
     assert live.effects({"create", "cancel"}) == (create, cancel)
     assert live.effects({"create", "cancel"}) == ()
+
+
+def answer(
+    records: Records, region: str, intended_ms: int, ended_ms: int, *, kind: str = "slots", good: bool = True, outcome: int = OK
+) -> None:
+    """One request of a customer who waited from one instant to the other."""
+    code, what = records.texts.code(region), records.texts.code(kind)
+    times = (intended_ms * 1_000_000, ended_ms * 1_000_000 - 1, ended_ms * 1_000_000)
+    records.add(ROW.pack(*times, 0, 1, 9, 0.0, 0.0, what, 0, code, 0, 0, 0, 1, 200, outcome, int(good), 1, 0))
+
+
+def test_what_customers_got_is_told_with_each_look(tmp_path: Path) -> None:
+    """Response times count from when the answer was wanted; a booking is one that was acknowledged; canaries are no customers."""
+    records, canary, live = worker(tmp_path, "customers-1", 1), worker(tmp_path, "canary-0", 0, Source.CANARY), Live(tmp_path)
+    answer(records, "east", 10, 40)
+    answer(records, "west", 10, 15, kind="book")
+    answer(records, "west", 10, 1010, kind="book", good=False, outcome=INFO)
+    answer(canary, "west", 10, 15, kind="book")
+    records.flush()
+    canary.flush()
+    live.tallies()
+    told = {one.region: (sorted(one.response_ms), one.bad, one.bookings) for one in live.answers()}
+    assert told == {"east": ([30.0], 0, 0), "west": ([5.0, 1000.0], 1, 1)}
+    live.tallies()
+    assert live.answers() == ()

@@ -8,7 +8,7 @@ from closeshave.history import Effect
 from closeshave.plan import Aborts, Expected, Fault
 from closeshave.topology import Shard, Topology
 from closeshave.traffic.live import Tally
-from closeshave.trial.aborts import Bounds, Watch
+from closeshave.trial.aborts import MONTH_S, Bounds, Watch
 
 TOPOLOGY = Topology(
     ("east", "west", "eu"), (Shard(1, 1, 100, "east", "west"), Shard(2, 101, 200, "west", "west"), Shard(3, 201, 300, "eu", "eu"))
@@ -50,6 +50,15 @@ def test_failure_outside_a_faults_scope_stops_the_trial(place, bad, broken, stop
     assert not any(said[:9])
     if stops:
         assert "outside the scope of shard-lost" in said[-1]
+
+
+@pytest.mark.parametrize(("budget", "bad", "burnt"), [(0.0001, 0, 0.0), (0.0001, 30, 30 / (0.0001 * 100 * MONTH_S)), (None, 30, None)])
+def test_what_the_load_has_cost_is_told_while_it_goes_on(budget, bad, burnt):
+    """As a share of what the month allows at this rate; nothing where nothing is promised."""
+    of = Watch(Bounds(Aborts(), budget, TOPOLOGY, 10.0), 0.0)
+    assert of.burnt == (None if budget is None else 0.0)
+    of.look(1.0, [PROBE, Tally("customers", "east", 1, 100, bad)], (), [])
+    assert of.burnt == (None if burnt is None else pytest.approx(burnt))
 
 
 def test_a_few_requests_are_no_leakage():

@@ -56,7 +56,7 @@ def test_what_could_not_be_removed_is_left_to_the_janitor(tmp_path, monkeypatch,
     trial = SimpleNamespace(
         driver=SimpleNamespace(down=down), guard=guard, owned=True, lost=True, left=(), root=tmp_path / "root", run=tmp_path,
         generators=[], sampler=None, children={}, forks=None, deployment=None, loaded=False,
-        say=lambda *_text: None, mark=lambda kind, _detail="": seen.append(kind),
+        say=lambda *_text: None, begin=lambda _what: None, mark=lambda kind, _detail="": seen.append(kind),
     )  # fmt: skip
     (tmp_path / "logs").mkdir()
     cleanup.clean_up(trial, early=True)  # type: ignore[arg-type]  # all that is asked for

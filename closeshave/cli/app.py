@@ -1,0 +1,40 @@
+"""The command's root: what all commands have in common. The commands register themselves (:mod:`closeshave.cli.commands`)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from closeshave import __version__
+from closeshave.cli import exits
+from closeshave.vocabulary import OPTION_PREFIX, Exit
+
+HELP = """
+Load and resilience testing for booking platforms: put load on a platform, inject faults, and judge with evidence whether its promises hold.
+
+Results go to standard output, progress and errors to standard error. Every option can also be set by a variable (shown beside it), and for run and
+validate in a file closeshave.toml beside the plan. The command line wins over the variable, the variable over closeshave.toml, that over the plan, and
+the plan over the default.
+"""
+
+SETTINGS = {"help_option_names": ["--help", "-h"], "auto_envvar_prefix": OPTION_PREFIX}
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, help=HELP, epilog=exits.told(*Exit), context_settings=SETTINGS, name="closeshave"
+)
+environments = typer.Typer(no_args_is_help=True, help="Start, inspect and stop an environment without a trial.", epilog=exits.told())
+app.add_typer(environments, name="env")
+
+
+@app.callback(invoke_without_command=True)
+def _before(
+    show: Annotated[bool, typer.Option("--version", help="Print the version and exit.", allow_from_autoenv=False)] = False,
+) -> None:
+    if show:
+        typer.echo(f"closeshave {__version__}")
+        raise typer.Exit
+    from closeshave import private
+
+    # Passwords and tokens of a trial that was killed together with its janitor.
+    private.sweep()

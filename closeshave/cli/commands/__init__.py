@@ -1,0 +1,12 @@
+"""One file for each group of commands. Each command is a thin function: arguments in, one call of another room, its result said, an exit code out.
+
+A command imports what it needs when it is carried out, so that ``--help`` need not wait for pandas.
+"""
+
+# isort: off
+# In the order in which --help lists them.
+from closeshave.cli.commands import trial, judged, available, machine, safety, environment
+# isort: on
+
+ALL = (trial, judged, available, machine, safety, environment)
+"""Whoever imports this package has every command registered at :data:`closeshave.cli.app.app`."""

@@ -1,0 +1,31 @@
+"""What there is to choose from: plans, environments, targets, kinds of faults."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from closeshave.cli import exits, inventory
+from closeshave.cli.app import app
+from closeshave.cli.saying import Json, Quiet, Voice
+
+
+def _names(context: typer.Context, incomplete: str) -> list[str]:
+    return [name for name in inventory.names(str(context.params.get("what") or "")) if name.startswith(incomplete)]
+
+
+def _sorts(incomplete: str) -> list[str]:
+    return [sort for sort in inventory.SORTS if sort.startswith(incomplete)]
+
+
+@app.command(name="list", epilog=exits.told())
+def list_(
+    what: Annotated[str, typer.Argument(help="plans, environments, targets or faults; everything without it.", autocompletion=_sorts)] = "",
+    name: Annotated[str, typer.Argument(help="One of them: show all that is known of it.", autocompletion=_names)] = "",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """List the plans, environments, targets and kinds of faults that are available; or show one of them."""
+    found = inventory.find(what, name)
+    Voice(json, quiet).result(found.told, found.brief, found.show)

@@ -1,0 +1,168 @@
+"""A trial: run it, check its plan, stop it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from closeshave.cli import exits, options, output, settings
+from closeshave.cli.app import app
+from closeshave.cli.at_hand import at_hand
+from closeshave.cli.saying import Json, Quiet, Voice, complain_of_judges, lines
+from closeshave.files.yamlfile import InvalidFile, Problem
+from closeshave.vocabulary import Exit
+
+if TYPE_CHECKING:
+    from closeshave.trial.preparation import Prepared
+
+SHOWN_WITHIN_S = 5.0
+"""How long a trial waits for a terminal or pipe that accepts no output; after that it goes on without showing anything."""
+
+
+@app.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE, Exit.SAFETY))
+def run(  # noqa: PLR0917 - an option each
+    context: typer.Context,
+    plan: Annotated[
+        str,
+        typer.Argument(
+            help="A plan file, or the name of one in scenarios/.", is_eager=True, callback=settings.beside, autocompletion=options.plans
+        ),
+    ],
+    environment: options.Environment = None,
+    target: options.Target = None,
+    seed: options.Seed = None,
+    rate_scale: options.RateScale = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Number of processes that share the customers' load, instead of the plan's.")
+    ] = None,
+    runs: options.Runs = options.RUNS,
+    attach: Annotated[
+        Path | None, typer.Option(help="Root directory of a running environment to use; it stays running afterwards.")
+    ] = None,
+    accounts: Annotated[
+        Path | None, typer.Option(help="File of customer accounts, instead of the one that the environment file names.")
+    ] = None,
+    confirm: Annotated[
+        str,
+        typer.Option(
+            help="Type the environment's name. Production is not loaded without it. Taken from the command line alone.",
+            allow_from_autoenv=False,
+        ),
+    ] = "",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a trial: start the environment, load it, inject faults, judge the result and write the report."""
+    from closeshave.conclusion import conclude, publish, summary
+    from closeshave.environments import drivers
+    from closeshave.environments.driver import Permission
+    from closeshave.environments.remote.permission import VARIABLE as TOKEN
+    from closeshave.report import terminal
+    from closeshave.trial import running
+    from closeshave.trial.display import Display
+    from closeshave.trial.outlook import warn
+    from closeshave.trial.preparation import prepare
+
+    # A terminal that no program reads must not keep a trial from healing its faults.
+    output.hurry(SHOWN_WITHIN_S)
+    voice = Voice(json, quiet)
+    for warning in settings.stray(context):
+        voice.note(warning)
+    prepared = prepare(
+        plan,
+        environment=environment,
+        target=target,
+        seed=seed,
+        processes=processes,
+        rate_scale=rate_scale,
+        accounts=accounts,
+        taken=settings.taken(context),
+    )
+    settings.forget(context)
+    if attach is not None and not drivers.of(prepared.definition.kind).ours:
+        raise InvalidFile(Problem("--attach", 0, "", "a remote platform has no root directory to attach to; leave out --attach"))
+    warn(prepared, voice.progress)
+    permission = Permission(os.environ.pop(TOKEN, ""), confirm)
+    display = Display(voice.progress)
+    directory = running.run(prepared, runs, display, attach=attach, permission=permission)
+    with at_hand(directory):
+        display.say("judging what was recorded")
+        conclusion = conclude(directory)
+        voice.result(
+            summary(conclusion),
+            (terminal.sentence(conclusion.assessment, directory).plain,),
+            lambda console: terminal.render(conclusion.assessment, directory, console),
+        )
+        complain_of_judges(conclusion.tracebacks)
+        voice.last("report", publish(conclusion))
+    raise typer.Exit(conclusion.exit_code)
+
+
+@app.command(epilog=exits.told())
+def validate(
+    context: typer.Context,
+    plans: Annotated[
+        list[str],
+        typer.Argument(
+            help="Plans to check, with the environments and targets that they name.",
+            is_eager=True,
+            callback=settings.beside_all,
+            autocompletion=options.plans,
+        ),
+    ],
+    environment: options.Environment = None,
+    target: options.Target = None,
+    seed: options.Seed = None,
+    rate_scale: options.RateScale = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check plans without starting anything, and say which promises they test and which they do not."""
+    from closeshave.trial import outlook
+    from closeshave.trial.preparation import prepare
+
+    voice = Voice(json, quiet)
+    problems: list[Problem] = []
+    valid: list[Prepared] = []
+    for warning in settings.stray(context):
+        voice.note(warning)
+    for name in plans:
+        try:
+            valid.append(
+                prepare(name, environment=environment, target=target, seed=seed, rate_scale=rate_scale, taken=settings.taken(context))
+            )
+        except InvalidFile as error:
+            problems += error.problems
+    if valid:
+        voice.result([outlook.plain(one) for one in valid], (), lambda console: outlook.show_all(valid, console))
+    if problems:
+        raise InvalidFile(*problems)
+
+
+@app.command(epilog=exits.told())
+def stop(
+    directory: Annotated[Path | None, typer.Argument(help="The run directory; may be left out when only one run is active.")] = None,
+    runs: options.Runs = options.RUNS,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the run to heal and end.")] = 300.0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Stop a running trial for safety: it heals, cleans up, judges what was recorded and ends with exit code 5."""
+    from closeshave.trial import stopping
+
+    found = (directory,) if directory else stopping.running(runs)
+    if len(found) != 1:
+        raise InvalidFile(
+            Problem(str(runs), 0, "", f"several runs are active; name one: {', '.join(map(str, found))}" if found else "no run is active")
+        )
+    try:
+        ended = stopping.ask(found[0], timeout)
+    except LookupError as error:
+        raise InvalidFile(Problem(str(found[0]), 0, "", str(error))) from None
+    still = f"has not ended after {timeout:g} s; it is still stopping; {stopping.last_event(found[0])}"
+    told = f"{found[0]} {'has ended' if ended else still}"
+    Voice(json, quiet).result({"run": str(found[0]), "ended": ended}, () if ended else (told,), lines([told]))
+    raise typer.Exit(0 if ended else Exit.BROKEN)

@@ -1,0 +1,129 @@
+"""What ``closeshave list`` finds: names, or one file or kind of fault with all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from closeshave.files.closest import meant
+from closeshave.files.plaintext import clean
+from closeshave.files.shipped import available, locate
+from closeshave.files.yamlfile import InvalidFile, Problem, document
+
+FOLDERS = {"plans": "scenarios", "environments": "environments", "targets": "environments/targets"}
+SORTS = (*FOLDERS, "faults")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer, in the three ways in which it can be told."""
+
+    told: object
+    brief: tuple[str, ...]
+    show: Callable[[Console], object]
+
+
+def names(sort: str) -> list[str]:
+    """All of one sort, by name; nothing for a sort that is none."""
+    if sort in FOLDERS:
+        return available(FOLDERS[sort])
+    from closeshave.faults import catalogue
+
+    return sorted(catalogue.KINDS) if sort == "faults" else []
+
+
+def find(sort: str, name: str) -> Found:
+    """Everything, one sort, or one of it. Raises :class:`InvalidFile` for a sort or name that nobody knows."""
+    if sort and sort not in SORTS:
+        raise InvalidFile(Problem(sort, 0, "", f"is not to be listed{meant(sort, SORTS)}; available: {', '.join(SORTS)}"))
+    if not name:
+        return _listing({one: names(one) for one in ([sort] if sort else SORTS)})
+    return _fault(name) if sort == "faults" else _file(sort, name)
+
+
+def _listing(there: Mapping[str, list[str]]) -> Found:
+    def show(console: Console) -> None:
+        for sort, several in there.items():
+            console.print(
+                Text(sort, style="bold").append(f"  {clean(', '.join(several))}", style="not bold"), soft_wrap=not console.is_terminal
+            )
+
+    brief = tuple(f"{sort}/{name}" if len(there) > 1 else name for sort, several in there.items() for name in several)
+    return Found(there, brief, show)
+
+
+def _file(sort: str, name: str) -> Found:
+    path = locate(FOLDERS[sort], name)
+    written = document(path)
+    about = str(written.get("description") or written.get("title") or "").strip()
+    told = {"name": str(written.get("name", path.stem)), "file": str(path), "about": about}
+
+    def show(console: Console) -> None:
+        console.print(Text(clean(told["name"]), style="bold"))
+        if about:
+            console.print(Text(clean(about)), soft_wrap=not console.is_terminal)
+        console.print(Text(clean(told["file"]), style="dim"), soft_wrap=True)
+
+    return Found(told, (told["file"],), show)
+
+
+def _fault(name: str) -> Found:
+    from closeshave.faults import catalogue
+
+    kind = catalogue.KINDS.get(name)
+    if kind is None:
+        raise InvalidFile(Problem(name, 0, "", f"is no kind of fault{meant(name, catalogue.KINDS)}; 'closeshave list faults' shows all"))
+    told: dict[str, Any] = {
+        "name": kind.name,
+        "does": kind.does,
+        "observed_by": kind.observed_by,
+        "undone_by": kind.undone_by,
+        "expected": kind.expected.value,
+        "scope": list(kind.scope),
+        "environments": sorted(kind.environments),
+        "needs": kind.needs,
+        "links": list(kind.links),
+        "parameters": [
+            {
+                "name": one.name,
+                "type": one.type.__name__,
+                "default": one.default,
+                "about": one.about,
+                **({"at_least": one.at_least, "at_most": one.at_most} if one.type in {int, float} else {}),
+            }
+            for one in kind.parameters
+        ],
+    }
+    brief = tuple(f"{key}: {', '.join(told[key])}" for key in ("scope", "environments"))
+    return Found(told, brief, lambda console: _show(told, console))
+
+
+def _show(told: Mapping[str, Any], console: Console) -> None:
+    """A kind of fault, for a person."""
+    whole = not console.is_terminal
+    console.print(Text(told["name"], style="bold"))
+    for title, text in (
+        ("does", told["does"]),
+        ("observed by", told["observed_by"]),
+        ("undone by", told["undone_by"]),
+        ("expected", f"{told['expected']}, unless the plan says otherwise"),
+        ("scope", ", ".join(told["scope"])),
+        ("environments", f"{', '.join(told['environments'])}; remote, by a hook of the platform's operator"),
+        ("needs", told["needs"]),
+        ("links", ", ".join(told["links"])),
+    ):
+        if text:
+            console.print(Text(f"{title}: ", style="dim").append(text, style="not dim"), soft_wrap=whole)
+    if not told["parameters"]:
+        console.print(Text("no parameters", style="dim"))
+        return
+    table = Table("parameter", "type", "default", "from", "to", "meaning", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for one in told["parameters"]:
+        bounds = [f"{one[key]:g}" if key in one else "" for key in ("at_least", "at_most")]
+        table.add_row(Text(one["name"]), one["type"], Text(str(one["default"])), *bounds, Text(one["about"]))
+    console.print(table)

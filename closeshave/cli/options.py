@@ -1,0 +1,49 @@
+"""Arguments and options that several commands have, and what a shell completes them to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from closeshave.files.shipped import available
+
+RUNS = Path("reports/runs")
+
+
+def _named(folder: str) -> Callable[[str], list[str]]:
+    """Names of files in a folder, as far as they are typed."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in available(folder) if name.startswith(incomplete)]
+
+    return complete
+
+
+def _runs(incomplete: str) -> list[str]:
+    """Run directories, newest first."""
+    return [path for path in sorted(map(str, RUNS.glob("*/")), reverse=True) if path.startswith(incomplete)]
+
+
+plans, environments, targets = _named("scenarios"), _named("environments"), _named("environments/targets")
+
+RunDirectory = Annotated[
+    Path, typer.Argument(help="A run directory, below reports/runs.", exists=True, file_okay=False, autocompletion=_runs)
+]
+EnvironmentName = Annotated[
+    str, typer.Argument(help="An environment file, or the name of one in environments/.", autocompletion=environments)
+]
+Environment = Annotated[str | None, typer.Option(help="Use this environment instead of the plan's.", autocompletion=environments)]
+Target = Annotated[str | None, typer.Option(help="Use this target instead of the plan's.", autocompletion=targets)]
+Seed = Annotated[int | None, typer.Option(min=0, help="Use this seed instead of the plan's.")]
+RateScale = Annotated[
+    float | None,
+    typer.Option(
+        help="Multiply the rates of sessions, contests and canaries, by at most 10. Below 1 the calm phases last longer, within limits.duration. "
+        "Without this option a plan with rate: auto is calibrated. The canaries' rate sets the resolution of recovery times."
+    ),
+]
+Runs = Annotated[Path, typer.Option(help="Directory in which run directories are created.")]
+Root = Annotated[Path | None, typer.Option(help="Its root directory, when several are running.")]

@@ -1,0 +1,132 @@
+"""What happens to the faults of a running trial, as its timeline tells: injected, observed, healed; and in which state each of them is now.
+
+The children that inject write the timeline; :class:`Tail` reads what is new of it, :class:`Course` makes words of it and is pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from closeshave.files import record_of
+from closeshave.history import FaultEdge, FaultEvent, Mark, Sighting
+from closeshave.history.events import fault_event
+from closeshave.trial.board import Standing
+from closeshave.trial.schedule import Due
+from closeshave.trial.state import scope_text
+from closeshave.vocabulary import TIMELINE, MarkKind
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence about a fault, and how it is shown."""
+
+    fault: str
+    sentence: str
+    style: str
+
+
+class Tail:
+    """Reads what was appended to a run's timeline since the last look. What cannot be read is for the judges to report."""
+
+    def __init__(self, run: Path) -> None:
+        self._path = run / TIMELINE
+        self._at = 0
+
+    def new(self) -> Iterator[FaultEvent | Mark]:
+        """Edges of faults and marks, in the order in which they were written."""
+        with suppress(OSError):
+            with self._path.open("rb") as file:
+                file.seek(self._at)
+                data = file.read()
+            whole = data.rfind(b"\n") + 1
+            self._at += whole
+            for line in data[:whole].splitlines():
+                with suppress(ValueError, KeyError, TypeError):
+                    told = record_of(line)
+                    kind = told.pop("type")
+                    if kind == "fault":
+                        yield fault_event(told)
+                    elif kind == "mark":
+                        yield Mark(int(told["at_ns"]), str(told["kind"]), str(told["detail"]))
+
+
+_MARKED = {
+    MarkKind.FAULT_SKIPPED: "skipped",
+    MarkKind.FAULT_NOT_OBSERVED: "no probe saw it in effect",
+    MarkKind.FAULT_ENDED_EARLY: "ended before it was healed",
+}
+"""Marks whose detail is a fault."""
+
+
+@dataclass(slots=True)
+class Course:
+    """What became of each planned fault so far. Instants are monotonic nanoseconds."""
+
+    due: Sequence[Due]
+    _passed: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Fault → edge → instant."""
+    _marked: dict[str, str] = field(default_factory=dict)
+
+    def take(self, event: FaultEvent | Mark) -> Said | None:
+        """Take an event over; what is to be said of it, if anything."""
+        if isinstance(event, Mark):
+            if event.kind not in _MARKED:
+                return None
+            self._marked[event.detail] = sentence = _MARKED[MarkKind(event.kind)]
+            # Why a fault is skipped is said by whoever skips it.
+            return None if event.kind == MarkKind.FAULT_SKIPPED else Said(event.detail, sentence, "yellow")
+        passed = self._passed.setdefault(event.fault, {})
+        passed[event.edge] = event.began_ns
+        sentence, style = _told(event, passed)
+        return Said(event.fault, sentence, style) if sentence else None
+
+    def standing(self, now_ns: int) -> tuple[Standing, ...]:
+        """Every fault, in the order of the plan."""
+        return tuple(self._standing(one, now_ns) for one in self.due)
+
+    def _standing(self, one: Due, now_ns: int) -> Standing:
+        passed, marked = self._passed.get(one.fault.id, {}), self._marked.get(one.fault.id, "")
+        state, in_effect = self._state(one, passed, marked, now_ns)
+        over = FaultEdge.VERIFIED_HEALED in passed or marked == _MARKED[MarkKind.FAULT_SKIPPED]
+        return Standing(one.fault.id, f"{one.fault.kind} {scope_text(one.fault.scope)}".strip(), state, in_effect, over)
+
+    def _state(self, one: Due, passed: dict[str, int], marked: str, now_ns: int) -> tuple[str, bool]:
+        if FaultEdge.VERIFIED_HEALED in passed:
+            return "healed", False
+        if FaultEdge.HEALED in passed:
+            return f"healing for {_seconds(now_ns - passed[FaultEdge.HEALED])}", True
+        if FaultEdge.OBSERVED in passed:
+            return marked or f"in effect for {_seconds(now_ns - passed.get(FaultEdge.INJECTED, passed[FaultEdge.OBSERVED]))}", True
+        if FaultEdge.INJECTED in passed:
+            return marked or f"injected {_seconds(now_ns - passed[FaultEdge.INJECTED])} ago, not observed yet", True
+        if marked:
+            return marked, False
+        return (f"in {_seconds(one.at_ns - now_ns)}", False) if one.at_ns > now_ns else ("due", False)
+
+
+def _told(event: FaultEvent, passed: dict[str, int]) -> tuple[str, str]:
+    """What is said of an edge, and how; nothing of one that is no news."""
+    since_injection = _since(passed, FaultEdge.INJECTED, event.began_ns, "its injection")
+    match event.edge:
+        case FaultEdge.INJECTED:
+            return "injected", "bold red"
+        case FaultEdge.OBSERVED:
+            saw = event.evidence.saw if isinstance(event.evidence, Sighting) else ""
+            return f"observed{since_injection}{f': {saw}' if saw else ''}", "red"
+        case FaultEdge.HEALED:
+            return f"healing begins{since_injection}", "yellow"
+        case FaultEdge.VERIFIED_HEALED:
+            return f"healed and proven{_since(passed, FaultEdge.HEALED, event.began_ns, 'healing began')}", "green"
+        case _:
+            return "", ""
+
+
+def _since(passed: dict[str, int], edge: FaultEdge, at_ns: int, what: str) -> str:
+    return f" {(at_ns - passed[edge]) / 1e9:.1f} s after {what}" if edge in passed else ""
+
+
+def _seconds(nanoseconds: int) -> str:
+    return f"{max(0, nanoseconds) / 1e9:.0f} s"

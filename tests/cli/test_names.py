@@ -1,0 +1,84 @@
+"""*Did you mean*: a name that is not known is answered with the closest one that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from closeshave.files.closest import meant
+from closeshave.files.shipped import locate
+
+SMOKE = locate("scenarios", "smoke").read_text()
+
+ARGUMENTS = {
+    "a command": (["rnu"], "Did you mean 'run'?"),
+    "an option": (["run", "smoke", "--sede", "3"], "(did you mean --seed?)"),
+    "a plan": (["run", "nightyl"], "(did you mean nightly?)"),
+    "an environment": (["validate", "smoke", "--environment", "embeded"], "(did you mean embedded?)"),
+    "a target": (["validate", "smoke", "--target", "bookedbarber-smok"], "(did you mean bookedbarber-smoke?)"),
+    "an environment to be started": (["env", "up", "embeded"], "(did you mean embedded?)"),
+    "a kind of fault": (["list", "faults", "shard.primary-kiled"], "(did you mean shard.primary-killed?)"),
+    "what is listed": (["list", "fault"], "(did you mean faults?)"),
+    "a stage": (["doctor", "--url", "http://127.0.0.1:1", "--stage", "stagging"], "(did you mean staging?)"),
+}
+
+
+@pytest.mark.parametrize("case", ARGUMENTS)
+def test_a_name_on_the_command_line(case, command, tmp_path):
+    """With code 2, in one sentence."""
+    arguments, told = ARGUMENTS[case]
+    done = command(*arguments, cwd=tmp_path, environ={"HOME": str(tmp_path)})
+    assert done.code == 2
+    assert told in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+
+
+IN_A_PLAN = {
+    "a key": ("duration: 24s", "duraton: 24s", "duraton: unknown key (did you mean duration?)"),
+    "a kind of fault": ("kind: shard.primary-killed", "kind: shard.primary-kiled", "(did you mean shard.primary-killed?)"),
+    "a target": ("target: bookedbarber-smoke", "target: bookedbarber-smok", "(did you mean bookedbarber-smoke?)"),
+    "an environment": ("environment: embedded", "environment: embeded", "(did you mean embedded?)"),
+    "a profile": ("traffic:", "traffic:\n  profile: flatt", "(did you mean flat?)"),
+    "a scope": ("scope: {shard: 1}", "scope: {shrad: 1}", "(did you mean shard?)"),
+}
+
+
+@pytest.mark.parametrize("case", IN_A_PLAN)
+def test_a_name_in_a_plan(case, command, tmp_path):
+    """With the file and the line."""
+    old, new, told = IN_A_PLAN[case]
+    assert old in SMOKE
+    path = tmp_path / "plan.yaml"
+    path.write_text(SMOKE.replace(old, new, 1))
+    done = command("validate", path, cwd=tmp_path, environ={"HOME": str(tmp_path)})
+    assert done.code == 2
+    assert told in done.stderr.decode(), done.stderr.decode()
+    assert str(path) in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("def task(:\n    pass\n", 1, "not valid Python: "),
+        ("import os\n\nclass Customer(\n", 3, "not valid Python: "),
+        ("x = '\\0'\n", 0, ""),
+        ("\x00", 0, "not valid Python: "),
+    ],
+)
+def test_a_locust_file_that_python_cannot_read_is_refused_with_its_line(text, line, message, command, tmp_path):
+    """Before anything starts, by ``run`` as by ``validate``; an escape that means nothing is none of our business."""
+    scenario = tmp_path / "mine.py"
+    scenario.write_text(text)
+    (tmp_path / "plan.yaml").write_text(SMOKE.replace("traffic:", f"traffic:\n  scenario: {scenario}", 1))
+    for word in ("validate", "run") if message else ("validate",):
+        done = command(word, tmp_path / "plan.yaml", cwd=tmp_path, environ={"HOME": str(tmp_path)})
+        place = f"{scenario}:{line}" if line else str(scenario)
+        assert (done.code, f"{place}: {message}" in done.stderr.decode()) == ((2, True) if message else (0, False)), done.stderr.decode()
+    assert not Path(tmp_path, "reports").exists()
+
+
+@pytest.mark.parametrize(("word", "near"), [("nightyl", " (did you mean nightly?)"), ("xyz", ""), ("", ""), ("n" * 100_000, "")])
+def test_only_a_close_name_is_proposed(word, near):
+    """A proposal that is no help is none."""
+    assert meant(word, {"nightly", "smoke"}) == near

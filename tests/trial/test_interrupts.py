@@ -1,0 +1,65 @@
+"""A stop by the operator: the first signal ends the trial, every later one is told what is going on and what is left to do."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from closeshave.trial import cleanup
+from closeshave.trial.display import Display
+from closeshave.trial.interrupts import Interrupted, interrupts
+from closeshave.trial.state import Trial
+
+
+def test_the_first_signal_raises_once_and_later_ones_are_answered() -> None:
+    """Where nothing is known of what is left, it is said that order comes first."""
+    said: list[str] = []
+    with interrupts(said.append) as state:
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert state.received == "SIGINT"
+    assert said == ["already stopping; faults are healed and everything is cleaned up first"]
+
+
+def test_a_second_signal_in_a_clean_up_is_told_the_step_and_those_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal arrives while an environment that stays is put in order."""
+    (tmp_path / "logs").mkdir()
+    nothing: Any = None
+    trial = Trial(nothing, tmp_path, nothing, Display(Console(quiet=True)), tmp_path / "root", lost=True)
+    monkeypatch.setattr(Trial, "driver", SimpleNamespace(ours=True))
+    said: list[str] = []
+    monkeypatch.setattr(cleanup, "_collect_signals", lambda _trial: os.kill(os.getpid(), signal.SIGINT))
+    with interrupts(said.append, trial.outlook) as state:
+        state.shield()
+        cleanup.clean_up(trial, early=True)
+    assert state.received == "SIGINT"
+    assert said == [
+        "already stopping; now: reading the platform's own signals; left to do: forgetting passwords and tokens, leaving the environment as it was"
+    ]
+
+
+@pytest.mark.parametrize("attach", [None, Path("/root-of-another")], ids=["owned", "attached"])
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("early", [False, True])
+def test_every_step_is_announced_in_the_order_in_which_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attach: Path | None, lost: bool, early: bool
+) -> None:
+    """What was left to do is what comes next, and in the end nothing is."""
+    nothing: Any = None
+    trial = Trial(nothing, tmp_path, nothing, Display(Console(quiet=True)), attach, lost=lost)
+    monkeypatch.setattr(Trial, "driver", SimpleNamespace(ours=True))
+    seen: list[tuple[str, tuple[str, ...]]] = []
+    monkeypatch.setattr(cleanup, "_step", lambda told, *_: seen.append((told.doing, told.to_do)))
+    cleanup.clean_up(trial, early=early)
+    order = [doing for doing, _ in seen]
+    assert [left for _, left in seen] == [tuple(order[at:]) for at in range(1, len(order) + 1)]
+    assert order[0] == "stopping the load"
+    assert ("reading the final state" in order) is not lost
+    assert order[-1] == ("taking the environment down" if attach is None else "leaving the environment as it was")
