@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, TypeAdapter
 
 from closeshave.files import jsonfile, write_atomically
-from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, Whole, stated
+from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, WholeNumber, stated
 from closeshave.topology import Topology
 from closeshave.vocabulary import OPERATIONS_VARIABLE, OVERRIDES_VARIABLE
 
@@ -231,7 +231,7 @@ class Expect:
 
     __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"anyOf": [{"required": ["status"]}, {"required": ["members"]}]})
 
-    status: Annotated[Whole, stated(minimum=100, maximum=599)] | None = None
+    status: Annotated[WholeNumber, stated(minimum=100, maximum=599)] | None = None
     """The status of the HTTP answer; any other status is a failure. A command has none."""
     members: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
     """Path in the JSON of the answer or output → expected value: ``checks.database.status: healthy``; a number chooses from a list."""

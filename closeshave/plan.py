@@ -30,7 +30,7 @@ from closeshave.files.yamlfile import (
     Quantity,
     Seconds,
     Share,
-    Whole,
+    WholeNumber,
     document,
     line_of,
     percentage_not,
@@ -224,13 +224,13 @@ class Nemesis:
     """Mean time from one injection to the next in seconds; each gap is drawn between 0.5 and 1.5 times this."""
     hold: Lasting
     """How long each fault is in effect before it is healed."""
-    overlap_max: Annotated[Whole, Field(le=100), stated(minimum=1)] = 1
+    overlap_max: Annotated[WholeNumber, Field(le=100), stated(minimum=1)] = 1
     """Faults in effect at the same time, those of the plan included."""
     rest: Seconds = 30.0
     """Seconds without injections after a fault's hold: a fault that is injected during a recovery would measure that recovery."""
     scopes: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
     """Where faults may be injected, by key of a scope, as in ``region: [us-west-2]``; everywhere by default."""
-    seed: Whole | None = None
+    seed: WholeNumber | None = None
     """Chooses the faults; the plan's seed by default."""
 
     def __post_init__(self) -> None:
@@ -281,7 +281,7 @@ class Plan:
     """The environment file that the trial runs on: a name in ``environments/``, or a path."""
     target: str
     """The target file whose objectives are judged: a name in ``environments/targets/``, or a path."""
-    seed: Whole
+    seed: WholeNumber
     """The same seed gives the same arrivals, customers and decisions."""
     limits: Limits
     """Limits at which the trial stops in any case."""

@@ -21,7 +21,7 @@ STATELESS = frozenset({"service", "dependency"})
 """Families of faults that are healed without a change of a database or a cache."""
 
 
-class Part(IntEnum):
+class Involvement(IntEnum):
     """How much a fault concerns a shard; a larger value means more."""
 
     UNTOUCHED = 0
@@ -29,19 +29,19 @@ class Part(IntEnum):
     STRUCK = 2
 
 
-def part(scope: Mapping[str, str | int], shard: Shard) -> Part:
+def part(scope: Mapping[str, str | int], shard: Shard) -> Involvement:
     """How a scope concerns a shard; ``UNTOUCHED`` if it names neither shard nor region."""
     if "shard" in scope:
-        return Part.STRUCK if shard.id == int(scope["shard"]) else Part.UNTOUCHED
+        return Involvement.STRUCK if shard.id == int(scope["shard"]) else Involvement.UNTOUCHED
     region = scope.get("region")
     if region == shard.home:
-        return Part.STRUCK
-    return Part.STANDING_BY if region == shard.standby else Part.UNTOUCHED
+        return Involvement.STRUCK
+    return Involvement.STANDING_BY if region == shard.standby else Involvement.UNTOUCHED
 
 
 def struck(fault: Fault, topology: Topology) -> list[int]:
     """The shards whose data the fault may cost; none for a fault of a tier."""
-    return [shard.id for shard in topology.shards if part(fault.scope, shard) is Part.STRUCK]
+    return [shard.id for shard in topology.shards if part(fault.scope, shard) is Involvement.STRUCK]
 
 
 def holds(fault: Fault, region: str, shard: int, topology: Topology) -> bool:
@@ -59,7 +59,7 @@ def may_suffer(fault: Fault, region: str, shard: int, topology: Topology) -> boo
     """Whether a running trial expects such requests to fail: they are in the scope, or only the shard's standby is."""
     if holds(fault, region, shard, topology):
         return True
-    return any(shard == each.id and part(fault.scope, each) is Part.STANDING_BY for each in topology.shards)
+    return any(shard == each.id and part(fault.scope, each) is Involvement.STANDING_BY for each in topology.shards)
 
 
 def parts(kind: str, scope: Mapping[str, str | int], topology: Topology) -> frozenset[str]:
@@ -77,7 +77,7 @@ def parts(kind: str, scope: Mapping[str, str | int], topology: Topology) -> froz
         return frozenset(named | {f"shard {shard.id}" for shard in topology.shards})
     if family != "region":
         return frozenset(named)
-    shards = {f"shard {shard.id}" for shard in topology.shards if part(scope, shard) is not Part.UNTOUCHED}
+    shards = {f"shard {shard.id}" for shard in topology.shards if part(scope, shard) is not Involvement.UNTOUCHED}
     return frozenset(named | shards | {f"tier {tier}" for tier in TIERS})
 
 

@@ -21,7 +21,7 @@ def _share(name: str, value: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Ramp:
+class RampShape:
     """A linear change over the whole phase."""
 
     __pydantic_config__ = STRICT
@@ -39,7 +39,7 @@ class Ramp:
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class StepsShape:
     """One level after the other, each for an equal part of the phase."""
 
     __pydantic_config__ = STRICT
@@ -57,7 +57,7 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Spike:
+class SpikeShape:
     """A flash crowd in addition to a base rate: it begins at once and then decays exponentially, as after a campaign's message."""
 
     __pydantic_config__ = STRICT
@@ -78,7 +78,7 @@ class Spike:
 
 
 @dataclass(frozen=True, slots=True)
-class Diurnal:
+class DiurnalShape:
     """A whole day in one phase: 24 levels, with linear changes between the middles of their hours."""
 
     __pydantic_config__ = STRICT
@@ -107,4 +107,4 @@ class Replayed:
     """The file of arrivals, below ``scenarios/``."""
 
 
-Shape = Annotated[Ramp | Steps | Spike | Diurnal | Replayed, Discriminator("kind")]
+Shape = Annotated[RampShape | StepsShape | SpikeShape | DiurnalShape | Replayed, Discriminator("kind")]

@@ -14,7 +14,7 @@ from rich.console import Console
 from closeshave.trial.interrupts import Interrupted, interrupts
 from truth import damages, defects, judging, matrix, result
 from truth.result import Result
-from truth.stage import HERE, Stage, Stopped, stage
+from truth.stage import HERE, SeriesStopped, Stage, stage
 
 RUNS = HERE.parent / "reports" / "runs" / "truth"
 RESULTS = "results.json"
@@ -56,7 +56,7 @@ def main() -> int:
     try:
         with interrupts(console.print):
             found = carry_out(todo, work, kept, options, console, save=keeping)
-    except (Stopped, Interrupted):
+    except (SeriesStopped, Interrupted):
         console.print("stopped; the next call continues here")
         return 130
     ordered = {name: found[name] for name in work if name in found}
@@ -91,7 +91,7 @@ def carry_out(
             try:
                 environment.mend()
                 found = work[name](environment)
-            except Stopped:
+            except SeriesStopped:
                 raise
             except Exception as error:  # noqa: BLE001 -- an hour's matrix goes on without the case; it is not kept, so the next call does it
                 environment.spoil()

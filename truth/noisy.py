@@ -28,7 +28,7 @@ from truth import defects, neighbours, result
 from truth.matrix import false_alarm_bound
 from truth.result import Result, brief
 from truth.scene import Scene, damaged
-from truth.stage import HERE, Stage, Stopped, stage
+from truth.stage import HERE, SeriesStopped, Stage, stage
 
 RUNS = HERE.parent / "reports" / "runs" / "noisy"
 RESULTS = "results.json"
@@ -102,7 +102,7 @@ def main() -> int:
     try:
         with interrupts(console.print):
             _carry_out(todo, kept, options.runs, console)
-    except (Stopped, Interrupted):
+    except (SeriesStopped, Interrupted):
         console.print("stopped; the next call continues here")
         return 130
     page = render({name: kept[name] for name in work if name in kept})
@@ -120,7 +120,7 @@ def _carry_out(todo: list[Case], kept: dict[str, Result], runs: Path, console: C
         for number, case in enumerate(todo, 1):
             try:
                 found = _told(environment, case)
-            except Stopped:
+            except SeriesStopped:
                 raise
             except Exception as error:  # noqa: BLE001 -- the table goes on without the case; it is not kept, so the next call does it
                 environment.spoil()

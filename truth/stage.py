@@ -12,9 +12,9 @@ from closeshave.conclusion import Conclusion
 from closeshave.deployment import Deployment
 from closeshave.trial import series
 from closeshave.trial.preparation import prepare
-from closeshave.trial.series import Series, Stopped
+from closeshave.trial.series import Series, SeriesStopped
 
-__all__ = ["HERE", "TARGET", "Stage", "Stopped", "stage"]
+__all__ = ["HERE", "TARGET", "SeriesStopped", "Stage", "stage"]
 
 HERE = Path(__file__).parent
 TARGET = HERE / "target.yaml"
@@ -24,7 +24,10 @@ class Stage(Series):
     """A series of trials of the plans below ``truth/plans``."""
 
     def carry_out(self, plan: str, before: Callable[[Deployment], None] | None = None) -> Conclusion:
-        """One trial of the plan with this name, judged. ``before`` is called when the environment serves, before any load. Raises :class:`Stopped`."""
+        """One trial of the plan with this name, judged. ``before`` is called when the environment serves, before any load.
+
+        Raises :class:`SeriesStopped`.
+        """
         prepared = prepare(str(HERE / "plans" / f"{plan}.yaml"), target=str(TARGET), environment=self.environment)
         return self.trial(prepared, before)
 

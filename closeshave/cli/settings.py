@@ -26,7 +26,7 @@ import typer
 
 from closeshave.files.closest import meant
 from closeshave.files.shipped import locate
-from closeshave.files.taken import Source, Taken
+from closeshave.files.taken import OptionSource, Taken
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.vocabulary import RUN_VARIABLE
 
@@ -36,7 +36,7 @@ READERS = ("run", "validate")
 LARGEST_BYTES = 1 << 16
 BY_HAND = "is taken from the command line alone, so that nothing that was left behind can load production"
 CAPS = "is not an option: the caps of a platform stand in its environment file, and nothing exceeds them"
-_SOURCES = {"COMMANDLINE": Source.COMMAND_LINE, "ENVIRONMENT": Source.VARIABLE, "DEFAULT_MAP": Source.FILE}
+_SOURCES = {"COMMANDLINE": OptionSource.COMMAND_LINE, "ENVIRONMENT": OptionSource.VARIABLE, "DEFAULT_MAP": OptionSource.FILE}
 _FORMS: Mapping[Any, tuple[Any, str]] = {
     bool: (bool, "true or false"),
     int: (int, "a whole number"),
@@ -160,7 +160,7 @@ def stray(context: typer.Context) -> Iterator[str]:
 
 def variable_of(context: typer.Context, parameter: Any) -> str | None:
     """The variable from which an option was taken; ``None`` when it was not."""
-    return _variable(context, parameter) if _source(context, parameter) is Source.VARIABLE else None
+    return _variable(context, parameter) if _source(context, parameter) is OptionSource.VARIABLE else None
 
 
 def forget(context: typer.Context) -> None:
@@ -196,7 +196,7 @@ def _variable(context: typer.Context, parameter: Any) -> str:
     return f"{context.auto_envvar_prefix}_{parameter.name.upper()}"
 
 
-def _source(context: typer.Context, parameter: Any) -> Source | None:
+def _source(context: typer.Context, parameter: Any) -> OptionSource | None:
     source = context.get_parameter_source(parameter.name)
     return _SOURCES.get(source.name) if source is not None else None
 
@@ -206,7 +206,7 @@ def _told(value: object) -> str:
     return "" if isinstance(value, bool) else str(value)
 
 
-def _place(context: typer.Context, parameter: Any, source: Source) -> str:
-    if source is Source.FILE:
+def _place(context: typer.Context, parameter: Any, source: OptionSource) -> str:
+    if source is OptionSource.FILE:
         return str(context.meta.get(FILE))
-    return _variable(context, parameter) if source is Source.VARIABLE else f"--{_key(parameter)}"
+    return _variable(context, parameter) if source is OptionSource.VARIABLE else f"--{_key(parameter)}"

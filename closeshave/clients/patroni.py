@@ -30,7 +30,7 @@ class NoLeader(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MemberView:
     """One member in the cluster's view."""
 
     member: Member
@@ -51,7 +51,7 @@ def members_of(deployment: Deployment, shard: int) -> tuple[Member, ...]:
     return tuple(member for member in deployment.members if member.shard == shard)
 
 
-def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
+def cluster(deployment: Deployment, shard: int) -> tuple[MemberView, ...]:
     """The shard's members in the view of the first one that answers. Raises :class:`NoLeader` when none answers."""
     members = {member.name: member for member in members_of(deployment, shard)}
     for member in members.values():
@@ -60,7 +60,7 @@ def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
         except (Unavailable, ValueError):
             continue
         return tuple(
-            Seen(members[item["name"]], item["role"] in LEADING, item.get("state", "unknown"), item.get("timeline"))
+            MemberView(members[item["name"]], item["role"] in LEADING, item.get("state", "unknown"), item.get("timeline"))
             for item in answer.get("members", ())
             if item["name"] in members
         )

@@ -25,7 +25,7 @@ ANSWERED, SILENT = "answered", "silent"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WireReply:
     """The result of a request."""
 
     after_s: float
@@ -34,12 +34,12 @@ class Reply:
     """``answered``, ``silent``, or how the connection ended: ``closed``, ``ConnectionResetError`` …"""
 
 
-def through(link: Link, timeout_s: float) -> Reply:
+def through(link: Link, timeout_s: float) -> WireReply:
     """Send a request through a link."""
     return ask(link.port, QUESTIONS[link.kind], timeout_s)
 
 
-def ask(port: int, question: bytes, timeout_s: float) -> Reply:
+def ask(port: int, question: bytes, timeout_s: float) -> WireReply:
     """Connect to a loopback port, send a request, and wait for the first byte."""
     began_s = time.monotonic()
     try:
@@ -51,4 +51,4 @@ def ask(port: int, question: bytes, timeout_s: float) -> Reply:
         saw = SILENT
     except OSError as error:
         saw = type(error).__name__
-    return Reply(time.monotonic() - began_s, saw)
+    return WireReply(time.monotonic() - began_s, saw)

@@ -44,7 +44,7 @@ class EnvironmentRoot:
 class BuildInputs:
     """What is needed to build one kind of environment."""
 
-    recipes: Sequence[template.Recipe]
+    recipes: Sequence[template.TemplateRecipe]
     """How the database of each shard is made."""
     port_count: int
     lay_out: Callable[[EnvironmentRoot, int], Layout]
@@ -76,7 +76,7 @@ def up(definition: Stack, root: Path, say: Say, gather: Callable[[Say], BuildInp
 def _build(definition: Stack, place: EnvironmentRoot, say: Say, gather: Callable[[Say], BuildInputs]) -> Deployment:
     began = time.monotonic()
     place.root.mkdir(parents=True, exist_ok=True)
-    registry.write_claim(place.root, registry.Claim(place.id, definition.name, kind=definition.kind))
+    registry.write_claim(place.root, registry.EnvironmentClaim(place.id, definition.name, kind=definition.kind))
     (place.root / "logs").mkdir()
     inputs = gather(say)
     found = time.monotonic()
@@ -100,7 +100,7 @@ def _build(definition: Stack, place: EnvironmentRoot, say: Say, gather: Callable
     return layout.deployment
 
 
-def _templates(recipes: Sequence[template.Recipe], place: EnvironmentRoot, say: Say) -> Mapping[int, Path]:
+def _templates(recipes: Sequence[template.TemplateRecipe], place: EnvironmentRoot, say: Say) -> Mapping[int, Path]:
     """The template of every shard, made now if it is missing."""
     helpers = {}
     for recipe in recipes:
@@ -142,7 +142,7 @@ def _check_room(root: Path, templates: Mapping[int, Path]) -> None:
 def _claim_ports(definition: Stack, place: EnvironmentRoot, count: int) -> int:
     wanted = None if definition.ports == "auto" else definition.ports
     first = ports.claim(place.root, count, wanted)
-    registry.write_claim(place.root, registry.Claim(place.id, definition.name, first, count, definition.kind))
+    registry.write_claim(place.root, registry.EnvironmentClaim(place.id, definition.name, first, count, definition.kind))
     return first
 
 

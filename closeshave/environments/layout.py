@@ -14,7 +14,7 @@ from closeshave.environments.servers import apps, etcd, haproxy, patroni, toxipr
 from closeshave.environments.site import Site
 from closeshave.environments.stack import Stack
 from closeshave.standin import seed
-from closeshave.standin.settings import Settings
+from closeshave.standin.settings import StandinSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Layout:
 
     deployment: Deployment
     files: Mapping[Path, str]
-    settings: Mapping[Path, Settings]
+    settings: Mapping[Path, StandinSettings]
     signing_key: Path
     declared_primaries: frozenset[str]
     """The processes of the Valkey nodes that start as primaries."""

@@ -31,7 +31,7 @@ MEMORY_BYTES_MIN = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class EnvironmentClaim:
     """The environment's identity and its ports, known before any of its processes run."""
 
     id: str
@@ -43,7 +43,7 @@ class Claim:
     """The kind of environment, which says how to remove it."""
 
 
-_CODEC = TypeAdapter(Claim)
+_CODEC = TypeAdapter(EnvironmentClaim)
 
 
 def base() -> Path:
@@ -92,12 +92,12 @@ def owner(root: Path) -> Path | None:
     return Path((root / OWNER).read_text(encoding="utf-8", errors="replace")) if (root / OWNER).exists() else None
 
 
-def write_claim(root: Path, claim: Claim) -> None:
+def write_claim(root: Path, claim: EnvironmentClaim) -> None:
     """Record durably to which environment this directory belongs."""
     write_atomically(root / FILE, json.dumps(asdict(claim)))
 
 
-def read_claim(root: Path) -> Claim:
+def read_claim(root: Path) -> EnvironmentClaim:
     """The owner of this directory; if the claim is damaged, the one in the deployment, so that it can still be taken down.
 
     Raises :class:`FileNotFoundError`, or :class:`Damaged` if both are unreadable.

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from closeshave.deployment import LINK_KINDS, Capabilities, Hook, LinkKind, Secrets
 from closeshave.environments.ports import FIRST, LAST
-from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, NotNegative, Whole, stated
+from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, NotNegative, WholeNumber, stated
 from closeshave.standin.settings import SeedSizes
 from closeshave.topology import Shard, Topology
 
@@ -20,7 +20,7 @@ class ShardOf:
 
     __pydantic_config__ = STRICT
 
-    id: Whole
+    id: WholeNumber
     """The shard's number, as scopes of faults name it."""
     first: Count
     """The first franchise ID of its range. Ranges ascend from 1 without gap or overlap."""
@@ -33,7 +33,7 @@ class ShardOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class StoreGroup:
     """A pair of Valkey nodes that Sentinel watches as one group: a tier, or the part of a tier whose data must stay in a region."""
 
     __pydantic_config__ = STRICT
@@ -76,9 +76,9 @@ class Seed:
 
     __pydantic_config__ = STRICT
 
-    barbers_per_franchise: Annotated[Whole, stated(minimum=1, maximum=9)] = 3
+    barbers_per_franchise: Annotated[WholeNumber, stated(minimum=1, maximum=9)] = 3
     """Barbers of each franchise, 1 to 9."""
-    accounts_per_region: Annotated[Whole, Field(le=100_000), stated(minimum=1)] = 60
+    accounts_per_region: Annotated[WholeNumber, Field(le=100_000), stated(minimum=1)] = 60
     """Customers with an account in each region; they log in before the load."""
 
     @property
@@ -101,7 +101,7 @@ class Stack:
     """In failover order: the edge of a lost region sends its customers to the next; the region after the last is the first."""
     shards: Annotated[tuple[ShardOf, ...], stated(minItems=1)]
     """The PostgreSQL clusters, by range of franchises."""
-    tiers: tuple[Group, ...]
+    tiers: tuple[StoreGroup, ...]
     """The pairs of Valkey nodes."""
     etcd: Annotated[tuple[str, ...], stated(minItems=1)]
     """The region of each member of etcd: an odd number, so that a majority survives the loss of one."""
@@ -109,13 +109,13 @@ class Stack:
     """The region of each sentinel: an odd number."""
     resident: tuple[str, ...] = ()
     """Regions whose rows and cache entries may not leave them: shards and groups there have all nodes inside."""
-    apps_per_region: Annotated[Whole, Field(le=100), stated(minimum=1)] = 2
+    apps_per_region: Annotated[WholeNumber, Field(le=100), stated(minimum=1)] = 2
     """Application processes of each region."""
     database: Database = Database()
     """How PostgreSQL and Patroni are run."""
     seed: Seed = Seed()
     """How large the seeded platform is."""
-    ports: Annotated[Whole, stated(minimum=FIRST, maximum=LAST)] | Literal["auto"] = "auto"
+    ports: Annotated[WholeNumber, stated(minimum=FIRST, maximum=LAST)] | Literal["auto"] = "auto"
     """The first of a block of consecutive ports, below 32768; ``auto`` finds a free block."""
     links: tuple[LinkKind, ...] = LINK_KINDS
     """Which kinds of links lead through a Toxiproxy, so that a fault can disturb them. A run that starts its environment itself uses only those that
@@ -148,7 +148,7 @@ class Stack:
         """None: the parts of this environment create their secrets themselves."""
         return Secrets()
 
-    def group_serving(self, tier: str, home: str) -> Group:
+    def group_serving(self, tier: str, home: str) -> StoreGroup:
         """The group of ``tier`` that holds the entries of franchises or accounts at home in ``home``."""
         return next(group for group in self.tiers if group.tier == tier and home in group.serves)
 

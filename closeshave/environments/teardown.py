@@ -42,7 +42,7 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
     return tuple(left)
 
 
-def _end_processes(root: Path, claim: registry.Claim) -> list[processes.Identity]:
+def _end_processes(root: Path, claim: registry.EnvironmentClaim) -> list[processes.Identity]:
     """Kill recorded and marked processes; databases are ended last and by SIGTERM, so that they free their shared memory."""
     servers = postmaster.below(root)
     databases = set(processes.with_descendants(live for server in servers if (live := server.identity)))

@@ -40,7 +40,7 @@ SHAPERS = ("seed.py", "schema.sql", "passwords.py", "regions.py")
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class TemplateRecipe:
     """Everything on which the template of one shard depends."""
 
     shard: Shard
@@ -66,15 +66,17 @@ class Recipe:
         return cache.directory() / "templates" / f"shard{self.shard.id}-{shaping.hexdigest()[:16]}"
 
 
-CODEC = TypeAdapter(Recipe)
+CODEC = TypeAdapter(TemplateRecipe)
 
 
-def recipes(definition: Stack, postgres: Path, version: str, nobody: Wrapper) -> list[Recipe]:
+def recipes(definition: Stack, postgres: Path, version: str, nobody: Wrapper) -> list[TemplateRecipe]:
     """One recipe for each shard, with the programs in the directory ``postgres``."""
-    return [Recipe(shard, definition.topology, definition.seed.sizes, postgres, version, nobody) for shard in definition.topology.shards]
+    return [
+        TemplateRecipe(shard, definition.topology, definition.seed.sizes, postgres, version, nobody) for shard in definition.topology.shards
+    ]
 
 
-def build(recipe: Recipe) -> None:
+def build(recipe: TemplateRecipe) -> None:
     """Build the template unless it exists: in another directory that is renamed at the end, so that it is never incomplete.
 
     Raises :class:`CommandFailed`, :data:`postgres.Unavailable`, :class:`RuntimeError` for a server that ends at once, :class:`OSError`.
@@ -93,7 +95,7 @@ def build(recipe: Recipe) -> None:
         _prune(final)
 
 
-def _fill(recipe: Recipe, directory: Path) -> None:
+def _fill(recipe: TemplateRecipe, directory: Path) -> None:
     wrapper, programs = recipe.nobody, recipe.postgres
     wrapper.own(directory)
     initdb = [*wrapper.words, str(programs / "initdb"), "-D", str(directory), "-U", patroni.SUPERUSER, "-A", "trust"]
@@ -112,7 +114,7 @@ def _fill(recipe: Recipe, directory: Path) -> None:
 
 
 @contextmanager
-def _server(recipe: Recipe, directory: Path) -> Iterator[str]:
+def _server(recipe: TemplateRecipe, directory: Path) -> Iterator[str]:
     """Run PostgreSQL over ``directory`` on a Unix socket, so that it needs no port; yields the socket's directory."""
     sockets = Path(tempfile.mkdtemp(prefix="closeshave-"))
     recipe.nobody.own(sockets)

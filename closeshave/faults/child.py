@@ -23,7 +23,7 @@ from closeshave.plan import Fault
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ExperimentOrder:
     """All settings of an experiment's process, as a file."""
 
     fault: str
@@ -36,7 +36,7 @@ class Order:
     run: str
 
 
-ORDER = TypeAdapter(Order)
+ORDER = TypeAdapter(ExperimentOrder)
 
 
 class Child(Protocol):
@@ -59,7 +59,7 @@ def order(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> Path:
     """Write the order of the experiment of ``fault``: inject at ``at_ns`` (monotonic), heal ``fault.hold`` seconds later. Returns the file."""
     written = run / "faults" / f"{fault.id}.json"
     written.parent.mkdir(exist_ok=True)
-    told = Order(fault.id, fault.kind, fault.scope, fault.parameters, fault.hold, at_ns, deployment.root, str(run))
+    told = ExperimentOrder(fault.id, fault.kind, fault.scope, fault.parameters, fault.hold, at_ns, deployment.root, str(run))
     write_atomically(written, ORDER.dump_json(told, indent=1))
     return written
 

@@ -17,7 +17,7 @@ from chaoslib.loader import load_experiment  # type: ignore[import-untyped] # it
 
 from closeshave.clock import now_ns
 from closeshave.faults.catalogue import KINDS
-from closeshave.faults.child import ORDER, Order
+from closeshave.faults.child import ORDER, ExperimentOrder
 from closeshave.faults.journal import JournalWriter, failed_rollbacks, tracebacks
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.runmark import RUN_MARK
@@ -30,7 +30,7 @@ from closeshave.vocabulary import MarkKind
 UNPROVEN = 1
 
 
-def run(order: Order) -> int:
+def run(order: ExperimentOrder) -> int:
     """Run the experiment of one fault, from its injection to the proof of its heal; returns the exit code."""
     # What healing starts again belongs to the environment, not to this run: it must not carry the run's mark.
     os.environ.pop(RUN_MARK, None)
@@ -49,7 +49,7 @@ def run(order: Order) -> int:
     return 0
 
 
-def _experiment(order: Order, halt: Path) -> dict[str, Any]:
+def _experiment(order: ExperimentOrder, halt: Path) -> dict[str, Any]:
     family, name = order.kind.split(".")
     experiment = load_experiment(str(locate("chaos", f"{family}/{name}.yaml")))
     configuration = {

@@ -14,7 +14,7 @@ from closeshave.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
-class Caps:
+class FaultCaps:
     """Limits of a plan: the longest hold of a fault, and how many faults and lost regions at the same time."""
 
     hold_s_max: float = 900.0
@@ -40,7 +40,7 @@ def unhealed(deployment_root: Path) -> tuple[str, ...]:
     return ledger.unhealed(deployment_root / ledger.FILE)
 
 
-def over_caps(plan: Plan, caps: Caps = Caps()) -> list[str]:
+def over_caps(plan: Plan, caps: FaultCaps = FaultCaps()) -> list[str]:
     """What in a plan exceeds the caps, one sentence each; empty when nothing does. Pure."""
     windows = [_window(plan, fault) for fault in plan.faults]
     found = [

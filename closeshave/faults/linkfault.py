@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from closeshave.clients.toxiproxy import Toxic
-from closeshave.clients.wire import Reply
+from closeshave.clients.wire import WireReply
 from closeshave.deployment import Link
 from closeshave.faults import links, proofs
 from closeshave.faults.affected import Affected
@@ -23,7 +23,7 @@ class LinkFault:
     links: Callable[[Aim], Iterable[Link]]
     """Read when it is needed, because roles change."""
     toxics: Callable[[Aim], tuple[Toxic, ...]]
-    shows: Callable[[Aim], Callable[[Reply], bool]]
+    shows: Callable[[Aim], Callable[[WireReply], bool]]
     """Whether an answer through such a link shows the disturbance."""
     affected: Callable[[Aim], Affected]
     timeout_s: Callable[[Aim], float] = lambda _aim: links.SILENT_S

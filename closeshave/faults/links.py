@@ -13,7 +13,7 @@ from pathlib import Path
 
 from closeshave.clients import toxiproxy, wire
 from closeshave.clients.toxiproxy import Server, Toxic
-from closeshave.clients.wire import Reply
+from closeshave.clients.wire import WireReply
 from closeshave.clock import now_ns
 from closeshave.control import hearing, processes
 from closeshave.deployment import Deployment, Link
@@ -100,7 +100,7 @@ def look(
     aim: Aim,
     injection: Injection,
     timeout_s: float,
-    disturbed: Callable[[Reply], bool],
+    disturbed: Callable[[WireReply], bool],
     *,
     questions: int = 1,
     enough: Callable[[Iterable[bool]], bool] = all,
@@ -126,12 +126,12 @@ def look(
     )
 
 
-def silent(reply: Reply) -> bool:
+def silent(reply: WireReply) -> bool:
     """No answer and no error."""
     return reply.saw == wire.SILENT
 
 
-def late(latency_s: float) -> Callable[[Reply], bool]:
+def late(latency_s: float) -> Callable[[WireReply], bool]:
     """An answer, and not before this time has passed."""
     return lambda reply: reply.saw == wire.ANSWERED and reply.after_s >= latency_s
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
-class Source(StrEnum):
+class OptionSource(StrEnum):
     """In the order in which they win; the plan comes after them, and the option's default last."""
 
     COMMAND_LINE = "command line"
@@ -23,12 +23,12 @@ class Taken:
     """Without its dashes: ``rate-scale``."""
     value: str
     """Empty for a flag."""
-    source: Source
+    source: OptionSource
     place: str
     """The variable's name or the file's path; on the command line the option as it is written there."""
 
     def __str__(self) -> str:
-        where = "" if self.source is Source.COMMAND_LINE else f" ({self.place})"
+        where = "" if self.source is OptionSource.COMMAND_LINE else f" ({self.place})"
         return f"{f'--{self.option} {self.value}'.strip()}{where}"
 
 

@@ -325,7 +325,7 @@ Fraction = Annotated[float, BeforeValidator(plain), Field(ge=0, le=1)]
 """A number from 0 to 1."""
 Count = Annotated[int, BeforeValidator(whole), Field(ge=1, le=10**9)]
 """A whole number, at least 1."""
-Whole = Annotated[int, BeforeValidator(whole), Field(ge=0, le=2**62)]
+WholeNumber = Annotated[int, BeforeValidator(whole), Field(ge=0, le=2**62)]
 """A whole number from 0 on."""
 Name = Annotated[str, AfterValidator(name), WithJsonSchema({"type": "string", "pattern": NAME})]
 """A name that :func:`name` accepts."""

@@ -35,7 +35,7 @@ NOBODY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlanCoverage:
     """What a plan tests of a target, and what it does not."""
 
     objectives: tuple[Objective, ...]
@@ -43,12 +43,12 @@ class Asked:
     """Every promise that none of these objectives covers, with the reason."""
 
 
-def asked(plan: Plan, target: Target) -> Asked:
+def asked(plan: Plan, target: Target) -> PlanCoverage:
     """The objectives that a run of ``plan`` judges, and why it does not judge the other promises."""
     chosen = tuple(objective for objective in target.objectives if not left_out(plan, target, objective))
     answered = {claim for objective in chosen for claim in objective.claims}
     rows = [NotRun(claim.id, claim.text, _why(plan, target, claim)) for claim in target.claims if claim.id not in answered]
-    return Asked(chosen, tuple(rows))
+    return PlanCoverage(chosen, tuple(rows))
 
 
 def left_out(plan: Plan, target: Target, objective: Objective) -> str:

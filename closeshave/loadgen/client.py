@@ -21,7 +21,7 @@ from closeshave.loadgen.cookies import CookieJar
 from closeshave.loadgen.errors import Reason, TransportError
 from closeshave.loadgen.parser import Message
 from closeshave.loadgen.pool import Pool
-from closeshave.loadgen.proxy import Proxy
+from closeshave.loadgen.proxy import RequestProxy
 from closeshave.loadgen.records import Records
 from closeshave.loadgen.response import Response
 from closeshave.loadgen.rows import METHOD_CODES, OK, OUTCOME_CODES, ROW, TIMES
@@ -73,7 +73,7 @@ class Client:
         redirects: int = 10,
         retries: int = 1,
         traces: bool = False,
-        proxy: Proxy | None = None,
+        proxy: RequestProxy | None = None,
     ) -> None:
         """``pools`` gives the pool for an origin, connected through ``proxy`` if the origin needs it. ``retries`` is the number of further attempts
         after a stale connection; ``traces`` records ``X-Region``, ``X-Cache`` and ``Server-Timing``. Raises :class:`ValueError` for an invalid base

@@ -18,7 +18,7 @@ from closeshave.loadgen.dns import DEFAULT_INTERVAL_S, Resolver
 from closeshave.loadgen.errors import TransportError
 from closeshave.loadgen.loop import Loop
 from closeshave.loadgen.pool import Connector, Pool
-from closeshave.loadgen.proxy import Proxy
+from closeshave.loadgen.proxy import RequestProxy
 from closeshave.loadgen.records import FLUSH_INTERVAL_S, Observer, Records, Rows
 from closeshave.loadgen.tls import TlsSessions, TlsSettings
 from closeshave.loadgen.wire import Origin, split
@@ -39,7 +39,7 @@ class Settings:
     number: int = 0
     """The worker's number in the run, from 0."""
     tls: TlsSettings = field(default_factory=TlsSettings)
-    proxy: Proxy | None = None
+    proxy: RequestProxy | None = None
     dns_interval_s: float = DEFAULT_INTERVAL_S
     pool_limit: int | None = None
     """The most connections of a shared pool."""

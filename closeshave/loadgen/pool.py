@@ -15,7 +15,7 @@ from closeshave.loadgen.dns import Address, Resolver
 from closeshave.loadgen.errors import Reason, TransportError
 from closeshave.loadgen.loop import NEVER_NS, Loop
 from closeshave.loadgen.parser import HeadMemo
-from closeshave.loadgen.proxy import Proxy
+from closeshave.loadgen.proxy import RequestProxy
 from closeshave.loadgen.shortage import of_descriptors
 from closeshave.loadgen.tls import TlsLayer, TlsSessions
 from closeshave.loadgen.wire import Origin
@@ -24,7 +24,7 @@ from closeshave.loadgen.wire import Origin
 class Connector:
     """Opens connections: resolves the name, tries its addresses, opens a tunnel, starts TLS."""
 
-    def __init__(self, loop: Loop, resolver: Resolver, sessions: TlsSessions, proxy: Proxy | None = None) -> None:
+    def __init__(self, loop: Loop, resolver: Resolver, sessions: TlsSessions, proxy: RequestProxy | None = None) -> None:
         self.loop, self.resolver, self.sessions, self.proxy = loop, resolver, sessions, proxy
         self.opened = 0
 
@@ -52,7 +52,7 @@ class Connector:
                     raise short or error from error.__cause__
         raise TransportError(Reason.DNS if via is None else Reason.PROXY, f"{at.host} has no address", sent=False)
 
-    def _via(self, origin: Origin) -> Proxy | None:
+    def _via(self, origin: Origin) -> RequestProxy | None:
         return self.proxy if self.proxy is not None and origin.host in self.proxy.hosts else None
 
     def _connect(self, origin: Origin, address: Address, memo: HeadMemo, due_ns: int) -> Connection:

@@ -18,7 +18,7 @@ _NOT_REACHED = {502: Reason.UNREACHABLE, 503: Reason.UNREACHABLE, 504: Reason.CO
 
 
 @dataclass(frozen=True, slots=True)
-class Proxy:
+class RequestProxy:
     """A proxy (in plain HTTP), and the hosts that are reached through it; all others are reached directly."""
 
     host: str
@@ -28,7 +28,7 @@ class Proxy:
     """``user:password``; empty if it needs none."""
 
     @classmethod
-    def of(cls, url: str, hosts: Iterable[str], login: str = "") -> Proxy:
+    def of(cls, url: str, hosts: Iterable[str], login: str = "") -> RequestProxy:
         """``hosts`` are given as URLs. Raises :class:`ValueError` for an invalid URL."""
         at = split(url)[0]
         return cls(at.host, at.port, frozenset(split(each)[0].host for each in hosts), login)

@@ -26,7 +26,7 @@ _HOUR_S = 3600.0
 _DAY_H = 24
 
 
-class Rate(Protocol):
+class ArrivalRate(Protocol):
     """Arrivals per second as a function of time."""
 
     def per_s(self, at_s: Times) -> Times:
@@ -136,13 +136,13 @@ def campaign(base_per_s: float) -> Spike:
 # -- instants --------------------------------------------------------------------------------------------------------------------------------
 
 
-def evenly(rate: Rate, duration_s: float) -> Instants:
+def evenly(rate: ArrivalRate, duration_s: float) -> Instants:
     """One arrival whenever the integral of the rate passes a half-integer: equal gaps for a constant rate."""
     edges, total = _integral(rate, duration_s)
     return _invert(np.arange(0.5, total[-1]), edges, total, duration_s)
 
 
-def poisson(rate: Rate, duration_s: float, rng: np.random.Generator) -> Instants:
+def poisson(rate: ArrivalRate, duration_s: float, rng: np.random.Generator) -> Instants:
     """A Poisson process: a Poisson count, and given the count, uniform instants on the integral. The same state of ``rng`` gives the same arrivals."""
     edges, total = _integral(rate, duration_s)
     count = rng.poisson(total[-1])
@@ -165,7 +165,7 @@ def share(instants: Instants, worker: int, workers: int) -> Instants:
     return instants[worker::workers]
 
 
-def _integral(rate: Rate, duration_s: float) -> tuple[Times, Times]:
+def _integral(rate: ArrivalRate, duration_s: float) -> tuple[Times, Times]:
     cells = max(1, int(np.ceil(duration_s / CELL_S)))
     edges = np.linspace(0.0, duration_s, cells + 1)
     rates = rate.per_s((edges[:-1] + edges[1:]) / 2)

@@ -55,7 +55,7 @@ class RecordFiles:
 
 
 @dataclass(slots=True)
-class Counters:
+class WorkerCounters:
     """The worker's own counts; compared with the records and with the server's counts."""
 
     intended: int = 0
@@ -71,7 +71,7 @@ class Counters:
         return self.sent - self.unsent
 
 
-class Counted(Protocol):
+class CountersAtFlush(Protocol):
     """The counters of a worker at a flush."""
 
     @property
@@ -124,8 +124,8 @@ class Records:
 
     def __init__(self, directory: Path | None, source: Source, worker: str, number: int) -> None:
         """Create the worker's files. Raises :class:`FileExistsError` if they exist: two workers must never share a spool."""
-        self.counters = Counters()
-        self.told: Counted = self.counters
+        self.counters = WorkerCounters()
+        self.told: CountersAtFlush = self.counters
         """The counters that are written at a flush; others than the engine's client may replace them."""
         self.texts = Texts()
         self.recorded = 0

@@ -26,11 +26,11 @@ from locust.user.task import LOCUST_STATE_STOPPING
 
 from closeshave.loadgen.client import Client, Timeouts
 from closeshave.loadgen.customers import Customers
-from closeshave.loadgen.rates import Instants, Rate, poisson, share
+from closeshave.loadgen.rates import ArrivalRate, Instants, poisson, share
 from closeshave.loadgen.scheduler import Arrivals, Scheduler
 from closeshave.loadgen.worker import engine_of, place_of, run_until_stopped, start_ns_of, tell_done
 
-Session = Generator[float, None, None]
+UserSteps = Generator[float, None, None]
 """A task of a partly-open user: yields think times in seconds."""
 
 
@@ -120,7 +120,7 @@ class OpenUser(_DrivenUser):
 
     abstract = True
 
-    rate: ClassVar[Rate]
+    rate: ClassVar[ArrivalRate]
 
     @classmethod
     def arrivals(cls) -> Instants:
@@ -245,7 +245,7 @@ class _Visits:
         self._tasks = cast("list[Callable[[Any], Any]]", list(population.tasks))
         self._rng = random.Random(population.seed)  # noqa: S311 - chooses tasks, keeps no secrets
 
-    def serve(self, intended_ns: int, session: tuple[OpenUser, Session] | None) -> None:
+    def serve(self, intended_ns: int, session: tuple[OpenUser, UserSteps] | None) -> None:
         """Begin a session, or continue a parked one."""
         if session is None:
             visitor = self._free.pop() if self._free else self._population(self._environment)
@@ -263,7 +263,7 @@ class _Visits:
         """Handle an exception of a task: fire Locust's own event, and go on."""
         _fire_user_error(self._environment, self._population, error)
 
-    def _step(self, visitor: OpenUser, steps: Session) -> None:
+    def _step(self, visitor: OpenUser, steps: UserSteps) -> None:
         try:
             think_s = next(steps)
         except StopIteration:

@@ -39,7 +39,7 @@ _PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerPlace:
     """The index of this worker, and the number of workers."""
 
     index: int
@@ -85,15 +85,15 @@ def tell_done(environment: Environment) -> None:
         gevent.spawn(runner.quit)
 
 
-def place_of(environment: Environment) -> Place:
+def place_of(environment: Environment) -> WorkerPlace:
     """This process among the workers. Raises :class:`RuntimeError` for a worker that does not know how many there are."""
     if not isinstance(environment.runner, WorkerRunner):
-        return Place(0, 1)
+        return WorkerPlace(0, 1)
     count = _option(environment.parsed_options, "processes") or int(os.environ.get(WORKERS_VARIABLE, "0"))
     index = environment.runner.worker_index
     if not 0 <= index < count:
         raise RuntimeError(f"worker {index} of {count}: start workers with --processes, or set {WORKERS_VARIABLE} to their number")
-    return Place(index, count)
+    return WorkerPlace(index, count)
 
 
 def start_ns_of(environment: Environment) -> int:

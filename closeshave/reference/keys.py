@@ -19,7 +19,7 @@ UNITS: Mapping[str, str] = {"per_s": "per second", "ms": "in milliseconds", "s":
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class FileKey:
     """A key of a file. Texts are Markdown."""
 
     name: str
@@ -41,7 +41,7 @@ class Section:
     places: tuple[str, ...]
     """Where the mapping stands: ``phases[]``; the empty text for the file itself."""
     about: str
-    keys: tuple[Key, ...]
+    keys: tuple[FileKey, ...]
     values: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """Of keys that take one of a few words: the key, and each word with its meaning."""
 
@@ -75,11 +75,11 @@ def _places(schema: Schema, start: Schema) -> list[tuple[Schema, tuple[str, ...]
     return list(found.values())
 
 
-def _key(schema: Schema, holder: Schema, places: tuple[str, ...], name: str, key: Schema, example: Any) -> Key:
+def _key(schema: Schema, holder: Schema, places: tuple[str, ...], name: str, key: Schema, example: Any) -> FileKey:
     nested = any(True for _ in _mappings(schema, key))
     shown = [] if nested else [one for place in places for one in _found(example, _joined(place, name))]
     required = name in holder.get("required", ())
-    return Key(
+    return FileKey(
         name=name,
         path=_joined(places[0], name),
         meaning=key["description"],

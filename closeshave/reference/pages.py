@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from closeshave.files.described import meanings
 from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.reference import commands
-from closeshave.reference.keys import Key, Section, code, sections
+from closeshave.reference.keys import FileKey, Section, code, sections
 from closeshave.reference.schemas import Schema
 from closeshave.target import MEASURES, Measure
 
@@ -110,7 +110,7 @@ def _sections(found: Iterable[Section], level: int, prefix: str = "", *, written
             yield ""
 
 
-def _row(key: Key, prefix: str, *, written: bool) -> str:
+def _row(key: FileKey, prefix: str, *, written: bool) -> str:
     cells = (
         f'<a id="{anchor(prefix, key.path)}"></a>`{key.name}`',
         key.meaning,

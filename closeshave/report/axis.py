@@ -13,7 +13,7 @@ SIGNAL_KINDS = (SignalKind.SUSPECTED, SignalKind.PROMOTED, SignalKind.DEMOTED, S
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class PhaseSpan:
     """A phase as it happened."""
 
     name: str
@@ -53,7 +53,7 @@ class Axis:
 
     zero_ns: int
     span_s: float
-    phases: tuple[Stretch, ...]
+    phases: tuple[PhaseSpan, ...]
     bands: tuple[Band, ...]
     ticks: tuple[Tick, ...]
     doubts: tuple[Doubtful, ...] = ()
@@ -81,7 +81,7 @@ def axis(history: History, assessment: Assessment) -> Axis:
     return Axis(
         zero_ns=zero,
         span_s=span,
-        phases=tuple(Stretch(one.name, one.role, (one.started_ns - zero) / 1e9, (one.ended_ns - zero) / 1e9) for one in phases),
+        phases=tuple(PhaseSpan(one.name, one.role, (one.started_ns - zero) / 1e9, (one.ended_ns - zero) / 1e9) for one in phases),
         bands=tuple(
             _band(fault, fault.injected_at_s, verified.get(fault.id), span)
             for fault in assessment.faults

@@ -21,7 +21,7 @@ MOST_ROWS = 12_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BreakdownRow:
     """Requests of one operation in one region at one shard; ``None`` stands for all. Times are responses, from when a request was due."""
 
     operation: str | None
@@ -38,20 +38,20 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class BreakdownWindow:
     """The rows of the requests that were due in some stretches of the run."""
 
     name: str
     fault: str
     """The fault that was in effect; empty for phases."""
-    rows: tuple[Row, ...]
+    rows: tuple[BreakdownRow, ...]
 
 
-def breakdown(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[Window, ...]:
+def breakdown(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[BreakdownWindow, ...]:
     """The judged phases first, then calm, then each fault; a window without a request is left out."""
     rows = customers(operations, "intended_ns", "ended_ns", "good", "kind", "region", "shard")
     due_s: Floats = (rows["intended_ns"].to_numpy(np.int64) - axis.zero_ns) / 1e9
-    found: list[Window] = []
+    found: list[BreakdownWindow] = []
     room = most
     for name, fault, spans in _windows(axis):
         inside = np.zeros(len(rows), np.bool_)
@@ -59,7 +59,7 @@ def breakdown(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tu
             inside |= (due_s >= start_s) & (due_s < end_s)
         some = tuple(_rows(rows[inside])) if inside.any() else ()
         if some and (len(some) <= room or not found):
-            found.append(Window(name, fault, some))
+            found.append(BreakdownWindow(name, fault, some))
             room -= len(some)
     return tuple(found)
 
@@ -77,7 +77,7 @@ def _windows(axis: Axis) -> Iterator[tuple[str, str, Sequence[tuple[float, float
         yield band.fault, band.fault, [(band.start_s, max(band.end_s, band.recovered_s or 0.0))]
 
 
-def _rows(rows: pd.DataFrame) -> Iterator[Row]:
+def _rows(rows: pd.DataFrame) -> Iterator[BreakdownRow]:
     """A row for each combination that saw a request, and for each sum over one, two or all three."""
     operations, operation = indexed(rows["kind"])
     regions, region = indexed(rows["region"])
@@ -88,7 +88,7 @@ def _rows(rows: pd.DataFrame) -> Iterator[Row]:
         at = (operation * by_operation * wide + region * by_region) * tall + shard * by_shard
         number = (len(operations) if by_operation else 1) * wide * tall
         for place, figures in _figures(at, bad, taken_us, number):
-            yield Row(
+            yield BreakdownRow(
                 operations[place // (wide * tall)] if by_operation else None,
                 regions[place // tall % wide] if by_region else None,
                 int(shards[place % tall]) if by_shard else None,

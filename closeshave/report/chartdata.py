@@ -12,17 +12,17 @@ import numpy as np
 
 from closeshave.report import words
 from closeshave.report.axis import Axis
-from closeshave.report.breakdown import Row, Window
+from closeshave.report.breakdown import BreakdownRow, BreakdownWindow
 from closeshave.report.curves import Curves
 from closeshave.report.distribution import Distribution
-from closeshave.report.machine import Machine, broken
-from closeshave.report.parts import Parts
+from closeshave.report.machine import MachineUse, broken
+from closeshave.report.parts import Selections
 from closeshave.report.series import Floats
 
 Plain = float | int | None
 
 
-def chartdata(curves: Curves, parts: Parts, windows: tuple[Window, ...], anchors: Mapping[str, str]) -> dict[str, Any]:
+def chartdata(curves: Curves, parts: Selections, windows: tuple[BreakdownWindow, ...], anchors: Mapping[str, str]) -> dict[str, Any]:
     """Everything that the script is given; ``anchors`` are the places of the faults."""
     return {
         "span_s": curves.axis.span_s,
@@ -55,7 +55,7 @@ def _marks(axis: Axis, anchors: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _parts(parts: Parts) -> dict[str, Any]:
+def _parts(parts: Selections) -> dict[str, Any]:
     regions, shards = list(parts.regions), list(parts.shards)
     return {
         "bin_s": parts.bin_s,
@@ -78,7 +78,7 @@ def _parts(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _machine(machine: Machine) -> dict[str, Any]:
+def _machine(machine: MachineUse) -> dict[str, Any]:
     """Shares in per cent."""
     samples = broken(machine)
     return {
@@ -93,12 +93,12 @@ def _spread(one: Distribution) -> dict[str, Any]:
     return {"role": one.role, "n": one.n, "ms": _short(middles), "share": _short(one.share * 100)}
 
 
-def _requests(windows: tuple[Window, ...]) -> dict[str, Any]:
+def _requests(windows: tuple[BreakdownWindow, ...]) -> dict[str, Any]:
     """Rows name their operation and region by index; -1 stands for all of them."""
     operations = _names(row.operation for window in windows for row in window.rows)
     regions = _names(row.region for window in windows for row in window.rows)
 
-    def plain(row: Row) -> list[Plain]:
+    def plain(row: BreakdownRow) -> list[Plain]:
         return [
             operations.get(row.operation, -1),
             regions.get(row.region, -1),

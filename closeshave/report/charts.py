@@ -18,7 +18,7 @@ from closeshave.report.curves import Curves
 from closeshave.report.distribution import Distribution
 from closeshave.report.findings import Findings
 from closeshave.report.recovery import bounds, given, split, total
-from closeshave.report.series import Series
+from closeshave.report.series import TimeSeries
 
 BLUE, SKY, ORANGE, VERMILION, GREEN, PURPLE, GREY = "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#6b7280"
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
@@ -41,7 +41,7 @@ def render(findings: Findings, curves: Curves) -> dict[str, bytes]:
     return {name: _png(figure) for name, figure in drawn.items() if figure is not None}
 
 
-def _stack(title: str, when: Axis, panels: Sequence[Callable[[Axes, Series], None]], what: Series) -> Figure:
+def _stack(title: str, when: Axis, panels: Sequence[Callable[[Axes, TimeSeries], None]], what: TimeSeries) -> Figure:
     figure = Figure(figsize=(11, 1.4 + 2.1 * len(panels)), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
     plots = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
@@ -52,7 +52,7 @@ def _stack(title: str, when: Axis, panels: Sequence[Callable[[Axes, Series], Non
     return figure
 
 
-def _rate(plot: Axes, what: Series) -> None:
+def _rate(plot: Axes, what: TimeSeries) -> None:
     middle = what.starts_s + what.bin_s / 2
     plot.fill_between(middle, what.completed_per_s, color=SKY, alpha=0.35, linewidth=0)
     plot.plot(middle, what.completed_per_s, color=BLUE, linewidth=1.2, label="answered well")
@@ -62,7 +62,7 @@ def _rate(plot: Axes, what: Series) -> None:
     plot.legend(loc="lower left", fontsize=8, ncols=2)
 
 
-def _latency(plot: Axes, what: Series) -> None:
+def _latency(plot: Axes, what: TimeSeries) -> None:
     middle = what.starts_s + what.bin_s / 2
     for values, name, colour, dashes in (
         (what.p50_ms, "p50", SKY, "-"),
@@ -77,13 +77,13 @@ def _latency(plot: Axes, what: Series) -> None:
     plot.legend(loc="upper left", fontsize=8, ncols=3)
 
 
-def _errors(plot: Axes, what: Series) -> None:
+def _errors(plot: Axes, what: TimeSeries) -> None:
     plot.bar(what.starts_s, what.not_good_per_s, width=what.bin_s, align="edge", color=VERMILION)
     plot.set_ylabel("not good per second")
     plot.set_ylim(bottom=0, top=max(float(what.not_good_per_s.max()) * 1.08, 1.0))
 
 
-def _by_shard(title: str, when: Axis, what: Series) -> Figure | None:
+def _by_shard(title: str, when: Axis, what: TimeSeries) -> Figure | None:
     if not what.shards:
         return None
     figure = Figure(figsize=(11, 1.2 + 1.5 * len(what.shards)), layout="constrained")

@@ -8,8 +8,8 @@ from closeshave.report.axis import Axis, axis
 from closeshave.report.distribution import Distribution, distributions
 from closeshave.report.doubts import doubts
 from closeshave.report.findings import Findings
-from closeshave.report.machine import Machine, machine
-from closeshave.report.series import Series, series
+from closeshave.report.machine import MachineUse, machine
+from closeshave.report.series import TimeSeries, series
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,9 @@ class Curves:
     """A run over its time axis, and the spread of its response times."""
 
     axis: Axis
-    series: Series
+    series: TimeSeries
     distributions: tuple[Distribution, ...]
-    machine: Machine | None
+    machine: MachineUse | None
 
 
 def curves(findings: Findings) -> Curves:

@@ -9,7 +9,7 @@ from closeshave.judge.verdict import FaultFigures, Verdict
 from closeshave.report import ranking, recovery, words
 from closeshave.report.anchors import anchors
 from closeshave.report.axis import Axis
-from closeshave.report.breakdown import Window
+from closeshave.report.breakdown import BreakdownWindow
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS
 from closeshave.report.moments import Moment, instant, moment
@@ -27,7 +27,7 @@ class Witnessed:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class VerdictEntry:
     """A verdict on the page."""
 
     view: VerdictView
@@ -60,25 +60,25 @@ class FaultEntry:
 class Entries:
     """Everything on the page that has a place."""
 
-    first: tuple[Entry, ...]
+    first: tuple[VerdictEntry, ...]
     """The rows of the first screen, worst first."""
-    verdicts: tuple[Entry, ...]
+    verdicts: tuple[VerdictEntry, ...]
     """All of them, worst first."""
     faults: tuple[FaultEntry, ...]
     fault_anchors: Mapping[str, str]
 
 
-def entries(findings: Findings, axis: Axis, windows: tuple[Window, ...]) -> Entries:
+def entries(findings: Findings, axis: Axis, windows: tuple[BreakdownWindow, ...]) -> Entries:
     """Every verdict and fault of a judged run, with its links."""
     assessment = findings.assessment
     places = anchors("verdict", (one.id for one in assessment.verdicts))
     of_faults = anchors("fault", (one.id for one in assessment.faults))
     by_id = {one.id: one for one in assessment.faults}
 
-    def entry(verdict: Verdict, view: VerdictView) -> Entry:
+    def entry(verdict: Verdict, view: VerdictView) -> VerdictEntry:
         fault = verdict.scope.removeprefix("fault:") if verdict.scope.startswith("fault:") else ""
         witnesses = zip(view.testimonies, verdict.witnesses, strict=True)
-        return Entry(
+        return VerdictEntry(
             view=view,
             anchor=places[verdict.id],
             which=words.clean(which(verdict, words.objective_of(verdict, findings.target), view.alike)),
@@ -113,7 +113,7 @@ def which(verdict: Verdict, objective: Objective | None, alike: int) -> str:
 
 
 def _fault(
-    fault: FaultFigures, findings: Findings, axis: Axis, windows: tuple[Window, ...], anchor: str, places: Mapping[str, str]
+    fault: FaultFigures, findings: Findings, axis: Axis, windows: tuple[BreakdownWindow, ...], anchor: str, places: Mapping[str, str]
 ) -> FaultEntry:
     band = next((one for one in axis.bands if one.fault == fault.id), None)
     end_s = max(band.end_s, band.recovered_s or 0.0, band.verified_s or 0.0) if band is not None else 0.0
@@ -134,6 +134,6 @@ def _named(verdict: Verdict, others: Sequence[Verdict], target: Target) -> str:
     return title if alone else f"{title} ({words.clean(verdict.id.partition('/')[0])})"
 
 
-def _requests(window: Window | None) -> str:
+def _requests(window: BreakdownWindow | None) -> str:
     whole = next((row for row in window.rows if (row.operation, row.region, row.shard) == (None, None, None)), None) if window else None
     return f"{words.count(whole.count)} requests, {words.count(whole.not_good)} of them not good" if whole else ""

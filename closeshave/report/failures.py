@@ -17,7 +17,7 @@ _MOST_OPERATIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailureReason:
     """One reason during one fault or phase. Instants are seconds of the run, of when the requests were due."""
 
     reason: str
@@ -29,7 +29,7 @@ class Failure:
     last_s: float
 
 
-def failures(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[tuple[Failure, ...], int]:
+def failures(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[tuple[FailureReason, ...], int]:
     """The most frequent reasons, and how many further rows there would be."""
     rows = customers(operations, "intended_ns", "good", "status", "error", "kind", "shard")
     bad = rows[~rows["good"].to_numpy(np.bool_)]
@@ -48,7 +48,7 @@ def failures(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tup
         }
     )
     found = [
-        Failure(
+        FailureReason(
             reason=words.clean(reason, 120),
             during=words.clean(during, 60),
             operations=_some(group["kind"].value_counts().index),

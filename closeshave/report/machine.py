@@ -15,7 +15,7 @@ _TIMES = ["user_s", "system_s", "idle_s", "iowait_s", "steal_s"]
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineUse:
     """Shares of all cores' time, 0 to 1, one entry for each second or so that was sampled."""
 
     at_s: Floats
@@ -31,7 +31,7 @@ class Machine:
     """Of it all other programs."""
 
 
-def machine(resources: pd.DataFrame | None, axis: Axis) -> Machine | None:
+def machine(resources: pd.DataFrame | None, axis: Axis) -> MachineUse | None:
     """What ``resources.parquet`` says of the run's own time; ``None`` when it was not recorded."""
     if resources is None or not len(resources):
         return None
@@ -54,7 +54,7 @@ def machine(resources: pd.DataFrame | None, axis: Axis) -> Machine | None:
         share(inside[role == "locust"]),
         share(inside[role == "harness"]),
     )
-    return Machine(
+    return MachineUse(
         at_s=((host.index.to_numpy() - axis.zero_ns) / 1e9 - host["interval_s"].to_numpy() / 2).astype(np.float64),
         busy=busy,
         platform=platform,
@@ -65,7 +65,7 @@ def machine(resources: pd.DataFrame | None, axis: Axis) -> Machine | None:
     )
 
 
-def broken(machine: Machine, longest_s: float = 3.0) -> Machine:
+def broken(machine: MachineUse, longest_s: float = 3.0) -> MachineUse:
     """The same with a sample of nothing (NaN) in every gap longer than ``longest_s``: a sampler that was frozen knows nothing of that time."""
     gaps = np.flatnonzero(np.diff(machine.at_s) > longest_s) + 1
     middles = (machine.at_s[gaps - 1] + machine.at_s[gaps]) / 2
@@ -73,7 +73,7 @@ def broken(machine: Machine, longest_s: float = 3.0) -> Machine:
     def shares(values: Floats) -> Floats:
         return np.insert(values, gaps, np.nan)
 
-    return Machine(
+    return MachineUse(
         at_s=np.insert(machine.at_s, gaps, middles),
         busy=shares(machine.busy),
         platform=shares(machine.platform),

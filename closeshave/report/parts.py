@@ -19,7 +19,7 @@ MOST_POINTS = 24_000
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Selection:
     """One choice; ``None`` stands for all of them."""
 
     region: str | None
@@ -28,35 +28,35 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Selections:
     """Every choice that saw a request, over bins of one width. The first is the whole run."""
 
     bin_s: float
     starts_s: Floats
     regions: tuple[str, ...]
     shards: tuple[int, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[Selection, ...]
 
 
-def parts(operations: pd.DataFrame, axis: Axis) -> Parts:
+def parts(operations: pd.DataFrame, axis: Axis) -> Selections:
     """The curves of every choice of region and shard. The more choices there are, the wider the bins."""
     by = binned(operations, axis, bin_width_s(axis.span_s))
     choices = (len(by.regions) + 1) * (len(by.shards) + 1)
     wider = bin_width_s(axis.span_s, min(MOST_BINS, MOST_POINTS / choices))
     if wider != by.bin_s:
         by = binned(operations, axis, wider)
-    return Parts(by.bin_s, by.starts_s, by.regions, by.shards, tuple(_parts(by)))
+    return Selections(by.bin_s, by.starts_s, by.regions, by.shards, tuple(_parts(by)))
 
 
-def _parts(by: Binned) -> Iterator[Part]:
+def _parts(by: Binned) -> Iterator[Selection]:
     regions, shards = len(by.regions), len(by.shards)
     (whole,) = lines(by, np.zeros(len(by.due), np.int64), 1)
-    yield Part(None, None, whole)
+    yield Selection(None, None, whole)
     for shard, found in zip(by.shards, lines(by, by.shard, shards), strict=True):
-        yield Part(None, shard, found)
+        yield Selection(None, shard, found)
     for region, found in zip(by.regions, lines(by, by.region, regions), strict=True):
-        yield Part(region, None, found)
+        yield Selection(region, None, found)
     both = lines(by, by.region * max(shards, 1) + by.shard, regions * shards)
     for at, found in enumerate(both):
         if found.offered_per_s.any():
-            yield Part(by.regions[at // shards], by.shards[at % shards], found)
+            yield Selection(by.regions[at // shards], by.shards[at % shards], found)

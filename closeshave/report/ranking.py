@@ -45,7 +45,7 @@ def worst_first(verdicts: Iterable[Verdict]) -> list[Verdict]:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RankedVerdict:
     """A verdict and how many of its objective share its status, itself included: it is the worst of them."""
 
     verdict: Verdict
@@ -54,7 +54,7 @@ class Row:
     """Places of those among them without a figure, where others have one: they may be worse."""
 
 
-def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[Row]:
+def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[RankedVerdict]:
     """The first screen: for each objective and status the worst verdict, failures first.
 
     A promise with many scopes (each region, each shard) must not push the other promises out, so it is shown by its worst scope. Breaches of
@@ -66,13 +66,13 @@ def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[Row]:
     return [_row(group) for group in groups.values()][:most]
 
 
-def _row(group: Sequence[Verdict]) -> Row:
+def _row(group: Sequence[Verdict]) -> RankedVerdict:
     """The first of the group, or where nothing bounds it, that with the largest figure (the smallest, where more is better)."""
     told = [one for one in group if one.measured is not None]
     if kind_of(group[0]) is not VerdictKind.OBJECTIVE or not told:
-        return Row(group[0], len(group))
+        return RankedVerdict(group[0], len(group))
     worst = told[0] if used(told[0]) is not None else max(told, key=_size)
-    return Row(worst, len(group), tuple(words.place(one) for one in group if one.measured is None))
+    return RankedVerdict(worst, len(group), tuple(words.place(one) for one in group if one.measured is None))
 
 
 def _size(verdict: Verdict) -> float:

@@ -12,7 +12,7 @@ from closeshave.target import Measure
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RecoveryPart:
     """One part of a recovery; ``start`` and ``length`` are shares of the chart's width, 0 to 1."""
 
     name: str
@@ -22,11 +22,11 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class RecoveryBar:
     """A fault's recovery on the scale that all of them share. Instants are shares of the chart's width, ``None`` where there are none."""
 
     fault: str
-    parts: tuple[Part, ...]
+    parts: tuple[RecoveryPart, ...]
     total: str
     split: str
     """The parts in words."""
@@ -45,7 +45,7 @@ class Recoveries:
     """The bars, and the marks of their scale as shares of its width, with their labels."""
 
     ticks: tuple[tuple[float, str], ...]
-    bars: tuple[Bar, ...]
+    bars: tuple[RecoveryBar, ...]
 
 
 def split(fault: FaultFigures) -> list[tuple[str, float]]:
@@ -114,13 +114,13 @@ def recoveries(faults: Iterable[FaultFigures], verdicts: Iterable[Verdict]) -> R
     )
 
 
-def _bar(fault: FaultFigures, bound_s: float | None, width_s: float) -> Bar:
+def _bar(fault: FaultFigures, bound_s: float | None, width_s: float) -> RecoveryBar:
     parts, elapsed = [], 0.0
     for name, value in split(fault):
-        parts.append(Part(name, f"{name} {words.seconds(value)}", elapsed / width_s, value / width_s))
+        parts.append(RecoveryPart(name, f"{name} {words.seconds(value)}", elapsed / width_s, value / width_s))
         elapsed += value
     left_s = given_s(fault)
-    return Bar(
+    return RecoveryBar(
         fault=fault.id,
         parts=tuple(parts),
         total=total(fault),

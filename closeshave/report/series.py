@@ -49,7 +49,7 @@ class ShardSeries:
 
 
 @dataclass(frozen=True, slots=True)
-class Series(Lines):
+class TimeSeries(Lines):
     """The whole run, and each shard."""
 
     bin_s: float
@@ -95,12 +95,12 @@ def bin_width_s(span_s: float, most: float = MOST_BINS) -> float:
     return float(next((width for width in _WIDTHS_S if span_s / width <= most), _WIDTHS_S[-1]))
 
 
-def series(operations: pd.DataFrame, axis: Axis) -> Series:
+def series(operations: pd.DataFrame, axis: Axis) -> TimeSeries:
     """The run as rates and percentiles a bin."""
     by = binned(operations, axis, bin_width_s(axis.span_s))
     (whole,) = lines(by, np.zeros(len(by.due), np.int64), 1)
     shards = lines(by, by.shard, len(by.shards))
-    return Series(
+    return TimeSeries(
         **{field.name: getattr(whole, field.name) for field in fields(whole)},
         bin_s=by.bin_s,
         starts_s=by.starts_s,

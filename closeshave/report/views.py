@@ -32,7 +32,7 @@ class VerdictView:
     id: str
     status: Status
     alike: int
-    """How many verdicts it stands for; see :class:`ranking.Row`."""
+    """How many verdicts it stands for; see :class:`ranking.RankedVerdict`."""
     kind: VerdictKind
     mark: str
     word: str
@@ -67,7 +67,7 @@ class FaultView:
     """Edge, instant, and what the probe saw."""
 
 
-def row_view(row: ranking.Row, target: Target | None, zero_ns: int) -> VerdictView:
+def row_view(row: ranking.RankedVerdict, target: Target | None, zero_ns: int) -> VerdictView:
     """A row of the first screen: a verdict that stands for others of its objective says so."""
     view = verdict_view(row.verdict, target, zero_ns)
     if row.alike == 1:

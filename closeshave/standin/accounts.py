@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from closeshave.standin.database import Row
-from closeshave.standin.errors import Refused, Unavailable
+from closeshave.standin.errors import DependencyUnavailable, Refused
 from closeshave.standin.shards import Shards
 
 _BY_EMAIL = "SELECT id, email, password_hash, first_name, last_name, phone, role, region, created_at FROM users WHERE email = $1"
@@ -28,7 +28,7 @@ class Person:
     phone: str | None
 
 
-class Accounts:
+class AccountStore:
     """The accounts of all regions."""
 
     __slots__ = ("_shards",)
@@ -39,22 +39,22 @@ class Accounts:
     async def by_email(self, email: str, likely_region: str) -> Row | None:
         """The account of an address, searched in ``likely_region`` first, then in all shards.
 
-        Raises :class:`Unavailable` when it was not found but a shard that may hold it cannot answer.
+        Raises :class:`DependencyUnavailable` when it was not found but a shard that may hold it cannot answer.
         """
         likely = self._shards.of_accounts(likely_region)
         homes = [home for home in map(self._shards.of_accounts, self._shards.topology.regions) if home and home != likely]
-        unreachable: Unavailable | None = None
+        unreachable: DependencyUnavailable | None = None
         if likely:
             try:
                 if rows := await self._shards.read_latest(likely, _BY_EMAIL, email.lower()):
                     return rows[0]
-            except Unavailable as error:
+            except DependencyUnavailable as error:
                 unreachable = error
         answers = await asyncio.gather(
             *(self._shards.read_latest(home, _BY_EMAIL, email.lower()) for home in homes), return_exceptions=True
         )
         for answer in answers:
-            if isinstance(answer, Unavailable):
+            if isinstance(answer, DependencyUnavailable):
                 unreachable = answer
             elif isinstance(answer, BaseException):
                 raise answer
@@ -65,7 +65,7 @@ class Accounts:
         return None
 
     async def by_id(self, id: int) -> Row:
-        """The account of an ID. Raises :class:`Refused` (404) and :class:`Unavailable`."""
+        """The account of an ID. Raises :class:`Refused` (404) and :class:`DependencyUnavailable`."""
         rows = await self._shards.read(self._shards.of_id(id), _BY_ID, id)
         if not rows:
             raise Refused(404, "User not found")

@@ -20,13 +20,13 @@ from closeshave.standin.direct import REFUSALS, Direct
 from closeshave.standin.errors import Json, failure
 from closeshave.standin.platform import Platform
 from closeshave.standin.routes import appointments, auth, availability, catalogue, health, networks, payments, webhooks
-from closeshave.standin.settings import Settings
-from closeshave.standin.watch import Watch
+from closeshave.standin.settings import StandinSettings
+from closeshave.standin.watch import DependencyWatch
 
 SHUTDOWN_S = 2
 
 
-def application(settings: Settings) -> ASGIApp:
+def application(settings: StandinSettings) -> ASGIApp:
     """The ASGI application of one instance: :mod:`.entrance`, :mod:`.direct`, FastAPI."""
 
     signing_key = Path(settings.signing_key).read_bytes()
@@ -34,7 +34,7 @@ def application(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.platform = await Platform.open(settings, signing_key)
-        app.state.watch = Watch(app.state.platform)
+        app.state.watch = DependencyWatch(app.state.platform)
         app.state.watch.start()
         # Objects from start-up live as long as the process: garbage collection need not check them.
         gc.collect()

@@ -13,7 +13,7 @@ from typing import Any
 
 from closeshave.standin.breaker import Breaker
 from closeshave.standin.visit import book_cache_time
-from closeshave.standin.wire import Command, ReadOnly, Refused, Wire
+from closeshave.standin.wire import Command, QueryRefused, ReadOnly, Wire
 
 TIMEOUT_S = 0.1
 """Seconds to connect and for an answer. A healthy tier answers within a millisecond; after this time the database is quicker."""
@@ -58,7 +58,7 @@ class Tier:
             if wire is None or wire.closed:
                 wire = await self._connected()
             answers = await wire.ask(commands, TIMEOUT_S)
-        except (OSError, TimeoutError, ReadOnly, Refused) as error:
+        except (OSError, TimeoutError, ReadOnly, QueryRefused) as error:
             self.breaker.failed()
             if (self.breaker.open or isinstance(error, ReadOnly)) and wire is self._wire:
                 self.close()  # it leads to a server that is dead, frozen, or demoted to read-only

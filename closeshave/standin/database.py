@@ -16,9 +16,9 @@ from typing import Any, Self
 import asyncpg  # type: ignore[import-untyped]  # it has no annotations; few other modules import it
 
 from closeshave.standin.breaker import Breaker
-from closeshave.standin.errors import OutcomeUnknown, Unavailable
-from closeshave.standin.pool import Pool, drop
-from closeshave.standin.settings import Settings
+from closeshave.standin.errors import DependencyUnavailable, OutcomeUnknown
+from closeshave.standin.pool import DatabasePool, drop
+from closeshave.standin.settings import StandinSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ _BROKEN = (
 """Errors of a broken connection, which say nothing about the statement's outcome."""
 
 
-class Demoted(Unavailable):
+class Demoted(DependencyUnavailable):
     """The server refused to write, because it is not the primary (any more). Nothing happened, so a retry is safe."""
 
 
@@ -61,19 +61,19 @@ class LostRace(Exception):
     """Another transaction was first: a constraint was violated, or a deadlock was resolved. Rolled back."""
 
 
-class Link:
+class DatabaseLink:
     """One process's access to one server."""
 
     __slots__ = ("_pool", "breaker", "name", "primary")
 
-    def __init__(self, name: str, pool: Pool, *, primary: bool) -> None:
+    def __init__(self, name: str, pool: DatabasePool, *, primary: bool) -> None:
         self.name = name
         self.primary = primary
         self.breaker = Breaker()
         self._pool = pool
 
     @classmethod
-    async def open(cls, settings: Settings, shard: int, port: int, *, primary: bool) -> Self:
+    async def open(cls, settings: StandinSettings, shard: int, port: int, *, primary: bool) -> Self:
         """A link without a connection: the first request opens one, so that a missing server does not delay the start."""
         connect = partial(
             asyncpg.connect,
@@ -85,10 +85,10 @@ class Link:
             timeout=PROBE.connection_s,  # to connect; the wait for a connection is bounded where it is asked for
             server_settings={"application_name": settings.instance, "statement_timeout": str(STATEMENT_MS), "jit": "off"},
         )
-        return cls(f"shard {shard} {'primary' if primary else 'replica'}", Pool(connect, settings.pool_size), primary=primary)
+        return cls(f"shard {shard} {'primary' if primary else 'replica'}", DatabasePool(connect, settings.pool_size), primary=primary)
 
     async def read(self, sql: str, *arguments: Any) -> Rows:
-        """The rows of a query. Raises :class:`Unavailable`.
+        """The rows of a query. Raises :class:`DependencyUnavailable`.
 
         A read whose connection broke is repeated once on a new connection, because often only the connection was stale. A read that took too long is
         not repeated.
@@ -97,16 +97,16 @@ class Link:
             return await self._fetch(sql, arguments)
         except OutcomeUnknown as error:
             if isinstance(error.__cause__, TimeoutError):
-                raise Unavailable(str(error)) from error
+                raise DependencyUnavailable(str(error)) from error
         try:
             return await self._fetch(sql, arguments)
         except OutcomeUnknown as error:
-            raise Unavailable(str(error)) from error
+            raise DependencyUnavailable(str(error)) from error
 
     async def write(self, sql: str, *arguments: Any) -> Rows:
         """Execute one statement and return its rows, after the commit: in autocommit mode the server answers only then.
 
-        Raises :class:`Unavailable` when it certainly did not happen, :class:`OutcomeUnknown` when it may have, and
+        Raises :class:`DependencyUnavailable` when it certainly did not happen, :class:`OutcomeUnknown` when it may have, and
         :class:`LostRace`.
         """
         try:
@@ -118,7 +118,7 @@ class Link:
         """Whether the server has its role and answers; ignores an open breaker, and closes it on success."""
         try:
             [row] = await self._fetch("SELECT pg_is_in_recovery()", (), probing=True)
-        except (Unavailable, OutcomeUnknown):
+        except (DependencyUnavailable, OutcomeUnknown):
             return False
         if self.primary and row["pg_is_in_recovery"]:
             self.breaker.failed()
@@ -133,12 +133,12 @@ class Link:
     async def _fetch(self, sql: str, arguments: tuple[Any, ...], *, probing: bool = False) -> Rows:
         patience = PROBE if probing else PRIMARY if self.primary else REPLICA
         if self.breaker.open and not probing:
-            raise Unavailable(f"{self.name} is unavailable")
+            raise DependencyUnavailable(f"{self.name} is unavailable")
         try:
             connection = await self._pool.acquire(patience.connection_s)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             self.breaker.failed()
-            raise Unavailable(f"{self.name} cannot be reached") from error
+            raise DependencyUnavailable(f"{self.name} cannot be reached") from error
         try:
             rows: Rows = await connection.fetch(sql, *arguments, timeout=patience.answer_s)
         except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
@@ -146,7 +146,7 @@ class Link:
             raise LostRace(str(error)) from error
         except (asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError) as error:
             self.breaker.failed()  # it answered with an error: too slow, or out of a resource
-            raise Unavailable(f"{self.name}: {error}") from error
+            raise DependencyUnavailable(f"{self.name}: {error}") from error
         except _BROKEN as error:
             self._lost(connection)
             raise OutcomeUnknown(f"the connection to {self.name} was lost during the request") from error

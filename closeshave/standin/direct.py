@@ -20,9 +20,9 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from closeshave.standin.errors import OutcomeUnknown, RateLimited, Refused, Unavailable
+from closeshave.standin.errors import DependencyUnavailable, OutcomeUnknown, RateLimited, Refused
 
-REFUSALS = (Refused, Unavailable, OutcomeUnknown, RateLimited)
+REFUSALS = (Refused, DependencyUnavailable, OutcomeUnknown, RateLimited)
 """Exceptions with which endpoints refuse; each has its own answer."""
 
 Endpoint = Callable[..., Awaitable[Any]]

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from closeshave.standin.errors import Json, Refused
 from closeshave.standin.platform import Platform
-from closeshave.standin.serving import Request
+from closeshave.standin.serving import ServedRequest
 from closeshave.standin.visit import CURRENT
 
 NOT_ANSWERED = 0
@@ -42,7 +42,7 @@ class Entrance:
             await self._app(scope, receive, send)
             return
         platform = self.platform
-        visit = Request(platform)
+        visit = ServedRequest(platform)
         CURRENT.set(visit)
         started = perf_counter()
         status = NOT_ANSWERED
@@ -71,7 +71,7 @@ def _unhandled(error: Exception) -> Json:
     return Json({"error": "Internal server error", "message": type(error).__name__, "request_id": f"{id(error):x}"}, 500)
 
 
-def _admit(scope: Scope, visit: Request) -> Refused | None:
+def _admit(scope: Scope, visit: ServedRequest) -> Refused | None:
     """Read the headers into the visit; returns a refusal if the request is not valid."""
     cookie = pair = b""
     for name, value in scope["headers"]:
@@ -105,7 +105,7 @@ def _csrf_cookie(header: bytes) -> str | None:
     return None
 
 
-def _label(message: Message, visit: Request) -> None:
+def _label(message: Message, visit: ServedRequest) -> None:
     settings = visit.platform.settings
     timing = f"db;dur={visit.db_ms:.2f}, cache;dur={visit.cache_ms:.2f}"
     headers = message.setdefault("headers", [])

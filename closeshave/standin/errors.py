@@ -40,7 +40,7 @@ class Conflict(Refused):
         super().__init__(409, message)
 
 
-class Unavailable(Exception):
+class DependencyUnavailable(Exception):
     """A dependency is not available, and the request certainly had no effect."""
 
     kind = "database"
@@ -50,7 +50,7 @@ class Unavailable(Exception):
         return failure(503, self.kind, str(self), {"Retry-After": "1"})
 
 
-class ProviderUnavailable(Unavailable):
+class ProviderUnavailable(DependencyUnavailable):
     """The payment provider cannot be reached or did not answer in time. Its calls are idempotent, so that a confirmation can be repeated."""
 
     kind = "payment"

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from closeshave.standin.caches import Tier
-from closeshave.standin.errors import OutcomeUnknown, Refused, Unavailable
+from closeshave.standin.errors import DependencyUnavailable, OutcomeUnknown, Refused
 from closeshave.standin.shards import Shards
 from closeshave.standin.visit import current
 from closeshave.topology import Shard
@@ -38,7 +38,7 @@ _STORE = "if (redis.call('GET', KEYS[2]) or '') == ARGV[1] then redis.call('SET'
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FranchiseChange:
     """New values of a franchise; ``None`` leaves the old one."""
 
     name: str | None = None
@@ -58,7 +58,7 @@ class Franchises:
         self._stale: dict[int, Shard] = {}
 
     async def page(self, franchise: int, shard: Shard) -> dict[str, Any]:
-        """``franchise``, ``hours``, ``barbers`` and ``services`` as stored. Raises :class:`Unavailable`."""
+        """``franchise``, ``hours``, ``barbers`` and ``services`` as stored. Raises :class:`DependencyUnavailable`."""
         visit = current()
         visit.cache = "miss"
         # Only the home region's own tier may hold the entry (residency); without it there is none to ask.
@@ -69,7 +69,7 @@ class Franchises:
             return _parse(found[0][0])
         try:
             [row] = await self._shards.read_latest(shard, PAGE, franchise)
-        except Unavailable:
+        except DependencyUnavailable:
             # A replica's answer may be older than the last change: it may be shown, but not cached for an hour.
             [row] = await self._shards.read(shard, PAGE, franchise)
         else:
@@ -78,7 +78,7 @@ class Franchises:
                 await tier.run(("EVAL", _STORE, 2, entry(franchise), _generation(franchise), generation, row["content"], TTL_S))
         return _parse(row["content"])
 
-    async def change(self, franchise: int, shard: Shard, change: Change) -> None:
+    async def change(self, franchise: int, shard: Shard, change: FranchiseChange) -> None:
         """Store new values, then delete the cache entries of this franchise and no other. Raises :class:`Refused` (404), and as a write."""
         try:
             changed = await self._shards.write(shard, _CHANGE, franchise, change.name, change.phone, change.opens, change.closes)

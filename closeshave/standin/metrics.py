@@ -27,7 +27,7 @@ class Dependency(Protocol):
         ...
 
 
-class Metrics:
+class ProcessMetrics:
     """Counters of this process, in a separate registry."""
 
     __slots__ = ("_counters", "_events", "_registry", "_requests", "_seconds", "_up")

@@ -44,7 +44,7 @@ class Charge:
     """Seconds since the epoch."""
 
 
-class Ledger:
+class CaptureLedger:
     """The captures, by key; the file is read at the start."""
 
     def __init__(self, path: Path) -> None:
@@ -69,7 +69,7 @@ class Ledger:
 class Stub:
     """The provider's API over a ledger, and its current behaviour."""
 
-    def __init__(self, ledger: Ledger, webhooks: Webhooks) -> None:
+    def __init__(self, ledger: CaptureLedger, webhooks: Webhooks) -> None:
         self._ledger = ledger
         self._webhooks = webhooks
         self._behaviour = Behaviour()
@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--webhook", action="append", default=[], help="where events are sent; of several, to the first that accepts them")
     arguments = parser.parse_args()
     uvicorn.run(
-        application(Ledger(arguments.ledger), arguments.webhook),
+        application(CaptureLedger(arguments.ledger), arguments.webhook),
         host=arguments.host,
         port=arguments.port,
         http="httptools",
@@ -167,7 +167,7 @@ def main() -> None:
     )
 
 
-def application(ledger: Ledger, webhooks: Sequence[str] = ()) -> Starlette:
+def application(ledger: CaptureLedger, webhooks: Sequence[str] = ()) -> Starlette:
     """The provider's API over a ledger; events are sent to the first of the URLs that accepts them."""
     return Stub(ledger, Webhooks(webhooks)).application()
 

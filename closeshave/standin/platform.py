@@ -6,11 +6,11 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from closeshave.standin.accounts import Accounts
+from closeshave.standin.accounts import AccountStore
 from closeshave.standin.billing import Billing
 from closeshave.standin.bookings import Bookings
 from closeshave.standin.caches import Tier
-from closeshave.standin.database import Link
+from closeshave.standin.database import DatabaseLink
 from closeshave.standin.defective.billing import DefectiveBilling
 from closeshave.standin.defective.bookings import DefectiveBookings
 from closeshave.standin.defective.database import DefectiveLink
@@ -18,40 +18,40 @@ from closeshave.standin.defective.franchises import DefectiveFranchises
 from closeshave.standin.defective.sessions import DefectiveSessions
 from closeshave.standin.defective.shards import DefectiveShards
 from closeshave.standin.franchises import Franchises
-from closeshave.standin.metrics import Metrics
+from closeshave.standin.metrics import ProcessMetrics
 from closeshave.standin.operations import Operations
 from closeshave.standin.provider import Provider
 from closeshave.standin.ratelimit import RateLimits
 from closeshave.standin.sessions import Sessions
-from closeshave.standin.settings import Settings
+from closeshave.standin.settings import StandinSettings
 from closeshave.standin.shards import Shards
 from closeshave.standin.switches import Switches
-from closeshave.standin.tokens import Tokens
+from closeshave.standin.tokens import TokenIssuer
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
     """Everything that a request may need."""
 
-    settings: Settings
+    settings: StandinSettings
     shards: Shards
     tiers: tuple[Tier, ...]
     franchises: Franchises
     bookings: Bookings
-    accounts: Accounts
+    accounts: AccountStore
     billing: Billing
     provider: Provider
-    tokens: Tokens
+    tokens: TokenIssuer
     sessions: Sessions
     limits: RateLimits
     switches: Switches
     operations: Operations
-    metrics: Metrics
+    metrics: ProcessMetrics
 
     @classmethod
-    async def open(cls, settings: Settings, signing_key: bytes) -> Platform:
+    async def open(cls, settings: StandinSettings, signing_key: bytes) -> Platform:
         """Build the parts; nothing is connected yet. ``signing_key`` is a PEM; raises :class:`ValueError` for an invalid one."""
-        tokens = Tokens(signing_key)
+        tokens = TokenIssuer(signing_key)
         switches = Switches(settings.defects)
         shards = await DefectiveShards.open(settings, DefectiveLink.opener(switches))
         shards.switches = switches
@@ -65,7 +65,7 @@ class Platform:
             tiers=(*dict.fromkeys(caches.values()), *dict.fromkeys(sessions.values()), ratelimit),
             franchises=DefectiveFranchises(shards, caches, switches),
             bookings=DefectiveBookings(shards, switches),
-            accounts=Accounts(shards),
+            accounts=AccountStore(shards),
             billing=DefectiveBilling(shards, Bookings(shards), provider, switches),
             provider=provider,
             tokens=tokens,
@@ -73,11 +73,11 @@ class Platform:
             limits=RateLimits(ratelimit, settings.rate_limit_scale),
             switches=switches,
             operations=Operations(settings.operations, random.random),
-            metrics=Metrics(),
+            metrics=ProcessMetrics(),
         )
 
     @property
-    def dependencies(self) -> tuple[Link | Tier, ...]:
+    def dependencies(self) -> tuple[DatabaseLink | Tier, ...]:
         """All dependencies with a breaker."""
         return (*self.shards.links, *self.tiers)
 

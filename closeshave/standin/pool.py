@@ -18,7 +18,7 @@ Connect = Callable[[], Awaitable[Any]]
 """Opens a new asyncpg connection."""
 
 
-class Pool:
+class DatabasePool:
     """Opens a connection when one is requested and none is free, up to ``size``; further requests wait in order."""
 
     __slots__ = ("_connect", "_expired", "_free", "_lent", "_line", "_made", "_size")

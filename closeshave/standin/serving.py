@@ -8,7 +8,7 @@ from closeshave.standin.platform import Platform
 from closeshave.standin.visit import Visit, current
 
 
-class Request(Visit):
+class ServedRequest(Visit):
     """A visit, and everything that it needs."""
 
     __slots__ = ("platform",)
@@ -18,6 +18,6 @@ class Request(Visit):
         self.platform = platform
 
 
-def here() -> Request:
+def here() -> ServedRequest:
     """The current request. Only for code that runs inside one."""
-    return cast("Request", current())
+    return cast("ServedRequest", current())

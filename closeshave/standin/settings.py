@@ -18,7 +18,7 @@ VARIABLE = STANDIN_VARIABLE
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class StandinSettings:
     """Addresses are ports of :attr:`host` and :attr:`tiers_host`, which lead through this region's links and proxies."""
 
     instance: str
@@ -66,20 +66,20 @@ class SeedSizes:
     password: str = field(default="correct horse battery staple", repr=False)
 
 
-_CODEC = TypeAdapter(Settings)
+_CODEC = TypeAdapter(StandinSettings)
 
 
-def save(path: Path, settings: Settings) -> None:
+def save(path: Path, settings: StandinSettings) -> None:
     """Write the file for one process."""
     path.write_bytes(_CODEC.dump_json(settings, indent=1))
 
 
-def load(path: Path) -> Settings:
+def load(path: Path) -> StandinSettings:
     """Read the file. Raises :class:`ValueError` (pydantic's) for an invalid one."""
     return _CODEC.validate_json(path.read_bytes())
 
 
-def of_process(environ: Mapping[str, str]) -> Settings:
+def of_process(environ: Mapping[str, str]) -> StandinSettings:
     """The settings of a process with these environment variables: its file, settings that override the file, and the file with an operator's
     instructions.
 

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Self
 
-from closeshave.standin.database import Link, Rows
-from closeshave.standin.errors import Refused, Unavailable
-from closeshave.standin.settings import Settings
+from closeshave.standin.database import DatabaseLink, Rows
+from closeshave.standin.errors import DependencyUnavailable, Refused
+from closeshave.standin.settings import StandinSettings
 from closeshave.standin.visit import book_db_time
 from closeshave.topology import Shard, Topology
 
-OpenLink = Callable[..., Awaitable[Link]]
+OpenLink = Callable[..., Awaitable[DatabaseLink]]
 """``(settings, shard ID, port, primary=…)`` → the link."""
 
 ID_STEP = 10**12
@@ -25,13 +25,13 @@ class Shards:
 
     __slots__ = ("_primaries", "_replicas", "topology")
 
-    def __init__(self, topology: Topology, primaries: dict[int, Link], replicas: dict[int, Link]) -> None:
+    def __init__(self, topology: Topology, primaries: dict[int, DatabaseLink], replicas: dict[int, DatabaseLink]) -> None:
         self.topology = topology
         self._primaries = primaries
         self._replicas = replicas
 
     @classmethod
-    async def open(cls, settings: Settings, open_link: OpenLink = Link.open) -> Self:
+    async def open(cls, settings: StandinSettings, open_link: OpenLink = DatabaseLink.open) -> Self:
         """Links to all shards, without connections."""
         primaries = {shard: await open_link(settings, shard, port, primary=True) for shard, port in settings.primaries.items()}
         replicas = {shard: await open_link(settings, shard, port, primary=False) for shard, port in settings.replicas.items()}
@@ -43,7 +43,7 @@ class Shards:
             link.close()
 
     @property
-    def links(self) -> tuple[Link, ...]:
+    def links(self) -> tuple[DatabaseLink, ...]:
         """All database links of this process."""
         return (*self._primaries.values(), *self._replicas.values())
 
@@ -59,21 +59,21 @@ class Shards:
         return next((shard for shard in self.topology.shards if shard.home == region), None)
 
     async def read(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
-        """Rows that may be slightly old: from the replica, or else from the primary. Raises :class:`Unavailable`."""
+        """Rows that may be slightly old: from the replica, or else from the primary. Raises :class:`DependencyUnavailable`."""
         started = perf_counter()
         try:
             replica = self._replicas.get(shard.id)
             if replica is not None and not replica.breaker.open:
                 try:
                     return await replica.read(sql, *arguments)
-                except Unavailable:
+                except DependencyUnavailable:
                     pass  # the primary answers, or says why not
             return await self._primaries[shard.id].read(sql, *arguments)
         finally:
             book_db_time(started)
 
     async def read_latest(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
-        """Rows from the primary. Raises :class:`Unavailable`."""
+        """Rows from the primary. Raises :class:`DependencyUnavailable`."""
         started = perf_counter()
         try:
             return await self._primaries[shard.id].read(sql, *arguments)
@@ -81,7 +81,7 @@ class Shards:
             book_db_time(started)
 
     async def write(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
-        """The rows that a committed statement returned. Raises what :meth:`Link.write` raises."""
+        """The rows that a committed statement returned. Raises what :meth:`DatabaseLink.write` raises."""
         started = perf_counter()
         try:
             return await self._primaries[shard.id].write(sql, *arguments)
@@ -89,7 +89,10 @@ class Shards:
             book_db_time(started)
 
     async def read_everywhere(self, sql: str, *arguments: Any) -> Rows:
-        """The rows of all shards, which may be slightly old; all are asked at the same time. Raises :class:`Unavailable` when one does not answer."""
+        """The rows of all shards, which may be slightly old; all are asked at the same time.
+
+        Raises :class:`DependencyUnavailable` when one does not answer.
+        """
         parts = await asyncio.gather(*(self.read(shard, sql, *arguments) for shard in self.topology.shards), return_exceptions=True)
         rows: Rows = []
         for part in parts:

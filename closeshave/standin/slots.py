@@ -24,7 +24,7 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
+class TakenTime:
     """A booked time of a barber, including its start and excluding its end."""
 
     barber: int
@@ -33,7 +33,7 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class OfferedSlot:
     """An offered time."""
 
     label: str
@@ -56,7 +56,7 @@ def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 @lru_cache(maxsize=4096)
-def grid(day: date, hours: Hours, zone: ZoneInfo) -> tuple[Slot, ...]:
+def grid(day: date, hours: Hours, zone: ZoneInfo) -> tuple[OfferedSlot, ...]:
     """Every slot of a day, free or not: in steps from opening time, and ending by closing time."""
     found = []
     length = timedelta(minutes=hours.slot_minutes)
@@ -64,12 +64,14 @@ def grid(day: date, hours: Hours, zone: ZoneInfo) -> tuple[Slot, ...]:
     while at + length <= closing:
         start = instant(day, at.time(), zone)
         if start is not None:
-            found.append(Slot(f"{at:%H:%M}", start.timestamp()))
+            found.append(OfferedSlot(f"{at:%H:%M}", start.timestamp()))
         at += length
     return tuple(found)
 
 
-def free(slots: Sequence[Slot], length_s: float, barbers: Iterable[int], booked: Iterable[Booked], now_s: float) -> list[Slot]:
+def free(
+    slots: Sequence[OfferedSlot], length_s: float, barbers: Iterable[int], booked: Iterable[TakenTime], now_s: float
+) -> list[OfferedSlot]:
     """The slots that start late enough after ``now_s`` and for which at least one barber is free the whole time."""
     starts = [slot.start_s for slot in slots]
     taken = dict.fromkeys(barbers, 0)  # one bit a slot

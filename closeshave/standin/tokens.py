@@ -32,7 +32,7 @@ class Claims:
     session: str
 
 
-class Tokens:
+class TokenIssuer:
     """Issues and checks tokens. Times are seconds since the epoch."""
 
     __slots__ = ("_known", "_private", "_public")

@@ -15,7 +15,7 @@ from closeshave.topology import Shard
 class Visit:
     """Mutable: it is filled while the request is served and read once, when the answer's headers are written.
 
-    It does not hold the platform (:class:`closeshave.standin.serving.Request` does), because the platform's parts import this module.
+    It does not hold the platform (:class:`closeshave.standin.serving.ServedRequest` does), because the platform's parts import this module.
     """
 
     __slots__ = ("address", "authorization", "cache", "cache_ms", "db_ms", "franchise", "shard")

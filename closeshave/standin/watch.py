@@ -8,7 +8,7 @@ import time
 from collections.abc import Coroutine
 
 from closeshave.standin.caches import Tier
-from closeshave.standin.database import Link
+from closeshave.standin.database import DatabaseLink
 from closeshave.standin.platform import Platform
 
 _LOG = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ FRESH_S = 3.0
 """Seconds for which a shard counts as reachable after its last answer, so that a process with a blocked event loop is not ready."""
 
 
-class Watch:
+class DependencyWatch:
     """Probes databases always, and Valkey tiers while they are lost. Times are ``time.monotonic`` seconds."""
 
     def __init__(self, platform: Platform) -> None:
@@ -57,7 +57,7 @@ class Watch:
         task.add_done_callback(_ended)
         self._tasks.append(task)
 
-    async def _keep_asking(self, link: Link) -> None:
+    async def _keep_asking(self, link: DatabaseLink) -> None:
         while True:
             alive = await link.probe()
             if alive:

@@ -23,7 +23,7 @@ class ReadOnly(Exception):
     """The server is not a primary any more."""
 
 
-class Refused(Exception):
+class QueryRefused(Exception):
     """The server answered with an error."""
 
 
@@ -44,7 +44,7 @@ class _Question:
             return False
         if not self.future.done():
             if error := next((each for each in self.answers if isinstance(each, hiredis.ReplyError)), None):
-                self.future.set_exception(ReadOnly(str(error)) if str(error).startswith("READONLY") else Refused(str(error)))
+                self.future.set_exception(ReadOnly(str(error)) if str(error).startswith("READONLY") else QueryRefused(str(error)))
             else:
                 self.future.set_result(self.answers)
         return True
@@ -70,7 +70,7 @@ class Wire(asyncio.Protocol):
         return self._transport is None or self._transport.is_closing()
 
     async def ask(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
-        """The answers. Raises :class:`TimeoutError`, :class:`Lost`, and :class:`ReadOnly` or :class:`Refused` for an error among them.
+        """The answers. Raises :class:`TimeoutError`, :class:`Lost`, and :class:`ReadOnly` or :class:`QueryRefused` for an error among them.
 
         An answer after the time-out is dropped, and does not affect other answers.
         """

@@ -15,7 +15,7 @@ from closeshave.loadgen.outcomes import Meaning
 from closeshave.loadgen.trace import timings
 from closeshave.loadgen.transport import Answer, Request
 from closeshave.traffic.dialect import Slot, is_zone
-from closeshave.traffic.limits import STATED, Limits
+from closeshave.traffic.limits import STATED, AddressLimits
 
 Body = Mapping[str, Any] | list[Any] | None
 """A parsed JSON body; ``None`` when there is none or it is not JSON."""
@@ -36,7 +36,7 @@ MAY_CONFLICT = frozenset({"book", "reschedule", "canary_write"})
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class AnswerTrace:
     """What the platform reports about an answer in headers; ``None`` if a header is missing."""
 
     served_by: str | None
@@ -55,7 +55,7 @@ def parse(body: bytes) -> Body:
 
 
 def classify(
-    request: Request, answer: Answer, body: Body, check: Check, sent_before: int = 0, limits: Limits = STATED, *, idle: bool = False
+    request: Request, answer: Answer, body: Body, check: Check, sent_before: int = 0, limits: AddressLimits = STATED, *, idle: bool = False
 ) -> Meaning:
     """What ``answer`` to ``request`` means.
 
@@ -69,7 +69,7 @@ def classify(
     return outcomes.of_answer(answer.status, writes=request.writes, right_body=200 <= answer.status < 300 and check(body))
 
 
-def _promised_refusal(kind: str, status: int, body: Body, sent_before: int, limits: Limits) -> bool:
+def _promised_refusal(kind: str, status: int, body: Body, sent_before: int, limits: AddressLimits) -> bool:
     if status == 429:
         return kind in limits and sent_before >= limits[kind][0]
     return kind in MAY_CONFLICT and is_conflict(status, body)
@@ -98,10 +98,10 @@ def message(body: Body) -> str:
     return str(body.get("detail") or body.get("message") or error or "")
 
 
-def trace(headers: Mapping[str, str]) -> Trace:
+def trace(headers: Mapping[str, str]) -> AnswerTrace:
     """The contents of ``X-Region``, ``X-Cache`` and ``Server-Timing``."""
     durations = timings(headers.get("server-timing", ""))
-    return Trace(headers.get("x-region"), headers.get("x-cache"), durations.get("db"), durations.get("cache"))
+    return AnswerTrace(headers.get("x-region"), headers.get("x-cache"), durations.get("db"), durations.get("cache"))
 
 
 # -- what a good body looks like -----------------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from closeshave.files.shipped import locate
 from closeshave.loadgen import rates
-from closeshave.loadgen.rates import Rate, replay
-from closeshave.shapes import Diurnal, Ramp, Replayed, Shape, Spike, Steps
+from closeshave.loadgen.rates import ArrivalRate, replay
+from closeshave.shapes import DiurnalShape, RampShape, Replayed, Shape, SpikeShape, StepsShape
 from closeshave.traffic.load import LoadPhase
 
 DAY_S = 86_400.0
@@ -29,7 +29,7 @@ Factor = Callable[[str, float], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Arrivals:
+class SessionArrivals:
     """Sessions in the order of their arrival."""
 
     at_ns: npt.NDArray[np.int64]
@@ -41,16 +41,16 @@ class Arrivals:
         return len(self.at_ns)
 
 
-def rate_of(shape: Shape | None, peak_per_s: float, duration_s: float) -> Rate:
+def rate_of(shape: Shape | None, peak_per_s: float, duration_s: float) -> ArrivalRate:
     """Sessions per second over a phase that lasts ``duration_s`` and whose highest rate is ``peak_per_s``. Replayed arrivals have no rate."""
     match shape:
-        case Ramp():
+        case RampShape():
             return rates.Ramp(shape.start * peak_per_s, shape.end * peak_per_s, duration_s)
-        case Steps():
+        case StepsShape():
             return rates.Steps(tuple(level * peak_per_s for level in shape.levels), duration_s / len(shape.levels))
-        case Spike():
+        case SpikeShape():
             return rates.Spike(shape.base * peak_per_s, peak_per_s, shape.at, shape.half_life)
-        case Diurnal():
+        case DiurnalShape():
             return rates.Diurnal(peak_per_s, shape.hours, speed=DAY_S / duration_s)
         case Replayed():
             return rates.Constant(0.0)
@@ -70,7 +70,7 @@ def cells(phases: Sequence[LoadPhase]) -> list[tuple[float, float, float]]:
     return found
 
 
-def poisson(phases: Sequence[LoadPhase], shares: Mapping[str, float], factor: Factor, rng: np.random.Generator) -> Arrivals:
+def poisson(phases: Sequence[LoadPhase], shares: Mapping[str, float], factor: Factor, rng: np.random.Generator) -> SessionArrivals:
     """Arrivals over ``phases``, the rate of a region being ``sessions_per_s`` x its share x its factor at that time.
 
     ``shares`` add up to 1. The same generator state gives the same arrivals; none lies at or after the end of the last phase. Replayed arrivals stay
@@ -96,7 +96,7 @@ def poisson(phases: Sequence[LoadPhase], shares: Mapping[str, float], factor: Fa
     order = np.argsort(at_ns, kind="stable")
     # A uniform draw just below 1 may round up to the end itself, where nothing may start any more.
     kept = order[at_ns[order] < round(phases[-1].ends_s * 1e9)]
-    return Arrivals(at_ns[kept], region[kept])
+    return SessionArrivals(at_ns[kept], region[kept])
 
 
 def replayed(path: Path, duration_s: float) -> npt.NDArray[np.float64]:

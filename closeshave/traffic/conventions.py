@@ -11,7 +11,7 @@ from closeshave.loadgen.transport import Request
 from closeshave.topology import Topology
 from closeshave.traffic import limits
 from closeshave.traffic.learning import Learnt
-from closeshave.traffic.limits import Limits, Tally
+from closeshave.traffic.limits import AddressLimits, AddressTally
 
 OPERATIONS = frozenset(
     {"franchise", "services", "barbers", "slots", "login", "refresh", "profile", "book", "read_booking", "reschedule", "cancel"}
@@ -35,7 +35,7 @@ class Conventions:
     withheld: frozenset[str] = frozenset()
     """Names of headers that are left out."""
     steps_off: frozenset[str] = frozenset()
-    limits: Limits = field(default_factory=lambda: limits.STATED)
+    limits: AddressLimits = field(default_factory=lambda: limits.STATED)
     keyed_bookings: bool = True
     days: range = OWN_DAYS
     canary_days: range = CANARY_DAYS
@@ -45,12 +45,12 @@ class Conventions:
     """The business's time zone, unless an answer says otherwise."""
     idle_barbers: frozenset[int] = frozenset()
     """Barbers who are listed but accept no bookings."""
-    one_address: Tally | None = None
+    one_address: AddressTally | None = None
     """The common tally of rate limits, if customers cannot have addresses of their own."""
 
-    def tally(self) -> Tally:
+    def tally(self) -> AddressTally:
         """The tally of a new customer's address: empty, unless all customers share one address."""
-        return self.one_address or Tally(self.limits)
+        return self.one_address or AddressTally(self.limits)
 
     def learnt(self) -> Learnt:
         """What a new process knows about the platform from its settings."""
@@ -79,7 +79,7 @@ def of(capabilities: Capabilities, topology: Topology, which: Days = "all") -> C
         slots_by_barber=capabilities.slots_by_barber,
         zone=capabilities.zone,
         idle_barbers=frozenset(capabilities.idle_barbers),
-        one_address=None if capabilities.forwarded_for else Tally(stated),
+        one_address=None if capabilities.forwarded_for else AddressTally(stated),
     )
 
 

@@ -31,7 +31,7 @@ from closeshave.topology import Shard, Topology
 from closeshave.traffic import answers, dialect, hosts
 from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.session import Over, Session, Surroundings, Window
-from closeshave.traffic.steps import Steps
+from closeshave.traffic.steps import SessionSteps
 
 _LOG = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class BookingUser(User):
         """Plain Locust passes only the environment; the harness also passes the session, and a function that makes another one for a rival."""
         super().__init__(environment)
         self.session: Session = session or self._visitor()
-        self.steps = Steps(self.session)
+        self.steps = SessionSteps(self.session)
         self._companion = companion
 
     @property

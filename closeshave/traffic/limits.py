@@ -13,12 +13,12 @@ from closeshave.files.yamlfile import seconds
 from closeshave.plan import Plan
 from closeshave.topology import Topology
 
-__all__ = ["CANARY_CANCELS_PER_S", "LOGINS_PER_S", "STATED", "Limits", "Tally", "exceeded", "stated"]
+__all__ = ["CANARY_CANCELS_PER_S", "LOGINS_PER_S", "STATED", "AddressLimits", "AddressTally", "exceeded", "stated"]
 
-Limits = Mapping[str, tuple[int, float]]
+AddressLimits = Mapping[str, tuple[int, float]]
 """Operation → how many requests one client address may send in how many seconds."""
 
-STATED: Limits = {
+STATED: AddressLimits = {
     "login": (50, 60.0),
     "book": (50, 3600.0),
     "slots": (100, 60.0),
@@ -30,7 +30,7 @@ STATED: Limits = {
 """The limits of the API; docs/remote.md says how to state others for a platform."""
 
 
-def stated(otherwise: Mapping[str, str]) -> Limits:
+def stated(otherwise: Mapping[str, str]) -> AddressLimits:
     """The API's limits, with those of a platform that differ, such as ``30 per 1h``. Raises :class:`ValueError` naming the operation."""
     return {**STATED, **{operation: _read(operation, text) for operation, text in otherwise.items()}}
 
@@ -44,10 +44,10 @@ def _read(operation: str, text: str) -> tuple[int, float]:
 
 
 @dataclass(slots=True)
-class Tally:
+class AddressTally:
     """The recent requests of one client address."""
 
-    limits: Limits
+    limits: AddressLimits
     _sent: dict[str, deque[int]] = field(default_factory=dict)
 
     def count(self, operation: str, at_ns: int) -> int:
@@ -62,7 +62,7 @@ class Tally:
         return len(sent) - 1
 
 
-def exceeded(plan: Plan, topology: Topology, limits: Limits, off: frozenset[str]) -> Iterator[str]:
+def exceeded(plan: Plan, topology: Topology, limits: AddressLimits, off: frozenset[str]) -> Iterator[str]:
     """Which limits a plan exceeds if all requests come from one address, one sentence with the numbers each.
 
     Computed from the plan's highest rates and the scenario's mean number of requests for each session, in the window with the most requests.

@@ -27,7 +27,7 @@ from closeshave.history import Source
 from closeshave.loadgen.carrier import Stopped, stop_waiting
 from closeshave.loadgen.engine import Engine, Settings
 from closeshave.loadgen.loop import NEVER_NS
-from closeshave.loadgen.proxy import Proxy
+from closeshave.loadgen.proxy import RequestProxy
 from closeshave.loadgen.records import FLUSH_INTERVAL_S
 from closeshave.loadgen.scheduler import Arrivals, Scheduler
 from closeshave.loadgen.sleep import sleep_until
@@ -47,7 +47,7 @@ GRACE_S = 1.5
 CREW = 20_000
 """The most visits with a greenlet at the same time: they wait for an answer, or pause within a task. Between tasks they need none."""
 
-Visit = Iterator[int]
+VisitSteps = Iterator[int]
 """A running visit: yields the instants at which it continues, in monotonic nanoseconds."""
 
 
@@ -61,7 +61,7 @@ class Senders(Protocol):
         """Compute all arrivals; may raise any exception."""
         ...
 
-    def begin(self, index: int, due_ns: int) -> Visit:
+    def begin(self, index: int, due_ns: int) -> VisitSteps:
         """Carry out the arrival with this index."""
         ...
 
@@ -99,7 +99,7 @@ class Worker:
         self.window = Window(requests=None if most is None else part(most, self.place.index, self.place.count))
         self.told_to_stop = False
         number = runfiles.FIRST_NUMBER[kind] + self.place.index
-        proxy = None if load.proxy is None else Proxy.of(load.proxy.url, load.edges.values(), ":".join(web.login(load.proxy) or ()))
+        proxy = None if load.proxy is None else RequestProxy.of(load.proxy.url, load.edges.values(), ":".join(web.login(load.proxy) or ()))
         settings = Settings(Path(load.run) / runfiles.RECORDS, Source(kind), self.name, number, proxy=proxy)
         self.engine = Engine(settings, EngineStats(environment.stats).observe)
         self._recorder = EngineRecorder(self.engine.records)
@@ -153,7 +153,7 @@ class Worker:
         self.told_to_stop = True
         self._close(finished=False)
 
-    def _serve(self, senders: Senders, agenda: Arrivals, due_ns: int, visit: Visit | None) -> None:
+    def _serve(self, senders: Senders, agenda: Arrivals, due_ns: int, visit: VisitSteps | None) -> None:
         """Begin the next arrival, or continue a visit whose pause is over."""
         if visit is None:
             visit = senders.begin(agenda.begun - 1, due_ns)

@@ -21,7 +21,7 @@ from closeshave.traffic.answers import Body, Check
 from closeshave.traffic.conventions import EVERYTHING, Conventions
 from closeshave.traffic.dialect import Caller
 from closeshave.traffic.learning import Learnt
-from closeshave.traffic.limits import Tally
+from closeshave.traffic.limits import AddressTally
 
 LEFT_OUT = Meaning(Outcome.FAIL, good=False, error="left_out")
 """The status of an operation that was not sent, because the platform does not support it."""
@@ -128,7 +128,7 @@ class Session:
     """Whether the model is open. In the closed one (plain Locust) a step is intended when it is sent."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Names of operations in the history that differ from those of the API's client."""
-    _tally: Tally = field(init=False)
+    _tally: AddressTally = field(init=False)
 
     def __post_init__(self) -> None:
         self._tally = self.surroundings.conventions.tally()

@@ -30,7 +30,7 @@ SLOT_S = 1800
 
 
 @dataclass(frozen=True, slots=True)
-class Booking:
+class Appointment:
     """An appointment that the platform acknowledged to this customer."""
 
     id: int
@@ -46,7 +46,7 @@ class Intent:
     amount: int | None
 
 
-class Steps:
+class SessionSteps:
     """The steps of one session. Each sends one request (booking: one more when it is unknown whether the first one counted)."""
 
     def __init__(self, session: Session, *, retries: bool = True) -> None:
@@ -204,7 +204,7 @@ class Steps:
 
     # -- appointments ----------------------------------------------------------------------------------------------------------------------
 
-    def book(self, slot: Slot, service: str, submissions: int = 1) -> Booking | None:
+    def book(self, slot: Slot, service: str, submissions: int = 1) -> Appointment | None:
         """Book ``slot``; ``None`` when it was refused or failed. Repeats the request once, with the same key, when the outcome is unknown.
 
         Impatient customers submit a form more than once: further ``submissions`` with the same key follow the answer.
@@ -226,7 +226,7 @@ class Steps:
         # If the platform ignores the key, sending the form again requests another booking, which no customer intends.
         for attempt in range(2, submissions + 1 if session.surroundings.conventions.keyed_bookings else 2):
             session.call(request, check, self._created(slot, service, key), attempt=attempt)
-        return Booking(reply.body["id"], slot, service)
+        return Appointment(reply.body["id"], slot, service)
 
     def _learn(self, slot: Slot, reply: Reply) -> None:
         """Note the barber in the answer to a booking."""
@@ -239,7 +239,7 @@ class Steps:
             if answers.is_conflict(reply.answer.status, reply.body):
                 learnt.refused_by(franchise, slot.barber, unavailable=answers.says_not_available(reply.body))
 
-    def read_booking(self, booking: Booking) -> None:
+    def read_booking(self, booking: Appointment) -> None:
         """Read the customer's own booking."""
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
@@ -253,7 +253,7 @@ class Steps:
 
         self.session.call(dialect.read_booking(self.session.caller, booking.id), answers.booking_of(booking.id), effects)
 
-    def reschedule(self, booking: Booking, slot: Slot) -> Booking:
+    def reschedule(self, booking: Appointment, slot: Slot) -> Appointment:
         """Move the booking; returns it with its current slot, as far as the customer knows."""
         moved = replace(booking, slot=slot)
         reply = self.session.call(
@@ -265,7 +265,7 @@ class Steps:
             self._look_again(slot, booking.service)
         return moved if reply.meaning.outcome is Outcome.OK else booking
 
-    def cancel(self, booking: Booking) -> None:
+    def cancel(self, booking: Appointment) -> None:
         """Cancel the booking."""
         self.session.call(
             dialect.cancel(self.session.caller, booking.id),
@@ -274,7 +274,7 @@ class Steps:
 
     # -- payment ---------------------------------------------------------------------------------------------------------------------------
 
-    def create_intent(self, booking: Booking) -> Intent | None:
+    def create_intent(self, booking: Appointment) -> Intent | None:
         """Announce a payment; ``None`` when that failed."""
         key = self._key("intent")
         request = dialect.create_intent(self.session.caller, booking.id, key)
@@ -283,7 +283,7 @@ class Steps:
             return None
         return Intent(str(reply.body["payment_intent_id"]), _cents(reply.body, "amount"))
 
-    def confirm(self, booking: Booking, intent: Intent, submissions: int = 1) -> None:
+    def confirm(self, booking: Appointment, intent: Intent, submissions: int = 1) -> None:
         """Confirm an announced payment; further ``submissions`` use the same key."""
         key = self._key("pay")
         request = dialect.confirm(self.session.caller, booking.id, intent.id, key)
@@ -296,7 +296,7 @@ class Steps:
         return dialect.new_key(prefix, self.session.surroundings.tag, self.session.rng)
 
     def _created(self, slot: Slot, service: str, key: str) -> Effects:
-        asked = Booking(0, slot, service)
+        asked = Appointment(0, slot, service)
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect:
             told = body if meaning.outcome is Outcome.OK else None
@@ -306,7 +306,7 @@ class Steps:
 
         return effects
 
-    def _paying(self, action: str, booking: Booking, key: str, amount: int | None = None) -> Effects:
+    def _paying(self, action: str, booking: Appointment, key: str, amount: int | None = None) -> Effects:
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect:
             told = body if meaning.outcome is Outcome.OK else None
             return self._effect(operation, action, None, booking, key=key, amount=_cents(told, "amount") or amount)
@@ -318,7 +318,7 @@ class Steps:
         session = self.session
         return Effect(operation, action, session.caller.franchise, session.shard, session=session.id, client=session.client, **more)
 
-    def _effect(self, operation: int, action: str, body: Body, booking: Booking, **more: Any) -> Effect:
+    def _effect(self, operation: int, action: str, body: Body, booking: Appointment, **more: Any) -> Effect:
         """An effect as answered if ``body`` states it, else as requested."""
         session, told = self.session, body if isinstance(body, dict) else {}
         return Effect(

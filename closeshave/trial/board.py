@@ -23,7 +23,7 @@ UNKNOWN = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class FaultState:
     """A fault and its state, for a person."""
 
     id: str
@@ -44,7 +44,7 @@ class State:
     phase: str
     reading: Reading | None
     """``None`` before anything was answered."""
-    faults: tuple[Standing, ...]
+    faults: tuple[FaultState, ...]
     burnt: float | None
     """Share of the month's error budget; ``None`` without one."""
     burnt_max: float
@@ -94,7 +94,7 @@ def _figures(state: State, regions: Sequence[tuple[str, Figures]]) -> Table:
     return grid
 
 
-def _faults(known: Sequence[Standing], shown: Sequence[Standing]) -> Iterator[Text]:
+def _faults(known: Sequence[FaultState], shown: Sequence[FaultState]) -> Iterator[Text]:
     for one in shown:
         style = "red" if one.in_effect else "dim" if one.over else ""
         said = _text(one.id, "bold" if one.in_effect else "").append(f"  {clean(one.what)}  ", style="dim not bold")
@@ -114,7 +114,7 @@ def _budget(state: State) -> Text:
     return Text(said, style="red" if state.burnt > state.burnt_max / 2 else "", no_wrap=True, overflow="ellipsis")
 
 
-def _worth_showing(faults: Sequence[Standing], room: int) -> list[Standing]:
+def _worth_showing(faults: Sequence[FaultState], room: int) -> list[FaultState]:
     """As many as there is room for, in their own order: those in effect first of all, then those to come, then those that are over."""
     if len(faults) <= room:
         return list(faults)

@@ -27,13 +27,13 @@ from closeshave.environments.evidence.meter import HOST
 from closeshave.files import read_lines, record_of, rundir, write_atomically
 from closeshave.plan import Phase, Plan, Role
 from closeshave.report import rate as told
-from closeshave.shapes import Ramp
+from closeshave.shapes import RampShape
 from closeshave.traffic.generator import Generator, GeneratorFailed
 from closeshave.traffic.load import ACCOUNTS_FILE, Load, plan_load
 from closeshave.traffic.profiles import read_profile
 from closeshave.traffic.runfiles import RECORDS
 from closeshave.trial import calibration, outlook
-from closeshave.trial.calibration import FLOOR, SHARE, Found, Machine, NothingMeasured, Sample, Wanted
+from closeshave.trial.calibration import FLOOR, SHARE, CalibrationResult, MachineProcessors, NothingMeasured, Sample, Wanted
 from closeshave.trial.starting import describe, options
 from closeshave.trial.state import SENDERS, Trial
 from closeshave.vocabulary import CALIBRATION
@@ -63,16 +63,16 @@ class TooLittle(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class CalibrationRecord:
     """``calibration.json``: what was measured, and the result of ``calibration.decide``."""
 
     samples: tuple[Sample, ...]
     wanted: Wanted
-    machine: Machine
-    found: Found
+    machine: MachineProcessors
+    found: CalibrationResult
 
 
-CODEC = TypeAdapter(Record)
+CODEC = TypeAdapter(CalibrationRecord)
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ def calibrate(trial: Trial) -> None:
     :class:`GeneratorFailed`, :class:`OSError`.
     """
     written = trial.prepared.written
-    machine = Machine(processors.available(), float(os.cpu_count() or 1))
+    machine = MachineProcessors(processors.available(), float(os.cpu_count() or 1))
     trial.say(f"calibrating: a load rises towards the plan's {written.peak_per_s:g} sessions/s, {RISE_S:g} s at most")
     samples = _measured(trial, machine)
     peak = read_profile(written.traffic.profile).peak
@@ -114,13 +114,13 @@ def calibrate(trial: Trial) -> None:
         raise EnvironmentFailed(
             f"the calibration measured nothing ({error}); see {PLACE}/logs, or give --rate-scale X to run without a calibration"
         ) from None
-    record = Record(tuple(samples), wanted, machine, found)
+    record = CalibrationRecord(tuple(samples), wanted, machine, found)
     write_atomically(trial.run / FILE, CODEC.dump_json(record, indent=1))
     shutil.rmtree(trial.run / PLACE, ignore_errors=True)
     _go_on(trial, found, machine)
 
 
-def _go_on(trial: Trial, found: Found, machine: Machine) -> None:
+def _go_on(trial: Trial, found: CalibrationResult, machine: MachineProcessors) -> None:
     """Set the rate, write it to the run's files, and report its consequences."""
     trial.prepared = trial.prepared.calibrated(found.scale) if found.scale >= FLOOR else trial.prepared
     prepared = trial.prepared
@@ -154,7 +154,7 @@ def _go_on(trial: Trial, found: Found, machine: Machine) -> None:
         trial.say(line)
 
 
-def _measured(trial: Trial, machine: Machine) -> list[Sample]:
+def _measured(trial: Trial, machine: MachineProcessors) -> list[Sample]:
     """Run the rising load and count. Its senders have ended afterwards, whatever happens."""
     place = trial.run / PLACE
     (place / "logs").mkdir(parents=True, exist_ok=True)
@@ -179,7 +179,7 @@ def _measured(trial: Trial, machine: Machine) -> list[Sample]:
     return list(_samples(_intervals(trial.run), counts, start_ns + round(SKIPPED_S * 1e9), end_ns))
 
 
-def _watch(trial: Trial, machine: Machine, place: Path, counts: _Counts, start_ns: int, generators: Sequence[Generator]) -> int:
+def _watch(trial: Trial, machine: MachineProcessors, place: Path, counts: _Counts, start_ns: int, generators: Sequence[Generator]) -> int:
     """Wait until the load has risen to its end, or the machine has no processor time left; returns when that was. Raises :class:`GeneratorFailed`."""
     end_ns, look_ns = start_ns + round(RISE_S * 1e9), start_ns + round(LEAST_S * 1e9)
     while (now := now_ns()) < end_ns:
@@ -206,7 +206,7 @@ def _load(trial: Trial, place: Path) -> Load:
 def _rising(written: Plan) -> Plan:
     """The plan's customers and canaries, without contests, think time and time of day."""
     profile = read_profile(written.traffic.profile)
-    phase = Phase("calibration", Role.WARM_UP, RISE_S, written.peak_per_s * profile.peak, Ramp("ramp", FROM, 1.0))
+    phase = Phase("calibration", Role.WARM_UP, RISE_S, written.peak_per_s * profile.peak, RampShape("ramp", FROM, 1.0))
     return replace(
         written,
         seed=written.seed + SEED_APART,

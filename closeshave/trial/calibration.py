@@ -70,7 +70,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineProcessors:
     """The processors of the machine."""
 
     processors: float
@@ -92,7 +92,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CalibrationResult:
     """The share of the rates that the machine sustains, and the figures from which it follows."""
 
     scale: float
@@ -110,7 +110,7 @@ class Found:
     """Number of processors that the plan as written would use."""
 
 
-def decide(samples: Sequence[Sample], wanted: Wanted, machine: Machine) -> Found:
+def decide(samples: Sequence[Sample], wanted: Wanted, machine: MachineProcessors) -> CalibrationResult:
     """The share of the planned rates that the machine sustains. Raises :class:`NothingMeasured`."""
     seconds, customers = sum(each.seconds for each in samples), sum(each.customers for each in samples)
     if seconds <= 0 or customers <= 0:
@@ -125,7 +125,7 @@ def decide(samples: Sequence[Sample], wanted: Wanted, machine: Machine) -> Found
     def fits(factor: float) -> bool:
         return standing_cores + factor * planned_cores <= budget_cores
 
-    return Found(
+    return CalibrationResult(
         scale=1.0 if fits(1.0) else (fitting.largest(fits) or 0.0),
         budget_cores=budget_cores,
         others_cores=others_cores,
@@ -136,12 +136,12 @@ def decide(samples: Sequence[Sample], wanted: Wanted, machine: Machine) -> Found
     )
 
 
-def used_by_others(sample: Sample, machine: Machine) -> float:
+def used_by_others(sample: Sample, machine: MachineProcessors) -> float:
     """The least number of the processors that the harness may use and that other programs used."""
     return max(0.0, sample.others_s / sample.seconds - max(0.0, machine.present - machine.processors))
 
 
-def saturated(sample: Sample, machine: Machine) -> bool:
+def saturated(sample: Sample, machine: MachineProcessors) -> bool:
     """Whether the machine had no processor time left."""
     return sample.cores + used_by_others(sample, machine) > SATURATED * machine.processors
 

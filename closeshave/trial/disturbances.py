@@ -31,7 +31,7 @@ REMEMBERED = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class InstantCounts:
     """The counts at one instant, and the faults in effect then."""
 
     at_s: float
@@ -47,12 +47,12 @@ class Disturbances:
     run: Path
     ignores_disturbed: bool
     """Whether requests that other programs disturbed count as good."""
-    _waiting: deque[Counted] = field(default_factory=deque)
+    _waiting: deque[InstantCounts] = field(default_factory=deque)
     _samples: deque[pa.Table] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     _read_at: int = 0
     _doubts: tuple[Doubt, ...] = ()
 
-    def due(self, now: Counted) -> list[Counted]:
+    def due(self, now: InstantCounts) -> list[InstantCounts]:
         """The counts whose waiting time is over, the oldest first. ``now`` is added to the waiting ones."""
         self._waiting.append(now)
         self._read()
@@ -66,7 +66,7 @@ class Disturbances:
         at_ns = round(at_s * 1e9)
         return next((one.cause for one in self._doubts if one.started_ns <= at_ns < one.ended_ns + TAIL_NS_LEAST), "")
 
-    def _excused(self, one: Counted) -> Counted:
+    def _excused(self, one: InstantCounts) -> InstantCounts:
         if not self.ignores_disturbed or not self.cause(one.at_s):
             return one
         # A canary that could not be sent because of a disturbance does not count as missing.

@@ -13,7 +13,7 @@ from pathlib import Path
 from closeshave.files import record_of
 from closeshave.history import FaultEdge, FaultEvent, Mark, Sighting
 from closeshave.history.events import fault_event
-from closeshave.trial.board import Standing
+from closeshave.trial.board import FaultState
 from closeshave.trial.schedule import Due
 from closeshave.trial.state import scope_text
 from closeshave.vocabulary import TIMELINE, MarkKind
@@ -83,15 +83,15 @@ class Course:
         sentence, style = _told(event, passed)
         return Said(event.fault, sentence, style) if sentence else None
 
-    def standing(self, now_ns: int) -> tuple[Standing, ...]:
+    def standing(self, now_ns: int) -> tuple[FaultState, ...]:
         """Every fault, in the order of the plan."""
         return tuple(self._standing(one, now_ns) for one in self.due)
 
-    def _standing(self, one: Due, now_ns: int) -> Standing:
+    def _standing(self, one: Due, now_ns: int) -> FaultState:
         passed, marked = self._passed.get(one.fault.id, {}), self._marked.get(one.fault.id, "")
         state, in_effect = self._state(one, passed, marked, now_ns)
         over = FaultEdge.VERIFIED_HEALED in passed or marked == _MARKED[MarkKind.FAULT_SKIPPED]
-        return Standing(one.fault.id, f"{one.fault.kind} {scope_text(one.fault.scope)}".strip(), state, in_effect, over)
+        return FaultState(one.fault.id, f"{one.fault.kind} {scope_text(one.fault.scope)}".strip(), state, in_effect, over)
 
     def _state(self, one: Due, passed: dict[str, int], marked: str, now_ns: int) -> tuple[str, bool]:
         if FaultEdge.VERIFIED_HEALED in passed:

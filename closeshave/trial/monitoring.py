@@ -12,7 +12,7 @@ from closeshave.plan import Fault
 from closeshave.traffic.live import Live
 from closeshave.trial import ratecap
 from closeshave.trial.aborts import Bounds, Watch
-from closeshave.trial.disturbances import Counted, Disturbances
+from closeshave.trial.disturbances import Disturbances, InstantCounts
 from closeshave.trial.figures import Gauge, Reading
 from closeshave.trial.liveness import Liveness
 from closeshave.trial.slots import ACTIONS
@@ -60,7 +60,7 @@ class Monitor:
         if reason := self._liveness.gone(at_ns):
             record(self._run, Mark(self._liveness.whole_ns, MarkKind.ENVIRONMENT_LOST, reason))
             raise EnvironmentLost(reason)
-        seen = Counted(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), self._broken())
+        seen = InstantCounts(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), self._broken())
         # Counters that cannot be read are no reason to stop: these figures are for a person only.
         with suppress(OSError):
             self.reading = self._gauge.look(seen.at_s, ratecap.offered(self._run), self._live.answers())

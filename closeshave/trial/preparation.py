@@ -20,7 +20,7 @@ from closeshave.faults import catalogue, guard
 from closeshave.files.closest import meant
 from closeshave.files.rundir import Inputs
 from closeshave.files.shipped import locate
-from closeshave.files.taken import Source, Taken
+from closeshave.files.taken import OptionSource, Taken
 from closeshave.files.yamlfile import InvalidFile, Problem, document, duration_text, line_of
 from closeshave.history import Rate
 from closeshave.judge import asked, kinds
@@ -186,7 +186,7 @@ def _production_problems(prepared: Prepared) -> list[Problem]:
     return [
         Problem(one.place, 0, one.option, message)
         for one in prepared.inputs.taken
-        if one.option == "environment" and one.source is not Source.COMMAND_LINE
+        if one.option == "environment" and one.source is not OptionSource.COMMAND_LINE
     ]
 
 

@@ -41,12 +41,12 @@ Sound = Callable[[Conclusion], bool]
 """Whether a run is valid: neither the harness nor the machine disturbed it."""
 
 
-class Stopped(Exception):
+class SeriesStopped(Exception):
     """The operator stopped the trial."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class FinishedTrial:
     """A finished trial of a series."""
 
     key: str
@@ -56,7 +56,7 @@ class Kept:
     attempts: int
 
 
-_CODEC = TypeAdapter(Kept)
+_CODEC = TypeAdapter(FinishedTrial)
 
 
 def came_to_an_end(conclusion: Conclusion) -> bool:
@@ -105,17 +105,17 @@ class Series:
             self._spoilt = False
 
     def trial(self, prepared: Prepared, before: Act | None = None) -> Conclusion:
-        """One trial, judged. Raises :class:`Stopped`."""
+        """One trial, judged. Raises :class:`SeriesStopped`."""
         conclusion = conclude(running.run(prepared, self.runs, Display(self.console), attach=self.root, after_up=before))
         if conclusion.exit_code == Exit.INTERRUPTED:
-            raise Stopped
+            raise SeriesStopped
         self._spoilt = conclusion.exit_code == Exit.BROKEN
         return conclusion
 
     def once(
         self, key: str, prepared: Prepared, before: Act | None = None, *, sound: Sound = came_to_an_end, attempts_max: int = ATTEMPTS_MAX
     ) -> Conclusion:
-        """The trial with this key: its recorded run, else the first valid run, or the last of ``attempts_max``. Raises :class:`Stopped`.
+        """The trial with this key: its recorded run, else the first valid run, or the last of ``attempts_max``. Raises :class:`SeriesStopped`.
 
         If the last run is not valid either, it is returned but not recorded, so that the next call runs the trial again.
         """
@@ -125,11 +125,11 @@ class Series:
             self.mend()
             conclusion = self.trial(prepared, before)
             if sound(conclusion):
-                append_line(self.runs / FILE, asdict(Kept(key, conclusion.run.name, attempt)), durable=True)
+                append_line(self.runs / FILE, asdict(FinishedTrial(key, conclusion.run.name, attempt)), durable=True)
                 break
         return conclusion
 
-    def kept(self) -> dict[str, Kept]:
+    def kept(self) -> dict[str, FinishedTrial]:
         """The finished trials by key. A damaged line is ignored."""
         path, found = self.runs / FILE, {}
         for line in path.read_bytes().splitlines() if path.exists() else ():

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from closeshave.trial import board
-from closeshave.trial.board import Standing, State
+from closeshave.trial.board import FaultState, State
 from closeshave.trial.figures import Figures, Reading
 from tests import stored
 from tests.cli import screens
@@ -80,15 +80,15 @@ BUSY = State(
     elapsed_s=154.0, total_s=330.0, phase="storm", burnt=0.0061, burnt_max=0.05,
     reading=Reading(1203.0, FIGURES, tuple((region, Figures(296.0 + at, 8.0 + at, 30.0 * (at + 1), 0.0, 300 + at)) for at, region in enumerate(REGIONS))),
     faults=(
-        Standing("shard-primary-killed", "shard.primary-killed shard 1", "healed", in_effect=False, over=True),
-        Standing("cache-lost", "cache.tier-lost tier cache", "in effect for 4 s", in_effect=True, over=False),
-        Standing("region-lost", "region.lost region us-west-2", "in 46 s", in_effect=False, over=False),
+        FaultState("shard-primary-killed", "shard.primary-killed shard 1", "healed", in_effect=False, over=True),
+        FaultState("cache-lost", "cache.tier-lost tier cache", "in effect for 4 s", in_effect=True, over=False),
+        FaultState("region-lost", "region.lost region us-west-2", "in 46 s", in_effect=False, over=False),
     ),
 )  # fmt: skip
 BEGUN = State(elapsed_s=0.2, total_s=330.0, phase="warm-up", burnt=None, burnt_max=0.05, reading=None, faults=())
 CROWDED = State(
     elapsed_s=154.0, total_s=330.0, phase="storm", burnt=0.03, burnt_max=0.05, reading=BUSY.reading,
-    faults=tuple(Standing(f"nemesis-{at}", "service.hung region eu-west-1", f"in {at * 5} s", in_effect=at == 7, over=at < 3) for at in range(12)),
+    faults=tuple(FaultState(f"nemesis-{at}", "service.hung region eu-west-1", f"in {at * 5} s", in_effect=at == 7, over=at < 3) for at in range(12)),
 )  # fmt: skip
 
 

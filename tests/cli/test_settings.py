@@ -18,7 +18,7 @@ from closeshave.cli.app import app
 from closeshave.files import rundir
 from closeshave.files.rundir import Inputs
 from closeshave.files.shipped import locate
-from closeshave.files.taken import Source, Taken
+from closeshave.files.taken import OptionSource, Taken
 from tests.remote import definitions
 
 
@@ -211,8 +211,8 @@ def test_a_run_keeps_where_its_options_came_from_and_repeats_them_from_anywhere(
     monkeypatch.chdir(began)
     source = locate("scenarios", "smoke")
     options = (
-        Taken("seed", "7", Source.VARIABLE, "CLOSESHAVE_RUN_SEED"),
-        Taken("accounts", "a\nb; touch x", Source.FILE, "/f/closeshave.toml"),
+        Taken("seed", "7", OptionSource.VARIABLE, "CLOSESHAVE_RUN_SEED"),
+        Taken("accounts", "a\nb; touch x", OptionSource.FILE, "/f/closeshave.toml"),
     )
     rundir.keep(run, Inputs(source, source, source, options), ["--seed", "7", "--accounts", "it's; touch x"])
     assert json.loads((run / "options.json").read_text())[0] == {

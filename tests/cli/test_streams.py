@@ -153,7 +153,7 @@ def test_of_no_running_environment_the_running_ones_are_told(tmp_path, command):
     """With the one that was probably meant."""
     root = tmp_path / "state" / "embedded-1"
     root.mkdir(parents=True)
-    registry.write_claim(root, registry.Claim("an-id", "embedded"))
+    registry.write_claim(root, registry.EnvironmentClaim("an-id", "embedded"))
     done = command("env", "status", "embeded", cwd=tmp_path, environ={"CLOSESHAVE_STATE_DIR": str(tmp_path / "state")})
     assert done.code == 2
     assert "running: embedded-1" in done.stderr.decode()

@@ -21,7 +21,7 @@ from closeshave.control.engine.client import client
 from closeshave.control.engine.entering import enter
 from closeshave.control.engine.sidecar import run_sidecar
 from closeshave.environments.evidence import proctable
-from closeshave.environments.evidence.meter import Group
+from closeshave.environments.evidence.meter import ProcessGroup
 from closeshave.environments.evidence.resources import Census
 from closeshave.environments.stack import Images
 
@@ -218,7 +218,9 @@ def test_what_runs_in_a_container_is_counted_for_its_part(scene):
     assert processes.poll_until(lambda: len(processes.family(scene.root, process)) == 2, 5)
     deployment = SimpleNamespace(root=str(scene.root), processes=(process,), networks=())
     owned = Census(deployment, "run", os.getpid()).owners(proctable.table())  # type: ignore[arg-type] # all that is asked for
-    assert {pid for pid, group in owned.items() if group == Group("app", None)} == {each.pid for each in processes.descendants(identity)}
+    assert {pid for pid, group in owned.items() if group == ProcessGroup("app", None)} == {
+        each.pid for each in processes.descendants(identity)
+    }
 
 
 @pytest.mark.usefixtures("images")

@@ -63,8 +63,8 @@ def test_a_database_can_be_made_in_it(images):
 
 def test_an_image_that_is_up_to_date_is_not_made_again(images):
     """And a replaced one leaves no image without a name."""
-    first = recipes.Recipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "1"}))
-    second = recipes.Recipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "2"}))
+    first = recipes.ImageRecipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "1"}))
+    second = recipes.ImageRecipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "2"}))
     engine = client().client.images
     before = engine.list(filters={"dangling": True})
     try:

@@ -45,7 +45,7 @@ def test_one_damaged_claim_does_not_hide_the_other_environments(tmp_path: Path, 
     """Only commands that need that one report the damage."""
     monkeypatch.setenv("CLOSESHAVE_STATE_DIR", str(tmp_path / "state"))
     whole, broken = registry.new_root("embedded"), registry.new_root("embedded")
-    registry.write_claim(whole, registry.Claim("a", "embedded"))
+    registry.write_claim(whole, registry.EnvironmentClaim("a", "embedded"))
     (broken / registry.FILE).write_bytes(data)
     assert registry.find("embedded") == whole
     assert registry.find(broken.name) == broken
@@ -161,7 +161,7 @@ def test_an_invalid_time_is_no_signal(read: Any, line: str) -> None:
 @pytest.mark.parametrize("token", ["", "5", "5.\u00fc", "\u0665.abc", f"{'9' * 5000}.abc", ".", "-5.abc"])
 def test_an_invalid_token_is_refused(token: str) -> None:
     """With the message for a token of another platform."""
-    with pytest.raises(permission.Refused, match="is not for plain"):
+    with pytest.raises(permission.TokenRefused, match="is not for plain"):
         permission.check(token, _definition(), b"k" * 32, 1.0)
 
 

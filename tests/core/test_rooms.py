@@ -113,3 +113,18 @@ def test_no_fault_asks_where_a_process_runs() -> None:
     """Nor at which address: :mod:`closeshave.control.machine` and :mod:`closeshave.clients` know."""
     asking = re.compile(r"container is (not )?None|127\\.0\\.0\\.1|localhost:")
     assert [str(path) for path in (PACKAGE / "faults").rglob("*.py") if asking.search(path.read_text())] == []
+
+
+def public_classes() -> Mapping[str, list[str]]:
+    """The modules that define a public class, by its name."""
+    found: dict[str, list[str]] = {}
+    for module, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(module)
+    return found
+
+
+def test_the_name_of_a_public_class_means_one_thing() -> None:
+    """Whoever reads it, searches for it or meets it in a traceback knows which one it is."""
+    assert {name: found for name, found in public_classes().items() if len(found) > 1} == {}

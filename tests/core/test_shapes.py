@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.plan import Plan, read_plan
-from closeshave.shapes import Diurnal, Ramp, Shape, Spike, Steps
+from closeshave.shapes import DiurnalShape, RampShape, Shape, SpikeShape, StepsShape
 from closeshave.traffic.arrivals import rate_of
 
 PLAN = """
@@ -61,10 +61,10 @@ def test_a_shape_is_a_factor_on_the_rate(tmp_path: Path, shape: str, at_s: tuple
 
 SHARES = st.floats(0, 1)
 SHAPES = st.one_of(
-    st.builds(Ramp, st.just("ramp"), SHARES, SHARES),
-    st.builds(Steps, st.just("steps"), st.lists(SHARES, min_size=1, max_size=9).map(tuple)),
-    st.builds(Spike, st.just("spike"), st.floats(0, 100), st.floats(0.1, 100), SHARES),
-    st.builds(Diurnal, st.just("diurnal"), st.lists(SHARES, min_size=24, max_size=24).map(tuple)),
+    st.builds(RampShape, st.just("ramp"), SHARES, SHARES),
+    st.builds(StepsShape, st.just("steps"), st.lists(SHARES, min_size=1, max_size=9).map(tuple)),
+    st.builds(SpikeShape, st.just("spike"), st.floats(0, 100), st.floats(0.1, 100), SHARES),
+    st.builds(DiurnalShape, st.just("diurnal"), st.lists(SHARES, min_size=24, max_size=24).map(tuple)),
 )
 
 

@@ -5,7 +5,7 @@ import pytest
 from closeshave import deployment
 from closeshave.environments import embedded, registry
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.environments.registry import Claim
+from closeshave.environments.registry import EnvironmentClaim
 from closeshave.environments.teardown import down
 from tests.faults import toys
 
@@ -20,7 +20,7 @@ def state(tmp_path, monkeypatch):
 def claimed(name):
     """A root whose environment has claimed it and started nothing yet."""
     root = registry.new_root(name)
-    registry.write_claim(root, Claim(f"id-of-{root.name}", name))
+    registry.write_claim(root, EnvironmentClaim(f"id-of-{root.name}", name))
     return root
 
 
@@ -42,8 +42,8 @@ def test_an_environment_is_found_by_the_file_that_describes_it():
 def test_a_claim_is_read_as_it_was_written():
     """Another process needs the ID and the ports to clean up."""
     root = claimed("embedded")
-    registry.write_claim(root, Claim("x", "embedded", 20_000, 173))
-    assert registry.read_claim(root) == Claim("x", "embedded", 20_000, 173)
+    registry.write_claim(root, EnvironmentClaim("x", "embedded", 20_000, 173))
+    assert registry.read_claim(root) == EnvironmentClaim("x", "embedded", 20_000, 173)
 
 
 def test_down_removes_a_start_that_was_cut_short(state):
@@ -95,4 +95,4 @@ def test_a_damaged_claim_is_read_from_the_deployment():
     toys.deployment(root)
     whole = deployment.load(root)
     (root / registry.FILE).write_bytes(b"\0" * 20)
-    assert registry.read_claim(root) == Claim(whole.id, whole.name, kind=whole.kind)
+    assert registry.read_claim(root) == EnvironmentClaim(whole.id, whole.name, kind=whole.kind)

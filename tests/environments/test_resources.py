@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Payments, Process
 from closeshave.environments.evidence import meter, proctable, resources
-from closeshave.environments.evidence.meter import Group, HostCounters, Look, Usage
+from closeshave.environments.evidence.meter import HostCounters, Look, ProcessGroup, Usage
 from closeshave.environments.evidence.proctable import Entry, Io
 from closeshave.topology import Topology
 from closeshave.traffic import generator
 
-DATABASE, APP = Group("patroni", "east"), Group("app", "east")
+DATABASE, APP = ProcessGroup("patroni", "east"), ProcessGroup("app", "east")
 
 
 @pytest.mark.parametrize(

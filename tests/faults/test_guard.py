@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from closeshave.control.processes import Identity
-from closeshave.faults.guard import Caps, over_caps
+from closeshave.faults.guard import FaultCaps, over_caps
 from closeshave.faults.heartbeat import Beat, Lease
 from closeshave.plan import Expected, Fault, Limits, Phase, Plan, Role
 
@@ -42,7 +42,7 @@ def plan(*windows: tuple[str, float, float]) -> Plan:
 )
 def test_plan_stays_within_caps(windows: list[tuple[str, float, float]], says: list[str]) -> None:
     """Length, number at a time and regions at a time are limited; faults one after another do not add up."""
-    assert over_caps(plan(*windows), Caps()) == says
+    assert over_caps(plan(*windows), FaultCaps()) == says
 
 
 def beat(count: int) -> Beat:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from closeshave.clients import patroni, sentinel, wire
 from closeshave.clients.toxiproxy import Toxic
-from closeshave.clients.wire import Reply
+from closeshave.clients.wire import WireReply
 from closeshave.clock import now_ns
 from closeshave.control import sockets
 from closeshave.control.processes import poll_until
@@ -131,14 +131,14 @@ def test_kernel_shows_a_server_that_accepts_both_address_families() -> None:
 @pytest.mark.parametrize(
     ("reply", "late", "silent"),
     [
-        (Reply(0.060, "answered"), True, False),
-        (Reply(0.049, "answered"), False, False),
-        (Reply(0.060, "closed"), False, False),
-        (Reply(1.0, "silent"), False, True),
-        (Reply(0.001, "ConnectionResetError"), False, False),
+        (WireReply(0.060, "answered"), True, False),
+        (WireReply(0.049, "answered"), False, False),
+        (WireReply(0.060, "closed"), False, False),
+        (WireReply(1.0, "silent"), False, True),
+        (WireReply(0.001, "ConnectionResetError"), False, False),
     ],
 )
-def test_reply_is_late_or_silent_only_if_nothing_else_is_broken(reply: Reply, late: bool, silent: bool) -> None:
+def test_reply_is_late_or_silent_only_if_nothing_else_is_broken(reply: WireReply, late: bool, silent: bool) -> None:
     """A connection that ends is neither late nor silent."""
     assert links.late(0.050)(reply) is late
     assert links.silent(reply) is silent

@@ -46,7 +46,7 @@ from closeshave.traffic import answers, conventions, dialect, logins, probes
 from closeshave.traffic.accounts import LoggedIn, Wallet
 from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.session import LEFT_OUT, Session, Surroundings, Window
-from closeshave.traffic.steps import Booking, Steps
+from closeshave.traffic.steps import Appointment, SessionSteps
 from tests.fuzz import script
 from tests.fuzz.script import Response
 from tests.traffic.test_conventions import ONE, SLOT
@@ -88,7 +88,7 @@ def steps(data: bytes) -> None:
             Source.CUSTOMERS, ONE, "closeshave:r", Window(), book, lambda _at: None, lambda: 1_795_000_000.0, spoken, spoken.learnt()
         )
         caller = dialect.Caller("a@example.com", "pw", "T", "C", 1, "10.1.2.3")
-        _visit(Steps(Session("s", "customer", "us-east-1", caller, "9", transport, around, rng, now_ns())), rng)
+        _visit(SessionSteps(Session("s", "customer", "us-east-1", caller, "9", transport, around, rng, now_ns())), rng)
     effects = bytes(records._effects)
     rows = records.flush()
     assert len(rows) == transport.asked == book.counters.sent
@@ -98,12 +98,12 @@ def steps(data: bytes) -> None:
         table.select(EFFECTS.names).cast(EFFECTS)
 
 
-def _visit(customer: Steps, rng: random.Random) -> None:
+def _visit(customer: SessionSteps, rng: random.Random) -> None:
     day = SLOT.day
     barbers = customer.barbers() or [5]
     barber = rng.choice(barbers)
     free = customer.slots(day, barber, to_book=True) or customer.slots(day) or [SLOT]
-    booking = customer.book(rng.choice(free), "Haircut & Shave", submissions=2) or Booking(3, SLOT, "Haircut")
+    booking = customer.book(rng.choice(free), "Haircut & Shave", submissions=2) or Appointment(3, SLOT, "Haircut")
     customer.read_booking(booking)
     if (intent := customer.create_intent(booking)) is not None:
         customer.confirm(booking, intent)

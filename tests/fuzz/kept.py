@@ -174,7 +174,7 @@ def _claimed(data: bytes) -> None:
 
 
 def _token(data: bytes) -> None:
-    with suppress(permission.Refused):
+    with suppress(permission.TokenRefused):
         permission.check(data.decode("utf-8", "replace"), _definition(), b"k" * 32, 1.0)
 
 
@@ -265,7 +265,7 @@ def _words(data: bytes) -> None:
 def _page(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     cache_entries._version(text)
-    assert isinstance(cache_entries.Pair(text, text + " ").differs, bool)
+    assert isinstance(cache_entries.ComparedEntry(text, text + " ").differs, bool)
 
 
 def _id(data: bytes) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from closeshave.loadgen.carrier import EngineTransport
 from closeshave.loadgen.engine import Engine, Settings
 from closeshave.loadgen.errors import Reason, TransportError
-from closeshave.loadgen.proxy import Proxy, tunnelled
+from closeshave.loadgen.proxy import RequestProxy, tunnelled
 from closeshave.loadgen.tls import TlsSettings
 from closeshave.loadgen.transport import Failure, Request
 from closeshave.loadgen.wire import Origin
@@ -31,7 +31,7 @@ NAME = "platform.invalid"
 def engine_through(url: str, *hosts: str, login: str = "", ca: Path | None = None) -> Iterator[Engine]:
     """An engine that asks these hosts through the proxy."""
     tls = TlsSettings(ca_file=str(ca) if ca else None)
-    engine = Engine(Settings(tls=tls, proxy=Proxy.of(url, [f"http://{host}" for host in hosts], login)))
+    engine = Engine(Settings(tls=tls, proxy=RequestProxy.of(url, [f"http://{host}" for host in hosts], login)))
     yield engine
     engine.close()
 
@@ -142,7 +142,7 @@ def test_a_proxy_that_is_not_there(address: Callable[[Forward], str], where: str
 
 def test_representations_never_show_the_password() -> None:
     """They go to logs."""
-    proxy = Proxy.of("http://proxy.invalid:3128", ["https://[::1]", "http://bücher.invalid"], LOGIN)
+    proxy = RequestProxy.of("http://proxy.invalid:3128", ["https://[::1]", "http://bücher.invalid"], LOGIN)
     assert LOGIN.partition(":")[2] not in repr(proxy)
     assert proxy.tunnel(Origin(True, "::1", 443)).startswith(b"CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n")
     assert "xn--bcher-kva.invalid" in proxy.hosts

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.loadgen import rates
-from closeshave.loadgen.rates import Constant, Diurnal, Ramp, Rate, Spike, Steps, evenly, poisson, replay, share
+from closeshave.loadgen.rates import ArrivalRate, Constant, Diurnal, Ramp, Spike, Steps, evenly, poisson, replay, share
 
 SHAPES = [
     (Constant(100.0), 1000.0),
@@ -22,7 +22,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("rate", "expected"), SHAPES)
-def test_the_number_of_arrivals_is_the_integral_of_the_rate(rate: Rate, expected: float) -> None:
+def test_the_number_of_arrivals_is_the_integral_of_the_rate(rate: ArrivalRate, expected: float) -> None:
     """Evenly to within one (and the grid), Poisson within five standard deviations."""
     assert abs(len(evenly(rate, 10.0)) - expected) <= 2
     assert abs(len(poisson(rate, 10.0, np.random.default_rng(1))) - expected) <= 5 * expected**0.5
@@ -73,7 +73,7 @@ def test_instants_are_replayed_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("profile", [rates.evening(100.0), rates.friday(100.0), rates.campaign(10.0)])
-def test_profiles_peak_where_they_say(profile: Rate) -> None:
+def test_profiles_peak_where_they_say(profile: ArrivalRate) -> None:
     """Evening, Friday and a campaign reach 100/s at their peak, and never more."""
     per_s = profile.per_s(np.arange(0.0, 86_400.0, 10.0))
     assert 99.0 < per_s.max() <= 100.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from closeshave.reference.keys import Key, sections
+from closeshave.reference.keys import FileKey, sections
 from closeshave.reference.pages import EXAMPLES, anchor, pages
 from closeshave.reference.schemas import schemas
 
@@ -27,7 +27,7 @@ STARTS: dict[str, list[tuple[str, str | None, str]]] = {
 }
 
 
-def keys_of(page: str) -> Iterator[tuple[Key, str]]:
+def keys_of(page: str) -> Iterator[tuple[FileKey, str]]:
     """Every key that belongs on a page, with its prefix."""
     for name, definition, prefix in STARTS[page]:
         schema = SCHEMAS[name]

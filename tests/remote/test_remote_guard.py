@@ -7,13 +7,13 @@ import pytest
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
 from closeshave.environments.remote.guard import over_caps, refusals, unprepared
-from closeshave.environments.remote.look import Seen, look, members, shows_live_key
+from closeshave.environments.remote.look import RegionAnswer, look, members, shows_live_key
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.plan import Canaries, Expected, Fault, Limits, Phase, Plan, Role
 from tests.remote.definitions import remote
 
 KEY, NOW_S = b"k" * 32, 1_000_000.0
-RIGHT = Seen("us-east-1", {"service": "plain-barbers", "environment": "staging"})
+RIGHT = RegionAnswer("us-east-1", {"service": "plain-barbers", "environment": "staging"})
 
 
 def plan(sessions_per_s=1.0, requests=1000, duration=60.0, faults=()):
@@ -90,7 +90,7 @@ def test_a_token_is_invalid_after_a_change_of_address(tmp_path):
     before = remote(tmp_path, stage="production")
     token = permission.grant(before, KEY, int(NOW_S) + 60)
     after = remote(tmp_path, url="http://127.0.0.1:2", stage="production")
-    with pytest.raises(permission.Refused):
+    with pytest.raises(permission.TokenRefused):
         permission.check(token, after, KEY, NOW_S)
 
 
@@ -99,7 +99,7 @@ def test_a_token_is_valid_until_its_last_second(tmp_path):
     definition = remote(tmp_path)
     token = permission.grant(definition, KEY, 100)
     permission.check(token, definition, KEY, 99.999)
-    with pytest.raises(permission.Refused, match="expired"):
+    with pytest.raises(permission.TokenRefused, match="expired"):
         permission.check(token, definition, KEY, 100.0)
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from closeshave.environments.remote.lock import Lock, Locked
+from closeshave.environments.remote.lock import Lock, PlatformInUse
 
 REGIONS = {"us-east-1": "http://127.0.0.1:1", "us-west-2": "http://127.0.0.1:2"}
 
@@ -25,7 +25,7 @@ def test_the_second_gets_a_message_that_names_the_first():
     """Also if only one of their regions is the same."""
     first, second = Lock(REGIONS), Lock({"elsewhere": "http://127.0.0.1:2"})
     first.take("run 1 of somebody")
-    with pytest.raises(Locked, match="run 1 of somebody"):
+    with pytest.raises(PlatformInUse, match="run 1 of somebody"):
         second.take("run 2")
     first.release()
     second.take("run 2")
@@ -43,7 +43,7 @@ def test_a_refused_harness_holds_nothing():
     """A lock covers all regions or none."""
     first, second, third = Lock({"b": "http://127.0.0.1:2"}), Lock(REGIONS), Lock({"a": "http://127.0.0.1:1"})
     first.take("first")
-    with pytest.raises(Locked):
+    with pytest.raises(PlatformInUse):
         second.take("second")
     third.take("third")
     third.release()
@@ -56,7 +56,7 @@ def test_a_killed_holder_holds_nothing(tmp_path):
     holder = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ))
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
-    with pytest.raises(Locked, match="doomed"):
+    with pytest.raises(PlatformInUse, match="doomed"):
         Lock(REGIONS).take("mine")
     holder.send_signal(signal.SIGKILL)
     holder.communicate()

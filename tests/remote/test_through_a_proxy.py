@@ -13,7 +13,7 @@ from closeshave.clock import Anchor
 from closeshave.deployment import Call, Capabilities, Proxy, load
 from closeshave.environments.remote import charges, guard, metrics, preflight, read_back, status
 from closeshave.environments.remote import remote as visits
-from closeshave.environments.remote.api import Api, Refused
+from closeshave.environments.remote.api import Api, CallRefused
 from closeshave.environments.remote.asking import Asker, ask_as_anybody
 from closeshave.environments.remote.look import look
 from closeshave.faults import catalogue
@@ -110,7 +110,7 @@ def test_without_its_password_nothing_is_passed_on(behind, definition, monkeypat
     monkeypatch.setenv("CORPORATE", given)
     (seen,) = look(definition)
     assert seen.trouble or not seen.answer
-    with closing(Api(URL, Capabilities(), proxy=definition.proxy)) as api, pytest.raises(Refused) as told:
+    with closing(Api(URL, Capabilities(), proxy=definition.proxy)) as api, pytest.raises(CallRefused) as told:
         api.log_in("customer1@plain.test", "Plain-1234")
     assert "wrong" not in str(told.value)
     assert "Plain-1234" not in str(told.value)

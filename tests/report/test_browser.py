@@ -10,7 +10,7 @@ from closeshave.report import html
 from closeshave.report.curves import curves
 from closeshave.report.doubts import Doubtful, DoubtKind
 from closeshave.report.findings import Findings
-from closeshave.report.machine import Machine
+from closeshave.report.machine import MachineUse
 from tests.report import hostile, judged, synthetic
 from tests.report.test_page import ATTACHED
 
@@ -47,7 +47,7 @@ def page_of(variant: str) -> str:
         found = Findings(HISTORY, synthetic.PLAN, synthetic.TARGET, judged.failed() if variant == "fail" else judged.passed(), 0)
     drawn = curves(found)
     at_s = drawn.series.starts_s + 0.5
-    machine = Machine(at_s, *(share + 0 * at_s for share in (0.6, 0.3, 0.1, 0.05, 0.15)))
+    machine = MachineUse(at_s, *(share + 0 * at_s for share in (0.6, 0.3, 0.1, 0.05, 0.15)))
     return html.render(found, replace(drawn, axis=replace(drawn.axis, doubts=DOUBTS), machine=machine))
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from closeshave.report.axis import axis
-from closeshave.report.breakdown import Window, breakdown
-from closeshave.report.parts import MOST_POINTS, Parts, parts
+from closeshave.report.breakdown import BreakdownWindow, breakdown
+from closeshave.report.parts import MOST_POINTS, Selections, parts
 from closeshave.report.series import series
 from tests.report import judged, synthetic
 
@@ -16,7 +16,7 @@ MADE = synthetic.history(rate_per_s=40, roaming=0.5)
 WHEN = axis(MADE, judged.passed())
 
 
-def curve(found: Parts, region: str | None, shard: int | None):
+def curve(found: Selections, region: str | None, shard: int | None):
     """The curves of one choice."""
     return next(one.lines for one in found.parts if (one.region, one.shard) == (region, shard))
 
@@ -64,7 +64,7 @@ def test_a_run_without_requests_has_one_choice():
     assert breakdown(MADE.operations.iloc[:0], WHEN) == ()
 
 
-def rows(window: Window, **wanted):
+def rows(window: BreakdownWindow, **wanted):
     """Rows of a window by some of their fields."""
     return [row for row in window.rows if all(getattr(row, name) == value for name, value in wanted.items())]
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from closeshave.control.processes import poll_until
 from closeshave.files import read_lines
 from closeshave.standin import seed
-from closeshave.standin.settings import VARIABLE, SeedSizes, Settings
+from closeshave.standin.settings import VARIABLE, SeedSizes, StandinSettings
 from closeshave.standin.settings import save as save_settings
 from closeshave.topology import Shard, Topology
 from tests.standin.relay import Relay, relay
@@ -51,7 +51,7 @@ class Running:
     ledger: Path
     payments_port: int
     defects: Path
-    settings: dict[str, Settings]
+    settings: dict[str, StandinSettings]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _customers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -128,7 +128,7 @@ def running(root: Path) -> Iterator[Running]:
         (root / "key.pem").write_bytes(_signing_key())
         payments_port = free_port()
         settings = {
-            region: Settings(
+            region: StandinSettings(
                 instance=f"app-{region}-0",
                 region=region,
                 port=free_port(),

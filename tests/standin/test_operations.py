@@ -19,8 +19,8 @@ from closeshave.control.processes import poll_until
 from closeshave.deployment import OPERATIONS, OVERRIDES
 from closeshave.standin import settings as settings_file
 from closeshave.standin.operations import LOOK_EVERY_S, Operations
-from closeshave.standin.payments import Ledger, application
-from closeshave.standin.settings import VARIABLE, Settings
+from closeshave.standin.payments import CaptureLedger, application
+from closeshave.standin.settings import VARIABLE, StandinSettings
 from closeshave.topology import Shard, Topology
 from tests.standin.servers import free_port
 
@@ -66,7 +66,7 @@ def test_a_process_notices_that_the_file_appears_and_disappears(tmp_path: Path) 
 def test_another_release_brings_other_settings(tmp_path: Path) -> None:
     """Overrides have precedence over the file, setting by setting; without them the file counts."""
     topology = Topology(("us-east-1",), (Shard(1, 1, 50, "us-east-1", "us-east-1"),))
-    declared = Settings(
+    declared = StandinSettings(
         "app-0", "us-east-1", 1, topology, {1: 5432}, {1: 5433}, {}, {}, 6379, "http://pay", "db", "me", "key.pem", "defects"
     )
     file = tmp_path / "app.json"
@@ -83,7 +83,7 @@ def test_another_release_brings_other_settings(tmp_path: Path) -> None:
 def serving(ledger: Path, webhooks: Sequence[str] = ()) -> Iterator[httpx.Client]:
     """The provider's API, in a thread of this process."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(application(Ledger(ledger), webhooks), port=port, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(application(CaptureLedger(ledger), webhooks), port=port, log_level="error", lifespan="off"))
     thread = Thread(target=server.run)
     thread.start()
     try:

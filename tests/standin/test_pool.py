@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.standin.pool import Pool
+from closeshave.standin.pool import DatabasePool
 
 SIZE = 2
 
@@ -52,7 +52,7 @@ class Server:
         return sum(not plug.closed for plug in self.made)
 
 
-Scene = Callable[[Pool, Server], Coroutine[Any, Any, None]]
+Scene = Callable[[DatabasePool, Server], Coroutine[Any, Any, None]]
 
 
 def play(scene: Scene) -> None:
@@ -60,7 +60,7 @@ def play(scene: Scene) -> None:
 
     async def played() -> None:
         server = Server()
-        await scene(Pool(server.connect, SIZE), server)
+        await scene(DatabasePool(server.connect, SIZE), server)
 
     asyncio.run(played())
 
@@ -68,7 +68,7 @@ def play(scene: Scene) -> None:
 def test_the_connection_that_was_released_last_is_acquired_first() -> None:
     """So the fewest are kept busy."""
 
-    async def scene(pool: Pool, server: Server) -> None:
+    async def scene(pool: DatabasePool, server: Server) -> None:
         first, second = await pool.acquire(1), await pool.acquire(1)
         pool.release(second)
         pool.release(first)
@@ -81,7 +81,7 @@ def test_the_connection_that_was_released_last_is_acquired_first() -> None:
 def test_a_request_waits_for_its_turn_and_not_longer_than_its_timeout() -> None:
     """First come, first served; after its timeout a request leaves the queue."""
 
-    async def scene(pool: Pool, server: Server) -> None:
+    async def scene(pool: DatabasePool, server: Server) -> None:
         lent = [await pool.acquire(1) for _ in range(SIZE)]
         with pytest.raises(TimeoutError):
             await pool.acquire(0.01)
@@ -102,7 +102,7 @@ def test_a_request_waits_for_its_turn_and_not_longer_than_its_timeout() -> None:
 def test_a_refused_connection_leaves_its_place_to_the_next() -> None:
     """The next in the queue tries by itself."""
 
-    async def scene(pool: Pool, server: Server) -> None:
+    async def scene(pool: DatabasePool, server: Server) -> None:
         server.refuses, server.takes_s = True, 0.01
         first = [asyncio.create_task(pool.acquire(1)) for _ in range(SIZE)]
         await asyncio.sleep(0)
@@ -119,7 +119,7 @@ def test_a_refused_connection_leaves_its_place_to_the_next() -> None:
 def test_a_closed_connection_is_never_acquired() -> None:
     """Whether it was closed in use or while idle; another one replaces it."""
 
-    async def scene(pool: Pool, server: Server) -> None:
+    async def scene(pool: DatabasePool, server: Server) -> None:
         first, second = await pool.acquire(1), await pool.acquire(1)
         first.terminate()
         waiting = asyncio.create_task(pool.acquire(1))
@@ -137,7 +137,7 @@ def test_a_closed_connection_is_never_acquired() -> None:
 def test_after_expiry_only_new_connections_are_acquired() -> None:
     """Idle ones are closed at once, used ones when they are released."""
 
-    async def scene(pool: Pool, server: Server) -> None:
+    async def scene(pool: DatabasePool, server: Server) -> None:
         lent, free = await pool.acquire(1), await pool.acquire(1)
         pool.release(free)
         pool.expire()
@@ -155,7 +155,7 @@ def test_after_expiry_only_new_connections_are_acquired() -> None:
 def test_the_end_of_the_pool_closes_all() -> None:
     """Also those in use."""
 
-    async def scene(pool: Pool, server: Server) -> None:
+    async def scene(pool: DatabasePool, server: Server) -> None:
         lent, free = await pool.acquire(1), await pool.acquire(1)
         pool.release(free)
         pool.terminate()
@@ -168,7 +168,7 @@ def test_the_end_of_the_pool_closes_all() -> None:
 class Course:
     """A pool and a sequence of events."""
 
-    def __init__(self, pool: Pool, server: Server) -> None:
+    def __init__(self, pool: DatabasePool, server: Server) -> None:
         self.pool, self.server = pool, server
         self.asking: list[asyncio.Task[Any]] = []
         self.lent: list[Plug] = []
@@ -230,7 +230,7 @@ STEPS = ("ask", "give", "end", "expire", "cancel", "refuse", "turn")
 def test_after_any_events_no_place_is_lost_and_none_is_used_twice(steps: list[tuple[str, int]]) -> None:
     """After any sequence of events the pool serves as many at once as its size, and never more."""
 
-    async def scene(pool: Pool, server: Server) -> None:
+    async def scene(pool: DatabasePool, server: Server) -> None:
         course = Course(pool, server)
         for step, which in steps:
             await getattr(course, step)(which)

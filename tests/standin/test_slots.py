@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.standin.slots import Booked, Hours, bounds, free, grid, instant, refusal
+from closeshave.standin.slots import Hours, TakenTime, bounds, free, grid, instant, refusal
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY = date(2026, 6, 1)
@@ -19,7 +19,7 @@ START = SLOTS[0].start_s
 LONG_AGO = 0.0
 
 
-def labels(booked: list[Booked], barbers: tuple[int, ...] = (1,), now_s: float = LONG_AGO) -> list[str]:
+def labels(booked: list[TakenTime], barbers: tuple[int, ...] = (1,), now_s: float = LONG_AGO) -> list[str]:
     """What is on offer."""
     return [slot.label for slot in free(SLOTS, 1800, barbers, booked, now_s)]
 
@@ -45,13 +45,13 @@ def test_a_day_of_default_hours_has_sixteen_slots() -> None:
 )
 def test_a_slot_is_taken_when_any_part_of_it_is_taken(start_min: int, minutes: int, gone: list[str]) -> None:
     """For any length and start of the booking; touching is not overlapping."""
-    booked = Booked(1, START + start_min * 60, START + (start_min + minutes) * 60)
+    booked = TakenTime(1, START + start_min * 60, START + (start_min + minutes) * 60)
     assert [slot.label for slot in SLOTS if slot.label not in labels([booked])] == gone
 
 
 def test_a_slot_is_free_while_one_barber_is() -> None:
     """In a shop with two barbers two bookings fill a slot; other barbers' bookings do not count."""
-    first, second, stranger = (Booked(barber, START, START + 1800) for barber in (1, 2, 3))
+    first, second, stranger = (TakenTime(barber, START, START + 1800) for barber in (1, 2, 3))
     assert labels([first, stranger], (1, 2))[0] == "09:00"
     assert labels([first, second], (1, 2))[0] == "09:30"
     assert labels([], ()) == []
@@ -69,7 +69,7 @@ def test_a_slot_needs_a_quarter_of_an_hour_of_lead(before_s: int, first: str) ->
 )
 def test_free_slots_agree_with_the_plain_definition(bookings: list[tuple[int, int, int]], now_offset_s: int) -> None:
     """A slot is offered if and only if a barber has no booking that overlaps it, and it starts late enough."""
-    booked = [Booked(barber, START + at * 60, START + (at + minutes) * 60) for barber, at, minutes in bookings]
+    booked = [TakenTime(barber, START + at * 60, START + (at + minutes) * 60) for barber, at, minutes in bookings]
     expected = [
         slot.label
         for slot in SLOTS

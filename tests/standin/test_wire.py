@@ -11,7 +11,7 @@ import pytest
 from closeshave.control.processes import poll_until
 from closeshave.standin.breaker import FAILURES
 from closeshave.standin.caches import TIMEOUT_S, Tier
-from closeshave.standin.wire import Lost, ReadOnly, Refused, Wire
+from closeshave.standin.wire import Lost, QueryRefused, ReadOnly, Wire
 from tests.standin.servers import Valkey, free_port, valkey
 
 pytestmark = pytest.mark.servers
@@ -68,7 +68,7 @@ def test_errors_of_the_server_are_distinguished(store: Valkey) -> None:
 
     async def scene(wire: Wire) -> None:
         await wire.ask([("SET", "text", "x")], 5)
-        with pytest.raises(Refused, match="not an integer"):
+        with pytest.raises(QueryRefused, match="not an integer"):
             await wire.ask([("SET", "other", "1"), ("INCR", "text")], 5)
         await wire.ask([("REPLICAOF", "127.0.0.1", "1")], 5)
         try:

@@ -169,8 +169,8 @@ def test_any_bytes_can_be_a_body(body: bytes) -> None:
 def test_what_the_platform_states_about_itself() -> None:
     """Region, cache and times from headers; absent ones stay unknown."""
     told = answers.trace({"x-region": "eu-west-1", "x-cache": "miss", "server-timing": "db;dur=2"})
-    assert told == answers.Trace("eu-west-1", "miss", 2.0, None)
-    assert answers.trace({}) == answers.Trace(None, None, None, None)
+    assert told == answers.AnswerTrace("eu-west-1", "miss", 2.0, None)
+    assert answers.trace({}) == answers.AnswerTrace(None, None, None, None)
 
 
 @pytest.mark.parametrize(("amount", "expected"), [(30, 3000), (29.99, 2999), ("12.50", 1250), (None, None), ("free", None)])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closeshave.shapes import Ramp, Replayed
+from closeshave.shapes import RampShape, Replayed
 from closeshave.traffic import arrivals
 from tests.traffic import loads
 
@@ -83,7 +83,7 @@ def test_steady_arrivals_keep_their_gap(per_s: float, phase_s: float, expected: 
 def test_a_shaped_phase_has_the_arrivals_of_its_shape() -> None:
     """A ramp from nothing has a quarter of its arrivals in its first half; the phase after it is its own."""
     ramp, calm = loads.phases((100, 200), (10, 100))
-    phases = (replace(ramp, shape=Ramp("ramp")), calm)
+    phases = (replace(ramp, shape=RampShape("ramp")), calm)
     at_s = arrivals.poisson(phases, SHARES, flat, np.random.default_rng(5)).at_ns / 1e9
     counts = [((at_s >= start) & (at_s < end)).sum() for start, end in ((0, 50), (50, 100), (100, 110))]
     for count, expected in zip(counts, (2500, 7500, 1000), strict=True):

@@ -22,7 +22,7 @@ from closeshave.traffic import conventions, dialect, limits
 from closeshave.traffic.dialect import Caller, Slot
 from closeshave.traffic.population import populate
 from closeshave.traffic.session import Session, Surroundings, Window
-from closeshave.traffic.steps import Booking, Steps
+from closeshave.traffic.steps import Appointment, SessionSteps
 from tests.traffic.loads import FOUR
 from tests.traffic.test_session import Kept, Scripted
 
@@ -55,7 +55,7 @@ def customer(
 def test_headers_that_a_platform_does_not_know_are_left_out(able: Capabilities, absent: set[str], present: set[str]) -> None:
     """And the others are sent."""
     session, _, transport = customer(able, (200, []))
-    Steps(session).barbers()
+    SessionSteps(session).barbers()
     (sent,) = transport.asked
     assert absent.isdisjoint(sent.headers)
     assert present <= set(sent.headers)
@@ -65,7 +65,7 @@ def test_steps_that_are_off_are_neither_sent_nor_counted() -> None:
     """The journey continues without them, and no customer waits for them."""
     off = Capabilities(steps_off=("pay_intent", "pay_confirm", "cancel", "reschedule", "read_booking", "profile", "login", "refresh"))
     session, kept, transport = customer(off)
-    steps, booking = Steps(session), Booking(3, SLOT, "Haircut")
+    steps, booking = SessionSteps(session), Appointment(3, SLOT, "Haircut")
     due_ns = session.due_ns
     steps.read_booking(booking)
     steps.profile()
@@ -80,7 +80,7 @@ def test_steps_that_are_off_are_neither_sent_nor_counted() -> None:
 def test_a_form_is_not_sent_twice_where_keys_are_ignored() -> None:
     """Otherwise impatient customers would book twice."""
     session, _, transport = customer(Capabilities(keyed_bookings=False), (200, BOOKED))
-    assert Steps(session).book(SLOT, "Haircut", submissions=3) is not None
+    assert SessionSteps(session).book(SLOT, "Haircut", submissions=3) is not None
     assert len(transport.asked) == 1
 
 
@@ -91,7 +91,7 @@ def test_a_platform_without_franchises_is_one_shop_with_days_for_canaries() -> N
     assert max(spoken.canary_days) <= 28
     session, _, _ = customer(Capabilities(franchises=False))
     today = datetime.fromtimestamp(1_795_000_000, UTC).date()
-    assert all(1 <= (Steps(session).some_day() - today).days <= 22 for _ in range(200))
+    assert all(1 <= (SessionSteps(session).some_day() - today).days <= 22 for _ in range(200))
 
 
 def test_all_customers_use_the_only_shop() -> None:
@@ -107,7 +107,7 @@ def test_a_refusal_is_good_only_if_the_address_is_over_its_limit(forwarded: bool
     spoken, found = conventions.of(able, ONE), []
     for _ in range(2):
         session, kept, _ = customer(able, (429, {"detail": "Rate limit exceeded"}), spoken=spoken)
-        Steps(session).slots(SLOT.day)
+        SessionSteps(session).slots(SLOT.day)
         found.append(kept.operations[0].good)
     assert found == good
 

@@ -10,7 +10,7 @@ import pytest
 
 from closeshave import private
 from closeshave.deployment import Account, Capabilities
-from closeshave.environments.remote.api import Api, Refused
+from closeshave.environments.remote.api import Api, CallRefused
 from closeshave.traffic import accounts, logins
 from closeshave.traffic.load import ACCOUNTS_FILE
 from tests.remote.defective import bent
@@ -174,6 +174,6 @@ def test_a_token_that_no_header_can_carry_is_refused(tmp_path, monkeypatch, toke
         platform.shop.register("customer0@plain.test", "Plain-1234")
         with pytest.raises(logins.LoginFailed, match="answered 200") as told:
             logins.log_in(deployment(tmp_path, platform.url, count=1), tmp_path, print)
-        with closing(Api(platform.url, Capabilities())) as api, pytest.raises(Refused) as refused:
+        with closing(Api(platform.url, Capabilities())) as api, pytest.raises(CallRefused) as refused:
             api.log_in("customer0@plain.test", "Plain-1234")
     assert "planted" not in f"{told.value} {refused.value}"

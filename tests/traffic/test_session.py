@@ -15,7 +15,7 @@ from closeshave.history import Effect, Operation, Source
 from closeshave.loadgen.transport import Answer, Failure, Request
 from closeshave.traffic.dialect import Caller, Slot
 from closeshave.traffic.session import Counters, Over, Session, Surroundings, Window
-from closeshave.traffic.steps import Booking, Steps
+from closeshave.traffic.steps import Appointment, SessionSteps
 from tests.traffic.loads import FOUR
 
 SLOT = Slot(5, date(2026, 12, 1), "09:00", "America/New_York")
@@ -81,7 +81,7 @@ def session(*script: tuple[int, object] | Failure, window: Window | None = None,
 def test_the_first_step_is_intended_at_the_arrival_and_the_next_after_the_answer() -> None:
     """Plus the think time; lateness never moves the intended time."""
     customer, kept = session((200, {}), (200, {}))
-    steps = Steps(customer)
+    steps = SessionSteps(customer)
     steps.franchise_page()
     customer.wait(2.5)
     steps.franchise_page()
@@ -93,7 +93,7 @@ def test_the_first_step_is_intended_at_the_arrival_and_the_next_after_the_answer
 def test_an_operation_states_its_region_and_shard() -> None:
     """The region of the edge, and the shard of the franchise."""
     customer, kept = session((200, {}))
-    Steps(customer).franchise_page()
+    SessionSteps(customer).franchise_page()
     row = kept.operations[0]
     assert (row.region, row.shard, row.franchise, row.kind, row.journey) == ("us-east-1", 3, 50_001, "franchise", "customer")
 
@@ -102,14 +102,14 @@ def test_what_is_not_due_before_the_end_is_not_sent() -> None:
     """Neither counted nor recorded: the load has ended."""
     customer, kept = session((200, {}), window=Window(end_ns=1))
     with pytest.raises(Over):
-        Steps(customer).franchise_page()
+        SessionSteps(customer).franchise_page()
     assert (kept.counters.intended, kept.counters.sent, kept.operations) == (0, 0, [])
 
 
 def test_no_think_time_lasts_past_the_end() -> None:
     """A customer whose next step would be due after the end leaves at once."""
     customer, _ = session((200, {}), window=Window(end_ns=now_ns() + 10**9))
-    Steps(customer).franchise_page()
+    SessionSteps(customer).franchise_page()
     with pytest.raises(Over):
         customer.wait(1.5)
 
@@ -119,12 +119,12 @@ def test_a_customer_who_is_refused_just_before_the_end_reads_the_list_before_it(
     end_ns = now_ns() + 10**9
     taken = (409, {"error": {"type": "conflict", "message": "This barber already has an appointment"}})
     customer, kept = session(taken, (200, {"slots": []}), window=Window(end_ns=end_ns))
-    assert Steps(customer).book(SLOT, "Haircut") is None
+    assert SessionSteps(customer).book(SLOT, "Haircut") is None
     assert [row.kind for row in kept.operations] == ["book", "slots"]
     assert end_ns - 10**8 < kept.operations[1].intended_ns < end_ns
     late, kept = session(taken, window=Window(end_ns=101))
     with pytest.raises(Over):
-        Steps(late).book(SLOT, "Haircut")
+        SessionSteps(late).book(SLOT, "Haircut")
     assert len(kept.operations) == 1
 
 
@@ -132,9 +132,9 @@ def test_the_limit_on_requests_closes_the_window() -> None:
     """For all customers."""
     window = Window(requests=1)
     customer, kept = session((200, {}), (200, {}), window=window)
-    Steps(customer).franchise_page()
+    SessionSteps(customer).franchise_page()
     with pytest.raises(Over):
-        Steps(customer).franchise_page()
+        SessionSteps(customer).franchise_page()
     assert window.closed
     assert kept.counters.sent == 1
 
@@ -142,8 +142,8 @@ def test_the_limit_on_requests_closes_the_window() -> None:
 def test_a_booking_leaves_its_effect() -> None:
     """As answered: booking, barber, instant, length, client, price in cents, and the key that was sent."""
     customer, kept = session((200, BOOKED))
-    booking = Steps(customer).book(SLOT, "Haircut")
-    assert booking == Booking(3, SLOT, "Haircut")
+    booking = SessionSteps(customer).book(SLOT, "Haircut")
+    assert booking == Appointment(3, SLOT, "Haircut")
     assert isinstance(customer.transport, Scripted)
     key = customer.transport.asked[0].headers["Idempotency-Key"]
     assert kept.effects == [
@@ -155,7 +155,7 @@ def test_a_booking_leaves_its_effect() -> None:
 def test_a_booking_without_an_answer_is_repeated_with_the_same_key(failure: Failure) -> None:
     """Once, after a short wait, as another operation; both effects state what was requested."""
     customer, kept = session(failure, (200, BOOKED))
-    assert Steps(customer).book(SLOT, "Haircut") is not None
+    assert SessionSteps(customer).book(SLOT, "Haircut") is not None
     one, other = kept.operations
     assert (one.outcome, one.attempt, other.outcome, other.attempt) == ("info", 1, "ok", 2)
     assert other.intended_ns == one.ended_ns + 1_000_000_000
@@ -168,14 +168,14 @@ def test_a_booking_without_an_answer_is_repeated_with_the_same_key(failure: Fail
 def test_a_booking_that_certainly_failed_is_not_repeated(script: tuple[int, object] | Failure) -> None:
     """A conflict is an answer; a refused connection is certain."""
     customer, kept = session(script, (200, {"slots": []}))
-    assert Steps(customer).book(SLOT, "Haircut") is None
+    assert SessionSteps(customer).book(SLOT, "Haircut") is None
     assert [operation.kind for operation in kept.operations].count("book") == 1
 
 
 def test_canaries_never_repeat_a_request() -> None:
     """A probe is one write, and its result is the measurement."""
     customer, kept = session(Failure.TIMEOUT)
-    assert Steps(customer, retries=False).book(SLOT, "Haircut") is None
+    assert SessionSteps(customer, retries=False).book(SLOT, "Haircut") is None
     assert len(kept.operations) == 1
 
 
@@ -183,14 +183,14 @@ def test_only_requests_that_found_a_connection_are_on_the_wire() -> None:
     """So that they can be compared with what the edges counted."""
     customer, kept = session(Failure.REFUSED, Failure.CONNECT_TIMEOUT, Failure.TIMEOUT, (200, {}))
     for _ in range(4):
-        Steps(customer).franchise_page()
+        SessionSteps(customer).franchise_page()
     assert (kept.counters.sent, kept.counters.requests) == (4, 2)
 
 
 def test_a_read_keeps_what_it_saw() -> None:
     """For the guarantees of a session."""
     customer, kept = session((200, BOOKED | {"status": "scheduled", "version": 2}))
-    Steps(customer).read_booking(Booking(3, SLOT, "Haircut"))
+    SessionSteps(customer).read_booking(Appointment(3, SLOT, "Haircut"))
     effect = kept.effects[0]
     assert (effect.action, effect.booking, effect.version) == ("read", 3, 2)
     assert orjson.loads(effect.read_values or "")["status"] == "scheduled"
@@ -199,14 +199,14 @@ def test_a_read_keeps_what_it_saw() -> None:
 def test_a_failed_read_saw_nothing() -> None:
     """It is an operation without an effect."""
     customer, kept = session((503, {}))
-    Steps(customer).read_booking(Booking(3, SLOT, "Haircut"))
+    SessionSteps(customer).read_booking(Appointment(3, SLOT, "Haircut"))
     assert (len(kept.operations), kept.effects) == (1, [])
 
 
 def test_a_payment_keeps_its_amount_and_keys() -> None:
     """The captured amount is the announced one, each with a key of its own."""
     customer, kept = session((200, {"payment_intent_id": "pi", "amount": 30.0}), (200, {}))
-    steps, booking = Steps(customer), Booking(3, SLOT, "Haircut")
+    steps, booking = SessionSteps(customer), Appointment(3, SLOT, "Haircut")
     intent = steps.create_intent(booking)
     assert intent is not None
     steps.confirm(booking, intent)
@@ -218,7 +218,7 @@ def test_a_payment_keeps_its_amount_and_keys() -> None:
 def test_a_log_in_goes_on_with_the_new_token() -> None:
     """And keeps the CSRF value if the answer has none."""
     customer, _ = session((200, {"access_token": "new"}))
-    Steps(customer).log_in()
+    SessionSteps(customer).log_in()
     assert (customer.caller.token, customer.caller.csrf) == ("new", "C")
 
 
@@ -228,6 +228,6 @@ def test_a_customer_who_is_ended_leaves_a_record_of_the_request_in_progress(open
     customer, kept = session()
     customer.transport, customer.open_model = Ending([]), open_model
     with pytest.raises(Ended):
-        Steps(customer).franchise_page()
+        SessionSteps(customer).franchise_page()
     assert [operation.error for operation in kept.operations] == errors
     assert kept.counters.sent == kept.counters.intended == len(errors)

@@ -17,7 +17,7 @@ from closeshave.traffic import answers, conventions
 from closeshave.traffic.dialect import Caller, Slot
 from closeshave.traffic.learning import EMPTY_LISTS, REFUSALS, Learnt
 from closeshave.traffic.session import Session, Surroundings, Window
-from closeshave.traffic.steps import LOOK_AGAIN_AFTER_S, Booking, Steps
+from closeshave.traffic.steps import LOOK_AGAIN_AFTER_S, Appointment, SessionSteps
 from tests.traffic.test_conventions import BOOKED, ONE, SLOT
 from tests.traffic.test_session import Kept, Scripted
 
@@ -31,7 +31,7 @@ TAKEN = {"error": {"type": "http", "message": "This time slot is already booked"
 
 def customer(
     *script: tuple[int, object], able: Capabilities | None = None, learnt: Learnt | None = None
-) -> tuple[Steps, Kept, Scripted, Learnt]:
+) -> tuple[SessionSteps, Kept, Scripted, Learnt]:
     """The steps of a customer, what is kept of them, the connection, and what was learnt."""
     kept, transport, spoken = Kept(), Scripted(list(script)), conventions.of(able or Capabilities(), ONE)
     learnt = learnt or spoken.learnt()
@@ -40,7 +40,7 @@ def customer(
     )
     caller = Caller("a@example.com", "pw", "T", "C", 1, "10.1.2.3")
     session = Session("s", "customer", "us-east-1", caller, "9", transport, around, random.Random(1), now_ns())
-    return Steps(session), kept, transport, learnt
+    return SessionSteps(session), kept, transport, learnt
 
 
 def offers(kept: Kept) -> list[tuple[int | None, list[int]]]:
@@ -163,7 +163,7 @@ def test_after_another_refusal_the_list_is_not_read_again(refusal: tuple[int, ob
 def test_after_a_refused_move_the_customer_reads_the_list_again() -> None:
     """A reschedule is a booking of another time."""
     steps, kept, _, _ = customer((409, TAKEN), (200, FREE))
-    booking = Booking(3, SLOT, "Haircut")
+    booking = Appointment(3, SLOT, "Haircut")
     assert steps.reschedule(booking, Slot(5, SLOT.day, "10:00", SLOT.zone)) == booking
     assert offers(kept) == [(5, [SLOT.starts_at])]
 
@@ -289,7 +289,7 @@ ODD: list[object] = [None, 5, "x", [], {}, [None], [5], ["5"], {"id": "5"}, {"id
 @pytest.mark.parametrize("status", [200, 400, 409, 500])
 def test_no_answer_breaks_a_customer(status: int, body: object) -> None:
     """Every step accepts every body, and says whether it was what was requested."""
-    booking = Booking(3, SLOT, "Haircut")
+    booking = Appointment(3, SLOT, "Haircut")
     for act in (
         lambda steps: steps.barbers(), lambda steps: steps.slots(SLOT.day, 5), lambda steps: steps.slots(SLOT.day),
         lambda steps: steps.read_shop(), lambda steps: steps.book(SLOT, "Haircut"), lambda steps: steps.read_booking(booking),

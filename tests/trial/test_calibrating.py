@@ -15,9 +15,9 @@ from closeshave.environments.remote import guard
 from closeshave.files.shipped import available, locate
 from closeshave.history import Manifest, load_manifest
 from closeshave.plan import read_plan
-from closeshave.shapes import Ramp
+from closeshave.shapes import RampShape
 from closeshave.trial import calibrating
-from closeshave.trial.calibration import Found, Machine
+from closeshave.trial.calibration import CalibrationResult, MachineProcessors
 from closeshave.trial.display import Display
 from closeshave.trial.preparation import prepare
 from closeshave.trial.starting import options
@@ -68,7 +68,7 @@ def test_the_rising_load_is_the_plans_own_without_think_times(name: str) -> None
     rising = calibrating._rising(written)
     (phase,) = rising.phases
     assert phase.sessions_per_s == written.peak_per_s
-    assert isinstance(phase.shape, Ramp)
+    assert isinstance(phase.shape, RampShape)
     assert (phase.shape.start, phase.shape.end) == (calibrating.FROM, 1.0)
     assert rising.seed != written.seed
     assert rising.traffic.scenario == written.traffic.scenario
@@ -125,15 +125,15 @@ def begun(place: Path, plan: str) -> tuple[Trial, io.StringIO]:
     return Trial(prepared, place, manifest, Display(Console(file=said, width=400)), None), said
 
 
-def found(scale: float) -> Found:
+def found(scale: float) -> CalibrationResult:
     """A machine that sustains this share of a plan."""
-    return Found(scale, 1.1, 0.0, 0.25, 0.0037, 0.041, 1.5)
+    return CalibrationResult(scale, 1.1, 0.0, 0.25, 0.0037, 0.041, 1.5)
 
 
 def test_a_smaller_rate_is_written_everywhere_and_shown_before_the_load(tmp_path) -> None:
     """Manifest, fingerprint and repetition have it; the final state is read from then on."""
     trial, said = begun(tmp_path, "nightly")
-    calibrating._go_on(trial, found(0.35), Machine(2, 2))
+    calibrating._go_on(trial, found(0.35), MachineProcessors(2, 2))
     assert trial.prepared.plan == prepare("nightly", rate_scale=0.35).plan
     kept = load_manifest(tmp_path)
     assert kept == trial.manifest
@@ -159,7 +159,7 @@ def test_below_the_smallest_rate_no_load_is_sent(tmp_path, scale) -> None:
     """The plan is stored as it was written, because it was not carried out."""
     trial, said = begun(tmp_path, "smoke")
     with pytest.raises(calibrating.TooLittle, match="no load was sent"):
-        calibrating._go_on(trial, found(scale), Machine(2, 2))
+        calibrating._go_on(trial, found(scale), MachineProcessors(2, 2))
     kept = load_manifest(tmp_path)
     assert kept.rate is not None
     assert (kept.rate.scale, kept.rate.enough, kept.rate_scale) == (scale, False, 1.0)

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from closeshave.plan import Limits, Phase, Plan, Role
 from closeshave.trial import calibration, fitting
-from closeshave.trial.calibrating import CODEC, Record
-from closeshave.trial.calibration import SHARE, Found, Machine, NothingMeasured, Sample, Wanted
+from closeshave.trial.calibrating import CODEC, CalibrationRecord
+from closeshave.trial.calibration import SHARE, CalibrationResult, MachineProcessors, NothingMeasured, Sample, Wanted
 
 WANTED = Wanted(sessions_per_s=23, requests_per_session=11, contests_per_s=1, requests_per_contest=10, canaries_at=0.5)
-TWO = Machine(processors=2, present=2)
+TWO = MachineProcessors(processors=2, present=2)
 
 
 def rising(standing: float, cpu_s: float, *, others: float = 0.0, most: float = float("inf"), seconds: int = 15) -> list[Sample]:
@@ -25,7 +25,7 @@ def rising(standing: float, cpu_s: float, *, others: float = 0.0, most: float = 
     return found
 
 
-def cores(found: Found, scale: float) -> float:
+def cores(found: CalibrationResult, scale: float) -> float:
     """What all together take at this share of the planned rates: of sessions, contests and canaries, by another sum than the decision's."""
     return found.standing_cores + 23 * scale * found.cpu_s_per_session + found.cpu_s_per_request * (10 * scale + 60 * scale)
 
@@ -36,7 +36,7 @@ STANDING, COST = st.floats(0, 0.5), st.floats(0.0002, 0.02)
 @given(STANDING, COST)
 def test_known_costs_are_found(standing: float, cpu_s: float) -> None:
     """The constant use, and the cost of a request and of a session."""
-    found = calibration.decide(rising(standing, cpu_s), WANTED, Machine(1000, 1000))
+    found = calibration.decide(rising(standing, cpu_s), WANTED, MachineProcessors(1000, 1000))
     assert found.standing_cores == pytest.approx(standing, abs=1e-6)
     assert found.cpu_s_per_request == pytest.approx(cpu_s, rel=1e-6)
     assert found.cpu_s_per_session == pytest.approx(11 * cpu_s, rel=1e-6)
@@ -45,7 +45,7 @@ def test_known_costs_are_found(standing: float, cpu_s: float) -> None:
 @given(STANDING, COST, st.floats(0.3, 64))
 def test_the_rate_fits_and_a_tenth_more_does_not(standing: float, cpu_s: float, processors: float) -> None:
     """On every machine: at most its share of the processors is used, and the rest is no larger than rounding to two digits leaves."""
-    found = calibration.decide(rising(standing, cpu_s), WANTED, Machine(processors, processors))
+    found = calibration.decide(rising(standing, cpu_s), WANTED, MachineProcessors(processors, processors))
     assert 0 <= found.scale <= 1
     if found.scale:
         assert cores(found, found.scale) <= SHARE * processors + 1e-9
@@ -56,10 +56,10 @@ def test_the_rate_fits_and_a_tenth_more_does_not(standing: float, cpu_s: float, 
 @given(STANDING, COST, st.floats(1, 5))
 def test_a_platform_that_costs_more_never_gets_a_higher_rate_and_the_cost_is_shown(standing: float, cpu_s: float, times: float) -> None:
     """Not only the smaller rate shows it, but also the cost of a session."""
-    before = calibration.decide(rising(standing, cpu_s), WANTED, Machine(1000, 1000))
-    after = calibration.decide(rising(standing, times * cpu_s), WANTED, Machine(1000, 1000))
+    before = calibration.decide(rising(standing, cpu_s), WANTED, MachineProcessors(1000, 1000))
+    after = calibration.decide(rising(standing, times * cpu_s), WANTED, MachineProcessors(1000, 1000))
     assert after.cpu_s_per_session == pytest.approx(times * before.cpu_s_per_session, rel=1e-6)
-    small = Machine(2, 2)
+    small = MachineProcessors(2, 2)
     assert (
         calibration.decide(rising(standing, times * cpu_s), WANTED, small).scale
         <= calibration.decide(rising(standing, cpu_s), WANTED, small).scale
@@ -82,15 +82,15 @@ def test_a_machine_that_other_programs_fill_is_saturated_too() -> None:
     assert calibration.saturated(one, TWO)
     assert not calibration.saturated(replace(one, others_s=0.0), TWO)
     assert not calibration.saturated(replace(one, own_s=0.5), TWO)
-    assert not calibration.saturated(replace(one, own_s=0.85), Machine(1, 2))
-    assert calibration.saturated(replace(one, own_s=0.95), Machine(1, 2))
+    assert not calibration.saturated(replace(one, own_s=0.85), MachineProcessors(1, 2))
+    assert calibration.saturated(replace(one, own_s=0.95), MachineProcessors(1, 2))
 
 
 @given(COST)
 def test_a_machine_that_is_saturated_at_once_is_not_overestimated(cpu_s: float) -> None:
     """Too few seconds for a line: all processor time is assigned to the requests."""
     samples = [replace(each, own_s=0.5) for each in rising(0.1, cpu_s, seconds=3)]
-    found = calibration.decide(samples, WANTED, Machine(0.5, 2))
+    found = calibration.decide(samples, WANTED, MachineProcessors(0.5, 2))
     assert found.standing_cores == 0
     assert found.cpu_s_per_request == pytest.approx(1.5 / sum(each.customers + each.canaries for each in samples))
 
@@ -98,14 +98,14 @@ def test_a_machine_that_is_saturated_at_once_is_not_overestimated(cpu_s: float) 
 @pytest.mark.parametrize(
     ("others", "machine", "taken"),
     [
-        (0.0, Machine(2, 2), 0.0),
-        (1.0, Machine(2, 2), 1.0),
-        (1.0, Machine(1, 2), 0.0),
-        (1.5, Machine(1, 2), 0.5),
-        (3.0, Machine(2, 2), 3.0),
+        (0.0, MachineProcessors(2, 2), 0.0),
+        (1.0, MachineProcessors(2, 2), 1.0),
+        (1.0, MachineProcessors(1, 2), 0.0),
+        (1.5, MachineProcessors(1, 2), 0.5),
+        (3.0, MachineProcessors(2, 2), 3.0),
     ],
 )
-def test_the_use_of_other_programs_is_subtracted(others: float, machine: Machine, taken: float) -> None:
+def test_the_use_of_other_programs_is_subtracted(others: float, machine: MachineProcessors, taken: float) -> None:
     """But not what they use of processors that the harness may not use."""
     found = calibration.decide(rising(0.1, 0.004, others=others), WANTED, machine)
     assert found.others_cores == pytest.approx(taken)
@@ -144,7 +144,7 @@ def test_samples_without_evidence_are_refused(samples: list[Sample]) -> None:
 def test_the_decision_can_be_repeated_from_its_record(standing: float, cpu_s: float) -> None:
     """As it is stored in the run directory."""
     samples = rising(standing, cpu_s)
-    kept = CODEC.validate_json(CODEC.dump_json(Record(tuple(samples), WANTED, TWO, calibration.decide(samples, WANTED, TWO))))
+    kept = CODEC.validate_json(CODEC.dump_json(CalibrationRecord(tuple(samples), WANTED, TWO, calibration.decide(samples, WANTED, TWO))))
     assert calibration.decide(kept.samples, kept.wanted, kept.machine) == kept.found
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from closeshave.control.processes import poll_until
 from closeshave.trial import display as shown
-from closeshave.trial.board import Standing, State
+from closeshave.trial.board import FaultState, State
 from closeshave.trial.display import Display
 from closeshave.trial.figures import Figures, Reading
 
@@ -44,7 +44,7 @@ class Broken(io.StringIO):
 STATE = State(
     elapsed_s=4.0, total_s=60.0, phase="evening peak [/eu]", burnt=0.001, burnt_max=0.05,
     reading=Reading(120.0, Figures(118.0, 8.0, 31.0, 0.001, 42)),
-    faults=(Standing("kill", "shard.primary-killed shard 1", "in 12 s", in_effect=False, over=False),),
+    faults=(FaultState("kill", "shard.primary-killed shard 1", "in 12 s", in_effect=False, over=False),),
 )  # fmt: skip
 
 

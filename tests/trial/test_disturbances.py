@@ -10,7 +10,7 @@ import pytest
 
 from closeshave.environments.evidence.resources import SPOOL
 from closeshave.traffic.live import Tally
-from closeshave.trial.disturbances import WAIT_S, Counted, Disturbances
+from closeshave.trial.disturbances import WAIT_S, Disturbances, InstantCounts
 from tests.judge.histories import ns
 from tests.judge.machines import QUIET, interval
 
@@ -27,17 +27,17 @@ def write(run: Path, second: int, change: Mapping[str, float]) -> None:
         file.write(json.dumps({"at_ns": rows[0]["at_ns"], "interval_s": 1.0, "usage": usage}) + "\n")
 
 
-def looks(run: Path, busy: range, *, ignores_disturbed: bool = True, seconds: int = 30) -> list[Counted]:
+def looks(run: Path, busy: range, *, ignores_disturbed: bool = True, seconds: int = 30) -> list[InstantCounts]:
     """One reading per second, each with nine bad requests of ten; the sampler's line comes a second late."""
-    disturbances, found = Disturbances(run, ignores_disturbed), list[Counted]()
+    disturbances, found = Disturbances(run, ignores_disturbed), list[InstantCounts]()
     for second in range(seconds):
         if second:
             write(run, second - 1, BUSY if second - 1 in busy else {})
-        found += disturbances.due(Counted(ns(second + 0.5) / 1e9, [BAD], [], []))
+        found += disturbances.due(InstantCounts(ns(second + 0.5) / 1e9, [BAD], [], []))
     return found
 
 
-def bad(found: list[Counted]) -> list[int]:
+def bad(found: list[InstantCounts]) -> list[int]:
     """The seconds of which bad requests count."""
     zero = ns(0) / 1e9
     return [int(one.at_s - zero) for one in found if sum(tally.bad for tally in one.tallies)]
@@ -57,7 +57,7 @@ def test_without_a_neighbour_everything_counts_a_moment_later(tmp_path: Path) ->
 def test_without_a_record_everything_counts(tmp_path: Path) -> None:
     """A sampler that has ended must not prevent a trial from stopping."""
     disturbances = Disturbances(tmp_path, ignores_disturbed=True)
-    found = [one for second in range(10) for one in disturbances.due(Counted(float(second), [BAD], [], []))]
+    found = [one for second in range(10) for one in disturbances.due(InstantCounts(float(second), [BAD], [], []))]
     assert len(bad(found)) == 7
 
 
@@ -79,5 +79,5 @@ def test_a_stop_says_that_other_programs_may_be_the_cause(tmp_path: Path, second
     disturbances = Disturbances(tmp_path, ignores_disturbed=False)
     for each in range(9):
         write(tmp_path, each, BUSY if 5 <= each < 8 else {})
-    disturbances.due(Counted(ns(9) / 1e9, [], [], []))
+    disturbances.due(InstantCounts(ns(9) / 1e9, [], [], []))
     assert bool(disturbances.cause(ns(second) / 1e9)) == told

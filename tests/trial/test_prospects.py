@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from closeshave.judge.measures import sampling
 from closeshave.plan import Limits, Phase, Plan, Role, Traffic
-from closeshave.shapes import Ramp
+from closeshave.shapes import RampShape
 from closeshave.target import Claim, Measure, Objective, Target
 from closeshave.topology import Shard, Topology
 from closeshave.trial import fitting, outlook, prospects
@@ -103,7 +103,7 @@ def test_a_plan_of_the_proposed_length_decides_the_objective() -> None:
 
 def test_a_rate_that_changes_counts_by_its_mean() -> None:
     """A ramp from zero has half of the sessions."""
-    ramp = replace(PLAN, phases=(Phase("calm", Role.CALM, 100, 10, Ramp("ramp", 0.0, 1.0)),))
+    ramp = replace(PLAN, phases=(Phase("calm", Role.CALM, 100, 10, RampShape("ramp", 0.0, 1.0)),))
     assert told(ramp, FOUR_NINES)[0].expects == pytest.approx(prospects.COMES * 5_500)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from closeshave.faults import ledger
 from closeshave.files.rundir import NoRun
 from closeshave.trial import running, series
-from closeshave.trial.series import FILE, Series, Stopped
+from closeshave.trial.series import FILE, Series, SeriesStopped
 
 PREPARED: Any = object()
 FAILED, INTERRUPTED = 4, 130
@@ -105,7 +105,7 @@ def test_what_was_left_broken_is_healed_or_the_environment_replaced(world: World
 def test_the_operators_stop_ends_the_series(world: World) -> None:
     """The stopped trial is not recorded."""
     world.codes[0] = INTERRUPTED
-    with pytest.raises(Stopped):
+    with pytest.raises(SeriesStopped):
         world.series.once("a", PREPARED)
     assert world.series.kept() == {}
 

@@ -29,7 +29,7 @@ ENVIRON = (f"PATH={inside.POSTGRES}:{SEARCHED}", f"PYTHONPATH={inside.PACKAGES}"
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ImageRecipe:
     """How one image is filled."""
 
     tag: str
@@ -38,14 +38,14 @@ class Recipe:
     """The digest of the harness's own sources in it, if users of the image need to know it."""
 
 
-def recipes(images: Images) -> Iterator[Recipe]:
+def recipes(images: Images) -> Iterator[ImageRecipe]:
     """One for each part. Raises :class:`EnvironmentFailed` when a part is not installed."""
-    yield Recipe(images.platform, _platform, sources.digest())
-    yield Recipe(images.database, _database)
-    yield Recipe(images.etcd, _etcd)
-    yield Recipe(images.valkey, _valkey)
-    yield Recipe(images.haproxy, _haproxy)
-    yield Recipe(images.toxiproxy, _toxiproxy)
+    yield ImageRecipe(images.platform, _platform, sources.digest())
+    yield ImageRecipe(images.database, _database)
+    yield ImageRecipe(images.etcd, _etcd)
+    yield ImageRecipe(images.valkey, _valkey)
+    yield ImageRecipe(images.haproxy, _haproxy)
+    yield ImageRecipe(images.toxiproxy, _toxiproxy)
 
 
 def build(say: Say) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def build(say: Say) -> tuple[str, ...]:
     return tuple(recipe.tag for recipe in recipes(Images()) if make(recipe, say))
 
 
-def make(recipe: Recipe, say: Say) -> bool:
+def make(recipe: ImageRecipe, say: Say) -> bool:
     """Build one image; false when it is up to date."""
     tree = _base()
     recipe.fill(tree, say)

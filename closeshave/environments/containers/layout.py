@@ -11,7 +11,7 @@ from types import MappingProxyType
 from closeshave.deployment import Container, Process
 from closeshave.environments import layout
 from closeshave.environments.containers import inside, networks, zone
-from closeshave.environments.containers.networks import Plan
+from closeshave.environments.containers.networks import NetworkPlan
 from closeshave.environments.layout import Layout
 from closeshave.environments.parts import Etcd, Parts
 from closeshave.environments.python import Python
@@ -85,7 +85,7 @@ def parts_inside(root: Path, images: Images, *, postgres_version: str, etcd_rejo
     )
 
 
-def _contained(process: Process, prefix: str, plan: Plan, images: Images, users: Users) -> Process:
+def _contained(process: Process, prefix: str, plan: NetworkPlan, images: Images, users: Users) -> Process:
     container = Container(
         name=f"{prefix}-{process.name}",
         image=getattr(images, IMAGES[process.role]),

@@ -29,7 +29,7 @@ FIRST_HOST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class NetworkPlan:
     """Which process is on which network with which address; the :class:`closeshave.environments.addresses.Addresses` of the environment."""
 
     networks: tuple[Network, ...]
@@ -58,7 +58,7 @@ class Plan:
         return next((at.address for at in self.attachments[name] if at.network == network.name), None)
 
 
-def plan(prefix: str, processes: Sequence[Process], regions: Sequence[str], block: IPv4Network) -> Plan:
+def plan(prefix: str, processes: Sequence[Process], regions: Sequence[str], block: IPv4Network) -> NetworkPlan:
     """Assign networks and addresses. Names of networks start with ``prefix``; a process's address ends in the same number on each of its networks."""
     subnets = block.subnets(new_prefix=32 - _host_bits(len(processes)))
     kinds = [(FRONT, None), (WAN, None), *((REGION, region) for region in regions)]
@@ -72,7 +72,7 @@ def plan(prefix: str, processes: Sequence[Process], regions: Sequence[str], bloc
         for number, process in enumerate(processes)
     }
     homes = {process.name: process.region for process in processes}
-    return Plan(tuple(networks.values()), attachments, homes, (f"{LOOPBACK}/32", str(block)))
+    return NetworkPlan(tuple(networks.values()), attachments, homes, (f"{LOOPBACK}/32", str(block)))
 
 
 def prefix_length(processes: int, regions: int) -> int:

@@ -36,7 +36,7 @@ TRIES_AGAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ComparedEntry:
     """A franchise in the cache and in the database, both as JSON."""
 
     cached: str
@@ -75,7 +75,7 @@ def _held(deployment: Deployment, promoted: Mapping[int, Member], store: Store, 
         )
 
 
-def _settled(deployment: Deployment, promoted: Mapping[int, Member], node: Connection, drawn: Sequence[int]) -> dict[int, Pair]:
+def _settled(deployment: Deployment, promoted: Mapping[int, Member], node: Connection, drawn: Sequence[int]) -> dict[int, ComparedEntry]:
     """The pairs of the drawn franchises. Differing ones are read again until the time to settle is over; entries removed meanwhile are left out."""
     pairs = _pairs(deployment, promoted, node, drawn)
 
@@ -91,13 +91,13 @@ def _settled(deployment: Deployment, promoted: Mapping[int, Member], node: Conne
     return pairs
 
 
-def _pairs(deployment: Deployment, promoted: Mapping[int, Member], node: Connection, franchises: Sequence[int]) -> dict[int, Pair]:
+def _pairs(deployment: Deployment, promoted: Mapping[int, Member], node: Connection, franchises: Sequence[int]) -> dict[int, ComparedEntry]:
     if not franchises:
         return {}
     texts = node.mget([entry(franchise) for franchise in franchises])
     cached = {franchise: _text(text) for franchise, text in zip(franchises, texts, strict=True) if text is not None}
     stored = _stored(deployment, promoted, cached)
-    return {franchise: Pair(text, stored[franchise]) for franchise, text in cached.items() if franchise in stored}
+    return {franchise: ComparedEntry(text, stored[franchise]) for franchise, text in cached.items() if franchise in stored}
 
 
 def _stored(deployment: Deployment, promoted: Mapping[int, Member], franchises: Iterable[int]) -> dict[int, str]:

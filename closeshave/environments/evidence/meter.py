@@ -21,7 +21,7 @@ Incarnation = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ProcessGroup:
     """Processes that are counted together."""
 
     role: str
@@ -98,7 +98,7 @@ class Look:
     """The cumulative counters at one instant."""
 
     entries: Mapping[int, Entry]
-    owners: Mapping[int, Group]
+    owners: Mapping[int, ProcessGroup]
     io: Mapping[Incarnation, Io | None]
     """Of owned processes."""
     memory_bytes: Mapping[int, int]
@@ -152,7 +152,7 @@ class HostCounters:
         )
 
 
-def look(own: Callable[[Mapping[int, Entry]], Mapping[int, Group]]) -> Look:
+def look(own: Callable[[Mapping[int, Entry]], Mapping[int, ProcessGroup]]) -> Look:
     """Read every counter now; ``own`` says to which group a process belongs."""
     entries = proctable.table()
     owned = own(entries)
@@ -176,7 +176,7 @@ GROUPS = next((str(path) for path in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgro
 """The mount point of control groups version 2; empty if there is none."""
 
 
-def _contained(owned: Mapping[int, Group]) -> dict[int, str]:
+def _contained(owned: Mapping[int, ProcessGroup]) -> dict[int, str]:
     """Processes in a control group other than the sampler's: a shared group does not show which process was delayed."""
     if not GROUPS:
         return {}
@@ -191,7 +191,7 @@ def usage(before: Look, after: Look) -> list[Usage]:
     A process that started and ended in between is not seen: its use is only in the host's row.
     """
     ticks = {entry.incarnation: entry.cpu_ticks for entry in before.entries.values()}
-    members: dict[Group, list[Entry]] = defaultdict(list)
+    members: dict[ProcessGroup, list[Entry]] = defaultdict(list)
     for pid, group in after.owners.items():
         members[group].append(after.entries[pid])
     groups = []

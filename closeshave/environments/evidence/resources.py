@@ -23,7 +23,7 @@ from closeshave.clock import now_ns
 from closeshave.control import processes, variables
 from closeshave.deployment import Deployment, load
 from closeshave.environments.evidence import meter, proctable
-from closeshave.environments.evidence.meter import Group, Incarnation
+from closeshave.environments.evidence.meter import Incarnation, ProcessGroup
 from closeshave.environments.evidence.proctable import Entry
 from closeshave.environments.python import python_environ
 from closeshave.files import append_line, read_lines
@@ -40,7 +40,7 @@ RUN_MARK = RUN_VARIABLE
 SENDER = "closeshave.traffic.bare_locust"
 """The module with which every load generator, and no other helper, is started."""
 
-LOCUST, HARNESS, ENGINE = Group("locust", None), Group("harness", None), Group("engine", None)
+LOCUST, HARNESS, ENGINE = ProcessGroup("locust", None), ProcessGroup("harness", None), ProcessGroup("engine", None)
 
 ENGINES = ("dockerd", "docker-proxy", "containerd", "runc", "podman", "conmon", "rootlessport", "slirp4netns", "pasta")
 """The beginnings of the names of programs that forward a container environment's traffic and carry out the harness's commands."""
@@ -128,12 +128,12 @@ class Census:
     run_id: str
     parent: int
     """The harness itself."""
-    _recorded: dict[Incarnation, Group] = field(default_factory=dict)
+    _recorded: dict[Incarnation, ProcessGroup] = field(default_factory=dict)
     _records_ns: int = 0
-    _marks: dict[Incarnation, Group | None] = field(default_factory=dict)
+    _marks: dict[Incarnation, ProcessGroup | None] = field(default_factory=dict)
     _seen: frozenset[Incarnation] = frozenset()
 
-    def owners(self, entries: Mapping[int, Entry]) -> dict[int, Group]:
+    def owners(self, entries: Mapping[int, Entry]) -> dict[int, ProcessGroup]:
         """The group of every process that has one."""
         environment = proctable.owners(entries, self._environment(entries))
         rest = {pid: group for pid, entry in entries.items() if pid not in environment and (group := self._marked(entry))}
@@ -143,13 +143,13 @@ class Census:
         self._marks = {incarnation: group for incarnation, group in self._marks.items() if incarnation in self._seen}
         return {**self._engine(entries), **proctable.owners(entries, {**rest, **environment})}
 
-    def _engine(self, entries: Mapping[int, Entry]) -> dict[int, Group]:
+    def _engine(self, entries: Mapping[int, Entry]) -> dict[int, ProcessGroup]:
         """The container engine's own processes, if the environment uses one; without other users' containers."""
         if not self.deployment.networks:
             return {}
         return {pid: ENGINE for pid, entry in entries.items() if entry.name.startswith(ENGINES)}
 
-    def _environment(self, entries: Mapping[int, Entry]) -> dict[int, Group]:
+    def _environment(self, entries: Mapping[int, Entry]) -> dict[int, ProcessGroup]:
         """The processes that the environment started, and daemons (PostgreSQL) that are not their descendants any more."""
         self._read_records(entries)
         roots = {pid: group for (pid, started), group in self._recorded.items() if pid in entries and entries[pid].started_ticks == started}
@@ -157,7 +157,7 @@ class Census:
         for process in self.deployment.processes:
             daemon = processes.daemon(root, process)
             if daemon is not None and daemon.pid in entries:
-                roots[daemon.pid] = Group(process.role, process.region)
+                roots[daemon.pid] = ProcessGroup(process.role, process.region)
         return roots
 
     def _read_records(self, entries: Mapping[int, Entry]) -> None:
@@ -169,12 +169,12 @@ class Census:
         if written_ns == self._records_ns:
             return
         self._records_ns = written_ns
-        found = ((processes.find(root, process), Group(process.role, process.region)) for process in self.deployment.processes)
+        found = ((processes.find(root, process), ProcessGroup(process.role, process.region)) for process in self.deployment.processes)
         self._recorded = {
             entries[identity.pid].incarnation: group for identity, group in found if identity is not None and identity.pid in entries
         }
 
-    def _marked(self, entry: Entry) -> Group | None:
+    def _marked(self, entry: Entry) -> ProcessGroup | None:
         if entry.incarnation in self._marks:
             return self._marks[entry.incarnation]
         group = None

@@ -11,7 +11,7 @@ from closeshave.caps.pace import Pace
 from closeshave.deployment import Account
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.environments.remote.api import Api, Refused
+from closeshave.environments.remote.api import Api, CallRefused
 from closeshave.environments.remote.definition import Remote
 from closeshave.plurals import counted
 
@@ -30,7 +30,7 @@ def existing(definition: Remote, directory: Path, say: Say) -> tuple[Account, ..
                 account = new_account(region)
                 api.register(account)
                 made.append(account)
-        except Refused as error:
+        except CallRefused as error:
             raise EnvironmentFailed(
                 f"{region}: {error}; {counted(len(made), 'account was', 'accounts were')} registered; a file of accounts needs no registration"
             ) from None

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from closeshave.deployment import Deployment
 from closeshave.environments.remote import listing, record
-from closeshave.environments.remote.api import Refused
+from closeshave.environments.remote.api import CallRefused
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.listing import NoList
 from closeshave.environments.remote.read_back import asked, readers
 from closeshave.environments.remote.reader import Reader
-from closeshave.environments.remote.record import Record
+from closeshave.environments.remote.record import FranchiseRecord
 from closeshave.environments.remote.rows import Row, cents, epoch_s, integer
 from closeshave.history import CAPTURES, CAPTURES_FILE, save_rows
 from closeshave.topology import Topology
@@ -63,7 +63,7 @@ def _read(definition: Remote, deployment: Deployment, run: Path) -> list[Row]:
 def _list(reader: Reader, franchise: int | None) -> Iterable[Mapping[str, Any]]:
     try:
         listed = listing.read(lambda path: reader.page(path, franchise), reader.url, PATH)
-    except (Refused, NoList) as error:
+    except (CallRefused, NoList) as error:
         raise Unlisted(f"payments cannot be listed: {error}") from None
     if listed.lacking:
         raise Unlisted(f"the list of payments {listed.lacking}")
@@ -72,7 +72,9 @@ def _list(reader: Reader, franchise: int | None) -> Iterable[Mapping[str, Any]]:
     return listed.rows
 
 
-def captures(told: Iterable[tuple[Mapping[str, Any], int | None]], booked: Record, topology: Topology, read_at_s: float) -> list[Row]:
+def captures(
+    told: Iterable[tuple[Mapping[str, Any], int | None]], booked: FranchiseRecord, topology: Topology, read_at_s: float
+) -> list[Row]:
     """Those rows (each with the franchise of its list) that took money for bookings of the run, the oldest first.
 
     Raises :class:`Unlisted` for one that cannot be understood. ``at`` gives their order, counted in microseconds from when they were read: by the

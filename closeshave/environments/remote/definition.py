@@ -14,7 +14,7 @@ from pydantic import Field
 from closeshave.clients import web
 from closeshave.deployment import Asked, Call, Capabilities, Expect, Hook, Proxy, Secrets
 from closeshave.files import foreign
-from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Positive, Whole, stated
+from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Positive, WholeNumber, stated
 from closeshave.topology import Shard, Topology
 
 EVERYTHING = Capabilities()
@@ -44,7 +44,7 @@ class ShardAt:
 
     __pydantic_config__ = STRICT
 
-    id: Whole
+    id: WholeNumber
     """The shard's number, as scopes of faults name it."""
     first: Count
     """The first franchise ID of its range. Ranges ascend from 1 without gap or overlap."""
@@ -64,7 +64,7 @@ class Accounts:
 
     file: str | None = None
     """CSV with a header ``email,password,region``, next to the environment file or at an absolute path."""
-    register: Annotated[Whole, Field(le=1000)] = 0
+    register: Annotated[WholeNumber, Field(le=1000)] = 0
     """Accounts to register in each region; the platform allows few an hour."""
 
 
@@ -74,7 +74,7 @@ class ReadBack:
 
     __pydantic_config__ = STRICT
 
-    sql: Mapping[Whole, str] = field(default_factory=dict)
+    sql: Mapping[WholeNumber, str] = field(default_factory=dict)
     """Shard → name of the environment variable that holds its connection string. The string itself is never written in a file."""
     query: str = QUERY
     """The query for each database; ``%(tag)s`` is the text in the notes of every booking of the run."""
@@ -96,9 +96,9 @@ class Caps:
     """Requests of one run in all: a plan's ``limits.requests`` is at most this."""
     duration: Lasting
     """Length of one run: a plan's ``limits.duration`` is at most this."""
-    regions_at_once: Annotated[Whole, Field(le=1000)] = 0
+    regions_at_once: Annotated[WholeNumber, Field(le=1000)] = 0
     """Blast radius: how many regions may be affected at the same time."""
-    shards_at_once: Annotated[Whole, Field(le=1000)] = 0
+    shards_at_once: Annotated[WholeNumber, Field(le=1000)] = 0
     """Blast radius: shards that may be broken at the same time."""
 
 

@@ -10,18 +10,18 @@ from closeshave.deployment import Asked
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
 from closeshave.environments.remote.definition import Remote
-from closeshave.environments.remote.look import Seen
+from closeshave.environments.remote.look import RegionAnswer
 from closeshave.plan import Plan
 
 
-def refusals(definition: Remote, seen: Sequence[Seen], given: Permission, key: bytes, now_s: float) -> Iterator[str]:
+def refusals(definition: Remote, seen: Sequence[RegionAnswer], given: Permission, key: bytes, now_s: float) -> Iterator[str]:
     """Why this platform must not be loaded, one sentence each; none when it may."""
     yield from unsound(definition, seen)
     if definition.stage == "production":
         yield from _not_permitted(definition, given, key, now_s)
 
 
-def unsound(definition: Remote, seen: Sequence[Seen]) -> Iterator[str]:
+def unsound(definition: Remote, seen: Sequence[RegionAnswer]) -> Iterator[str]:
     """Why this is not the platform of the file, or why a test there would move real money, one sentence each."""
     for region in seen:
         yield from _wrong_platform(definition, region)
@@ -88,7 +88,7 @@ def _too_broad(definition: Remote, plan: Plan) -> Iterator[str]:
                 yield f"fault {fault.id} would affect {len(together)} {key}s at once ({', '.join(sorted(together))}); {definition.name} allows {most}"
 
 
-def _wrong_platform(definition: Remote, region: Seen) -> Iterator[str]:
+def _wrong_platform(definition: Remote, region: RegionAnswer) -> Iterator[str]:
     if region.trouble:
         yield f"{region.region}: {region.trouble}"
         return
@@ -101,7 +101,7 @@ def _wrong_platform(definition: Remote, region: Seen) -> Iterator[str]:
             )
 
 
-def _wrong_keys(definition: Remote, region: Seen) -> Iterator[str]:
+def _wrong_keys(definition: Remote, region: RegionAnswer) -> Iterator[str]:
     if region.live_keys_at and definition.stage != "production":
         yield (
             f"{region.region}: a {definition.stage} platform shows live payment keys at {', '.join(region.live_keys_at)}: "
@@ -118,7 +118,7 @@ def _not_permitted(definition: Remote, given: Permission, key: bytes, now_s: flo
     else:
         try:
             permission.check(given.token, definition, key, now_s)
-        except permission.Refused as error:
+        except permission.TokenRefused as error:
             yield str(error)
     if given.typed != definition.name:
         yield f"{definition.name} is production: type its name (--confirm {definition.name})"

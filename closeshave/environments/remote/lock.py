@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-class Locked(RuntimeError):
+class PlatformInUse(RuntimeError):
     """Another harness loads this platform; the message says which."""
 
 
@@ -25,7 +25,7 @@ class Lock:
         self._held: list[int] = []
 
     def take(self, holder: str) -> None:
-        """Take it for ``holder``, a line that others see while it is taken. Raises :class:`Locked` at once if it is taken, and :class:`OSError`."""
+        """Take it for ``holder``, a line that others see while it is taken. Raises :class:`PlatformInUse` at once if it is taken, and :class:`OSError`."""
         for path in self._paths:
             path.parent.mkdir(exist_ok=True, mode=0o1777)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -35,7 +35,7 @@ class Lock:
                 told = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
                 os.close(descriptor)
                 self.release()
-                raise Locked(f"is being loaded by {told or 'another harness'}") from None
+                raise PlatformInUse(f"is being loaded by {told or 'another harness'}") from None
             self._held.append(descriptor)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, holder.encode(), 0)

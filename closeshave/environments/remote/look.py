@@ -20,7 +20,7 @@ _LIVE = re.compile(r"\b(?:sk|pk|rk)_live_[0-9A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RegionAnswer:
     """The answers of one region. Never holds a key, only whether one was shown."""
 
     region: str
@@ -32,26 +32,26 @@ class Seen:
     """Paths whose answers hold a live payment key."""
 
 
-def look(definition: Remote) -> tuple[Seen, ...]:
+def look(definition: Remote) -> tuple[RegionAnswer, ...]:
     """Read the fingerprint of every region, and a few pages that must not show a live payment key. Redirects are not followed."""
     with web.client(TIMEOUT_S, definition.proxy) as client:
         return tuple(_look(client, definition, region, url) for region, url in definition.regions.items())
 
 
-def _look(client: web.Client, definition: Remote, region: str, url: str) -> Seen:
+def _look(client: web.Client, definition: Remote, region: str, url: str) -> RegionAnswer:
     try:
         answer = client.get(url + definition.fingerprint.path)
     except web.FAILED as error:
-        return Seen(region, {}, _trouble(url, error))
+        return RegionAnswer(region, {}, _trouble(url, error))
     if answer.is_redirect:
         there = foreign.address(answer.headers.get("location", ""))
-        return Seen(region, {}, f"is redirected to {(there and there.netloc) or 'another path'}, which is not followed")
+        return RegionAnswer(region, {}, f"is redirected to {(there and there.netloc) or 'another path'}, which is not followed")
     try:
         told = members(foreign.loads(answer.content), tuple(definition.fingerprint.expect))
     except ValueError:
-        return Seen(region, {}, f"answers {answer.status_code} without JSON")
+        return RegionAnswer(region, {}, f"answers {answer.status_code} without JSON")
     shown = tuple(path for path in SHOWN if _LIVE.search(_text(client, url + path)))
-    return Seen(region, told, live_keys_at=shown)
+    return RegionAnswer(region, told, live_keys_at=shown)
 
 
 def members(document: Any, names: tuple[str, ...]) -> dict[str, str]:

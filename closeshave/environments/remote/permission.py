@@ -22,7 +22,7 @@ VARIABLE = TOKEN_VARIABLE
 HOURS_MAX = 24.0
 
 
-class Refused(ValueError):
+class TokenRefused(ValueError):
     """The token does not permit the run; the message says why."""
 
 
@@ -32,15 +32,15 @@ def grant(definition: Remote, key: bytes, expires_s: int) -> str:
 
 
 def check(token: str, definition: Remote, key: bytes, now_s: float) -> None:
-    """Raise :class:`Refused` unless the token is for this platform and has not expired. Pure."""
+    """Raise :class:`TokenRefused` unless the token is for this platform and has not expired. Pure."""
     text, _, seal = token.partition(".")
     well_formed = re.fullmatch(r"[0-9]{1,12}", text) is not None and seal.isascii()
     if not well_formed or not hmac.compare_digest(seal, _seal(definition, key, int(text))):
-        raise Refused(
+        raise TokenRefused(
             f"the token in {VARIABLE} is not for {definition.name} as described in its file now; create one: closeshave allow {definition.name}"
         )
     if now_s >= int(text):
-        raise Refused(
+        raise TokenRefused(
             f"the token in {VARIABLE} expired {counted(round((now_s - int(text)) / 60), 'minute')} ago; create one: closeshave allow {definition.name}"
         )
 

@@ -20,7 +20,7 @@ from closeshave.deployment import Account, Capabilities, Proxy
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote import address, zones
-from closeshave.environments.remote.api import Api, Caller, Refused
+from closeshave.environments.remote.api import Api, ApiUser, CallRefused
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.rows import epoch_s
 from closeshave.files import foreign
@@ -34,7 +34,7 @@ TIMES_TRIED = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class PreflightResult:
     """The result, which the run uses."""
 
     capabilities: Capabilities
@@ -52,7 +52,7 @@ class Booked:
     """With its zone."""
 
 
-def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> Learnt:
+def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> PreflightResult:
     """Test both. Books once with the first account, and cancels. Raises :class:`EnvironmentFailed` if the file is wrong about the zone."""
     url, able = next(iter(definition.regions.values())), definition.capabilities
     missing = {}
@@ -63,7 +63,7 @@ def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> Learnt:
     if why:
         missing["zone"] = why
         say(f"the time zone is uncertain: {why}")
-    return Learnt(replace(able, zone=zone), missing)
+    return PreflightResult(replace(able, zone=zone), missing)
 
 
 def judge(stated: str | None, named: str | None, booked: Booked | None, today: date) -> tuple[str | None, str]:
@@ -123,7 +123,7 @@ def _zone(definition: Remote, accounts: Sequence[Account], say: Say) -> tuple[st
         try:
             caller = api.log_in(account.email, account.password)
             named, booked = _book(api, caller, franchise, say)
-        except Refused as error:
+        except CallRefused as error:
             zone, why = judge(able.zone, None, None, datetime.now(UTC).date())
             return zone, why and f"{why} ({error})"
     if able.franchises and named:
@@ -132,8 +132,8 @@ def _zone(definition: Remote, accounts: Sequence[Account], say: Say) -> tuple[st
     return judge(able.zone, named, booked, datetime.now(UTC).date())
 
 
-def _book(api: Api, caller: Caller, franchise: int | None, say: Say) -> tuple[str | None, Booked | None]:
-    """The zone that lists of free times name, and one booking that was cancelled again. Raises :class:`Refused`."""
+def _book(api: Api, caller: ApiUser, franchise: int | None, say: Say) -> tuple[str | None, Booked | None]:
+    """The zone that lists of free times name, and one booking that was cancelled again. Raises :class:`CallRefused`."""
     named, tried = None, 0
     for day in (datetime.now(UTC).date() + timedelta(days=ahead) for ahead in DAYS):
         listed = api.get(caller, f"/api/v2/appointments/slots?appointment_date={day.isoformat()}", franchise)
@@ -146,7 +146,7 @@ def _book(api: Api, caller: Caller, franchise: int | None, say: Say) -> tuple[st
             wanted = {"date": day.isoformat(), "time": at.strftime("%H:%M"), "service": "Haircut", "notes": TAG}
             try:
                 told = api.book(caller, wanted, franchise, f"zone_{uuid.uuid4()}")
-            except Refused:
+            except CallRefused:
                 continue
             _take_back(api, caller, told, franchise, say)
             try:
@@ -166,8 +166,8 @@ def _free(listed: Any) -> Iterator[time]:
             yield time.fromisoformat(str(told))
 
 
-def _take_back(api: Api, caller: Caller, told: dict[str, Any], franchise: int | None, say: Say) -> None:
+def _take_back(api: Api, caller: ApiUser, told: dict[str, Any], franchise: int | None, say: Say) -> None:
     try:
         api.cancel(caller, told["id"], franchise)
-    except (Refused, KeyError) as error:
+    except (CallRefused, KeyError) as error:
         say(f"left behind: the test booking for the time zone could not be cancelled: {error}")

@@ -21,11 +21,11 @@ from closeshave.caps.pace import Pace
 from closeshave.clients import postgres
 from closeshave.deployment import Account, Deployment
 from closeshave.environments.remote import listing, record
-from closeshave.environments.remote.api import Api, Refused
+from closeshave.environments.remote.api import Api, CallRefused
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.listing import Listed, NoList
 from closeshave.environments.remote.reader import Reader
-from closeshave.environments.remote.record import Record
+from closeshave.environments.remote.record import FranchiseRecord
 from closeshave.environments.remote.rows import Odd, Row, row
 from closeshave.history import BOOKINGS, BOOKINGS_FILE, save_rows
 from closeshave.topology import Topology
@@ -43,7 +43,7 @@ class Unreadable(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundBooking:
     """A booking of the run, and the account that may cancel it."""
 
     row: Row
@@ -54,21 +54,21 @@ class Found:
     """The franchise of the list, if the platform has franchises."""
 
     def cancel(self) -> None:
-        """Raises :class:`Refused`."""
+        """Raises :class:`CallRefused`."""
         self.reader.cancel(self.id, self.row["franchise"] if self.asked is not None else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class BookingsRead:
     """What could be read, and what could not."""
 
-    found: tuple[Found, ...]
+    found: tuple[FoundBooking, ...]
     lacking: Mapping[str, str]
     """``final state of shard 2`` or ``final state of client 1007`` → why it is incomplete."""
 
 
 def export(definition: Remote, deployment: Deployment, run: Path) -> tuple[int, Mapping[str, str]]:
-    """Write the bookings of the run into its ``final_state/``; returns how many, and what is missing of it (as :attr:`Read.lacking`).
+    """Write the bookings of the run into its ``final_state/``; returns how many, and what is missing of it (as :attr:`BookingsRead.lacking`).
 
     Raises :class:`Unreadable` when nothing can be read, and then writes nothing.
     """
@@ -86,7 +86,7 @@ def export(definition: Remote, deployment: Deployment, run: Path) -> tuple[int, 
 
 
 @contextmanager
-def from_api(definition: Remote, deployment: Deployment, run: Path, tag: str) -> Iterator[Read]:
+def from_api(definition: Remote, deployment: Deployment, run: Path, tag: str) -> Iterator[BookingsRead]:
     """Each booking with this tag, once; within the block the account that found it can cancel it.
 
     Raises :class:`Unreadable` when nothing can be read.
@@ -101,10 +101,10 @@ def from_api(definition: Remote, deployment: Deployment, run: Path, tag: str) ->
 class _Reading:
     """The reading of all lists of a platform."""
 
-    def __init__(self, definition: Remote, deployment: Deployment, booked: Record, tag: str) -> None:
+    def __init__(self, definition: Remote, deployment: Deployment, booked: FranchiseRecord, tag: str) -> None:
         self._deployment, self._topology, self._booked, self._tag = deployment, deployment.topology, booked, tag
         self._everybodys = definition.read_back.api == "admin"
-        self._found: dict[tuple[int, int], Found] = {}
+        self._found: dict[tuple[int, int], FoundBooking] = {}
         self._seen: set[str] = set()
         """The rows as returned: a booking that a platform shows for every franchise is one booking."""
         self._lists: list[tuple[str, Listed]] = []
@@ -119,7 +119,7 @@ class _Reading:
                 continue
             try:
                 listed = listing.read(partial(reader.page, franchise=franchise), reader.url, EVERYBODYS if self._everybodys else MINE)
-            except (Refused, NoList) as error:
+            except (CallRefused, NoList) as error:
                 self._refused[shard] += 1
                 self._lacking.setdefault(self._part(reader, shard), str(error))
                 continue
@@ -128,7 +128,7 @@ class _Reading:
             self._lists.append((self._part(reader, shard), listed))
             self._keep(reader, listed, franchise, self._part(reader, shard))
 
-    def done(self) -> Read:
+    def done(self) -> BookingsRead:
         """Everything that was found. Raises :class:`Unreadable` when no list could be read."""
         if not self._good:
             raise Unreadable(f"bookings cannot be read back: {next(iter(self._lacking.values()), 'there is no account to read them with')}")
@@ -138,7 +138,7 @@ class _Reading:
         for part, listed in self._lists:
             if why := listing.whole_after_all(listed, longest).lacking:
                 self._lacking.setdefault(part, f"its list {why}")
-        return Read(tuple(self._found.values()), given_up | self._lacking)
+        return BookingsRead(tuple(self._found.values()), given_up | self._lacking)
 
     def _part(self, reader: Reader, shard: int) -> str:
         """The part of the final state that one list covers: a shard, if there are several or if an administrator reads all bookings, else one customer."""
@@ -162,10 +162,10 @@ class _Reading:
             except Odd as error:
                 self._lacking.setdefault(part, f"a row of its list is left out: {error}")
                 continue
-            self._found.setdefault((kept["franchise"], kept["booking"]), Found(kept, told["id"], reader, asked))
+            self._found.setdefault((kept["franchise"], kept["booking"]), FoundBooking(kept, told["id"], reader, asked))
 
 
-def placed(told: Row, topology: Topology, booked: Record, asked: int | None = None) -> Row:
+def placed(told: Row, topology: Topology, booked: FranchiseRecord, asked: int | None = None) -> Row:
     """A row with its franchise and shard: as returned, else as the run itself recorded it. Pure."""
     franchise = told["franchise"] or booked.franchise_of(told, asked, topology)
     shard = topology.shard_of(franchise)
@@ -173,7 +173,7 @@ def placed(told: Row, topology: Topology, booked: Record, asked: int | None = No
     return {**told, "franchise": franchise, "found_on": shard.id if shard else 0}
 
 
-def _from_databases(definition: Remote, booked: Record, tag: str) -> tuple[list[Row], Mapping[str, str]]:
+def _from_databases(definition: Remote, booked: FranchiseRecord, tag: str) -> tuple[list[Row], Mapping[str, str]]:
     """Every shard's rows, and why some are missing. Raises :class:`Unreadable` when no shard can be read."""
     rows: list[Row] = []
     lacking: dict[str, str] = {}

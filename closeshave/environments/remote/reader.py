@@ -9,13 +9,13 @@ from typing import Any
 
 from closeshave import private
 from closeshave.deployment import Account, Deployment
-from closeshave.environments.remote.api import Api, Caller, Refused, address_of
+from closeshave.environments.remote.api import Api, ApiUser, CallRefused, address_of
 from closeshave.environments.remote.listing import Page
 from closeshave.files import foreign
 
 LOGGED_IN = "accounts.json"
 """In the run's private directory while it runs: the customers' tokens, written by the process that logged them in."""
-_CALLERS: dict[tuple[str, str], Caller] = {}
+_CALLERS: dict[tuple[str, str], ApiUser] = {}
 """Log-ins of this process: clean-up follows reading back, and the run's tokens are removed in between."""
 
 
@@ -32,39 +32,39 @@ class Reader:
         self._client_asked = self.client is not None
 
     def page(self, path: str, franchise: int | None) -> Page:
-        """A page of a list. Raises :class:`Refused`."""
+        """A page of a list. Raises :class:`CallRefused`."""
         try:
             told = self._api.page(self._caller(), path, franchise)
-        except Refused as error:
+        except CallRefused as error:
             if error.status != 401:
                 raise
             told = self._api.page(self._renewed(), path, franchise)
         if not self._client_asked:
             self._client_asked = True
-            with suppress(Refused):
+            with suppress(CallRefused):
                 self.client = self._caller().client or self._api.whoami(self._caller())
         return told
 
     def cancel(self, booking: int | str, franchise: int | None) -> None:
-        """Cancel a booking. Raises :class:`Refused`."""
+        """Cancel a booking. Raises :class:`CallRefused`."""
         try:
             self._api.cancel(self._caller(), booking, franchise)
-        except Refused as error:
+        except CallRefused as error:
             if error.status != 401:
                 raise
             self._api.cancel(self._renewed(), booking, franchise)
 
-    def _caller(self) -> Caller:
+    def _caller(self) -> ApiUser:
         if self._key not in _CALLERS:
             _CALLERS[self._key] = self._stored or self._api.log_in(self._account.email, self._account.password)
         return _CALLERS[self._key]
 
-    def _renewed(self) -> Caller:
-        """By the refresh token, else by the password. Raises :class:`Refused`."""
+    def _renewed(self) -> ApiUser:
+        """By the refresh token, else by the password. Raises :class:`CallRefused`."""
         old = _CALLERS.pop(self._key, None)
-        fresh: Caller | None = None
+        fresh: ApiUser | None = None
         if old is not None and old.refresh_token:
-            with suppress(Refused):
+            with suppress(CallRefused):
                 fresh = self._api.refresh(old)
         fresh = fresh or self._api.log_in(self._account.email, self._account.password)
         _CALLERS[self._key] = replace(fresh, client=fresh.client or self.client)
@@ -77,12 +77,12 @@ def forget(root: str) -> None:
         del _CALLERS[key]
 
 
-def _stored(run: Path, account: Account) -> Caller | None:
+def _stored(run: Path, account: Account) -> ApiUser | None:
     """The tokens of the run's log-in; ``None`` if there are none that can be used."""
     try:
         told: Any = foreign.loads((private.place(run) / LOGGED_IN).read_bytes())
         mine = next(one for one in told if one["email"] == account.email)
         client = None if mine["client"] is None else str(mine["client"])
-        return Caller(str(mine["token"]), str(mine["csrf"]), address_of(account.email), str(mine["refresh_token"]), client)
+        return ApiUser(str(mine["token"]), str(mine["csrf"]), address_of(account.email), str(mine["refresh_token"]), client)
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return None

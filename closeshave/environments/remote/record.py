@@ -16,16 +16,16 @@ from closeshave.topology import Topology
 
 COLUMNS = ("action", "franchise", "booking", "barber", "starts_at", "client")
 BOOKING = frozenset({"create", "reschedule", "cancel", "read"})
-Franchises = Mapping[Any, frozenset[int]]
+FranchisesBy = Mapping[Any, frozenset[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class FranchiseRecord:
     """The franchises of the run's own requests."""
 
-    by_booking: Franchises = field(default_factory=dict)
+    by_booking: FranchisesBy = field(default_factory=dict)
     """Booking → the franchises in which it was booked; several if IDs repeat between shards."""
-    by_slot: Franchises = field(default_factory=dict)
+    by_slot: FranchisesBy = field(default_factory=dict)
     """``(client, barber, starts_at)`` → the franchises in which it was requested."""
 
     def franchise_of(self, row: Mapping[str, Any], asked: int | None, topology: Topology) -> int:
@@ -40,18 +40,18 @@ class Record:
         return asked or topology.shards[0].first
 
 
-def read(run: Path) -> Record:
+def read(run: Path) -> FranchiseRecord:
     """The record of a run; empty if it wrote none. Raises :class:`OSError` for a damaged file."""
     path = run / EFFECTS_FILE
     if not path.exists():
-        return Record()
+        return FranchiseRecord()
     try:
         return of(pq.read_table(path, columns=list(COLUMNS)).to_pylist())
     except (pa.ArrowException, ValueError) as error:
         raise OSError(f"{path.name} cannot be read: {type(error).__name__}: {error}".partition("\n")[0]) from None
 
 
-def of(effects: Iterable[Mapping[str, Any]]) -> Record:
+def of(effects: Iterable[Mapping[str, Any]]) -> FranchiseRecord:
     """The record of these effects."""
     by_booking: dict[Any, set[int]] = defaultdict(set)
     by_slot: dict[Any, set[int]] = defaultdict(set)
@@ -62,4 +62,4 @@ def of(effects: Iterable[Mapping[str, Any]]) -> Record:
             by_booking[effect["booking"]].add(effect["franchise"])
         if effect["action"] in {"create", "reschedule"}:
             by_slot[effect["client"], effect["barber"], effect["starts_at"]].add(effect["franchise"])
-    return Record(*({key: frozenset(held) for key, held in table.items()} for table in (by_booking, by_slot)))
+    return FranchiseRecord(*({key: frozenset(held) for key, held in table.items()} for table in (by_booking, by_slot)))

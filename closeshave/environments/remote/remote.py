@@ -20,7 +20,7 @@ from closeshave.environments.remote import charges, guard, metrics, preflight, r
 from closeshave.environments.remote import status as statuses
 from closeshave.environments.remote.accounts import existing
 from closeshave.environments.remote.definition import Remote
-from closeshave.environments.remote.lock import Lock, Locked
+from closeshave.environments.remote.lock import Lock, PlatformInUse
 from closeshave.environments.remote.look import look
 from closeshave.environments.remote.permission import own_key
 from closeshave.files import jsonfile, write_atomically
@@ -55,7 +55,7 @@ def admit(definition: Remote, plan: Plan, permission: Permission) -> tuple[str, 
         lock = Lock(definition.regions)
         try:
             lock.take(f"process {os.getpid()}, plan {plan.name}")
-        except Locked as error:
+        except PlatformInUse as error:
             return (f"{definition.name} {error}",)
         _HELD[definition.name] = lock
     return tuple(refused)
@@ -74,7 +74,7 @@ def up(definition: Remote, root: Path, say: Say) -> Deployment:
 
     Raises :class:`EnvironmentFailed`.
     """
-    registry.write_claim(root, registry.Claim(secrets.token_hex(8), definition.name, kind="remote"))
+    registry.write_claim(root, registry.EnvironmentClaim(secrets.token_hex(8), definition.name, kind="remote"))
     (root / "logs").mkdir(exist_ok=True)
     write_atomically(root / DEFINITION, _CODEC.dump_json(definition))
     accounts = existing(definition, Path.cwd(), say)

@@ -8,7 +8,7 @@ from closeshave.deployment import OPERATIONS, Payments, Process
 from closeshave.environments.addresses import LOOPBACK
 from closeshave.environments.servers import haproxy, patroni, toxiproxy
 from closeshave.environments.site import APP_NICE, SERVER_NICE, Site
-from closeshave.standin.settings import VARIABLE, Settings
+from closeshave.standin.settings import VARIABLE, StandinSettings
 
 PAYMENTS = "payments"
 WEBHOOKS_PATH = "/api/v2/webhooks/payments"
@@ -41,7 +41,7 @@ def processes(site: Site) -> tuple[Process, ...]:
     )
 
 
-def settings(site: Site) -> dict[Path, Settings]:
+def settings(site: Site) -> dict[Path, StandinSettings]:
     """The settings of every application process, by file."""
     return {
         site.config(f"{name}.json"): _settings(site, name, region, port)
@@ -76,7 +76,7 @@ def payments_process(site: Site) -> Process:
     return Process(name=PAYMENTS, role="payments", region=None, argv=argv, environ=python.environ, ports=(port,), nice=SERVER_NICE)
 
 
-def _settings(site: Site, name: str, region: str, port: int) -> Settings:
+def _settings(site: Site, name: str, region: str, port: int) -> StandinSettings:
     definition = site.definition
     doors = {link.name.removeprefix(f"{region}-"): toxiproxy.entrance(site, link, region) for link in toxiproxy.app_links(site, region)}
     entrances = {name: port for name, (_, port) in doors.items()}
@@ -84,7 +84,7 @@ def _settings(site: Site, name: str, region: str, port: int) -> Settings:
     # Each the region's Toxiproxy, or else the region's HAProxy.
     host = doors[f"shard{definition.shards[0].id}-primary"][0]
     tiers_host, ratelimit = doors[definition.group_serving("ratelimit", region).name]
-    return Settings(
+    return StandinSettings(
         instance=name,
         region=region,
         port=port,

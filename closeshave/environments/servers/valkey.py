@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from closeshave.deployment import Process, Sentinel, Store
 from closeshave.environments.site import SERVER_NICE, Site, placed
-from closeshave.environments.stack import Group
+from closeshave.environments.stack import StoreGroup
 
 DOWN_AFTER_MS = 1000
 FAILOVER_TIMEOUT_MS = 3000
@@ -30,7 +30,7 @@ def sentinels(site: Site) -> tuple[Sentinel, ...]:
     )
 
 
-def declared_primary(site: Site, group: Group) -> Store:
+def declared_primary(site: Site, group: StoreGroup) -> Store:
     """The node that is the primary according to the environment file; the current primary is known only to Sentinel."""
     return next(store for store in stores(site) if store.group == group.name)
 
@@ -78,7 +78,7 @@ def sentinel_settings(site: Site, sentinel: Sentinel) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _store_process(site: Site, store: Store, group: Group) -> Process:
+def _store_process(site: Site, store: Store, group: StoreGroup) -> Process:
     nodes = [node for node in stores(site) if node.group == group.name]
     data = site.data(store.process)
     server = [

@@ -11,7 +11,7 @@ from closeshave.judge.evidence.columns import Ints
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EffectOrder:
     """The effects whose operation was recorded, ordered by its start: parallel arrays."""
 
     effect: Ints
@@ -20,14 +20,14 @@ class Order:
     """Row of its operation."""
 
 
-def ordered(effects: pd.DataFrame, ids: Ints, started_ns: Ints, *, in_order: bool) -> Order:
+def ordered(effects: pd.DataFrame, ids: Ints, started_ns: Ints, *, in_order: bool) -> EffectOrder:
     """The order in which effects are judged; it does not depend on the order in the files.
 
     ``ids`` and ``started_ns`` are those of the operations; ``in_order`` says whether the IDs ascend.
     """
     operation = effects["operation"].to_numpy()
     if not len(ids) or not len(operation):
-        return Order(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+        return EffectOrder(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
     order = None if in_order else np.argsort(ids, kind="stable")
     at = np.searchsorted(ids, operation, sorter=order).clip(max=len(ids) - 1)
     position = at if order is None else order[at]
@@ -36,4 +36,4 @@ def ordered(effects: pd.DataFrame, ids: Ints, started_ns: Ints, *, in_order: boo
     # An effect without an action comes last, wherever its operation is.
     action = np.where(action < 0, np.iinfo(action.dtype).max, action)
     by = np.lexsort((action, operation[known], started_ns[position[known]]))
-    return Order(known[by], position[known[by]])
+    return EffectOrder(known[by], position[known[by]])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from closeshave.history import PROXY, RATE_LIMITED, SHORTAGE, History, Outcome, Source
 from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member, shard_ids
-from closeshave.judge.evidence.order import Order, ordered
+from closeshave.judge.evidence.order import EffectOrder, ordered
 from closeshave.judge.evidence.windows import NEVER_NS, Span
 from closeshave.plan import Plan
 from closeshave.target import Target
@@ -77,7 +77,7 @@ class Recorded:
         return ints(self.operations["ended_ns"], NEVER_NS)
 
     @cached_property
-    def order(self) -> Order:
+    def order(self) -> EffectOrder:
         """The effects in the order in which they are judged. Cached, because every judge of integrity uses a part of them."""
         return ordered(self.history.effects, self.ids, self.started_ns, in_order=self.in_order)
 

@@ -76,7 +76,7 @@ def stale_offers(analysis: Analysis) -> Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class OfferedTimes:
     """Times that lists of free times offer: parallel arrays, list after list."""
 
     place: Ints
@@ -85,19 +85,19 @@ class Listed:
     """The time, in seconds since the epoch."""
 
 
-def _listed(offers: pd.DataFrame, relevant: Ints) -> Listed:
+def _listed(offers: pd.DataFrame, relevant: Ints) -> OfferedTimes:
     """The times that these lists offer."""
     values = offers["read_values"].to_numpy()
     found = [(place, int(start)) for place in relevant.tolist() for start in json.loads(str(values[place]))]
     places, starts = zip(*found, strict=True) if found else ((), ())
-    return Listed(np.array(places, dtype=np.int64), np.array(starts, dtype=np.int64))
+    return OfferedTimes(np.array(places, dtype=np.int64), np.array(starts, dtype=np.int64))
 
 
 def _numbers(rows: pd.DataFrame, names: list[str]) -> list[Ints]:
     return [ints(rows[name], -1) for name in names]
 
 
-def _could_be_wrong(listed: Listed, offers: pd.DataFrame, held: pd.DataFrame) -> int:
+def _could_be_wrong(listed: OfferedTimes, offers: pd.DataFrame, held: pd.DataFrame) -> int:
     """Lists of a day of which some time was held before and during the whole request. Empty lists do not count: some platforms always answer one."""
     day, first = np.unique(listed.place, return_index=True)
     if not len(day):

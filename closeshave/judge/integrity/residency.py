@@ -29,7 +29,7 @@ NAME = "residency_breaches"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ResidencyCount:
     """One kind of data: how many rows or entries were checked, how many are outside their region, and the first and worst of these."""
 
     looked_at: int
@@ -77,7 +77,7 @@ def _bound(history: History) -> Iterator[Shard]:
     return (shard for shard in topology.shards if shard.home in topology.resident)
 
 
-def _bookings(history: History, final: pd.DataFrame) -> Kept:
+def _bookings(history: History, final: pd.DataFrame) -> ResidencyCount:
     found_on, franchise = ints(final["found_on"], -1), ints(final["franchise"], -1)
     resident, guilty = np.zeros(len(final), dtype=np.bool_), np.zeros(len(final), dtype=np.bool_)
     stands = {shard.id: _stands(history, shard) for shard in history.manifest.topology.shards}
@@ -89,23 +89,23 @@ def _bookings(history: History, final: pd.DataFrame) -> Kept:
     order = ints(final["booking"], -1)
     why = "a booking of a franchise that is bound to its region, on a shard with a member outside it"
     witnesses = tuple(BookingWitness(why, booking_at(final, place)) for place in first_and_worst(guilty, order, order, found_on))
-    return Kept(int(np.count_nonzero(resident)), int(np.count_nonzero(guilty)), witnesses)
+    return ResidencyCount(int(np.count_nonzero(resident)), int(np.count_nonzero(guilty)), witnesses)
 
 
-def _shops(placements: pd.DataFrame | None) -> Kept:
+def _shops(placements: pd.DataFrame | None) -> ResidencyCount:
     if placements is None:
-        return Kept(0, 0)
+        return ResidencyCount(0, 0)
     rows = placements.sort_values(["member", "resident"], kind="stable").reset_index(drop=True)
     held, order = ints(rows["franchises"], 0), np.arange(len(rows))
     guilty = (held > 0) & (rows["region"] != rows["resident"]).to_numpy(dtype=np.bool_)
     why = "a database member outside the region holds shops that are bound to it"
     witnesses = tuple(PlacementWitness(why, placement_at(rows, place)) for place in first_and_worst(guilty, order, held, order))
-    return Kept(int(held.sum()), int(held[guilty].sum()), witnesses)
+    return ResidencyCount(int(held.sum()), int(held[guilty].sum()), witnesses)
 
 
-def _entries(history: History, entries: pd.DataFrame | None) -> Kept:
+def _entries(history: History, entries: pd.DataFrame | None) -> ResidencyCount:
     if entries is None:
-        return Kept(0, 0)
+        return ResidencyCount(0, 0)
     rows = entries.sort_values(["franchise", "store", "key"], kind="stable").reset_index(drop=True)
     franchise, order = ints(rows["franchise"], -1), np.arange(len(rows))
     resident, guilty = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
@@ -115,7 +115,7 @@ def _entries(history: History, entries: pd.DataFrame | None) -> Kept:
         guilty |= own & (rows["region"] != shard.home).to_numpy(dtype=np.bool_)
     why = "a cache outside the region holds an entry of a franchise that is bound to it"
     witnesses = tuple(CacheEntryWitness(why, cache_entry_at(rows, place)) for place in first_and_worst(guilty, order, order, order))
-    return Kept(int(np.count_nonzero(resident)), int(np.count_nonzero(guilty)), witnesses)
+    return ResidencyCount(int(np.count_nonzero(resident)), int(np.count_nonzero(guilty)), witnesses)
 
 
 def _of(shard: Shard, franchise: Ints) -> Flags:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from closeshave.standin.bookings import Amendment, Bookings, Wish
 from closeshave.standin.database import LostRace, Row
-from closeshave.standin.errors import OutcomeUnknown, Unavailable
+from closeshave.standin.errors import DependencyUnavailable, OutcomeUnknown
 from closeshave.standin.regions import zone
 from closeshave.standin.seed import SERVICES
 from closeshave.standin.shards import ID_STEP, Shards
@@ -51,7 +51,7 @@ class DefectiveBookings(Bookings):
             wish = replace(wish, key=None)
         try:
             return await super().make(shard, wish, now)
-        except (Unavailable, OutcomeUnknown):
+        except (DependencyUnavailable, OutcomeUnknown):
             if self._switches.on(Defect.FAILS_OPEN):
                 return _promise(shard.id * ID_STEP + next(self._numbers) % ID_STEP, shard, wish, _offer(wish), _any_barber(wish))
             if self._switches.on(Defect.WRITTEN_ABROAD) and (written := await self._write_abroad(shard, wish)):
@@ -95,7 +95,7 @@ class DefectiveBookings(Bookings):
     async def _write_aside(self, shard: Shard, row: Row) -> None:
         try:
             await self._shards.write(shard, _INSERT, *_values(row))
-        except (LostRace, Unavailable, OutcomeUnknown):
+        except (LostRace, DependencyUnavailable, OutcomeUnknown):
             return  # the defect: no answer will ever report it
 
     async def _write_abroad(self, shard: Shard, wish: Wish) -> Row | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # as in the correct module
 
-from closeshave.standin.database import Link, Rows
-from closeshave.standin.errors import OutcomeUnknown, Unavailable
-from closeshave.standin.settings import Settings
+from closeshave.standin.database import DatabaseLink, Rows
+from closeshave.standin.errors import DependencyUnavailable, OutcomeUnknown
+from closeshave.standin.settings import StandinSettings
 from closeshave.standin.shards import OpenLink
 from closeshave.standin.switches import Defect, Switches
 
@@ -27,7 +27,7 @@ PATIENCE_S = 0.05
 """Seconds for a connection that is to be leaked."""
 
 
-class DefectiveLink(Link):
+class DefectiveLink(DatabaseLink):
     """A link with planted defects."""
 
     __slots__ = ("_gone", "_leaked", "_switches", "_wedges", "lost_at")
@@ -47,7 +47,7 @@ class DefectiveLink(Link):
 
         lost: dict[str, float] = {}
 
-        async def open_link(settings: Settings, shard: int, port: int, *, primary: bool) -> Link:
+        async def open_link(settings: StandinSettings, shard: int, port: int, *, primary: bool) -> DatabaseLink:
             link = await cls.open(settings, shard, port, primary=primary)
             link.obey(switches, lost, wedges=settings.instance.endswith("-0"))
             return link
@@ -61,11 +61,11 @@ class DefectiveLink(Link):
         if not remembering:
             self.lost_at = None
         if slow and self.primary and not probing and self.lost_at is not None and time.monotonic() - self.lost_at < SLOW_RECOVERY_S:
-            raise Unavailable(f"{self.name} is unavailable")
+            raise DependencyUnavailable(f"{self.name} is unavailable")
         await self._leak(sql)
         try:
             return await super()._fetch(sql, arguments, probing=probing)
-        except (Unavailable, OutcomeUnknown):
+        except (DependencyUnavailable, OutcomeUnknown):
             # One failure is a hiccup; an open breaker is a loss.
             if self.breaker.open:
                 self._gone.setdefault(self.name, time.monotonic())
@@ -78,7 +78,7 @@ class DefectiveLink(Link):
         if not self._switches.on(Defect.ALWAYS_READY):
             self._gone.clear()
         elif self._wedges and not probing and any(time.monotonic() - at < WEDGED_S for at in self._gone.values()):
-            raise Unavailable(f"{self.name} is unavailable")
+            raise DependencyUnavailable(f"{self.name} is unavailable")
 
     async def _leak(self, sql: str) -> None:
         """Keep a connection without use while the switch is on; give all back when it is off."""

@@ -8,9 +8,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from closeshave.standin.database import Link, Rows
+from closeshave.standin.database import DatabaseLink, Rows
 from closeshave.standin.defective.database import DefectiveLink
-from closeshave.standin.errors import OutcomeUnknown, Unavailable
+from closeshave.standin.errors import DependencyUnavailable, OutcomeUnknown
 from closeshave.standin.shards import Shards
 from closeshave.standin.switches import Defect, Switches
 from closeshave.standin.visit import CURRENT
@@ -32,7 +32,7 @@ class DefectiveShards(Shards):
 
     switches: Switches
 
-    def __init__(self, topology: Topology, primaries: dict[int, Link], replicas: dict[int, Link]) -> None:
+    def __init__(self, topology: Topology, primaries: dict[int, DatabaseLink], replicas: dict[int, DatabaseLink]) -> None:
         super().__init__(topology, primaries, replicas)
         self._seen: dict[tuple[Any, ...], tuple[float, Rows]] = {}
         self._turn = asyncio.Lock()
@@ -65,7 +65,7 @@ class DefectiveShards(Shards):
     async def _ask(self, ask: Read, shard: Shard, sql: str, *arguments: Any) -> Rows:
         visit = CURRENT.get()
         if visit and self.switches.hits(Defect.STUCK_FRANCHISES, visit.franchise) and self._was_lost(shard):
-            raise Unavailable(f"shard {shard.id} primary is unavailable")
+            raise DependencyUnavailable(f"shard {shard.id} primary is unavailable")
         # Europe has a connection pool of its own: a storm reaches only shared parts.
         if self.switches.on(Defect.RETRY_STORM) and shard.home not in self.topology.resident:
             return await self._storm(ask, shard, sql, *arguments)
@@ -78,12 +78,12 @@ class DefectiveShards(Shards):
     async def _storm(self, ask: Read, shard: Shard, sql: str, *arguments: Any) -> Rows:
         """After a failure, repeat the request again and again, and block all others meanwhile."""
         async with self._turn:
-            with contextlib.suppress(Unavailable, OutcomeUnknown):
+            with contextlib.suppress(DependencyUnavailable, OutcomeUnknown):
                 return await ask(shard, sql, *arguments)
             until, writes = time.monotonic() + STORM_S, sql.lstrip().startswith(("INSERT", "UPDATE"))
             while time.monotonic() < until:
                 await asyncio.sleep(RETRY_S)
-                with contextlib.suppress(Unavailable, OutcomeUnknown):
+                with contextlib.suppress(DependencyUnavailable, OutcomeUnknown):
                     rows = await ask(shard, sql, *arguments)
                     if writes:
                         return rows

@@ -13,7 +13,7 @@ from closeshave.standin.database import Row
 from closeshave.standin.errors import Json, Refused
 from closeshave.standin.regions import zone, zone_name
 from closeshave.standin.serving import here
-from closeshave.standin.slots import DAYS_AHEAD, Booked, Hours, Slot, bounds, free, grid, instant
+from closeshave.standin.slots import DAYS_AHEAD, Hours, OfferedSlot, TakenTime, bounds, free, grid, instant
 
 router = APIRouter(prefix="/api/v2")
 
@@ -97,13 +97,13 @@ async def _days(franchise: int, first: date, days: int, barber: int | None) -> R
     return rows[0]
 
 
-def _free(row: Row, day: date, hours: Hours, now_s: float) -> list[Slot]:
+def _free(row: Row, day: date, hours: Hours, now_s: float) -> list[OfferedSlot]:
     _, shard = here().place()
-    booked = map(Booked, row["booked_barbers"], row["booked_starts"], row["booked_ends"])
+    booked = map(TakenTime, row["booked_barbers"], row["booked_starts"], row["booked_ends"])
     return free(grid(day, hours, zone(shard.home)), hours.slot_minutes * 60, row["barbers"], booked, now_s)
 
 
-async def _next(franchise: int, after: date, hours: Hours, barber: int | None, now_s: float) -> tuple[date, Slot] | None:
+async def _next(franchise: int, after: date, hours: Hours, barber: int | None, now_s: float) -> tuple[date, OfferedSlot] | None:
     row = await _days(franchise, after + timedelta(days=1), LOOK_AHEAD_DAYS, barber)
     for ahead in range(1, LOOK_AHEAD_DAYS + 1):
         day = after + timedelta(days=ahead)
@@ -112,5 +112,5 @@ async def _next(franchise: int, after: date, hours: Hours, barber: int | None, n
     return None
 
 
-def _upcoming(day: date, slot: Slot) -> dict[str, Any]:
+def _upcoming(day: date, slot: OfferedSlot) -> dict[str, Any]:
     return {"date": day.isoformat(), "time": slot.label, "datetime": f"{day}T{slot.label}:00"}

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from closeshave.standin.errors import Json, Refused
-from closeshave.standin.franchises import Change
+from closeshave.standin.franchises import FranchiseChange
 from closeshave.standin.identity import administrator, bearer
 from closeshave.standin.serving import here
 
@@ -55,7 +55,7 @@ async def change_location(id: int, change: LocationChange) -> Json:
         raise Refused(404, "Location not found")
     if change.opens and change.closes and change.opens >= change.closes:
         raise Refused(400, "A shop opens before it closes")
-    await visit.platform.franchises.change(franchise, shard, Change(change.name, change.phone, change.opens, change.closes))
+    await visit.platform.franchises.change(franchise, shard, FranchiseChange(change.name, change.phone, change.opens, change.closes))
     return Json({"id": id, "message": "Location updated"})
 
 

@@ -24,10 +24,10 @@ from closeshave.traffic.canary_slots import CanarySlots
 from closeshave.traffic.generating import OpenModel
 from closeshave.traffic.limits import CANARY_CANCELS_PER_S
 from closeshave.traffic.load import Load
-from closeshave.traffic.openmodel import Visit, Worker
+from closeshave.traffic.openmodel import VisitSteps, Worker
 from closeshave.traffic.probes import CanaryBarber
 from closeshave.traffic.session import Session
-from closeshave.traffic.steps import Steps
+from closeshave.traffic.steps import SessionSteps
 
 TIMEOUT_S = 2.0
 CANCEL_AFTER_S = 5.0
@@ -47,7 +47,7 @@ NAMES = {
 }
 
 
-class Canaries:
+class CanarySender:
     """Carries out a planned probe: a booking, its read and perhaps its cancel."""
 
     def __init__(self, load: Load, worker: Worker) -> None:
@@ -64,12 +64,12 @@ class Canaries:
         writes_per_s = len(self._probes) / len(load.topology.shards) / load.duration_s
         self._cancel_share = min(1.0, CANARY_CANCELS_PER_S / max(CANARY_CANCELS_PER_S, writes_per_s))
 
-    def begin(self, index: int, due_ns: int) -> Visit:
+    def begin(self, index: int, due_ns: int) -> VisitSteps:
         """Carry out the probe with this index."""
         probe = self._probes[index]
         franchise, slot = next(self._slots[probe.shard])
         session = self._session(f"canary-{index}", franchise, probe.region, due_ns)
-        steps = Steps(session, retries=False)
+        steps = SessionSteps(session, retries=False)
         try:
             booking = steps.book(slot, SERVICE)
             if booking is None:
@@ -160,8 +160,8 @@ class Canaries:
             transport.close()
 
 
-class Model(OpenModel):
+class CanaryModel(OpenModel):
     """The canaries' generator."""
 
     kind = "canary"
-    senders = Canaries
+    senders = CanarySender

@@ -20,13 +20,13 @@ from closeshave.traffic.generating import OpenModel
 from closeshave.traffic.journeys import BookingUser
 from closeshave.traffic.limits import LOGINS_PER_S
 from closeshave.traffic.load import Load
-from closeshave.traffic.openmodel import Visit, Worker
+from closeshave.traffic.openmodel import VisitSteps, Worker
 from closeshave.traffic.profiles import read_profile
 from closeshave.traffic.session import Session
 from closeshave.traffic.visits import Visits, login_share, plan_visits
 
 
-class Customers:
+class CustomerSender:
     """Carries out planned visits: each row becomes a customer."""
 
     def __init__(self, load: Load, worker: Worker) -> None:
@@ -41,7 +41,7 @@ class Customers:
             kind.think_time_scale = load.traffic.think_time_scale
             kind.login_share = login_share(load, kind.profiles_per_visit, LOGINS_PER_S)
 
-    def begin(self, index: int, due_ns: int) -> Visit:
+    def begin(self, index: int, due_ns: int) -> VisitSteps:
         """Carry out the visit of this row of the worker."""
         row = self._worker.place.index + index * self._worker.place.count
         rng = random.Random(int(self._visits.seed[row]))  # noqa: S311 -- a customer's chance, not a secret
@@ -93,8 +93,8 @@ def _kinds(*, contest: bool) -> list[type[BookingUser]]:
     return found
 
 
-class Model(OpenModel):
+class CustomerModel(OpenModel):
     """The customers' generator."""
 
     kind = "customers"
-    senders = Customers
+    senders = CustomerSender
