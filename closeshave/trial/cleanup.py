@@ -63,7 +63,7 @@ def _steps(trial: Trial, *, early: bool) -> tuple[_Step, ...]:
         _Step("final state", "reading the final state", _export),
     )
     last = (
-        _Step("environment", "taking the environment down", _take_down)
+        _Step("environment", "removing the environment", _take_down)
         if trial.owned
         else _Step("environment", "leaving the environment as it was", _leave)
     )

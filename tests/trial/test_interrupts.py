@@ -62,4 +62,4 @@ def test_every_step_is_announced_in_the_order_in_which_it_is_done(
     assert [left for _, left in seen] == [tuple(order[at:]) for at in range(1, len(order) + 1)]
     assert order[0] == "stopping the load"
     assert ("reading the final state" in order) is not lost
-    assert order[-1] == ("taking the environment down" if attach is None else "leaving the environment as it was")
+    assert order[-1] == ("removing the environment" if attach is None else "leaving the environment as it was")
