@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from closeshave.traffic.runfiles import SenderKind
 
 STOP_TIMEOUT_S = 4.0
 TAIL_LINES = 15
+MODELS: Mapping[SenderKind, str] = {"customers": "CustomerModel", "canary": "CanaryModel"}
+"""The class of each Locust file that sends."""
 
 _LOCUSTFILES = Path(__file__).parent / "locustfiles"
 
@@ -134,7 +136,7 @@ def _command(kind: SenderKind, load: Load) -> list[str]:
         port = str(ports.free())
         master = ["--master-bind-host", ports.LOOPBACK, "--master-bind-port", port, "--master-host", ports.LOOPBACK, "--master-port", port]
         options += ["--processes", str(processes), *master]
-    return [sys.executable, "-m", "closeshave.traffic.bare_locust", "-f", ",".join(files), *options, "Model"]
+    return [sys.executable, "-m", "closeshave.traffic.bare_locust", "-f", ",".join(files), *options, MODELS[kind]]
 
 
 def _processes(kind: SenderKind, load: Load) -> int:

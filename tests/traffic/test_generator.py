@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 from collections import Counter
@@ -12,13 +13,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from closeshave import history
+from closeshave import history, traffic
 from closeshave.clock import now_ns
 from closeshave.control.processes import poll_until
 from closeshave.history import Sent
 from closeshave.plan import Canaries, Traffic
 from closeshave.traffic.collect import collect
-from closeshave.traffic.generator import Generator, GeneratorFailed
+from closeshave.traffic.generator import MODELS, Generator, GeneratorFailed
 from closeshave.traffic.load import Load
 from closeshave.traffic.priority import Priority
 from closeshave.traffic.runfiles import SenderKind
@@ -29,6 +30,7 @@ from tests.traffic.tinyplatform import TinyPlatform
 
 BRISK = Traffic(think_time_scale=0.02)
 SOON_NS = 100_000_000
+LOCUSTFILES = Path(traffic.__file__).parent / "locustfiles"
 
 
 @pytest.fixture
@@ -265,3 +267,10 @@ def test_a_scenario_with_an_error_leaves_the_load_unfinished(platform: TinyPlatf
     generator.finish(30)
     assert not collect(run).sent[0].finished
     assert "no_such_step" in generator.log.read_text()
+
+
+@pytest.mark.parametrize(("kind", "model"), MODELS.items())
+def test_the_class_that_locust_is_told_to_run_is_in_its_file(kind: str, model: str) -> None:
+    """Read, not imported: to import the file patches this process."""
+    text = (LOCUSTFILES / f"{kind}.py").read_text(encoding="utf-8")
+    assert model in {node.name for node in ast.parse(text).body if isinstance(node, ast.ClassDef)}
