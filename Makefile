@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults compiled test test-servers test-trials test-containers fuzz fuzz-runs bench truth noisy truth-plain measured-error docs lint lock clean
+.PHONY: help run smoke faults compiled test test-servers test-trials test-containers fuzz fuzz-runs bench truth noisy truth-plain measured-error docs lint lock package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,8 +70,16 @@ lint: $(INSTALLED) ## ruff and mypy, both strict
 
 lock: $(INSTALLED) ## Resolve the dependencies again and pin them by hash
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev --extra otlp pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --constraint requirements.lock --group docs -o requirements-docs.lock
+
+package: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1735689600)
+package: $(INSTALLED) ## Build the wheel and the source distribution into dist/, twice; fails if the two builds differ by a byte
+	$(BIN)/pip install --quiet --disable-pip-version-check 'build>=1.6,<2'
+	rm -rf dist build/again
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --outdir build/again
+	cd dist && for file in *; do cmp "$$file" "../build/again/$$file" || exit 1; done
 
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis

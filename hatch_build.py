@@ -53,13 +53,14 @@ class CompiledEngine(BuildHookInterface[BuilderConfig]):
         if done.returncode != 0:
             self.app.display_warning(f"the load engine stays plain Python, compiling it failed:\n{(done.stdout + done.stderr)[-2000:]}")
             return
-        build_data["force_include"] |= {str(file): str(SOURCES / "_compiled" / file.name) for file in into.iterdir()}
+        build_data["force_include"] |= {str(file): str(SOURCES / "_compiled" / file.name) for file in sorted(into.iterdir())}
         build_data["pure_python"], build_data["infer_tag"] = False, True
 
 
 def compile_into(directory: Path) -> None:
     """Write the compiled modules and the hashes of their sources to ``directory``. Exits with a message if this fails."""
-    from mypyc.build import mypycify  # noqa: PLC0415 - not there where nothing is compiled
+    import mypyc  # noqa: PLC0415 - not there where nothing is compiled
+    from mypyc.build import mypycify  # noqa: PLC0415
     from setuptools import Distribution  # noqa: PLC0415
     from setuptools.command.build_ext import build_ext  # noqa: PLC0415
 
@@ -71,6 +72,9 @@ def compile_into(directory: Path) -> None:
         extensions = mypycify([*WITHOUT_TYPES, *sources], group_name=GROUP, target_dir=scratch, opt_level="3", debug_level="0")
         for extension in extensions:
             extension.extra_compile_args.append("-Wno-error")  # a compiler that is newer than mypyc knows more warnings
+            # Nothing of the directories that this build happened to use may be in the library: two builds are to be equal.
+            elsewhere = (scratch, str(Path(mypyc.__file__).parent), str(ROOT))
+            extension.extra_compile_args += ["-g0", *(f"-ffile-prefix-map={path}=." for path in elsewhere)]
         command = build_ext(Distribution({"ext_modules": extensions}))
         command.build_lib, command.build_temp = f"{scratch}/lib", f"{scratch}/temp"
         command.ensure_finalized()

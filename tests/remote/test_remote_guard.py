@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import jwt
 import pytest
 
 from closeshave.environments.driver import Permission
@@ -14,6 +15,18 @@ from tests.remote.definitions import remote
 
 KEY, NOW_S = b"k" * 32, 1_000_000.0
 RIGHT = RegionAnswer("us-east-1", {"service": "plain-barbers", "environment": "staging"})
+
+
+def told(token):
+    """What a token says, whoever signed it."""
+    return jwt.decode(token, options={"verify_signature": False})
+
+
+def lengthened(token, expires_s):
+    """The same token with another expiry written over its own."""
+    header, _, seal = token.split(".")
+    body = jwt.encode({**told(token), "exp": expires_s}, KEY, algorithm="HS256").split(".")[1]
+    return f"{header}.{body}.{seal}"
 
 
 def plan(sessions_per_s=1.0, requests=1000, duration=60.0, faults=()):
@@ -65,6 +78,9 @@ def test_a_stage_that_is_not_stated_is_production(tmp_path):
         ("forged", "plain-staging", ["is not for plain-staging"]),
         ("another's", "plain-staging", ["is not for plain-staging"]),
         ("nonsense", "plain-staging", ["is not for plain-staging"]),
+        ("unsigned", "plain-staging", ["is not for plain-staging"]),
+        ("lengthened", "plain-staging", ["is not for plain-staging"]),
+        ("without an end", "plain-staging", ["is not for plain-staging"]),
         ("good", "plain-staging", []),
         ("", "", ["create a token", "type its name"]),
     ],
@@ -75,14 +91,17 @@ def test_production_needs_an_unexpired_token_and_its_name_typed(tmp_path, token,
     tokens = {
         "good": permission.grant(definition, KEY, int(NOW_S) + 60),
         "expired": permission.grant(definition, KEY, int(NOW_S) - 300),
-        "forged": permission.grant(definition, b"another key", int(NOW_S) + 60),
+        "forged": permission.grant(definition, b"a" * 32, int(NOW_S) + 60),
         "another's": permission.grant(replace(definition, name="other"), KEY, int(NOW_S) + 60),
         "nonsense": "let me in",
+        "unsigned": jwt.encode(told(permission.grant(definition, KEY, int(NOW_S) + 60)), None, algorithm="none"),
+        "lengthened": lengthened(permission.grant(definition, KEY, int(NOW_S) - 300), int(NOW_S) + 60),
+        "without an end": jwt.encode({"aud": told(permission.grant(definition, KEY, 1))["aud"]}, KEY, algorithm="HS256"),
         "": "",
     }
-    told = list(refusals(definition, [RIGHT], Permission(tokens[token], typed), KEY, NOW_S))
-    assert len(told) == len(sentences)
-    assert all(sentence in said for sentence, said in zip(sentences, told, strict=True))
+    refused = list(refusals(definition, [RIGHT], Permission(tokens[token], typed), KEY, NOW_S))
+    assert len(refused) == len(sentences)
+    assert all(sentence in said for sentence, said in zip(sentences, refused, strict=True))
 
 
 def test_a_token_is_invalid_after_a_change_of_address(tmp_path):

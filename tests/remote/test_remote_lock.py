@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +65,30 @@ def test_a_killed_holder_holds_nothing(tmp_path):
     mine = Lock(REGIONS)
     mine.take("mine")
     mine.release()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can act as two users")
+@pytest.mark.parametrize(("first", "second"), [(0, 65534), (65534, 0)])
+def test_two_users_of_one_machine_exclude_each_other(monkeypatch, first, second):
+    """Whoever comes first makes the files, and the other must be able to open them."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        Path(directory).chmod(0o1777)
+        monkeypatch.setattr("tempfile.tempdir", directory)
+        holder, other = Lock(REGIONS), Lock(REGIONS)
+        as_user(first, lambda: holder.take("run 1"))
+        with pytest.raises(Locked, match="run 1"):
+            as_user(second, lambda: other.take("run 2"))
+        holder.release()
+        as_user(second, lambda: other.take("run 2"))
+        other.release()
+
+
+def as_user(uid, act):
+    """Act with the rights of this user; also with an ordinary umask, whatever the tests run with."""
+    mask = os.umask(0o022)
+    os.seteuid(uid)
+    try:
+        act()
+    finally:
+        os.seteuid(0)
+        os.umask(mask)

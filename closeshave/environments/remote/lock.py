@@ -1,4 +1,7 @@
-"""Only one harness of this machine loads a platform at a time: a file lock, which is released when its process ends, in whatever way."""
+"""Only one harness of this machine loads a platform at a time: a file lock, which is released when its process ends, in whatever way.
+
+Why no library is used for it: docs/decisions/0020-what-is-written-here.md.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -27,8 +31,7 @@ class Lock:
     def take(self, holder: str) -> None:
         """Take it for ``holder``, a line that others see while it is taken. Raises :class:`PlatformInUse` at once if it is taken, and :class:`OSError`."""
         for path in self._paths:
-            path.parent.mkdir(exist_ok=True, mode=0o1777)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = _opened(path)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -44,3 +47,20 @@ class Lock:
         """Release it; the file stays, because a file lock must not be removed while another process may wait for it."""
         while self._held:
             os.close(self._held.pop())
+
+
+def _opened(path: Path) -> int:
+    """The file, made if there is none, and such that every user of the machine can lock it. Raises :class:`OSError`."""
+    path.parent.mkdir(exist_ok=True)
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT)
+    except PermissionError:
+        # In a directory of all users the kernel lets nobody open another user's file as if to create it (fs.protected_regular).
+        return os.open(path, flags)
+    # Who made them opens them to the others: the umask forbade it when they were made.
+    with suppress(PermissionError):
+        path.parent.chmod(0o1777)
+    with suppress(PermissionError):
+        os.fchmod(descriptor, 0o666)
+    return descriptor

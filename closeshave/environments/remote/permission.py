@@ -7,11 +7,11 @@ shell's history cannot load production tomorrow because it was allowed today.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
-import re
 import secrets
 from pathlib import Path
+
+import jwt
 
 from closeshave.environments.remote.definition import Remote
 from closeshave.plurals import counted
@@ -20,6 +20,8 @@ from closeshave.vocabulary import TOKEN_VARIABLE
 VARIABLE = TOKEN_VARIABLE
 """Tokens are given in an environment variable, never as an argument, which every user of the machine could read."""
 HOURS_MAX = 24.0
+ALGORITHM = "HS256"
+"""HMAC with SHA-256: the key never leaves this user's directory, so nobody else has to check a token."""
 
 
 class TokenRefused(ValueError):
@@ -27,21 +29,25 @@ class TokenRefused(ValueError):
 
 
 def grant(definition: Remote, key: bytes, expires_s: int) -> str:
-    """A token for this platform until ``expires_s`` (seconds since the epoch). Pure."""
-    return f"{expires_s}.{_seal(definition, key, expires_s)}"
+    """A token (JSON Web Token, RFC 7519) for this platform until ``expires_s`` (seconds since the epoch). Pure."""
+    return jwt.encode({"aud": _audience(definition), "exp": expires_s}, key, algorithm=ALGORITHM)
 
 
 def check(token: str, definition: Remote, key: bytes, now_s: float) -> None:
     """Raise :class:`TokenRefused` unless the token is for this platform and has not expired. Pure."""
-    text, _, seal = token.partition(".")
-    well_formed = re.fullmatch(r"[0-9]{1,12}", text) is not None and seal.isascii()
-    if not well_formed or not hmac.compare_digest(seal, _seal(definition, key, int(text))):
+    try:
+        # The expiry is compared below: with the time that was given, and so that the message can say since when.
+        told = jwt.decode(
+            token, key, algorithms=[ALGORITHM], audience=_audience(definition), options={"require": ["aud", "exp"], "verify_exp": False}
+        )
+        expires_s = int(told["exp"])
+    except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
         raise TokenRefused(
             f"the token in {VARIABLE} is not for {definition.name} as described in its file now; create one: closeshave allow {definition.name}"
-        )
-    if now_s >= int(text):
+        ) from None
+    if now_s >= expires_s:
         raise TokenRefused(
-            f"the token in {VARIABLE} expired {counted(round((now_s - int(text)) / 60), 'minute')} ago; create one: closeshave allow {definition.name}"
+            f"the token in {VARIABLE} expired {counted(round((now_s - expires_s) / 60), 'minute')} ago; create one: closeshave allow {definition.name}"
         )
 
 
@@ -59,9 +65,9 @@ def own_key() -> bytes:
     return path.read_bytes()
 
 
-def _seal(definition: Remote, key: bytes, expires_s: int) -> str:
-    """HMAC-SHA-256 (RFC 2104) over everything that identifies the platform: another address or fingerprint needs another token."""
+def _audience(definition: Remote) -> str:
+    """Everything that identifies the platform, as a digest: another address or fingerprint needs another token."""
     told = repr(
         (definition.name, sorted(definition.regions.items()), definition.fingerprint.path, sorted(definition.fingerprint.expect.items()))
     )
-    return hmac.new(key, f"{expires_s}:{told}".encode(), hashlib.sha256).hexdigest()
+    return hashlib.sha256(told.encode()).hexdigest()
