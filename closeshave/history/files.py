@@ -21,7 +21,7 @@ MANIFEST_CODEC = TypeAdapter(Manifest)
 EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])
 BLIND_CODEC = TypeAdapter(tuple[Blind, ...])
 SENT_CODEC = TypeAdapter(Sent)
-EVENT_READERS: Mapping[str, Callable[[Any], FaultEvent | Signal | Mark]] = {
+_EVENT_READERS: Mapping[str, Callable[[Any], FaultEvent | Signal | Mark]] = {
     "fault": fault_event,
     "signal": TypeAdapter(Signal).validate_python,
     "mark": TypeAdapter(Mark).validate_python,
@@ -32,6 +32,11 @@ def record(run: Path, event: FaultEvent | Signal | Mark) -> None:
     """Append one event to the run's timeline; safe from several processes at once."""
     kind = {FaultEvent: "fault", Signal: "signal", Mark: "mark"}[type(event)]
     append_line(run / TIMELINE, {"type": kind, **asdict(event)})
+
+
+def event_of(line: dict[str, Any]) -> FaultEvent | Signal | Mark:
+    """The event that a line of the timeline holds. Raises :class:`ValueError`, :class:`KeyError`, :class:`TypeError` or :class:`AttributeError`."""
+    return _EVENT_READERS[line.pop("type")](line)
 
 
 def record_sent(run: Path, sent: Sent) -> None:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from closeshave.files import seal
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, to_frame
 from closeshave.history.events import FaultEvent, Mark, Signal
-from closeshave.history.files import BLIND_CODEC, EDGES_CODEC, EVENT_READERS, SENT_CODEC, load_manifest
+from closeshave.history.files import BLIND_CODEC, EDGES_CODEC, SENT_CODEC, event_of, load_manifest
 from closeshave.history.whole import History
 from closeshave.plurals import counted
 from closeshave.vocabulary import (
@@ -43,7 +43,7 @@ def load(run: Path) -> History:
     pa.set_memory_pool(pa.system_memory_pool())
     damage: list[str] = []
     manifest = load_manifest(run)
-    events = _lines(run / TIMELINE, lambda line: EVENT_READERS[line.pop("type")](line), damage)
+    events = _lines(run / TIMELINE, event_of, damage)
     if manifest.phases and not events:
         damage.append(f"{TIMELINE} is empty, so it is unknown when the phases started")
     sent = _lines(run / SENT, SENT_CODEC.validate_python, damage)
