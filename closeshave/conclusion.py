@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from closeshave import history, judge, report
+from closeshave import extensions, history, judge, report
 from closeshave.files import rundir, unexpected, write_atomically
 from closeshave.files.jsonfile import Damaged
 from closeshave.judge.verdict import Assessment
@@ -40,8 +40,9 @@ def conclude(run: Path) -> Conclusion:
     """Judge the run; writes nothing but the tracebacks of judges that failed, into its logs.
 
     Raises :class:`closeshave.files.rundir.NotARun` when ``run`` is no run directory, :class:`NoRun` when it does not tell how it ended,
-    :class:`InvalidFile` when its plan or target cannot be read, :class:`OSError`.
+    :class:`InvalidFile` when its plan or target cannot be read or an installed package adds something that cannot be used, :class:`OSError`.
     """
+    extensions.refuse_broken()
     recorded, plan, target, ending = read(run)
     assessment = judge.assess(recorded, plan, target)
     return Conclusion(run, recorded, plan, target, assessment, judge.exit_code(assessment, ending), _kept(assessment, run))

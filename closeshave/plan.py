@@ -136,9 +136,9 @@ class Fault:
 
 
 PER_SESSION: Mapping[str, float] = MappingProxyType(
-    {"slots": 6.9, "login": 0.58, "book": 0.3, "reschedule": 0.03, "cancel": 0.1, "pay_intent": 0.15, "pay_confirm": 0.15}
+    {"slots": 6.9, "login": 0.58, "book": 0.33, "reschedule": 0.03, "cancel": 0.1, "pay_intent": 0.15, "pay_confirm": 0.17}
 )
-"""Means of ``booking.py``: nine tasks for each visit, by their weights. Log-ins are counted as if every profile request began with one."""
+"""Means of ``booking.py``, counted by ``python -m closeshave.traffic.means``. Log-ins are counted as if every profile request began with one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +301,8 @@ class Plan:
     """``auto``: on the harness's own environment, a calibration multiplies the rates by the share that this machine sustains, at most 1."""
     description: str = ""
     """A description for readers."""
+    probes: tuple[str, ...] = ()
+    """Names of probes of installed packages that are asked while the load runs; what they see is noted on the timeline."""
     tests: tuple[str, ...] = ()
     """IDs of the target's objectives that this plan tests, or patterns of them; all that its phases and faults can judge by default."""
 

@@ -31,6 +31,8 @@ class MarkKind(StrEnum):
     HARNESS_ERROR = "harness-error"
     LEFT_BEHIND = "left-behind"
     ABORT = "abort"
+    PROBED = "probed"
+    """Detail: ``NAME: what it saw``, of a probe of an installed package; noted whenever that changes."""
     NOTE = "note"
 
 
@@ -105,6 +107,8 @@ RERUN = "rerun.sh"
 OPTIONS = "options.json"
 """Which options were set, and where: on the command line, by a variable, in ``closeshave.toml``."""
 SUMMARY, JUNIT, MARKDOWN, PAGE, CHARTS = "summary.json", "junit.xml", "summary.md", "report.html", "charts"
+CODE_QUALITY = "gl-code-quality-report.json"
+"""As GitLab's own documentation calls it."""
 LOGS, SPOOL, FINAL_STATE = "logs", "spool", "final_state"
 """Directories; the second is for files that senders and the sampler write while they run."""
 HARNESS_ERROR = "harness-error.log"

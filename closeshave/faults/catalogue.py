@@ -1,18 +1,41 @@
-"""Every kind of fault there is, and the check of a plan's faults against them."""
+"""Every kind of fault there is, our own and installed packages', and the check of a plan's faults against them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
+from closeshave import extensions
 from closeshave.deployment import Deployment, Hook
 from closeshave.faults import cache, data, dependency, hook, region, service, shard
+from closeshave.faults.family import kinds_of
 from closeshave.faults.kind import Kind
 from closeshave.files.closest import meant
 from closeshave.plan import Fault
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for family in (shard, cache, region, service, dependency, data) for kind in family.KINDS}
+FAMILIES: Mapping[str, ModuleType] = {
+    module.__name__.rpartition(".")[2]: module for module in (shard, cache, region, service, dependency, data)
+}
+"""The families of our own kinds, in the order in which they are explained; each kind is a module in the folder of its family."""
+OWN: Mapping[str, Kind] = {kind.name: kind for family in FAMILIES.values() for kind in kinds_of(family)}
+"""Our own kinds, by name."""
+NAME = re.compile(r"[a-z]+\.[a-z0-9-]+")
 
+
+def _unfit(added: extensions.Extension) -> str:
+    """Why what a package adds cannot be a kind of fault; empty when it can."""
+    if not isinstance(added.value, Kind):
+        return f"is {type(added.value).__name__}, not closeshave.faults.kind.Kind"
+    if added.value.name != added.name:
+        return f"is a kind called {added.value.name!r}: the entry point must have the same name"
+    if not NAME.fullmatch(added.name):
+        return "is no name of a kind: write family.name, in small letters, digits and dashes, like queue.consumer-paused"
+    return "has the name of a kind that Closeshave has itself" if added.name in OWN else ""
+
+
+KINDS: Mapping[str, Kind] = {**OWN, **{added.name: added.value for added in extensions.load(extensions.FAULTS, _unfit)}}
+"""Every kind that there is here, by name: our own, and those of installed packages."""
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 

@@ -16,13 +16,14 @@ from chaoslib.experiment import run_experiment  # type: ignore[import-untyped] #
 from chaoslib.loader import load_experiment  # type: ignore[import-untyped] # it ships no types
 
 from closeshave.clock import now_ns
-from closeshave.faults.catalogue import KINDS
+from closeshave.faults.catalogue import KINDS, OWN
 from closeshave.faults.child import ORDER, ExperimentOrder
+from closeshave.faults.experiments import text
 from closeshave.faults.journal import JournalWriter, failed_rollbacks, tracebacks
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.toolkit import stop_file
-from closeshave.files import unexpected
+from closeshave.files import unexpected, write_atomically
 from closeshave.files.shipped import locate
 from closeshave.history import Mark, record
 from closeshave.vocabulary import MarkKind
@@ -37,8 +38,8 @@ def run(order: ExperimentOrder) -> int:
     halt = stop_file(Path(order.run), order.fault)
     _obey(halt)
     journal = _experiment(order, halt)
-    for name, text in tracebacks(journal):
-        unexpected.keep_text(text, Path(order.run), f"{order.fault}: {name}")
+    for name, told in tracebacks(journal):
+        unexpected.keep_text(told, Path(order.run), f"{order.fault}: {name}")
     failed = failed_rollbacks(journal)
     still_open = Ledger(Path(order.run)).find(order.fault) is not None
     if failed or still_open:
@@ -50,8 +51,7 @@ def run(order: ExperimentOrder) -> int:
 
 
 def _experiment(order: ExperimentOrder, halt: Path) -> dict[str, Any]:
-    family, name = order.kind.split(".")
-    experiment = load_experiment(str(locate("chaos", f"{family}/{name}.yaml")))
+    experiment = load_experiment(str(_file(order)))
     configuration = {
         **{parameter.name: parameter.default for parameter in KINDS[order.kind].parameters},
         **order.parameters,
@@ -68,6 +68,17 @@ def _experiment(order: ExperimentOrder, halt: Path) -> dict[str, Any]:
     writer = JournalWriter(Path(order.run) / f"journal-{order.fault}.json", running=lambda: _obey(halt))
     journal: dict[str, Any] = run_experiment(experiment, settings, (configuration, {}), event_handlers=[writer])
     return journal
+
+
+def _file(order: ExperimentOrder) -> Path:
+    """The experiment of the fault's kind: the file below ``chaos/``, or, for a kind of an installed package, one that is made in the run."""
+    if order.kind in OWN:
+        family, name = order.kind.split(".")
+        return locate("chaos", f"{family}/{name}.yaml")
+    made = Path(order.run) / "faults" / f"{order.fault}.experiment.yaml"
+    made.parent.mkdir(exist_ok=True)
+    write_atomically(made, text(KINDS[order.kind]))
+    return made
 
 
 def _obey(halt: Path) -> None:

@@ -1,7 +1,7 @@
 """Generates the experiments of Chaos Toolkit from the catalogue, one for each kind: ``python -m closeshave.faults.experiments chaos``.
 
-They are plain files that ``chaos run`` accepts. What a kind does is defined there; here are only the defaults for a manual run: the scope and how
-long the fault is held.
+They are plain files that ``chaos run`` accepts. What a kind does is defined there; here are only the default scopes for a manual run. The experiment of a
+kind of an installed package is made when a trial needs it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from closeshave.faults.catalogue import KINDS
+from closeshave.faults.catalogue import OWN
 from closeshave.faults.kind import Kind
 from closeshave.faults.page import MEANINGS
 from closeshave.files import write_atomically
@@ -19,33 +19,18 @@ from closeshave.files import write_atomically
 PLACES: Mapping[str, str] = {"shard": '"1"', "region": "us-east-1", "tier": "cache", "process": "etcd-us-east-1"}
 LOST_REGION = "us-west-2"
 """The default scopes of experiments, and the region that ``region.lost`` loses: the embedded environment can survive its loss."""
-HOLD_S = 20
-HOLDS_S: Mapping[str, int] = {
-    "data.acknowledgement-lost": 15,
-    "region.customers-cut": 30,
-    "region.customers-partitioned": 30,
-    "region.data-links-cut": 30,
-    "region.flapping": 40,
-    "region.lossy": 30,
-    "region.lost": 60,
-    "region.partitioned": 60,
-    "region.restored": 120,
-    "region.slow": 30,
-    "service.bad-version": 30,
-    "shard.disk-full": 30,
-    "shard.etcd-lost": 30,
-    "shard.primary-hung": 45,
-    "shard.primary-killed": 30,
-    "shard.primary-partitioned": 45,
-}
-"""How long a fault is held by default, for the kinds that need another time than :data:`HOLD_S`."""
 WIDTH = 140
 TOOLKIT = "closeshave.faults.toolkit"
 
 
-def experiments(kinds: Mapping[str, Kind] = KINDS) -> dict[str, str]:
+def experiments(kinds: Mapping[str, Kind] = OWN) -> dict[str, str]:
     """Path below ``chaos/`` → text, one for each kind. Pure."""
-    return {f"{name.replace('.', '/')}.yaml": "\n".join(_lines(kind)) + "\n" for name, kind in kinds.items()}
+    return {f"{name.replace('.', '/')}.yaml": text(kind) for name, kind in kinds.items()}
+
+
+def text(kind: Kind) -> str:
+    """The experiment of this kind, as YAML. Pure."""
+    return "\n".join(_lines(kind)) + "\n"
 
 
 def _lines(kind: Kind) -> Iterator[str]:
@@ -76,9 +61,9 @@ def _configuration(kind: Kind) -> dict[str, str]:
         "run": '""',
         "fault": kind.name.replace(".", "-"),
         "at_ns": '"0"',
-        "hold_s": f'"{HOLDS_S.get(kind.name, HOLD_S)}"',
+        "hold_s": f'"{kind.hold_s:g}"',
     }
-    places = {key: LOST_REGION if key == "region" and kind.name.startswith("region.") else PLACES[key] for key in kind.scope}
+    places = {key: LOST_REGION if key == "region" and kind.name.startswith("region.") else PLACES.get(key, '""') for key in kind.scope}
     return common | places | {parameter.name: f'"{_written(parameter.default)}"' for parameter in kind.parameters}
 
 

@@ -1,6 +1,6 @@
 """A kind of fault: how to inject it, observe it, undo it and prove that it is undone; one frozen value for each kind.
 
-A family of kinds is one small module that defines such values; ``catalogue.py`` collects them.
+A family is a folder of small modules that define such values; ``catalogue.py`` collects them, and those of installed packages.
 """
 
 from __future__ import annotations
@@ -138,6 +138,8 @@ class Kind:
     """Seconds between repeated checks (fit? in effect? healed?) while the answer is no."""
     why_worthless: Callable[[Aim, Injection, Callable[[], bool]], str] = field(default=lambda _aim, _injection, _stop: "")
     """Checked while the fault is seen in effect: why its proof of healing would succeed now too, and so proves nothing; empty when it would not."""
+    hold_s: float = 20.0
+    """How long an experiment that a person runs by hand holds it, unless told otherwise."""
     course: Callable[[Aim], Iterable[Step]] = field(default=lambda _aim: ())
     """Further steps while it is held, in time order; may be endless, because the end of the hold ends it."""
 

@@ -6,24 +6,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from closeshave.faults.catalogue import KINDS
+from closeshave.faults.catalogue import FAMILIES, OWN
 from closeshave.faults.kind import Kind, Parameter
 from closeshave.files import write_atomically
 from closeshave.files.described import clause, meanings
 from closeshave.plan import Expected
 
-FAMILIES: Mapping[str, str] = {
-    "shard": "one PostgreSQL cluster under Patroni, and the etcd that elects its primaries",
-    "cache": "a tier of Valkey stores under Sentinel: `cache`, `sessions` or `ratelimit`",
-    "region": "everything in a region, or its links",
-    "service": "processes of the application; `instance` counts from 0 within the region",
-    "dependency": "the payment provider",
-    "data": "acknowledgements and retries",
-}
 MEANINGS: Mapping[Expected, str] = {each: clause(meanings(Expected)[each.name]) for each in Expected}
 
 
-def page(kinds: Mapping[str, Kind] = KINDS) -> str:
+def page(kinds: Mapping[str, Kind] = OWN) -> str:
     """The whole page as Markdown. Pure."""
     return "\n".join(_lines(kinds)) + "\n"
 
@@ -37,9 +29,9 @@ def _lines(kinds: Mapping[str, Kind]) -> Iterator[str]:
     yield "Each kind has a default for what is expected of the platform; a plan may change it:"
     yield ""
     yield from (f"* *{expected}*: {meaning}." for expected, meaning in MEANINGS.items())
-    for family, about in FAMILIES.items():
+    for family, module in FAMILIES.items():
         yield ""
-        yield f"## {family}: {about}"
+        yield f"## {family}: {module.ABOUT}"
         for kind in kinds.values():
             if kind.name.startswith(f"{family}."):
                 yield ""

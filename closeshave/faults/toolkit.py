@@ -20,6 +20,10 @@ from closeshave.faults.ledger import Ledger
 from closeshave.faults.runmark import RUN_MARK, mark
 from closeshave.faults.waiting import SECOND_NS, wait_until
 
+__all__ = ["heal", "hold", "inject", "observe"]
+PROBES = frozenset({"observe"})
+"""Of these activities; the others are actions."""
+
 logger = logging.getLogger("chaostoolkit")
 """Chaos Toolkit's own logger, so that its user sees the progress."""
 Configuration = Mapping[str, Any]

@@ -36,6 +36,12 @@ class Inputs:
     """The options that were set, and where."""
 
 
+def sources(inputs: Inputs, started_in: Path) -> dict[str, str]:
+    """What each file is → its path, from ``started_in`` where it lies below that: as a repository that holds them names them."""
+    paths = {"plan": inputs.plan, "target": inputs.target, "environment": inputs.environment}
+    return {what: str(path.relative_to(started_in) if path.is_relative_to(started_in) else path) for what, path in paths.items()}
+
+
 def create(runs: Path, plan: str, started: datetime, token: str) -> Path:
     """Create the directory of a new run below ``runs``: ``20261121-014500-nightly-3f2a``. Raises :class:`OSError`, for example when the disk is full."""
     run = runs / f"{started:%Y%m%d-%H%M%S}-{plan}-{token}"

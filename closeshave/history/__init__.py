@@ -9,7 +9,7 @@ May import: clock, files, plurals, topology, vocabulary.
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
 from closeshave.history.events import FaultEdge, FaultEvent, Mark, Signal
 from closeshave.history.evidence import Before, EdgeEvidence, Healing, HealProof, Injection, Planning, SeenMeanwhile, Sighting, evidence_of
-from closeshave.history.files import WRITING, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
+from closeshave.history.files import WRITING, event_of, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
 from closeshave.history.reading import load
 from closeshave.history.rows import (
     PROXY,
@@ -40,7 +40,7 @@ from closeshave.history.touched import (
     TouchedText,
     TouchedUser,
 )
-from closeshave.history.whole import Blind, EdgeCount, History, Manifest, PhaseTime, Rate, Sent
+from closeshave.history.whole import Added, Blind, EdgeCount, History, Manifest, PhaseTime, Rate, Sent
 from closeshave.vocabulary import (
     BLIND,
     BOOKINGS_FILE,
@@ -84,6 +84,7 @@ __all__ = [
     "SHORTAGE",
     "TIMELINE",
     "WRITING",
+    "Added",
     "Before",
     "Blind",
     "Booking",
@@ -125,6 +126,7 @@ __all__ = [
     "TouchedSettings",
     "TouchedText",
     "TouchedUser",
+    "event_of",
     "evidence_of",
     "frame",
     "load",

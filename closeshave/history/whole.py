@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from closeshave.clock import Anchor
@@ -94,6 +95,17 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """What an installed package added to the harness that made the run."""
+
+    group: str
+    """The kind of thing: a group of entry points, such as ``closeshave.checks``."""
+    name: str
+    package: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Facts about the whole run that are known when it starts, and the phases as they happened."""
 
@@ -124,6 +136,13 @@ class Manifest:
     """``None`` for runs of older versions."""
     looked_inside: bool = False
     """Whether the final state includes the contents of each cache and database member, which cannot be read from a remote platform."""
+    kinds: tuple[str, ...] = ()
+    """Names of all kinds of faults that the harness knew. Empty for runs of older versions."""
+    added: tuple[Added, ...] = ()
+    """What installed packages had added to it."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where the files lay that the run was made from: ``plan``, ``target`` and ``environment`` → path, from the directory in which the trial was started
+    where they lay below it. Empty for runs of older versions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the run is inconclusive; one that is not tested is listed with its reason, and d
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from closeshave.judge import kinds
@@ -43,20 +43,23 @@ class PlanCoverage:
     """Every promise that none of these objectives covers, with the reason."""
 
 
-def asked(plan: Plan, target: Target) -> PlanCoverage:
-    """The objectives that a run of ``plan`` judges, and why it does not judge the other promises."""
-    chosen = tuple(objective for objective in target.objectives if not left_out(plan, target, objective))
+def asked(plan: Plan, target: Target, known: Collection[str] = ()) -> PlanCoverage:
+    """The objectives that a run of ``plan`` judges, and why it does not judge the other promises.
+
+    ``known`` are the names of all kinds of faults; empty if they are not known.
+    """
+    chosen = tuple(objective for objective in target.objectives if not left_out(plan, target, objective, known))
     answered = {claim for objective in chosen for claim in objective.claims}
-    rows = [NotRun(claim.id, claim.text, _why(plan, target, claim)) for claim in target.claims if claim.id not in answered]
+    rows = [NotRun(claim.id, claim.text, _why(plan, target, claim, known)) for claim in target.claims if claim.id not in answered]
     return PlanCoverage(chosen, tuple(rows))
 
 
-def left_out(plan: Plan, target: Target, objective: Objective) -> str:
+def left_out(plan: Plan, target: Target, objective: Objective, known: Collection[str] = ()) -> str:
     """Why a run of the plan does not judge this objective; empty when it does."""
     if plan.tests and not named(plan.tests, objective):
         return "its objective is not among those that this plan tests"
     # With a pattern that no plan can match the promise would never be tested: an inconclusive verdict reports that.
-    if any(unmatched(plan, objective)):
+    if any(unmatched(plan, objective, known)):
         return ""
     trouble = unable(plan, objective)
     if trouble and plan.tests and not any(not unable(plan, other) for other in target.objectives if other.id == objective.id):
@@ -69,9 +72,10 @@ def named(tests: Sequence[str], objective: Objective) -> bool:
     return any(fnmatch.fnmatch(objective.id, pattern) for pattern in tests)
 
 
-def unmatched(plan: Plan, objective: Objective) -> Iterator[str]:
-    """The objective's patterns of faults that match neither a known kind nor a fault of the plan."""
-    yield from (each for each in objective.faults if kinds.matches_nothing(each, {*kinds.NAMES, *(fault.kind for fault in plan.faults)}))
+def unmatched(plan: Plan, objective: Objective, known: Collection[str]) -> Iterator[str]:
+    """The objective's patterns of faults that match neither a known kind nor a fault of the plan; none if the kinds are not known."""
+    names = {*known, *(fault.kind for fault in plan.faults)}
+    yield from (each for each in objective.faults if known and kinds.matches_nothing(each, names))
 
 
 def unable(plan: Plan, objective: Objective) -> str:
@@ -94,20 +98,22 @@ def unable(plan: Plan, objective: Objective) -> str:
     return f"its objective needs {needs}, and the plan has none" if needs else ""
 
 
-def _why(plan: Plan, target: Target, claim: Claim) -> str:
+def _why(plan: Plan, target: Target, claim: Claim, known: Collection[str]) -> str:
     about = [objective for objective in target.objectives if claim.id in objective.claims]
     if about:
-        return next(filter(None, (left_out(plan, target, objective) for objective in about)), "")
+        return next(filter(None, (left_out(plan, target, objective, known) for objective in about)), "")
     if set(claim.how) <= set(NOBODY):
         return NOBODY[claim.how[0]].format(owner=claim.owner or "an owner who is not named")
     return "not run in this plan: no objective in this target"
 
 
-def without_verdict(plan: Plan, target: Target, objectives: Sequence[Objective], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+def without_verdict(
+    plan: Plan, target: Target, objectives: Sequence[Objective], verdicts: Sequence[Verdict], known: Collection[str] = ()
+) -> tuple[Verdict, ...]:
     """An inconclusive verdict for each of these objectives that got none, so that no tested promise is missing from the report."""
     reasons: dict[str, tuple[Objective, str]] = {}
     for objective in objectives:
-        if missing := [what for what, found in _answers(plan, target, objective, verdicts) if not found]:
+        if missing := [what for what, found in _answers(plan, target, objective, verdicts, known) if not found]:
             before = reasons[objective.id][1] + "; " if objective.id in reasons else ""
             reasons[objective.id] = (objective, f"{before}there is no verdict{': ' if missing[0] else ''}{', '.join(missing)}")
     return tuple(
@@ -126,11 +132,13 @@ def without_verdict(plan: Plan, target: Target, objectives: Sequence[Objective],
     )
 
 
-def _answers(plan: Plan, target: Target, objective: Objective, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, bool]]:
+def _answers(
+    plan: Plan, target: Target, objective: Objective, verdicts: Sequence[Verdict], known: Collection[str]
+) -> Iterator[tuple[str, bool]]:
     """What this objective should have a verdict on, and whether it has one."""
-    strangers = tuple(unmatched(plan, objective))
+    strangers = tuple(unmatched(plan, objective, known))
     for pattern in strangers:
-        yield f"{pattern} matches no kind of fault{kinds.suggestion(pattern)}", False
+        yield f"{pattern} matches no kind of fault{kinds.suggestion(pattern, known)}", False
     if strangers:
         return
     if trouble := unable(plan, objective):

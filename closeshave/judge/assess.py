@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
+from closeshave.extensions import CHECKS
 from closeshave.history import History
 from closeshave.judge import asked
 from closeshave.judge.evidence.evidence import Evidence
@@ -43,10 +44,11 @@ class Broken:
 
 def assess(history: History, plan: Plan, target: Target) -> Assessment:
     """Judge a run from its evidence alone. Never raises because of the evidence: a judge that fails becomes an inconclusive verdict."""
-    tested = asked.asked(plan, target)
+    known = history.manifest.kinds
+    tested = asked.asked(plan, target, known)
     evidence = Evidence(history, plan, replace(target, objectives=tested.objectives), target)
     analysis = Analysis(evidence)
-    broken = Broken()
+    broken = Broken([*_absent(history)])
     lives = _guarded("faults", lambda: analysis.lives, NO_LIVES, broken)
     verdicts = [verdict for name, judge in _judges(analysis, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
     findings = _findings(analysis, broken)
@@ -57,7 +59,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, analysis, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, evidence), UNKNOWN_LOAD, broken)
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, analysis, findings), UNKNOWN, broken)
-    verdicts += asked.without_verdict(plan, target, tested.objectives, verdicts)
+    verdicts += asked.without_verdict(plan, target, tested.objectives, verdicts, known)
     verdicts += broken.verdicts
     gating = [verdict for verdict in verdicts if verdict.gates]
     return Assessment(
@@ -106,6 +108,14 @@ def _findings(analysis: Analysis, broken: Broken) -> dict[str, Finding]:
     }
 
 
+def _absent(history: History) -> Iterator[Verdict]:
+    """A check that was there when the run was made must not vanish from its verdicts because it is judged elsewhere."""
+    for each in history.manifest.added:
+        if each.group == CHECKS and each.name not in INVARIANTS:
+            whose = f"the package {each.package} {each.version}"
+            yield _unjudged(each.name, f"the run was made with the check {each.name} of {whose}, which is not installed here")
+
+
 def _told(analysis: Analysis, life: Life) -> tuple[FaultFigures, ...]:
     return (faults.figures(analysis, life),)
 
@@ -115,20 +125,22 @@ def _guarded(name: str, judge: Callable[[], T], otherwise: T, broken: Broken) ->
         return judge()
     except Exception as error:  # noqa: BLE001 - whatever it is, this judge failed, and the run must say so
         broken.tracebacks[name] = "".join(traceback.format_exception(error))
-        broken.verdicts.append(
-            Verdict(
-                id=f"judge/{name}",
-                claims=(),
-                status=Status.INCONCLUSIVE,
-                measure="judge",
-                scope="all",
-                measured=None,
-                bound=None,
-                unit="count",
-                reason=f"the judge of {name} failed: {type(error).__name__}: {error}",
-            )
-        )
+        broken.verdicts.append(_unjudged(name, f"the judge of {name} failed: {type(error).__name__}: {error}"))
         return otherwise
+
+
+def _unjudged(name: str, reason: str) -> Verdict:
+    return Verdict(
+        id=f"judge/{name}",
+        claims=(),
+        status=Status.INCONCLUSIVE,
+        measure="judge",
+        scope="all",
+        measured=None,
+        bound=None,
+        unit="count",
+        reason=reason,
+    )
 
 
 def _reasons(verdicts: list[Verdict]) -> tuple[str, ...]:

@@ -222,7 +222,7 @@ class PlacementWitness:
 
 @dataclass(frozen=True, slots=True)
 class OtherWitness:
-    """A witness in a summary of another version, whose sort this version does not know."""
+    """A witness of a sort that this version does not know: of an installed package's check, or in a summary of another version."""
 
     why: str
     told: Mapping[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from closeshave.files.described import meanings
-from closeshave.judge.integrity.registry import INVARIANTS
+from closeshave.judge.integrity.registry import OWN as INVARIANTS
 from closeshave.reference import commands
 from closeshave.reference.keys import FileKey, Section, code, sections
 from closeshave.reference.schemas import Schema

@@ -15,10 +15,11 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter
 
 from closeshave.environments.definition import Definition
-from closeshave.faults.catalogue import KINDS
+from closeshave.faults.catalogue import OWN as KINDS
 from closeshave.faults.kind import Kind, Parameter
 from closeshave.files.described import about, meanings
-from closeshave.judge.integrity.registry import INVARIANTS, TITLES
+from closeshave.judge.integrity.registry import NAME, TITLES
+from closeshave.judge.integrity.registry import OWN as INVARIANTS
 from closeshave.plan import FAULT_KIND, Plan
 from closeshave.report import summary
 from closeshave.target import Target
@@ -191,4 +192,4 @@ def _parameter(parameter: Parameter) -> Schema:
 def _known_names(objective: Schema) -> None:
     keys = objective["properties"]
     keys["operations"]["items"] = keys["except_operations"]["items"] = {"enum": sorted(OPERATIONS)}
-    keys["invariants"]["items"] = {"enum": sorted(INVARIANTS)}
+    keys["invariants"]["items"] = {"anyOf": [{"enum": sorted(INVARIANTS)}, {"pattern": f"^{NAME.pattern}$"}]}

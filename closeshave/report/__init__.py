@@ -1,6 +1,6 @@
 """How a judged run looks: HTML, charts, JUnit, Markdown, JSON and the terminal. It judges nothing and adds no figure of its own.
 
-May import: files, history, judge, plan, plurals, target, vocabulary.
+May import: extensions, files, history, judge, plan, plurals, target, vocabulary.
 """
 
 from closeshave.report.directory import summarize, write

@@ -12,21 +12,22 @@ from closeshave.files import write_atomically
 from closeshave.history import History
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan
-from closeshave.report import html, junit, markdown, summary
+from closeshave.report import added, codequality, html, junit, markdown, summary
 from closeshave.report.curves import curves
 from closeshave.report.findings import ATTACHMENTS, INPUTS, Findings
 from closeshave.target import Target
-from closeshave.vocabulary import CHARTS, JUNIT, MARKDOWN, PAGE, RESOURCES_FILE, SUMMARY
+from closeshave.vocabulary import CHARTS, CODE_QUALITY, JUNIT, MARKDOWN, PAGE, PLAN, RESOURCES_FILE, SUMMARY, TARGET
 
 
 def write(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> Path:
-    """Write ``summary.json``, ``junit.xml``, ``summary.md``, ``report.html`` and ``charts/*.png``; the answer is the HTML file's path.
+    """Write every artefact, ``summary.json``, ``junit.xml``, ``report.html`` and the others; the answer is the HTML file's path.
 
     What other programs wait for is written first, so that a crash while drawing loses pictures and no verdict. Raises :class:`OSError`.
     """
     findings = _findings(run, history, plan, target, assessment, exit_code)
     write_atomically(run / SUMMARY, summary.render(findings))
     write_atomically(run / JUNIT, junit.render(findings))
+    write_atomically(run / CODE_QUALITY, codequality.render(findings))
     write_atomically(run / MARKDOWN, markdown.render(findings))
     drawn = curves(findings)
     page = run / PAGE
@@ -37,6 +38,7 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
     (run / CHARTS).mkdir(exist_ok=True)
     for name, image in charts.render(findings, drawn).items():
         write_atomically(run / CHARTS / name, image)
+    added.write(run, findings)
     return page
 
 
@@ -47,7 +49,8 @@ def summarize(run: Path, history: History, plan: Plan, target: Target, assessmen
 
 def _findings(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> Findings:
     attachments = {name: (run / name).read_text(errors="replace", encoding="utf-8") for name in ATTACHMENTS if (run / name).is_file()}
-    return Findings(history, plan, target, assessment, exit_code, _resources(run), attachments, _digests(run))
+    lines = {**codequality.lines(run / TARGET, "objectives", "objective"), **codequality.lines(run / PLAN, "faults", "fault")}
+    return Findings(history, plan, target, assessment, exit_code, _resources(run), attachments, _digests(run), lines)
 
 
 def _digests(run: Path) -> dict[str, str]:

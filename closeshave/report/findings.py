@@ -36,3 +36,5 @@ class Findings:
     """Contents of those of :data:`ATTACHMENTS` that exist, by file name."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of the files of :data:`INPUTS` that exist, by what they are: two runs of the same are runs of the same promise."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """Where the plan and the target say it: ``objective:ID`` and ``fault:ID`` → line of the run's copy, from 1."""

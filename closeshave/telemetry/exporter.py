@@ -126,7 +126,6 @@ class Exporter:
 
     def close(self) -> tuple[str, ...]:
         """Look a last time, send what waits, free the port. Returns what was not sent, a sentence each. Never raises."""
-        said = []
         self._over.set()
         if self._thread is not None:
             self._thread.join(CLOSE_WITHIN_S)
@@ -134,9 +133,8 @@ class Exporter:
         with suppress(Exception):
             if self._spans is not None:
                 self._spans.close(time.time_ns(), self._verdict)
-        for receiver in (self._annotations, self._otlp):
-            if receiver is not None:
-                said.append(receiver.close(max(0.0, deadline - time.monotonic())))
+        receivers = (self._annotations, self._otlp)
+        said = [receiver.close(max(0.0, deadline - time.monotonic())) for receiver in receivers if receiver is not None]
         if self._port is not None:
             with suppress(OSError):
                 self._port.close()

@@ -11,7 +11,6 @@ from closeshave.history import Manifest
 from closeshave.plan import Plan
 from closeshave.telemetry.totals import Distribution, Totals
 
-
 _Key = TypeVar("_Key")
 
 
@@ -74,7 +73,9 @@ def families(seen: Totals, told: About, failures: Mapping[str, int]) -> tuple[Fa
     """All metrics. ``failures`` counts by receiver what could not be sent."""
     phases = told.plan().phases
     return (
-        Family("closeshave_run_info", "The run that this process carries out.", Sort.GAUGE, tuple(told.run), ((tuple(told.run.values()), 1),)),
+        Family(
+            "closeshave_run_info", "The run that this process carries out.", Sort.GAUGE, tuple(told.run), ((tuple(told.run.values()), 1),)
+        ),
         Family(
             "closeshave_phase",
             "1 for the phase that runs, 0 for the others.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from closeshave.history import FaultEdge, FaultEvent, Manifest, Mark, Signal
+from closeshave.history import FaultEdge, FaultEvent, Manifest, Mark, Planning, Signal
 from closeshave.telemetry.sending import Sender
 from closeshave.telemetry.settings import Grafana
 from closeshave.telemetry.totals import FaultLife, scope_of
@@ -52,8 +52,8 @@ class Annotations:
     def _fault(self, event: FaultEvent) -> None:
         life = self._lives.setdefault(event.fault, FaultLife())
         life.edges[event.edge] = event.at_ns
-        if event.edge == FaultEdge.PLANNED:
-            life.kind, life.scope = str(event.evidence.get("kind", "")), scope_of(event.evidence)
+        if isinstance(event.evidence, Planning):
+            life.kind, life.scope = event.evidence.kind, scope_of(event.evidence)
         began_ns = life.edges.get(FaultEdge.INJECTED)
         if began_ns is None:
             return

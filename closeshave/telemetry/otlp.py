@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from opentelemetry import trace
@@ -32,7 +32,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Status, StatusCode
 
 from closeshave.clock import Anchor
-from closeshave.history import FaultEdge, FaultEvent, Mark, Signal
+from closeshave.history import FaultEdge, FaultEvent, Mark, Planning, Signal
 from closeshave.telemetry.families import Family, Sort
 from closeshave.telemetry.sending import Sender
 from closeshave.telemetry.settings import Collector
@@ -176,10 +176,11 @@ class Spans:
         if span is None:
             span = self._faults[event.fault] = self._tracer.start_span(f"fault {event.fault}", self._within, start_time=at_ns)
             span.set_attribute("closeshave.fault.id", event.fault)
-        if event.edge == FaultEdge.PLANNED:
-            span.set_attribute("closeshave.fault.kind", str(event.evidence.get("kind", "")))
+        if isinstance(event.evidence, Planning):
+            span.set_attribute("closeshave.fault.kind", event.evidence.kind)
             span.set_attribute("closeshave.fault.scope", scope_of(event.evidence))
-        span.add_event(event.edge, {name: _plain(value) for name, value in event.evidence.items() if value is not None}, at_ns)
+        told = asdict(event.evidence) if event.evidence is not None else {}
+        span.add_event(event.edge, {name: _plain(value) for name, value in told.items() if value is not None}, at_ns)
         if event.edge == FaultEdge.VERIFIED_HEALED:
             span.set_status(Status(StatusCode.OK))
             span.end(at_ns)
@@ -226,4 +227,3 @@ def _point(family: Family, labels: tuple[str, ...], value: float | Distribution,
         min=value.least_s,
         max=value.most_s,
     )
-

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from closeshave.history import FaultEdge, FaultEvent, Mark, Signal
+from closeshave.history import FaultEdge, FaultEvent, Mark, Planning, Signal
 from closeshave.loadgen.growing import Growing
 from closeshave.loadgen.records import Rows
 from closeshave.loadgen.rows import OUTCOMES
@@ -114,8 +112,8 @@ class Totals:
             case FaultEvent():
                 life = self.faults.setdefault(event.fault, FaultLife())
                 life.edges[event.edge] = event.at_ns
-                if event.edge == FaultEdge.PLANNED:
-                    life.kind, life.scope = str(event.evidence.get("kind", "")), scope_of(event.evidence)
+                if isinstance(event.evidence, Planning):
+                    life.kind, life.scope = event.evidence.kind, scope_of(event.evidence)
             case Signal():
                 self.signals[event.kind, event.scope] += 1
             case Mark():
@@ -150,7 +148,6 @@ class Totals:
         self.lateness.setdefault(worker.source, Distribution()).extend(late_s)
 
 
-def scope_of(evidence: Mapping[str, Any]) -> str:
-    """``shard:1``, or ``region:us-west-2``, of a planned fault's evidence; several keys are joined by commas, none is empty."""
-    scope = evidence.get("scope")
-    return ",".join(f"{key}:{value}" for key, value in scope.items()) if isinstance(scope, Mapping) else ""
+def scope_of(planned: Planning) -> str:
+    """``shard:1``, or ``region:us-west-2``; several keys are joined by commas."""
+    return ",".join(f"{key}:{value}" for key, value in planned.scope.items())

@@ -1,4 +1,5 @@
 """What customers do: arrivals, population, journeys, the requests of the API, log-ins, canaries. The load engine sends their requests.
 
-May import: caps, clients, clock, control, deployment, files, history, loadgen, plan, plurals, private, shapes, topology, vocabulary.
+May import: caps, clients, clock, control, deployment, extensions, files, history, loadgen, operations, plan, plurals, private, shapes, topology,
+vocabulary.
 """

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from closeshave import operations
 from closeshave.deployment import Capabilities
 from closeshave.loadgen.transport import Request
 from closeshave.topology import Topology
@@ -13,10 +14,7 @@ from closeshave.traffic import limits
 from closeshave.traffic.learning import Learnt
 from closeshave.traffic.limits import AddressLimits, AddressTally
 
-OPERATIONS = frozenset(
-    {"franchise", "services", "barbers", "slots", "login", "refresh", "profile", "book", "read_booking", "reschedule", "cancel"}
-    | {"pay_intent", "pay_confirm", "change_shop"}
-)
+OPERATIONS = frozenset(name for name, each in operations.OPERATIONS.items() if each.optional)
 """All operations that a journey may leave out."""
 
 OWN_DAYS, CANARY_DAYS = range(1, 30), range(2, 29)

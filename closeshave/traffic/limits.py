@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from closeshave.caps.offered import CANARY_CANCELS_PER_S, LOGINS_PER_S
 from closeshave.files.yamlfile import seconds
+from closeshave.operations import OPERATIONS
 from closeshave.plan import Plan
 from closeshave.topology import Topology
 
@@ -18,15 +19,7 @@ __all__ = ["CANARY_CANCELS_PER_S", "LOGINS_PER_S", "STATED", "AddressLimits", "A
 AddressLimits = Mapping[str, tuple[int, float]]
 """Operation → how many requests one client address may send in how many seconds."""
 
-STATED: AddressLimits = {
-    "login": (50, 60.0),
-    "book": (50, 3600.0),
-    "slots": (100, 60.0),
-    "reschedule": (30, 3600.0),
-    "cancel": (30, 3600.0),
-    "pay_intent": (50, 60.0),
-    "pay_confirm": (50, 60.0),
-}
+STATED: AddressLimits = {name: each.limit for name, each in OPERATIONS.items() if each.limit is not None}
 """The limits of the API; docs/remote.md says how to state others for a platform."""
 
 

@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from closeshave.files.shipped import locate
-from closeshave.files.yamlfile import STRICT, Lasting, Name, NotNegative, Positive, Seconds, read, stated
+from closeshave.files.yamlfile import STRICT, Lasting, Name, NotNegative, Positive, Seconds, stated
 from closeshave.loadgen import rates
 from closeshave.traffic.dialect import is_zone
 
@@ -103,8 +102,3 @@ class Profile:
         # However fast its clock runs: dates and their weekdays repeat.
         local = (self.starts_at + timedelta(seconds=elapsed_s * self.speed % CYCLE_S)).astimezone(zone)
         return self.hours[local.hour] * self.days[local.weekday()] * (self.crowd.factor(elapsed_s) if self.crowd else 1.0)
-
-
-def read_profile(name: str) -> Profile:
-    """The profile of this name below ``scenarios/profiles``. Raises :class:`closeshave.files.yamlfile.InvalidFile`."""
-    return read(locate("scenarios/profiles", name), Profile)

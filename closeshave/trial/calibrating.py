@@ -29,8 +29,8 @@ from closeshave.plan import Phase, Plan, Role
 from closeshave.report import rate as told
 from closeshave.shapes import RampShape
 from closeshave.traffic.generator import Generator, GeneratorFailed
+from closeshave.traffic.known_profiles import read_profile
 from closeshave.traffic.load import ACCOUNTS_FILE, Load, plan_load
-from closeshave.traffic.profiles import read_profile
 from closeshave.traffic.runfiles import RECORDS
 from closeshave.trial import calibration, outlook
 from closeshave.trial.calibration import FLOOR, SHARE, CalibrationResult, MachineProcessors, NothingMeasured, Sample, Wanted

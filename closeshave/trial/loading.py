@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 from closeshave import history
 from closeshave.clock import now_ns
@@ -17,6 +18,7 @@ from closeshave.traffic.load import plan_load
 from closeshave.trial import ratecap, schedule
 from closeshave.trial.following import Following
 from closeshave.trial.monitoring import Monitor
+from closeshave.trial.probing import probing
 from closeshave.trial.state import SENDERS, SafetyStop, Trial, scope_text
 from closeshave.vocabulary import MarkKind
 
@@ -53,7 +55,8 @@ def load_and_break(trial: Trial) -> None:
     trial.say(f"load starts: {', '.join(f'{p.name} {p.duration:g} s' for p in trial.prepared.plan.phases)}")
     monitor = Monitor(trial, start_ns)
     following = Following(trial, times, monitor)
-    _watch(trial, times, monitor, following)
+    with probing(trial.prepared.plan.probes, trial.serving, partial(trial.mark, MarkKind.PROBED)):
+        _watch(trial, times, monitor, following)
     _let_faults_finish(trial, following)
 
 

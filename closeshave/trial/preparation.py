@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from closeshave import extensions
 from closeshave.caps import chance
 from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition
@@ -30,8 +31,9 @@ from closeshave.shapes import Replayed
 from closeshave.target import Measure, Target, read_target
 from closeshave.traffic import conventions, limits
 from closeshave.traffic.arrivals import replayed
-from closeshave.traffic.profiles import read_profile
+from closeshave.traffic.known_profiles import ADDED, read_profile
 from closeshave.trial import candidates, fitting, nemesis
+from closeshave.trial.probing import PROBES
 
 REPLAY_OVER_S = chance.WINDOW_S
 """The window in seconds for replayed arrivals, the same as that of a live cap."""
@@ -100,8 +102,9 @@ def prepare(
     ``rate_scale`` multiplies the rates of sessions, contests and canaries; without it they are the plan's, until a calibration finds what this
     machine sustains where the plan asks for one. ``accounts`` is another file of customers than the environment's. ``taken`` says where these options
     came from. Raises :class:`InvalidFile` with every problem found: everything that is known without asking the platform, for ``validate`` as for
-    ``run``.
+    ``run``; also when an installed package adds something that cannot be used.
     """
+    extensions.refuse_broken()
     scale = 1.0 if rate_scale is None else rate_scale
     if not 0 < scale <= fitting.MOST:
         raise InvalidFile(Problem("--rate-scale", 0, "", f"{scale:g} is not above 0 and at most {fitting.MOST:g}"))
@@ -131,6 +134,7 @@ def prepare(
     problems = [
         *_production_problems(prepared),
         *_target_problems(prepared),
+        *_probe_problems(prepared),
         *_hook_problems(prepared),
         *_nemesis_problems(prepared),
         *_fault_problems(prepared),
@@ -234,13 +238,20 @@ def _fault_problems(prepared: Prepared) -> list[Problem]:
         place = line_of(raw, ("faults", index))
         messages = catalogue.check(fault, prepared.definition.kind, hooks=prepared.definition.hooks)
         if not messages:
-            try:
-                locate("chaos", str(fault.experiment))
-            except InvalidFile as error:
-                messages.append(f"no experiment for kind {fault.kind}: {error.problems[0].message}")
+            messages += _experiment_problems(fault)
             messages += _scope_problems(prepared, fault.scope)
         found += [Problem(str(path), place, f"faults.{index}", message) for message in messages]
     return found
+
+
+def _experiment_problems(fault: Fault) -> list[str]:
+    """That of a kind of an installed package is made from the kind; ours are files that a person may have removed."""
+    try:
+        if fault.kind in catalogue.OWN:
+            locate("chaos", str(fault.experiment))
+    except InvalidFile as error:
+        return [f"no experiment for kind {fault.kind}: {error.problems[0].message}"]
+    return []
 
 
 def _linkless(prepared: Prepared) -> list[str]:
@@ -252,7 +263,7 @@ def _linkless(prepared: Prepared) -> list[str]:
 def _target_problems(prepared: Prepared) -> list[Problem]:
     """Unknown names in a target, and objectives that the plan lists but cannot judge."""
     path, plan = prepared.inputs.target, prepared.plan
-    names = {*kinds.NAMES, *(hook.kind for hook in prepared.definition.hooks)}
+    names = {*catalogue.KINDS, *(hook.kind for hook in prepared.definition.hooks)}
     known: dict[str, tuple[str, Collection[str]]] = {
         "faults": ("not a kind of fault", names),
         "invariants": ("not an invariant", INVARIANTS),
@@ -280,6 +291,20 @@ def _target_problems(prepared: Prepared) -> list[Problem]:
         if said:
             found.append(Problem(str(path), line_of(raw, ("tests", index)), f"tests.{index}", said))
     return found
+
+
+def _probe_problems(prepared: Prepared) -> list[Problem]:
+    raw, path = document(prepared.inputs.plan), prepared.inputs.plan
+    return [
+        Problem(
+            str(path),
+            line_of(raw, ("probes", index)),
+            f"probes.{index}",
+            f"no installed package has a probe {name!r}{kinds.suggestion(name, PROBES)}; available: {', '.join(sorted(PROBES)) or 'none'}",
+        )
+        for index, name in enumerate(prepared.plan.probes)
+        if name not in PROBES
+    ]
 
 
 def _hook_problems(prepared: Prepared) -> list[Problem]:
@@ -385,6 +410,8 @@ def _scenario_problems(prepared: Prepared) -> list[Problem]:
     traffic, path = prepared.plan.traffic, prepared.inputs.plan
     found = []
     for key, folder in (("scenario", "scenarios"), ("profile", "scenarios/profiles")):
+        if key == "profile" and traffic.profile in ADDED:
+            continue
         try:
             locate(folder, getattr(traffic, key))
         except InvalidFile as error:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from closeshave import __version__, history
+from closeshave import __version__, extensions, history
 from closeshave.clock import Anchor
 from closeshave.conclusion import note_ending
 from closeshave.control import processes
@@ -27,7 +27,8 @@ from closeshave.environments.errors import EnvironmentFailed
 from closeshave.faults import catalogue, janitor
 from closeshave.files import rundir, unexpected
 from closeshave.files.yamlfile import InvalidFile, Problem
-from closeshave.history import Manifest
+from closeshave.history import Added, Manifest
+from closeshave.telemetry.exporter import Exporter
 from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.logins import LoginFailed
 from closeshave.trial import bytecode, nemesis, stopping
@@ -52,12 +53,13 @@ def run(
     attach: Path | None = None,
     permission: Permission = NOTHING_GIVEN,
     after_up: Callable[[Deployment], None] | None = None,
+    exporter: Exporter | None = None,
 ) -> Path:
     """Carry out a trial and return its run directory, ready to be judged; how it ended, if early, is in the directory too.
 
     ``attach`` names the root of a running environment to use instead of an own one. ``after_up`` is called once the environment serves and
-    before any load: tests plant defects there. Raises :class:`InvalidFile` when the environment must not be loaded, :class:`OSError` when the
-    run directory cannot be written; then nothing was started.
+    before any load: tests plant defects there. ``exporter`` tells other programs of the running trial. Raises :class:`InvalidFile` when the environment
+    must not be loaded, :class:`OSError` when the run directory cannot be written; then nothing was started.
     """
     check_disk(runs)
     if attach is None:
@@ -90,9 +92,16 @@ def run(
         payments_ledger=drivers.of(prepared.definition.kind).ledger,
         edge_counters=drivers.of(prepared.definition.kind).count_edges is not None,
         looked_inside=drivers.of(prepared.definition.kind).looks_inside,
+        kinds=tuple(sorted(catalogue.KINDS)),
+        added=tuple(Added(each.group, each.name, each.package, each.version) for each in extensions.loaded()),
+        sources=rundir.sources(prepared.inputs, Path.cwd()),
     )
     trial = Trial(prepared, directory, manifest, display, attach)
     history.save_manifest(directory, manifest)
+    if exporter is not None:
+        exporter.begin(directory, manifest, lambda: trial.prepared.plan)
+        if exporter.address:
+            display.say(exporter.address, "metrics")
     os.environ[RUN_VARIABLE] = manifest.id
     with display.live():
         trial.begin("preparing")

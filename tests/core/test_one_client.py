@@ -53,6 +53,7 @@ ELSEWHERE: Mapping[str, tuple[set[str], str]] = {
         {"create_connection"},
         "the stand-in is a platform: its links to its caches and to the provider are its own",
     ),
+    "closeshave/telemetry/grafana.py": ({"httpx"}, "no server of an environment: the operator's own Grafana is told, and never asked"),
     "truth/plain/running.py": (
         {"httpx"},
         "the plain platform imports nothing of the package, so that it shares no code with what judges it",

@@ -14,9 +14,10 @@ from closeshave.control import file_limit, processes
 from closeshave.control.processes import stopped
 from closeshave.deployment import Deployment, Member
 from closeshave.faults import child, extra_processes, proofs
+from closeshave.faults.catalogue import FAMILIES
+from closeshave.faults.family import kinds_of
 from closeshave.faults.heal import heal_open
 from closeshave.faults.helpers.hold_rows import CALENDARS
-from closeshave.faults.shard import KINDS
 from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import after, until, wait_until
 from closeshave.history import Before, Injection, TouchedRows
@@ -29,6 +30,7 @@ FAILS_OVER_WITHIN_S = 60
 TTL_S = 20
 AHEAD_S = 6
 """From an experiment's start to its injection: as a trial does."""
+KINDS = kinds_of(FAMILIES["shard"])
 KINDS_BY_NAME = {kind.name: kind for kind in KINDS}
 ETCD = ("us-east-1", "us-west-2", "ap-southeast-1")
 HELPERS = [f"{does}-shard{shard}" for does in ("slots", "rows", "squeeze") for shard in (1, 2, 3, 4)]

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from closeshave.clock import Anchor
+from closeshave.faults.catalogue import KINDS
 from closeshave.history import (
     BOOKINGS,
     CACHE_ENTRIES,
@@ -232,7 +233,7 @@ class Run:
             id="r", plan="p", environment="e", target="t", seed=1, evidence="rehearsed", version="0", started_at="2027-01-15T08:00:00+00:00",
             anchor=Anchor(START_NS, WALL_START_S * 10**9, self.uncertainty_ns), topology=TOPOLOGY,
             phases=tuple(PhaseTime(name, role, ns(start), ns(end)) for name, role, start, end in PHASES), ended_at="2027-01-15T08:04:00+00:00",
-            looked_inside=self.entries is not None,
+            looked_inside=self.entries is not None, kinds=tuple(sorted(KINDS)),
         )  # fmt: skip
         history = History(
             manifest=manifest,

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from closeshave.faults.catalogue import KINDS
-from closeshave.judge import assess, exit_code, kinds
+from closeshave.judge import assess, exit_code
 from closeshave.judge.asked import asked, unable
 from closeshave.judge.verdict import Status
 from closeshave.plan import Expected, Role
@@ -17,9 +16,13 @@ PLAN = RUN.plan
 DEGRADED = Objective("weak", ("C1",), Measure.AVAILABILITY, at_least=0.9, window="degraded", faults=("cache.*",))
 
 
-def test_the_names_of_kinds_are_those_of_the_catalogue() -> None:
-    """When a kind is added to the catalogue, the judges must know it."""
-    assert set(KINDS) == kinds.NAMES
+def test_where_nobody_knows_which_kinds_there_were_no_pattern_is_strange() -> None:
+    """A run of an older version does not say; what its plan lacks is not run."""
+    run = Run((AVAILABILITY, replace(RECOVERY, faults=("queue.*",))), (KILL,))
+    run.steady(1000)
+    old = replace(run.history, manifest=replace(run.history.manifest, kinds=()))
+    said = assess(old, run.plan, run.target)
+    assert [verdict.id for verdict in said.verdicts if verdict.id.endswith("/no-verdict")] == []
 
 
 @pytest.mark.parametrize(

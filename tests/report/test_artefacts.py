@@ -267,7 +267,7 @@ def test_everything_lands_in_the_run_directory(tmp_path):
     page = report.write(tmp_path, HISTORY, synthetic.PLAN, synthetic.TARGET, judged.passed(), 0)
     assert page == tmp_path / "report.html"
     written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert {"summary.json", "junit.xml", "summary.md", "report.html", "charts/timeline.png"} <= written
+    assert {"summary.json", "junit.xml", "gl-code-quality-report.json", "summary.md", "report.html", "charts/timeline.png"} <= written
     assert "exec closeshave run nightly" in page.read_text()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from closeshave import history
 from closeshave.clock import Anchor
-from closeshave.history import FaultEdge, FaultEvent, Manifest, Mark, Source
+from closeshave.history import FaultEdge, FaultEvent, Manifest, Mark, Planning, Sighting, Source
 from closeshave.loadgen.records import Records
 from closeshave.loadgen.rows import METHOD_CODES, OUTCOME_CODES, ROW
 from closeshave.plan import Limits, Phase, Plan, Role
@@ -18,9 +18,7 @@ EAST, WEST = "us-east-1", "us-west-2"
 SECOND_NS = 1_000_000_000
 WALL_S = 1_795_600_000
 """When the monotonic clock of the made-up machine was at 0, in seconds since the epoch."""
-PLAN = Plan(
-    "made", "embedded", "t", 1, Limits(60, 1000), (Phase("calm", Role.CALM, 30, 5.0), Phase("broken", Role.FAULT, 30, 7.0))
-)
+PLAN = Plan("made", "embedded", "t", 1, Limits(60, 1000), (Phase("calm", Role.CALM, 30, 5.0), Phase("broken", Role.FAULT, 30, 7.0)))
 MANIFEST = Manifest(
     id="20261121-014500-made-3f2a",
     plan="made",
@@ -33,7 +31,7 @@ MANIFEST = Manifest(
     anchor=Anchor(0, WALL_S * SECOND_NS, 1),
     topology=Topology((EAST, WEST), (Shard(1, 1, 100, EAST, WEST),)),
 )
-EVIDENCE = {"kind": "shard.primary-killed", "scope": {"shard": 1}, "parameters": {}}
+EVIDENCE = Planning(1, "shard.primary-killed", {"shard": 1}, {})
 FAULT = "primary"
 
 
@@ -75,5 +73,5 @@ class Writer:
         """A fault passes these edges, a second apart."""
         order = list(FaultEdge)
         for edge in edges:
-            evidence = EVIDENCE if edge is FaultEdge.PLANNED else {"touched": ["postgres pid 7"], "none": None}
+            evidence = EVIDENCE if edge is FaultEdge.PLANNED else Sighting("TCP", "refused") if edge is FaultEdge.OBSERVED else None
             history.record(self.run, FaultEvent(fault, edge, round((from_s + order.index(edge)) * 1e9), evidence))

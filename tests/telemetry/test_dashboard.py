@@ -79,7 +79,12 @@ def victoria(place: Path, scraped: str) -> Iterator[str]:
     config, port = place / "scrape.yml", free_port()
     jobs = [{"job_name": "closeshave", "scrape_interval": "1s", "static_configs": [{"targets": [scraped]}]}]
     config.write_text(json.dumps({"scrape_configs": jobs}))  # every JSON is YAML
-    options = [f"-storageDataPath={place / 'data'}", f"-httpListenAddr={LOOPBACK}:{port}", f"-promscrape.config={config}", "-loggerLevel=ERROR"]
+    options = [
+        f"-storageDataPath={place / 'data'}",
+        f"-httpListenAddr={LOOPBACK}:{port}",
+        f"-promscrape.config={config}",
+        "-loggerLevel=ERROR",
+    ]
     # What was scraped is found at once: the server otherwise answers as of half a minute ago.
     process = subprocess.Popen([str(program), *options, "-search.latencyOffset=0s"], start_new_session=True)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -53,9 +54,10 @@ def test_a_fault_is_a_span_below_the_trials_and_its_edges_are_events(receiver: R
         (edge, (WALL_S + 10 + at) * 1_000_000_000) for at, edge in enumerate(FaultEdge)
     ]
     assert (fault.start_time_unix_nano, fault.end_time_unix_nano) == ((WALL_S + 10) * 10**9, (WALL_S + 14) * 10**9)
-    assert attributes(fault.events[1])["touched"] == '["postgres pid 7"]'
+    assert attributes(fault.events[0])["scope"] == '{"shard": 1}'
+    assert attributes(fault.events[2]) == {"probe": "TCP", "saw": "refused"}
     assert fault.status.code == OK
-    assert [event.name for event in trial.events][0] == "phase-started"
+    assert next(event.name for event in trial.events) == "phase-started"
     assert attributes(trial)["closeshave.verdict"] == "pass"
     assert all(headers.get("x-token") == "s3cret" for headers in receiver.headers)
     assert receiver.resources[0]["service.name"] == "closeshave"
@@ -88,8 +90,10 @@ def test_metrics_arrive_with_units_and_classes(receiver: Receiver, writer: Write
     assert metrics["closeshave.fault_in_effect"].gauge.data_points[0].as_int == 0
 
 
-def test_what_the_collector_refuses_is_said_with_its_reason(receiver: Receiver, writer: Writer) -> None:
+def test_what_the_collector_refuses_is_said_with_its_reason(receiver: Receiver, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The trial goes on; the sentence does not show the header's value."""
+    # The library tells the same trouble once in a while only, and another test of this process may just have had it.
+    monkeypatch.setattr(logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter"), "filters", [])
     receiver.refuses = True
     shown = told(receiver, writer, *FaultEdge)
     assert len(shown) == 1

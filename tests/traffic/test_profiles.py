@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from closeshave.files.yamlfile import InvalidFile, read
-from closeshave.traffic.profiles import Profile, read_profile
+from closeshave.traffic.known_profiles import read_profile
+from closeshave.traffic.profiles import Profile
 
 
 @pytest.mark.parametrize("name", ["flat", "evening", "friday", "campaign"])

@@ -13,7 +13,7 @@ from closeshave.environments.remote.guard import over_caps
 from closeshave.files.shipped import available, locate
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
 from closeshave.topology import Shard, Topology
-from closeshave.traffic.profiles import read_profile
+from closeshave.traffic.known_profiles import read_profile
 from closeshave.trial import fitting
 from tests.remote.definitions import remote
 

@@ -22,12 +22,12 @@ from closeshave.environments.remote.reader import Reader
 from closeshave.environments.remote.record import FranchiseRecord
 from closeshave.environments.remote.rows import Row, cents, epoch_s, integer
 from closeshave.history import CAPTURES, CAPTURES_FILE, save_rows
+from closeshave.operations import PAYING
 from closeshave.topology import Topology
 
 PATH = "/api/v2/payments/history"
 CAPTURED = frozenset({"completed", "succeeded", "captured", "paid", "refunded", "partially_refunded"})
 """Statuses of payments that took money; a refunded payment took money before."""
-PAYING = frozenset({"pay_intent", "pay_confirm"})
 WHAT = "charges"
 
 
@@ -40,7 +40,7 @@ def export(definition: Remote, deployment: Deployment, run: Path) -> Mapping[str
 
     Captures that are only partly known are not written: a payment that is missing from half a list may not be missing.
     """
-    if PAYING & set(deployment.capabilities.steps_off) or definition.read_back.api == "none":
+    if set(PAYING) & set(deployment.capabilities.steps_off) or definition.read_back.api == "none":
         return {}
     try:
         rows = _read(definition, deployment, run)

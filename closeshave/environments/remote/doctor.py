@@ -11,12 +11,16 @@ from closeshave.environments.remote.asking import HEALTH, Heard
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.visiting import BARBERS_MAX, READ, Noticed
 from closeshave.files import foreign
+from closeshave.operations import PAYING
 from closeshave.plurals import counted, plural
 
 Level = Literal["ok", "note", "missing"]
-ROUTES = ("public services", "register", "login", "refresh", *READ, "availability check", "book", "read_booking", "my bookings", "reschedule",
+_ASKED = ("public services", "register", "login", "refresh", *READ, "availability check", "book", "read_booking", "my bookings", "reschedule",
           "pay_intent", "pay_confirm", "cancel")  # fmt: skip
-"""Requests that a platform of this API answers with 2xx."""
+ROUTES = tuple(dict.fromkeys((*_ASKED, *(question for question in meaning.STEPS if question != "slots"))))
+"""Requests that a platform of this API answers with 2xx, in the order in which they are reported; every operation of the API is among them.
+
+Free times are reported by :func:`_times`."""
 UNUSED = frozenset({"franchise networks", "franchise health", "dashboard appointments", "dashboard overview", "dashboard client metrics",
                     "payments history", "availability check", "services"})  # fmt: skip
 """Requests that no run needs."""
@@ -81,8 +85,9 @@ def _routes(heard: Mapping[str, Heard]) -> Iterator[Remark]:
             yield Remark(what, "note", f"{one.said}; no run needs it")
         else:
             saw = f"a payment intent {one.said}" if name == "pay_intent" else one.said
-            step = "pay_intent, pay_confirm" if name in {"pay_intent", "pay_confirm"} else name.removeprefix("public ")
-            yield Remark(what, "missing", saw, f"capabilities.steps_off: [{step}]" if step.split(",")[0] in off else "")
+            operation = meaning.STEPS.get(name, name)
+            steps = PAYING if operation in PAYING else (operation,)
+            yield Remark(what, "missing", saw, f"capabilities.steps_off: [{', '.join(steps)}]" if operation in off else "")
     if "login" in heard and heard["login"].good:
         took_ms = heard["login"].took_s * 1e3
         yield Remark("duration of a log-in", "note", f"{took_ms:.0f} ms; every customer logs in once before the load")

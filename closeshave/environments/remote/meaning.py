@@ -10,28 +10,25 @@ from closeshave.environments.remote import address, zones
 from closeshave.environments.remote.asking import HEALTH, Heard, message
 from closeshave.environments.remote.visiting import Noticed
 from closeshave.files import foreign
+from closeshave.operations import OPERATIONS, PAYING
 
-STEPS = frozenset(
-    {"login", "refresh", "profile", "franchise", "public services", "barbers", "slots", "book", "read_booking", "reschedule", "cancel"}
-    | {"pay_intent", "pay_confirm"}
-)
-"""Journeys can leave these operations out if they are not answered.
-
-An operation has the same name as its request, except for services, which are read without an account.
-"""
+STEPS: Mapping[str, str] = {each.question: name for name, each in OPERATIONS.items() if each.question}
+"""Request → the operation that a journey leaves out if it is not answered."""
 TAKEN = re.compile(r"already (booked|has an appointment)|not available", re.IGNORECASE)
 LIMIT = re.compile(r"(\d{1,9}) per (\d{1,6}) ?(second|minute|hour|day)", re.IGNORECASE)
-OPERATION = {"login": "login", "slots": "slots", "slots of a barber": "slots", "book": "book", "book another": "book", "same key": "book",
-             "conflict": "book", "at once": "book", "reschedule": "reschedule", "cancel": "cancel", "pay_intent": "pay_intent",
-             "pay_confirm": "pay_confirm"}  # fmt: skip
+OPERATION: Mapping[str, str] = {
+    **{each.question: name for name, each in OPERATIONS.items() if each.limit and each.question},
+    "slots of a barber": "slots",
+    **dict.fromkeys(("book another", "same key", "conflict", "at once"), "book"),
+}
 """Request → the operation to whose rate limit it counts."""
 
 
 def steps_off(heard: Mapping[str, Heard]) -> frozenset[str]:
     """Operations that this platform does not support. A reached rate limit does not count, nor does a list that can be replaced by another one."""
-    off = {name.removeprefix("public ") for name in STEPS if name in heard and not heard[name].good and heard[name].status != 429}
-    if off & {"pay_intent", "pay_confirm"}:
-        off |= {"pay_intent", "pay_confirm"}
+    off = {step for name, step in STEPS.items() if name in heard and not heard[name].good and heard[name].status != 429}
+    if off & set(PAYING):
+        off |= set(PAYING)
     # That no barber was free says nothing about the operation.
     return frozenset(name for name in off if name not in {"book", "reschedule"} or not TAKEN.search(heard[name].said))
 

@@ -53,6 +53,7 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
+    hold_s=15,
     does="Drops the answers of the shard's primary to all regions, for a short period again and again: commits are not acknowledged.",
     observed_by="In the first such period a request through each link that is in use is not answered.",
     undone_by="Removes the toxics; proven by the servers' own lists, a write, streaming replicas, ready applications and edges.",

@@ -17,6 +17,7 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
+    hold_s=30,
     does="Drops all traffic from every edge to the region's applications; the region itself is healthy and reaches the others.",
     observed_by="A request on that path, which the edges keep using, is not answered.",
     undone_by="Removes the toxics; proven by the servers' own lists and by every edge leading to its own region.",

@@ -51,6 +51,7 @@ def _cuts(aim: Aim) -> tuple[Cut, ...]:
 
 KIND = Kind(
     name="region.customers-partitioned",
+    hold_s=30,
     does="Disconnects the edges from the region's network, so that none of them reaches its applications; region.customers-cut uses toxics.",
     observed_by="Every edge reports the region as down in its own statistics.",
     undone_by="Connects the edges again with the same addresses; proven by the engine and by every edge leading to its own region.",

@@ -17,6 +17,7 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
+    hold_s=30,
     does="Cuts the region's links to the others' databases and caches, theirs to its own, and replication between them; etcd, Patroni, "
     "Sentinel, the stores' own replication and the edges reach it as before.",
     observed_by="A request on each of those paths that is in use is not answered.",

@@ -35,6 +35,7 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
+    hold_s=40,
     does="Interrupts all links of the region and lets them work again, in turn, until it is healed; etcd, Patroni and Sentinel see no change.",
     observed_by="While they are interrupted, a request through each of them that is in use is not answered.",
     undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",

@@ -37,6 +37,7 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
+    hold_s=30,
     does="Resets a share of the connections on all links of the region, chosen at random again and again; answers in flight are lost.",
     observed_by="Of several requests through each link that is in use, some end in a reset.",
     undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",

@@ -29,6 +29,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 KIND = Kind(
     name="region.lost",
+    hold_s=60,
     does="Kills every process of the region by SIGKILL at once: applications, proxies, databases, stores, its etcd member and sentinel.",
     observed_by="Connections to every port of the region are refused.",
     undone_by="Starts every process again in order and switches roles back; proven by writes, replication, sentinels, etcd, edges.",

@@ -74,6 +74,7 @@ def _answered(links: Collection[Link]) -> bool:
 
 KIND = Kind(
     name="region.partitioned",
+    hold_s=60,
     does="Cuts every connection between the region and the others, including etcd, Patroni and Sentinel; its customers still reach it.",
     observed_by="The Patronis of one side report that they do not reach etcd, and no request on the region's links to the others is answered.",
     undone_by="Reconnects the networks with the same addresses and switches back; proven by the engine, Patroni, writes, replication, edges.",

@@ -19,6 +19,7 @@ def course(aim: Aim) -> tuple[Step, ...]:
 
 KIND = Kind(
     name="region.restored",
+    hold_s=120,
     does="Kills the region as region.lost does, and after the outage starts it again and moves its primaries home, all within the fault.",
     observed_by="Connections to every port of the region are refused, while it is lost.",
     undone_by="Starts what does not run yet and switches roles back; proven by writes, replication, sentinels, etcd, edges.",

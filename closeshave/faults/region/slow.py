@@ -28,6 +28,7 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
+    hold_s=30,
     does="Delays every answer on all links of the region: its customers', its applications' and its standbys', and others' to its data.",
     observed_by="A request through each of those links that is in use is answered late.",
     undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",

@@ -46,6 +46,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 
 KIND = Kind(
     name="service.bad-version",
+    hold_s=30,
     does="Rolls out a bad release to a region, process by process: it is ready and reads, but has the wrong address of every primary.",
     observed_by="Every process of the region reports the bad version in a header of its answers.",
     undone_by="Rolls back process by process; proven by the absence of the release, readiness, answers and the region's edge.",

@@ -131,6 +131,7 @@ def _copy_anew(aim: Aim, say: Say) -> list[str]:
 
 KIND = Kind(
     name="shard.disk-full",
+    hold_s=30,
     does="Keeps the node of the shard's live primary from writing any further into its files (RLIMIT_FSIZE, the error is EFBIG): it panics.",
     observed_by="PostgreSQL's own log shows a PANIC for a write to its write-ahead log since the injection.",
     undone_by="Lifts the limits and lets Patroni rejoin the node, or copies it again; proven by the limits, a write, replicas, roles, applications.",

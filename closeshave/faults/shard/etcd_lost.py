@@ -23,6 +23,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 KIND = Kind(
     name="shard.etcd-lost",
+    hold_s=30,
     does="Kills every member of etcd by SIGKILL at once, so that no Patroni can renew or win a leader key until the fault is healed.",
     observed_by="Connections to the client ports of all members are refused.",
     undone_by="Starts the members again; proven by the health of every member, and a write, replication and roles on every shard.",

@@ -53,6 +53,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 KIND = Kind(
     name="shard.primary-hung",
+    hold_s=45,
     does="Stops the postmaster of the shard's live primary and all its sessions by SIGSTOP: connections are accepted and never answered.",
     observed_by="The member's own port accepts a connection and does not answer the first message of the protocol.",
     undone_by="Resumes what is stopped, lets Patroni rejoin it and switches back; proven by a write, streaming replicas, roles, applications.",

@@ -94,6 +94,7 @@ def _end_receivers(frozen: list[tuple[str, Identity]]) -> None:
 
 KIND = Kind(
     name="shard.primary-killed",
+    hold_s=30,
     does="Kills the postmaster of the shard's live primary by SIGKILL, or its whole node.",
     observed_by="A connection to the killed member's own port is refused, or answered by a standby or a newer postmaster.",
     undone_by="Starts what is dead and switches the primary back; proven by a write, streaming replicas, roles, ready applications.",

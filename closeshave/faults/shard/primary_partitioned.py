@@ -53,6 +53,7 @@ def _cuts(aim: Aim) -> tuple[Cut, ...]:
 
 KIND = Kind(
     name="shard.primary-partitioned",
+    hold_s=45,
     does="Disconnects the shard's live primary, Patroni and PostgreSQL, from every network that it shares with etcd, its standbys or clients.",
     observed_by="The old primary's Patroni reports that it does not reach etcd, and those of its standbys report that they do.",
     undone_by="Reconnects the networks with the same addresses and switches back; proven by the engine, a write, streaming replicas, roles.",

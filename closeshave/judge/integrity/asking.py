@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.integrity.finding import Finding
-from closeshave.judge.integrity.registry import INVARIANTS, Invariant
+from closeshave.judge.integrity.invariant import Invariant
+from closeshave.judge.integrity.registry import INVARIANTS
 
 
 def unasked(evidence: Evidence, finding: Finding) -> str:

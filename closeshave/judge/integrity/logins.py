@@ -13,12 +13,9 @@ from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
+from closeshave.operations import PERSONAL
 from closeshave.plurals import plural
 
-PERSONAL = (
-    "profile", "book", "read_booking", "reschedule", "cancel", "pay_intent", "pay_confirm", "canary_write", "canary_read", "canary_cancel",
-)  # fmt: skip
-"""Operations that need a session."""
 UNAUTHENTICATED = 401
 
 

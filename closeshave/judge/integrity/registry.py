@@ -1,57 +1,23 @@
-"""The registry of all kinds of integrity breaches: the search for each, its title, what it needs, and where its count is shown."""
+"""The registry of all kinds of integrity breaches, our own and of packages: the search for each, its title, what it needs, where its count is shown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 
-from closeshave.judge.evidence.evidence import Evidence
+from closeshave import extensions
 from closeshave.judge.integrity import bookings, cached, double, freshness, logins, payments, refused, residency, sessions, tenancy
-from closeshave.judge.integrity.finding import Finding
-from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.integrity.invariant import Invariant
 from closeshave.judge.verdict import IntegrityFigures
+from closeshave.operations import CANARY, PAYING, PERSONAL
 
-Search = Callable[[Analysis], Finding]
-Why = Callable[[Evidence], str]
-
-_PAYING = ("pay_intent", "pay_confirm")
-_READING = ("read_booking", "canary_read")
+_READING = ("read_booking", CANARY["read_booking"])
 _NOBODY_PAYS = "no journey of this scenario pays"
 _NOBODY_READS = "no journey of this scenario reads a booking"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invariant:
-    """Everything about one kind of breach. A new kind needs a search and a row of :data:`INVARIANTS`, nothing else."""
-
-    title: str
-    """For reports."""
-    search: Search
-    final_state: bool = True
-    """Whether a pass needs the whole final state."""
-    placement: bool = False
-    """Whether it is visible only in the databases."""
-    doubt: bool = False
-    """Whether a breach makes the run inconclusive and never failed.
-
-    Such a kind needs no exposure: without an unknown outcome there is nothing to test.
-    """
-    summarised: bool = True
-    """Whether ``summary.json`` and the report's counts show its count, in addition to its verdict."""
-    needs: tuple[str, ...] = ()
-    """Parts of a platform (:attr:`Evidence.missing`) without which it cannot show the breach. Booking is not one of them: a run without bookings cannot
-    pass a booking platform, so the invariants that depend on bookings are still asked for, and are inconclusive because no booking could break them."""
-    shown_by_all: Why | None = None
-    """Why this platform cannot show it, whatever its environment file says; empty when it can."""
-    shown_for_certain: Callable[[Evidence], bool] | None = None
-    """Whether the evidence of this run shows it although a part is missing."""
-    led_to_by: tuple[str, ...] = ()
-    """At least one of these operations must have been sent. If empty, every run with bookings tests the invariant."""
-    idle: str = ""
-    """Why the invariant is not asked for if none of them was sent."""
-
-
-INVARIANTS: Mapping[str, Invariant] = {
+OWN: Mapping[str, Invariant] = {
     "lost": Invariant(title="Lost bookings", search=bookings.lost),
     "phantom": Invariant(title="Phantom bookings", search=bookings.phantom),
     "double_booked": Invariant(title="Double bookings", search=double.double_booked),
@@ -73,10 +39,10 @@ INVARIANTS: Mapping[str, Invariant] = {
             search=search,
             final_state=final_state,
             summarised=summarised,
-            needs=_PAYING,
+            needs=PAYING,
             shown_by_all=payments.unreadable,
             shown_for_certain=payments.readable,
-            led_to_by=_PAYING,
+            led_to_by=PAYING,
             idle=_NOBODY_PAYS,
         )
         for name, title, search, final_state, summarised in (
@@ -115,15 +81,33 @@ INVARIANTS: Mapping[str, Invariant] = {
         search=logins.lost_sessions,
         final_state=False,
         summarised=False,
-        led_to_by=logins.PERSONAL,
+        led_to_by=PERSONAL,
         idle="no journey of this scenario logs in",
     ),
     "unresolved": Invariant(title="Unknown outcomes", search=bookings.unresolved, doubt=True),
 }
-"""Every kind of breach that is searched for, by the name of its verdict, in the order of the verdicts."""
+"""Our own, by the name of the verdict, in the order of the verdicts."""
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 
-TITLES: Mapping[str, str] = {name: each.title for name, each in INVARIANTS.items()} | {"split_brain": "Split-brain writes"}
-"""Of all measures that count integrity breaches. Split brain is found with the data loss of each fault (:mod:`closeshave.judge.verdicts.loss`)."""
+
+def _unfit(added: extensions.Extension) -> str:
+    """Why what a package adds cannot be searched for; empty when it can."""
+    if not isinstance(added.value, Invariant):
+        return f"is {type(added.value).__name__}, not closeshave.judge.integrity.invariant.Invariant"
+    if not NAME.fullmatch(added.name):
+        return "is no name of a check: write small letters, digits and underscores"
+    return "has the name of a check that Closeshave has itself" if added.name in OWN or added.name == SPLIT_BRAIN else ""
+
+
+SPLIT_BRAIN = "split_brain"
+"""Found with the data loss of each fault (:mod:`closeshave.judge.verdicts.loss`), and not by a search."""
+# The summary's counts are those of its published schema; what a package adds has a verdict, like all others.
+_ADDED = {added.name: replace(added.value, summarised=False) for added in extensions.load(extensions.CHECKS, _unfit)}
+INVARIANTS: Mapping[str, Invariant] = {**OWN, **_ADDED}
+"""Every kind of breach that is searched for here: our own, then those of installed packages."""
+
+TITLES: Mapping[str, str] = {name: each.title for name, each in INVARIANTS.items()} | {SPLIT_BRAIN: "Split-brain writes"}
+"""Of all measures that count integrity breaches."""
 
 UNKNOWN = IntegrityFigures(None, None, dict.fromkeys(name for name, each in INVARIANTS.items() if each.summarised))
 """The figures of a run in which nothing could be counted."""

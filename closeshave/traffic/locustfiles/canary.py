@@ -18,6 +18,7 @@ import numpy as np
 from closeshave.clock import now_ns
 from closeshave.loadgen.carrier import EngineTransport
 from closeshave.loadgen.transport import Request
+from closeshave.operations import CANARY
 from closeshave.traffic import accounts, answers, dialect, probes
 from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.canary_slots import CanarySlots
@@ -37,14 +38,6 @@ SERVICE = "Haircut"
 SETUP_PATIENCE_S = 60.0
 ASKED_DAYS = 3
 """A barber who accepts bookings has a free time on one of so many days, or at one of so many times."""
-NAMES = {
-    "book": "canary_write",
-    "read_booking": "canary_read",
-    "cancel": "canary_cancel",
-    "refresh": "canary_refresh",
-    "slots": "canary_slots",
-    "check_barber": "canary_check",
-}
 
 
 class CanarySender:
@@ -89,7 +82,7 @@ class CanarySender:
         account = self._wallet.pick(shard.home, self._rng.randrange(ACCOUNTS), among=ACCOUNTS)
         caller = dialect.Caller(account.email, account.password, account.token, account.csrf, franchise, dialect.new_address(self._rng))
         transport = EngineTransport(self._engine, self._load.edges[region], total_timeout_s=TIMEOUT_S)
-        return Session(id, "canary", region, caller, account.client, transport, self._around, self._rng, due_ns, names=NAMES)
+        return Session(id, "canary", region, caller, account.client, transport, self._around, self._rng, due_ns, names=CANARY)
 
     # -- before the start ------------------------------------------------------------------------------------------------------------------
 

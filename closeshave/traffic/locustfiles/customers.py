@@ -18,10 +18,10 @@ from closeshave.traffic import accounts, dialect
 from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.generating import OpenModel
 from closeshave.traffic.journeys import BookingUser
+from closeshave.traffic.known_profiles import read_profile
 from closeshave.traffic.limits import LOGINS_PER_S
 from closeshave.traffic.load import Load
 from closeshave.traffic.openmodel import VisitSteps, Worker
-from closeshave.traffic.profiles import read_profile
 from closeshave.traffic.session import Session
 from closeshave.traffic.visits import Visits, login_share, plan_visits
 

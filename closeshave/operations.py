@@ -1,0 +1,54 @@
+"""Every operation of the booking API that senders record: what it needs, what limits it, and as what it appears elsewhere. The one list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One kind of request, as ``closeshave/traffic/dialect.py`` sends it."""
+
+    personal: bool = False
+    """Whether it needs a session: refused as not logged in, it shows that a session was lost."""
+    paying: bool = False
+    """Whether it is a part of a payment; a platform has all parts or none."""
+    optional: bool = True
+    """Whether a platform may lack it, so that journeys leave it out (``capabilities.steps_off``)."""
+    limit: tuple[int, float] | None = None
+    """How many requests one client address may send in how many seconds, as the API states; ``None`` without a limit."""
+    canary: str = ""
+    """As what it is recorded when a canary sends it; empty where none does."""
+    question: str = ""
+    """What ``closeshave doctor`` calls it when it examines a platform; empty where it does not ask."""
+
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+    {
+        "franchise": Operation(question="franchise"),
+        # Customers read what anybody may read; the doctor asks for the other list too.
+        "services": Operation(question="public services"),
+        "barbers": Operation(question="barbers"),
+        "slots": Operation(limit=(100, 60.0), canary="canary_slots", question="slots"),
+        "check_barber": Operation(optional=False, canary="canary_check"),
+        "login": Operation(limit=(50, 60.0), question="login"),
+        "refresh": Operation(canary="canary_refresh", question="refresh"),
+        "profile": Operation(personal=True, question="profile"),
+        "book": Operation(personal=True, limit=(50, 3600.0), canary="canary_write", question="book"),
+        "read_booking": Operation(personal=True, canary="canary_read", question="read_booking"),
+        "reschedule": Operation(personal=True, limit=(30, 3600.0), question="reschedule"),
+        "cancel": Operation(personal=True, limit=(30, 3600.0), canary="canary_cancel", question="cancel"),
+        "pay_intent": Operation(personal=True, paying=True, limit=(50, 60.0), question="pay_intent"),
+        "pay_confirm": Operation(personal=True, paying=True, limit=(50, 60.0), question="pay_confirm"),
+        "change_shop": Operation(),
+    }
+)
+"""By the name under which it is recorded."""
+
+PAYING = tuple(name for name, each in OPERATIONS.items() if each.paying)
+PERSONAL = tuple(recorded for name, each in OPERATIONS.items() if each.personal for recorded in (name, each.canary) if recorded)
+"""As customers and as canaries send them."""
+CANARY: Mapping[str, str] = MappingProxyType({name: each.canary for name, each in OPERATIONS.items() if each.canary})
+"""Operation → as what it is recorded when a canary sends it."""
