@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class ApiOperation:
     """One kind of request, as ``closeshave/traffic/dialect.py`` sends it."""
 
     personal: bool = False
@@ -25,24 +25,24 @@ class Operation:
     """What ``closeshave doctor`` calls it when it examines a platform; empty where it does not ask."""
 
 
-OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+OPERATIONS: Mapping[str, ApiOperation] = MappingProxyType(
     {
-        "franchise": Operation(question="franchise"),
+        "franchise": ApiOperation(question="franchise"),
         # Customers read what anybody may read; the doctor asks for the other list too.
-        "services": Operation(question="public services"),
-        "barbers": Operation(question="barbers"),
-        "slots": Operation(limit=(100, 60.0), canary="canary_slots", question="slots"),
-        "check_barber": Operation(optional=False, canary="canary_check"),
-        "login": Operation(limit=(50, 60.0), question="login"),
-        "refresh": Operation(canary="canary_refresh", question="refresh"),
-        "profile": Operation(personal=True, question="profile"),
-        "book": Operation(personal=True, limit=(50, 3600.0), canary="canary_write", question="book"),
-        "read_booking": Operation(personal=True, canary="canary_read", question="read_booking"),
-        "reschedule": Operation(personal=True, limit=(30, 3600.0), question="reschedule"),
-        "cancel": Operation(personal=True, limit=(30, 3600.0), canary="canary_cancel", question="cancel"),
-        "pay_intent": Operation(personal=True, paying=True, limit=(50, 60.0), question="pay_intent"),
-        "pay_confirm": Operation(personal=True, paying=True, limit=(50, 60.0), question="pay_confirm"),
-        "change_shop": Operation(),
+        "services": ApiOperation(question="public services"),
+        "barbers": ApiOperation(question="barbers"),
+        "slots": ApiOperation(limit=(100, 60.0), canary="canary_slots", question="slots"),
+        "check_barber": ApiOperation(optional=False, canary="canary_check"),
+        "login": ApiOperation(limit=(50, 60.0), question="login"),
+        "refresh": ApiOperation(canary="canary_refresh", question="refresh"),
+        "profile": ApiOperation(personal=True, question="profile"),
+        "book": ApiOperation(personal=True, limit=(50, 3600.0), canary="canary_write", question="book"),
+        "read_booking": ApiOperation(personal=True, canary="canary_read", question="read_booking"),
+        "reschedule": ApiOperation(personal=True, limit=(30, 3600.0), question="reschedule"),
+        "cancel": ApiOperation(personal=True, limit=(30, 3600.0), canary="canary_cancel", question="cancel"),
+        "pay_intent": ApiOperation(personal=True, paying=True, limit=(50, 60.0), question="pay_intent"),
+        "pay_confirm": ApiOperation(personal=True, paying=True, limit=(50, 60.0), question="pay_confirm"),
+        "change_shop": ApiOperation(),
     }
 )
 """By the name under which it is recorded."""
@@ -51,4 +51,4 @@ PAYING = tuple(name for name, each in OPERATIONS.items() if each.paying)
 PERSONAL = tuple(recorded for name, each in OPERATIONS.items() if each.personal for recorded in (name, each.canary) if recorded)
 """As customers and as canaries send them."""
 CANARY: Mapping[str, str] = MappingProxyType({name: each.canary for name, each in OPERATIONS.items() if each.canary})
-"""Operation → as what it is recorded when a canary sends it."""
+"""ApiOperation → as what it is recorded when a canary sends it."""

@@ -35,7 +35,7 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Unusable:
     """One thing that a package adds and that cannot be used."""
 
     group: str
@@ -49,13 +49,13 @@ Fits = Callable[[Extension], str]
 """Why a loaded thing cannot be used; empty when it can."""
 
 _loaded: dict[str, tuple[Extension, ...]] = {}
-_failed: dict[str, tuple[Failure, ...]] = {}
+_failed: dict[str, tuple[Unusable, ...]] = {}
 
 
 def load(group: str, unfit: Fits) -> tuple[Extension, ...]:
     """Everything that installed packages add to ``group`` and that fits, by name. Never raises; :func:`failures` tells what was left out."""
     found: dict[str, Extension] = {}
-    failed: list[Failure] = []
+    failed: list[Unusable] = []
     for point in sorted(_points(), key=lambda point: (point.name, _package(point))):
         if point.group != group:
             continue
@@ -66,7 +66,7 @@ def load(group: str, unfit: Fits) -> tuple[Extension, ...]:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a package does when it is imported, the others are loaded
             why = f"cannot be loaded: {type(error).__name__}: {error}"
         if why:
-            failed.append(Failure(group, point.name, package, version, why))
+            failed.append(Unusable(group, point.name, package, version, why))
         else:
             found[point.name] = extension
     _loaded[group], _failed[group] = tuple(found.values()), tuple(failed)
@@ -78,7 +78,7 @@ def loaded() -> tuple[Extension, ...]:
     return tuple(extension for group in GROUPS for extension in _loaded.get(group, ()))
 
 
-def failures() -> tuple[Failure, ...]:
+def failures() -> tuple[Unusable, ...]:
     """Everything that could not be loaded so far."""
     return tuple(failure for group in GROUPS for failure in _failed.get(group, ()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-class Lines:
+class GrowingLines:
     """The lines of one file to which whole lines are appended."""
 
     def __init__(self, path: Path) -> None:

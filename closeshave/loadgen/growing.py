@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from closeshave.files.growing import Lines
+from closeshave.files.growing import GrowingLines
 from closeshave.loadgen.records import RecordFiles, Rows
 from closeshave.loadgen.rows import DTYPE, HEADER, ROW
 
@@ -17,12 +17,12 @@ class Growing:
     def __init__(self, files: RecordFiles, source: str) -> None:
         self.source = source
         """Who sends (:class:`closeshave.history.Source`)."""
-        self.effects = Lines(files.effects)
+        self.effects = GrowingLines(files.effects)
         """The worker's effects, a JSON object a line."""
         self.texts: list[str] = []
         """What the codes in the rows that were read stand for."""
         self._files = files
-        self._texts = Lines(files.texts)
+        self._texts = GrowingLines(files.texts)
         self._at = HEADER.size
 
     def new_rows(self) -> Rows:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from closeshave.files.growing import Lines
+from closeshave.files.growing import GrowingLines
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.history import FaultEvent, Manifest, Mark, Signal, event_of
 from closeshave.loadgen.growing import Spool
@@ -21,7 +21,7 @@ from closeshave.telemetry.families import About, Family
 from closeshave.telemetry.grafana import Annotations
 from closeshave.telemetry.prometheus import Port
 from closeshave.telemetry.sending import Sender
-from closeshave.telemetry.settings import NOTHING, Settings
+from closeshave.telemetry.settings import NOTHING, TelemetrySettings
 from closeshave.telemetry.totals import Totals
 from closeshave.vocabulary import SPOOL, TIMELINE
 
@@ -40,7 +40,7 @@ Say = Callable[[str, str, str], None]
 
 
 @contextmanager
-def exporting(settings: Settings, say: Say) -> Iterator[Exporter]:
+def exporting(settings: TelemetrySettings, say: Say) -> Iterator[Exporter]:
     """The telemetry of a trial that runs in this block; afterwards it is said what could not be sent. Raises as :meth:`Exporter.open` does."""
     exporter = Exporter.open(settings)
     try:
@@ -53,7 +53,7 @@ def exporting(settings: Settings, say: Say) -> Iterator[Exporter]:
 class Exporter:
     """The telemetry of one trial: :meth:`open` before anything starts, :meth:`begin` when the run has a directory, :meth:`close` at the end."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: TelemetrySettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         """Guards the following: they are read by whoever scrapes."""
@@ -71,7 +71,7 @@ class Exporter:
         self._spans: Spans | None = None
 
     @classmethod
-    def open(cls, settings: Settings = NOTHING) -> Exporter:
+    def open(cls, settings: TelemetrySettings = NOTHING) -> Exporter:
         """Import what is needed and listen where that is wanted. Raises :class:`InvalidFile` when this machine cannot."""
         if settings.otlp is not None:
             try:
@@ -148,7 +148,7 @@ class Exporter:
                 yield receiver.sender
 
     def _follow(self, run: Path) -> None:
-        spool, timeline = Spool(run / SPOOL), Lines(run / TIMELINE)
+        spool, timeline = Spool(run / SPOOL), GrowingLines(run / TIMELINE)
         last = False
         while not last:
             # Once more after the end: what was written between the last look and then.
@@ -162,7 +162,7 @@ class Exporter:
         self._trouble += 1
         self._reason = f"{type(error).__name__}: {error}"
 
-    def _look(self, spool: Spool, timeline: Lines, *, last: bool) -> None:
+    def _look(self, spool: Spool, timeline: GrowingLines, *, last: bool) -> None:
         events = list(_events(timeline))
         with self._lock:
             for event in events:
@@ -185,7 +185,7 @@ def _otlp_type() -> type[Otlp]:
     return Otlp
 
 
-def _events(timeline: Lines) -> Iterator[FaultEvent | Signal | Mark]:
+def _events(timeline: GrowingLines) -> Iterator[FaultEvent | Signal | Mark]:
     for line in timeline.new():
         # What is no event is reported by the judges, who read the same file.
         with suppress(ValueError, KeyError, TypeError, AttributeError):

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from closeshave.history import Manifest
 from closeshave.plan import Plan
-from closeshave.telemetry.totals import Distribution, Totals
+from closeshave.telemetry.totals import Durations, Totals
 
 _Key = TypeVar("_Key")
 
@@ -35,8 +35,8 @@ class Family:
     """A sentence for people."""
     sort: Sort
     labels: tuple[str, ...]
-    values: tuple[tuple[tuple[str, ...], float | Distribution], ...]
-    """Values of the labels, and what is measured there; a :class:`Distribution` for a histogram."""
+    values: tuple[tuple[tuple[str, ...], float | Durations], ...]
+    """Values of the labels, and what is measured there; a :class:`Durations` for a histogram."""
     unit: str = ""
     """``seconds``, or empty for a plain number."""
 

@@ -36,7 +36,7 @@ from closeshave.history import FaultEdge, FaultEvent, Mark, Planning, Signal
 from closeshave.telemetry.families import Family, Sort
 from closeshave.telemetry.sending import Sender
 from closeshave.telemetry.settings import Collector
-from closeshave.telemetry.totals import BOUNDS_S, Distribution, scope_of
+from closeshave.telemetry.totals import BOUNDS_S, Durations, scope_of
 
 TIMEOUT_S = 5.0
 """For one message, repetitions included."""
@@ -47,7 +47,7 @@ UNITS: Mapping[str, str] = {"seconds": "s", "": "1"}
 _LOG = logging.getLogger("opentelemetry")
 
 
-class Refused(ConnectionError):
+class NotAccepted(ConnectionError):
     """The collector did not accept a message; says why, as far as the library told."""
 
 
@@ -105,7 +105,7 @@ class Otlp:
 
         def export() -> None:
             if self._metrics.export(data) is not MetricExportResult.SUCCESS:
-                raise Refused(self._told.last)
+                raise NotAccepted(self._told.last)
 
         self.sender.post(export)
 
@@ -131,7 +131,7 @@ class _Posting(SpanProcessor):
 
         def export() -> None:
             if self._exporter.export((span,)) is not SpanExportResult.SUCCESS:
-                raise Refused(self._told.last)
+                raise NotAccepted(self._told.last)
 
         self._sender.post(export)
 
@@ -211,9 +211,9 @@ def _metric(family: Family, started_ns: int, at_ns: int) -> Metric:
     return Metric(name, family.about, UNITS[family.unit], data)
 
 
-def _point(family: Family, labels: tuple[str, ...], value: float | Distribution, started_ns: int, at_ns: int) -> Any:
+def _point(family: Family, labels: tuple[str, ...], value: float | Durations, started_ns: int, at_ns: int) -> Any:
     attributes = dict(zip(family.labels, labels, strict=True))
-    if not isinstance(value, Distribution):
+    if not isinstance(value, Durations):
         return NumberDataPoint(attributes, started_ns, at_ns, value)
     counts = value.counts.tolist()
     return HistogramDataPoint(

@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from closeshave.telemetry.families import Family, Sort
-from closeshave.telemetry.totals import BOUNDS_S, Distribution
+from closeshave.telemetry.totals import BOUNDS_S, Durations
 
 Read = Callable[[], Iterable[Family]]
 """The metrics as they are now."""
@@ -78,7 +78,7 @@ def _histogram(family: Family) -> Metric:
     metric = HistogramMetricFamily(family.name, family.about, labels=family.labels, unit=family.unit)
     bounds = [*map(str, BOUNDS_S), "+Inf"]
     for labels, value in family.values:
-        assert isinstance(value, Distribution)
+        assert isinstance(value, Durations)
         # Prometheus counts each class with all below it.
         metric.add_metric(labels, list(zip(bounds, accumulate(value.counts.tolist()), strict=True)), value.sum_s)
     return metric

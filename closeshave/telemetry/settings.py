@@ -39,7 +39,7 @@ class Grafana:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TelemetrySettings:
     """Each receiver, ``None`` where there is none."""
 
     metrics: Listen | None = None
@@ -47,10 +47,10 @@ class Settings:
     grafana: Grafana | None = None
 
 
-NOTHING = Settings()
+NOTHING = TelemetrySettings()
 
 
-def read(metrics_port: int | None, metrics_address: str, otlp: str, grafana: str, environ: MutableMapping[str, str]) -> Settings:
+def read(metrics_port: int | None, metrics_address: str, otlp: str, grafana: str, environ: MutableMapping[str, str]) -> TelemetrySettings:
     """What the options and variables mean. Secrets are taken out of ``environ``, so that no process which is started later has them.
 
     Raises :class:`InvalidFile` that names the option and what would be right.
@@ -66,7 +66,7 @@ def read(metrics_port: int | None, metrics_address: str, otlp: str, grafana: str
         problems.append(Problem(OTLP_HEADERS, 0, "", "write name=value, several of them separated by commas"))
     if problems:
         raise InvalidFile(*problems)
-    return Settings(
+    return TelemetrySettings(
         metrics=None if metrics_port is None else Listen(metrics_address, metrics_port),
         otlp=Collector(otlp, pairs) if otlp else None,
         grafana=Grafana(grafana.rstrip("/"), token) if grafana else None,

@@ -20,7 +20,7 @@ BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 @dataclass(slots=True)
-class Distribution:
+class Durations:
     """Durations in seconds, by class."""
 
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(BOUNDS_S) + 1, dtype=np.int64))
@@ -29,9 +29,9 @@ class Distribution:
     least_s: float = math.inf
     most_s: float = -math.inf
 
-    def copy(self) -> Distribution:
+    def copy(self) -> Durations:
         """The same now, whatever is added later."""
-        return Distribution(self.counts.copy(), self.sum_s, self.least_s, self.most_s)
+        return Durations(self.counts.copy(), self.sum_s, self.least_s, self.most_s)
 
     def extend(self, seconds: npt.NDArray[np.float64]) -> None:
         """Add these durations, of which there is at least one."""
@@ -41,7 +41,7 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Request:
+class RequestKind:
     """What requests are counted by."""
 
     source: str
@@ -73,10 +73,10 @@ class FaultLife:
 class Totals:
     """Everything since the start of the trial. Not safe for threads: readers take a :meth:`copy`."""
 
-    requests: Counter[Request] = field(default_factory=Counter)
-    responses: dict[tuple[str, str, str], Distribution] = field(default_factory=dict)
+    requests: Counter[RequestKind] = field(default_factory=Counter)
+    responses: dict[tuple[str, str, str], Durations] = field(default_factory=dict)
     """Sender, operation and region → from when a request was intended to the end of its answer."""
-    lateness: dict[str, Distribution] = field(default_factory=dict)
+    lateness: dict[str, Durations] = field(default_factory=dict)
     """Sender → from when a request was intended to when it was sent."""
     faults: dict[str, FaultLife] = field(default_factory=dict)
     """By the fault's ID."""
@@ -128,7 +128,7 @@ class Totals:
         keys, counts = np.unique(kind << 48 | region << 32 | shard << 16 | outcome << 8 | good, return_counts=True)
         for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
             shard_id = key >> 16 & 0xFFFF
-            what = Request(
+            what = RequestKind(
                 worker.source,
                 worker.text(key >> 48),
                 worker.text(key >> 32 & 0xFFFF),
@@ -143,9 +143,9 @@ class Totals:
         places, which = np.unique(rows["kind"].astype(np.uint32) << 16 | rows["region"], return_inverse=True)
         for index, place in enumerate(places.tolist()):
             key = worker.source, worker.text(place >> 16), worker.text(place & 0xFFFF)
-            self.responses.setdefault(key, Distribution()).extend(took_s[which == index])
+            self.responses.setdefault(key, Durations()).extend(took_s[which == index])
         late_s = np.maximum(rows["started_ns"] - rows["intended_ns"], 0) / 1e9
-        self.lateness.setdefault(worker.source, Distribution()).extend(late_s)
+        self.lateness.setdefault(worker.source, Durations()).extend(late_s)
 
 
 def scope_of(planned: Planning) -> str:

@@ -9,7 +9,7 @@ from closeshave.deployment import Deployment
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class PlatformProbe:
     """Something to ask about the environment while it is loaded. Its name is that of its entry point."""
 
     asks: str

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from closeshave import extensions
 from closeshave.deployment import Deployment
 from closeshave.files.plaintext import clean
-from closeshave.trial.probe import Probe
+from closeshave.trial.probe import PlatformProbe
 
 LONGEST = 500
 """Characters of what a probe saw."""
@@ -28,17 +28,17 @@ Note = Callable[[str], None]
 
 def _unfit(added: extensions.Extension) -> str:
     """Why what a package adds cannot be asked; empty when it can."""
-    if not isinstance(added.value, Probe):
-        return f"is {type(added.value).__name__}, not closeshave.trial.probe.Probe"
+    if not isinstance(added.value, PlatformProbe):
+        return f"is {type(added.value).__name__}, not closeshave.trial.probe.PlatformProbe"
     return f"asks every {added.value.every_s:g} s; at least {LEAST_S:g} s must be between" if added.value.every_s < LEAST_S else ""
 
 
-PROBES: Mapping[str, Probe] = MappingProxyType({added.name: added.value for added in extensions.load(extensions.PROBES, _unfit)})
+PROBES: Mapping[str, PlatformProbe] = MappingProxyType({added.name: added.value for added in extensions.load(extensions.PROBES, _unfit)})
 """Every probe that there is here, by name."""
 
 
 @contextmanager
-def probing(names: Iterable[str], deployment: Deployment, note: Note, probes: Mapping[str, Probe] = PROBES) -> Iterator[None]:
+def probing(names: Iterable[str], deployment: Deployment, note: Note, probes: Mapping[str, PlatformProbe] = PROBES) -> Iterator[None]:
     """Ask these probes while the block runs. On leaving it nobody waits for one that is still asking."""
     over = threading.Event()
     for name in names:
@@ -50,7 +50,7 @@ def probing(names: Iterable[str], deployment: Deployment, note: Note, probes: Ma
         over.set()
 
 
-def _ask(name: str, probe: Probe, deployment: Deployment, note: Note, over: threading.Event) -> None:
+def _ask(name: str, probe: PlatformProbe, deployment: Deployment, note: Note, over: threading.Event) -> None:
     before: str | None = None
     while True:
         try:

@@ -98,8 +98,8 @@ def test_two_packages_cannot_add_one_name(place: Path) -> None:
         (extensions.FAULTS, "queue.stalled", "replace(KILLED, name='queue.stalled')", ""),
         (extensions.CHECKS, "x", "3", "is int, not closeshave.judge.integrity.invariant.Invariant"),
         (extensions.PROFILES, "x", "3", "is int, not closeshave.traffic.profiles.Profile"),
-        (extensions.PROBES, "x", "3", "is int, not closeshave.trial.probe.Probe"),
-        (extensions.PROBES, "x", "__import__('closeshave.trial.probe').trial.probe.Probe('', str, 0.01)", "asks every 0.01 s"),
+        (extensions.PROBES, "x", "3", "is int, not closeshave.trial.probe.PlatformProbe"),
+        (extensions.PROBES, "x", "__import__('closeshave.trial.probe').trial.probe.PlatformProbe('', str, 0.01)", "asks every 0.01 s"),
         (extensions.REPORTS, "x", "3", "is int, not closeshave.report.artefact.Report"),
         *(
             (extensions.REPORTS, "x", f"__import__('closeshave.report.artefact').report.artefact.Report({file!r}, None)", reason)

@@ -76,7 +76,7 @@ def test_two_users_of_one_machine_exclude_each_other(monkeypatch, first, second)
         monkeypatch.setattr("tempfile.tempdir", directory)
         holder, other = Lock(REGIONS), Lock(REGIONS)
         as_user(first, lambda: holder.take("run 1"))
-        with pytest.raises(Locked, match="run 1"):
+        with pytest.raises(PlatformInUse, match="run 1"):
             as_user(second, lambda: other.take("run 2"))
         holder.release()
         as_user(second, lambda: other.take("run 2"))

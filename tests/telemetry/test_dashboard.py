@@ -19,7 +19,7 @@ from closeshave.history import FaultEdge, Signal, Source, record
 from closeshave.telemetry import families
 from closeshave.telemetry.exporter import Exporter
 from closeshave.telemetry.families import Family, Sort
-from closeshave.telemetry.settings import LOOPBACK, Listen, Settings
+from closeshave.telemetry.settings import LOOPBACK, Listen, TelemetrySettings
 from closeshave.telemetry.totals import Totals
 from closeshave.vocabulary import SignalKind
 from tests.faults.toys import free_port
@@ -108,7 +108,7 @@ def answer(url: str, question: str) -> list[Any]:
 @pytest.mark.servers
 def test_every_panel_of_the_dashboard_has_data_in_a_real_server(tmp_path: Path, writer: Writer) -> None:
     """While a trial goes on: its requests, its fault, the platform's signals."""
-    exporter = Exporter.open(Settings(metrics=Listen(LOOPBACK, 0)))
+    exporter = Exporter.open(TelemetrySettings(metrics=Listen(LOOPBACK, 0)))
     (tmp_path / "victoria").mkdir()
     try:
         exporter.begin(writer.run, MANIFEST, lambda: PLAN)

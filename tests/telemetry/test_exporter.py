@@ -13,10 +13,10 @@ from closeshave.control.processes import poll_until
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.history import FaultEdge, Source
 from closeshave.telemetry.exporter import Exporter, exporting
-from closeshave.telemetry.settings import LOOPBACK, NOTHING, Collector, Grafana, Listen, Settings
+from closeshave.telemetry.settings import LOOPBACK, NOTHING, Collector, Grafana, Listen, TelemetrySettings
 from tests.telemetry.made import EAST, MANIFEST, PLAN, WALL_S, Writer
 
-SERVED = Settings(metrics=Listen(LOOPBACK, 0))
+SERVED = TelemetrySettings(metrics=Listen(LOOPBACK, 0))
 WITHIN_S = 20.0
 
 
@@ -35,7 +35,7 @@ def value(exporter: Exporter, name: str, **labels: str) -> float | None:
     return scraped(exporter).get((name, frozenset(labels.items())))
 
 
-def said(settings: Settings, run: Path, writer: Writer) -> list[tuple[str, str, str]]:
+def said(settings: TelemetrySettings, run: Path, writer: Writer) -> list[tuple[str, str, str]]:
     """Everything that is shown at the end of a trial with one fault."""
     shown: list[tuple[str, str, str]] = []
     with exporting(settings, lambda *line: shown.append(line)) as exporter:
@@ -106,14 +106,14 @@ def test_a_port_that_is_taken_is_refused_before_anything_starts() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(InvalidFile, match=rf"--metrics-port: cannot listen on 127\.0\.0\.1:{port}: .*in use"):
-            Exporter.open(Settings(metrics=Listen(LOOPBACK, port)))
+            Exporter.open(TelemetrySettings(metrics=Listen(LOOPBACK, port)))
 
 
 def test_a_package_that_is_missing_is_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenTelemetry is an extra."""
     monkeypatch.setitem(__import__("sys").modules, "closeshave.telemetry.otlp", None)
     with pytest.raises(InvalidFile, match=r"--otlp: needs a package that is not installed .*closeshave\[otlp\]"):
-        Exporter.open(Settings(otlp=Collector("http://127.0.0.1:4317")))
+        Exporter.open(TelemetrySettings(otlp=Collector("http://127.0.0.1:4317")))
 
 
 @pytest.mark.parametrize("receiver", ["otlp", "grafana"])
@@ -122,7 +122,7 @@ def test_a_receiver_that_is_not_there_is_said_at_the_end(writer: Writer, receive
     with socket.socket() as closed:
         closed.bind((LOOPBACK, 0))
         url = f"http://{LOOPBACK}:{closed.getsockname()[1]}"
-        settings = Settings(otlp=Collector(url)) if receiver == "otlp" else Settings(grafana=Grafana(url, "s3cret"))
+        settings = TelemetrySettings(otlp=Collector(url)) if receiver == "otlp" else TelemetrySettings(grafana=Grafana(url, "s3cret"))
         shown = said(settings, writer.run, writer)
     assert [(heading, style) for _, heading, style in shown] == [("telemetry", "yellow")]
     assert f"could not be sent to {url}" in shown[0][0]

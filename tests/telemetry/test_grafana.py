@@ -6,7 +6,7 @@ import pytest
 
 from closeshave.history import FaultEdge
 from closeshave.telemetry.exporter import exporting
-from closeshave.telemetry.settings import Grafana, Settings
+from closeshave.telemetry.settings import Grafana, TelemetrySettings
 from closeshave.vocabulary import MarkKind
 from tests.telemetry.conftest import Notes
 from tests.telemetry.made import MANIFEST, PLAN, WALL_S, Writer
@@ -15,7 +15,7 @@ from tests.telemetry.made import MANIFEST, PLAN, WALL_S, Writer
 def told(grafana: Notes, writer: Writer, *edges: FaultEdge, fault: str = "primary") -> list[tuple[str, str, str]]:
     """Carry out a trial whose fault passes these edges; returns what was shown at its end."""
     shown: list[tuple[str, str, str]] = []
-    with exporting(Settings(grafana=Grafana(grafana.url, "s3cret")), lambda *line: shown.append(line)) as exporter:
+    with exporting(TelemetrySettings(grafana=Grafana(grafana.url, "s3cret")), lambda *line: shown.append(line)) as exporter:
         exporter.begin(writer.run, MANIFEST, lambda: PLAN)
         writer.fault(*edges, fault=fault)
     return shown

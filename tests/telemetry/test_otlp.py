@@ -9,7 +9,7 @@ import pytest
 
 from closeshave.history import FaultEdge
 from closeshave.telemetry.exporter import exporting
-from closeshave.telemetry.settings import Collector, Settings
+from closeshave.telemetry.settings import Collector, TelemetrySettings
 from closeshave.vocabulary import MarkKind
 from tests.telemetry.conftest import Receiver
 from tests.telemetry.made import EAST, MANIFEST, PLAN, WALL_S, Writer
@@ -26,7 +26,7 @@ def attributes(one: Any) -> dict[str, Any]:
 def told(receiver: Receiver, writer: Writer, *edges: FaultEdge, verdict: str = "pass") -> list[tuple[str, str, str]]:
     """Carry out a trial whose fault passes these edges; returns what was shown at its end."""
     shown: list[tuple[str, str, str]] = []
-    settings = Settings(otlp=Collector(receiver.url, (("x-token", "s3cret"),)))
+    settings = TelemetrySettings(otlp=Collector(receiver.url, (("x-token", "s3cret"),)))
     with exporting(settings, lambda *line: shown.append(line)) as exporter:
         exporter.begin(writer.run, MANIFEST, lambda: PLAN)
         writer.phase("calm", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from closeshave.files.yamlfile import InvalidFile
-from closeshave.telemetry.settings import GRAFANA_TOKEN, NOTHING, OTLP_HEADERS, Collector, Grafana, Listen, Settings, read
+from closeshave.telemetry.settings import GRAFANA_TOKEN, NOTHING, OTLP_HEADERS, Collector, Grafana, Listen, TelemetrySettings, read
 
 GRAFANA, OTLP = "https://grafana.example/base/", "http://127.0.0.1:4317"
 
@@ -14,11 +14,11 @@ GRAFANA, OTLP = "https://grafana.example/base/", "http://127.0.0.1:4317"
     ("port", "otlp", "grafana", "environ", "expected"),
     [
         (None, "", "", {}, NOTHING),
-        (9464, "", "", {}, Settings(metrics=Listen("127.0.0.1", 9464))),
-        (0, "", "", {}, Settings(metrics=Listen("127.0.0.1", 0))),
-        (None, OTLP, "", {}, Settings(otlp=Collector(OTLP))),
-        (None, OTLP, "", {OTLP_HEADERS: "X-Token=a=b, other=c"}, Settings(otlp=Collector(OTLP, (("x-token", "a=b"), ("other", "c"))))),
-        (None, "", GRAFANA, {GRAFANA_TOKEN: "t"}, Settings(grafana=Grafana("https://grafana.example/base", "t"))),
+        (9464, "", "", {}, TelemetrySettings(metrics=Listen("127.0.0.1", 9464))),
+        (0, "", "", {}, TelemetrySettings(metrics=Listen("127.0.0.1", 0))),
+        (None, OTLP, "", {}, TelemetrySettings(otlp=Collector(OTLP))),
+        (None, OTLP, "", {OTLP_HEADERS: "X-Token=a=b, other=c"}, TelemetrySettings(otlp=Collector(OTLP, (("x-token", "a=b"), ("other", "c"))))),
+        (None, "", GRAFANA, {GRAFANA_TOKEN: "t"}, TelemetrySettings(grafana=Grafana("https://grafana.example/base", "t"))),
     ],
 )
 def test_options_become_settings(port, otlp, grafana, environ, expected):

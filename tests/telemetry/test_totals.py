@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from closeshave.history import FaultEdge, FaultEvent, Mark, Signal, Source
 from closeshave.loadgen.growing import Spool
-from closeshave.telemetry.totals import BOUNDS_S, Request, Totals
+from closeshave.telemetry.totals import BOUNDS_S, RequestKind, Totals
 from closeshave.vocabulary import SPOOL, MarkKind
 from tests.telemetry.made import EAST, EVIDENCE, FAULT, WEST, Writer
 
@@ -28,14 +28,14 @@ def test_requests_are_counted_once_by_everything_that_tells_them_apart(writer: W
     writer.requests(2, 0.1, "slots", WEST, shard=-1, outcome="info", good=False)
     writer.requests(1, 0.1, "slots", WEST, source=Source.CANARY)
     expected = {
-        Request("customers", "book", EAST, 1, "ok", True): 3,
-        Request("customers", "slots", WEST, -1, "info", False): 2,
-        Request("canary", "slots", WEST, 1, "ok", True): 1,
+        RequestKind("customers", "book", EAST, 1, "ok", True): 3,
+        RequestKind("customers", "slots", WEST, -1, "info", False): 2,
+        RequestKind("canary", "slots", WEST, 1, "ok", True): 1,
     }
     assert seen(writer, totals, spool).requests == expected
     assert seen(writer, totals, spool).requests == expected
     writer.requests(4, 0.1)
-    assert seen(writer, totals, spool).requests[Request("customers", "book", EAST, 1, "ok", True)] == 7
+    assert seen(writer, totals, spool).requests[RequestKind("customers", "book", EAST, 1, "ok", True)] == 7
 
 
 @pytest.mark.parametrize(

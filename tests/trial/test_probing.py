@@ -10,7 +10,7 @@ import pytest
 
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
-from closeshave.trial.probe import Probe
+from closeshave.trial.probe import PlatformProbe
 from closeshave.trial.probing import LONGEST, probing
 from tests.faults import toys
 
@@ -23,9 +23,9 @@ def toy(tmp_path: Path) -> Deployment:
     return toys.deployment(tmp_path / "root")
 
 
-def probe(ask: Callable[[], str]) -> Probe:
+def probe(ask: Callable[[], str]) -> PlatformProbe:
     """One that is asked as often as possible."""
-    return Probe("?", lambda _deployment: ask(), 0.1)
+    return PlatformProbe("?", lambda _deployment: ask(), 0.1)
 
 
 def test_what_is_seen_is_noted_once_and_again_when_it_changes(toy: Deployment) -> None:

@@ -52,6 +52,25 @@ def run(  # noqa: PLR0917 - an option each
             allow_from_autoenv=False,
         ),
     ] = "",
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Serve Prometheus metrics of the running trial on this port; 0 takes any that is free."),
+    ] = None,
+    metrics_address: Annotated[
+        str,
+        typer.Option(
+            help="Address of --metrics-port. Whoever can reach it can read the metrics: another than loopback is for a trusted network."
+        ),
+    ] = "127.0.0.1",
+    otlp: Annotated[
+        str,
+        typer.Option(
+            help="Send metrics and spans to this OpenTelemetry collector (gRPC), like http://127.0.0.1:4317. Needs closeshave[otlp]."
+        ),
+    ] = "",
+    grafana: Annotated[
+        str, typer.Option(help="Write annotations to this Grafana server. Its token is taken from the variable CLOSESHAVE_GRAFANA_TOKEN.")
+    ] = "",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -61,6 +80,8 @@ def run(  # noqa: PLR0917 - an option each
     from closeshave.environments.driver import Permission
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
     from closeshave.report import terminal
+    from closeshave.telemetry import settings as telemetry
+    from closeshave.telemetry.exporter import exporting
     from closeshave.trial import running
     from closeshave.trial.display import Display
     from closeshave.trial.outlook import warn
@@ -71,6 +92,7 @@ def run(  # noqa: PLR0917 - an option each
     voice = Voice(json, quiet)
     for warning in settings.stray(context):
         voice.note(warning)
+    receivers = telemetry.read(metrics_port, metrics_address, otlp, grafana, os.environ)
     prepared = prepare(
         plan,
         environment=environment,
@@ -87,10 +109,13 @@ def run(  # noqa: PLR0917 - an option each
     warn(prepared, voice.progress)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     display = Display(voice.progress)
-    directory = running.run(prepared, runs, display, attach=attach, permission=permission)
+    with exporting(receivers, display.say) as exporter:
+        directory = running.run(prepared, runs, display, attach=attach, permission=permission, exporter=exporter)
+        with at_hand(directory):
+            display.say("judging what was recorded")
+            conclusion = conclude(directory)
+            exporter.judged(conclusion.assessment.status.value)
     with at_hand(directory):
-        display.say("judging what was recorded")
-        conclusion = conclude(directory)
         voice.result(
             summary(conclusion),
             (terminal.sentence(conclusion.assessment, directory).plain,),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from closeshave.control import processes
 from closeshave.deployment import Deployment
-from closeshave.trial.probe import Probe
+from closeshave.trial.probe import PlatformProbe
 
 
 def ask(deployment: Deployment) -> str:
@@ -15,4 +15,4 @@ def ask(deployment: Deployment) -> str:
     return f"{running} of {len(deployment.processes)} run"
 
 
-PROBE = Probe(asks="How many of the platform's processes run, by the records of their starts.", ask=ask)
+PROBE = PlatformProbe(asks="How many of the platform's processes run, by the records of their starts.", ask=ask)
