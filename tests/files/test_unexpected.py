@@ -48,6 +48,8 @@ def test_what_cannot_be_kept_in_a_run_is_kept_elsewhere(run: str | None, tmp_pat
 def test_an_error_of_the_operating_system_that_ends_a_trial_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its message names a file at best; who looked for that file is in the logs, and not on the terminal."""
     monkeypatch.setattr(bytecode, "make", lambda _say: None)
+    # An environment that is not there is refused before anything starts; here it goes away between the check and its use.
+    monkeypatch.setattr(running, "_find_it", lambda *_: None)
     nowhere = tmp_path / "no-environment"
     nowhere.mkdir()
     shown = io.StringIO()

@@ -67,8 +67,8 @@ def _list(reader: Reader, franchise: int | None) -> Iterable[Mapping[str, Any]]:
         raise Unlisted(f"payments cannot be listed: {error}") from None
     if listed.lacking:
         raise Unlisted(f"the list of payments {listed.lacking}")
-    if odd := next((row for row in listed.rows if not isinstance(row, dict)), None):
-        raise Unlisted(f"a row of the list of payments is {type(odd).__name__}, not a payment")
+    if odd := [type(row).__name__ for row in listed.rows if not isinstance(row, dict)]:
+        raise Unlisted(f"a row of the list of payments is {odd[0]}, not a payment")
     return listed.rows
 
 
