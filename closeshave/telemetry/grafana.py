@@ -28,7 +28,7 @@ class Annotations:
     def __init__(self, grafana: Grafana, manifest: Manifest, client: httpx.Client | None = None) -> None:
         self.sender = Sender("Grafana", grafana.url)
         headers = {"Authorization": f"Bearer {grafana.token}"}
-        self._client = client or httpx.Client(base_url=grafana.url, headers=headers, timeout=TIMEOUT_S)
+        self._client = client or httpx.Client(base_url=grafana.url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
         self._manifest = manifest
         self._lives: dict[str, FaultLife] = {}
         self._ids: dict[str, int] = {}

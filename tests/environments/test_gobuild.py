@@ -1,8 +1,9 @@
 """Servers built by Go: kept once built, and a machine without Go modules starts quickly anyway."""
 
+from dataclasses import replace
+
 import pytest
 
-from closeshave.environments import gobuild
 from closeshave.environments.gobuild import ETCD, TOXIPROXY, CannotBuild, built
 
 
@@ -58,12 +59,10 @@ def test_doctor_tries_again(go):
     assert built(TOXIPROXY, print, retry=True).exists()
 
 
-def test_other_sources_make_another_program(monkeypatch, tmp_path):
+def test_other_sources_make_another_program(tmp_path):
     """A stored program can never belong to other sources than the pinned ones."""
     sources = tmp_path / "etcd"
     sources.mkdir()
     (sources / "go.mod").write_text("module x\n\ngo 1.20\n")
     (sources / "go.sum").write_text("")
-    before = ETCD.binary
-    monkeypatch.setattr(gobuild, "MODULES", tmp_path)
-    assert ETCD.binary != before
+    assert replace(ETCD, modules=tmp_path).binary != ETCD.binary

@@ -1,10 +1,12 @@
 """A platform that must not be loaded is refused by the command: a clear message, exit code 2, and nothing was started."""
 
 import os
+import time
 
 import pytest
 
 from closeshave.environments.definition import read_remote
+from closeshave.environments.remote import permission
 from closeshave.environments.remote.lock import Lock
 from closeshave.environments.remote.permission import VARIABLE
 from tests.remote import plans
@@ -57,7 +59,7 @@ def test_what_must_not_be_loaded_is_refused(tmp_path, closeshave, options, chang
         assert "pk_live_0" not in ended.said
 
 
-def test_an_expired_token_permits_nothing(tmp_path, closeshave):
+def test_an_expired_token_permits_nothing(tmp_path, closeshave, monkeypatch):
     """Nor does one without the platform's name typed in full."""
     with plain("--habit", "stage=production") as platform:
         path = plans.environment(
@@ -65,7 +67,9 @@ def test_an_expired_token_permits_nothing(tmp_path, closeshave):
         )
         plan = plans.plan(tmp_path, "database")
         token = closeshave("allow", path, "--hours", "1").said.split()[-1]
-        expired = f"{int(token.split('.')[0]) - 7200}.{token.split('.')[1]}"
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+        expired = permission.grant(read_remote(path), permission.own_key(), int(time.time()) - 60)
         refused(closeshave("run", plan, "--runs", tmp_path / "runs", **{VARIABLE: expired}), "create one")
         refused(closeshave("run", plan, "--runs", tmp_path / "runs", **{VARIABLE: token}), "type its name")
 

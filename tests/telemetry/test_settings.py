@@ -17,7 +17,13 @@ GRAFANA, OTLP = "https://grafana.example/base/", "http://127.0.0.1:4317"
         (9464, "", "", {}, TelemetrySettings(metrics=Listen("127.0.0.1", 9464))),
         (0, "", "", {}, TelemetrySettings(metrics=Listen("127.0.0.1", 0))),
         (None, OTLP, "", {}, TelemetrySettings(otlp=Collector(OTLP))),
-        (None, OTLP, "", {OTLP_HEADERS: "X-Token=a=b, other=c"}, TelemetrySettings(otlp=Collector(OTLP, (("x-token", "a=b"), ("other", "c"))))),
+        (
+            None,
+            OTLP,
+            "",
+            {OTLP_HEADERS: "X-Token=a=b, other=c"},
+            TelemetrySettings(otlp=Collector(OTLP, (("x-token", "a=b"), ("other", "c")))),
+        ),
         (None, "", GRAFANA, {GRAFANA_TOKEN: "t"}, TelemetrySettings(grafana=Grafana("https://grafana.example/base", "t"))),
     ],
 )
