@@ -48,7 +48,9 @@ class CompiledEngine(BuildHookInterface[BuilderConfig]):
         if what := lacking():
             self.app.display_warning(PLAIN.format(what))
             return
-        into = Path(tempfile.mkdtemp(prefix="closeshave-compiled-"))
+        # Kept until the wheel is written, and then removed with this hook.
+        self._into = tempfile.TemporaryDirectory(prefix="closeshave-compiled-")
+        into = Path(self._into.name)
         done = subprocess.run([sys.executable, __file__, str(into)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             self.app.display_warning(f"the load engine stays plain Python, compiling it failed:\n{(done.stdout + done.stderr)[-2000:]}")

@@ -294,6 +294,22 @@ def test_a_franchise_left_behind_next_to_a_neighbour_is_inconclusive() -> None:
     assert disturbed(run, range(132, 150)).verdict("left-behind/kill").status is INCONCLUSIVE
 
 
+def test_a_franchise_that_was_disturbed_is_no_witness_against_the_platform() -> None:
+    """Two franchises without service, one of them next to other programs only: the other one alone is counted and shown."""
+    run = Run((), (KILL,))
+    run.life()
+    run.probes(100, 190, down=((120, 125),))
+    for index in range(8):
+        run.bad(132 + index, franchise=7)
+        run.bad(146 + index, franchise=9)
+        run.op(132 + index, franchise=8)
+        run.op(146 + index, franchise=8)
+    assert run.verdict("left-behind/kill").measured == 2
+    verdict = disturbed(run, range(130, 141)).verdict("left-behind/kill")
+    assert (verdict.status, verdict.measured) == (FAIL, 1)
+    assert {witness.facts()["franchise"] for witness in verdict.witnesses} == {9}
+
+
 def test_the_host_verdict_names_the_disturbance() -> None:
     """It is shown and not judged: with the cause, so that the operator can remove it."""
     found = disturbed(slow_while((), (LATENCY,)), BUSY).verdict("host")

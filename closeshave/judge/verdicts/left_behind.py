@@ -45,15 +45,16 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     franchise = ints(evidence.operations["franchise"], -1)
     visits = np.unique(franchise[rows], return_counts=True)[1]
     behind = _without_service(evidence, rows, ~evidence.good, hold_ns)
-    # Other programs disturbed the other requests: without that, their customers might have been served.
+    # Other programs disturbed the other requests: without that, their customers might have been served. They fail nothing, and are not shown.
     alone = _without_service(evidence, rows, ~evidence.good & ~evidence.touched, hold_ns)
+    franchises = alone or behind
     verdict = Verdict(
         id=f"left-behind/{life.fault.id}",
         claims=(),
         status=Status.PASS,
         measure="left_behind",
         scope=f"fault:{life.fault.id}",
-        measured=float(len(behind)),
+        measured=float(len(franchises)),
         bound=0.0,
         unit="count",
         n=int(np.count_nonzero(rows)),
@@ -61,13 +62,13 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     exposure = Exposure(int(np.count_nonzero(visits >= REQUESTS)), f"franchises with at least {REQUESTS} requests after the recovery")
     if not behind:
         return (replace(enough(verdict, exposure), gates=exposure.chances > 0),)
-    named = ", ".join(map(str, behind[:5])) + (" …" if len(behind) > 5 else "")
-    reason = f"{counted(len(behind), 'franchise')} had no service after {life.fault.id} although the others had recovered: {named}"
+    named = ", ".join(map(str, franchises[:5])) + (" …" if len(franchises) > 5 else "")
+    reason = f"{counted(len(franchises), 'franchise')} had no service after {life.fault.id} although the others had recovered: {named}"
     if not alone:
         first = next(iter(evidence.doubts_within(since_ns, life.unaided_until_ns)), None)
         doubt = first.cause if first else "other programs disturbed their requests"
         return (replace(enough(verdict, exposure), status=Status.INCONCLUSIVE, reason=f"{reason}; but {doubt}"),)
-    guilty = rows & np.isin(franchise, behind) & ~evidence.good
+    guilty = rows & np.isin(franchise, alone) & ~evidence.good & ~evidence.touched
     positions = first_and_worst(guilty, evidence.intended_ns, evidence.intended_ns, evidence.ids)
     shown = tuple(operation_witness(evidence.operations, position, "a request that failed after the recovery") for position in positions)
     return (replace(enough(verdict, exposure), status=Status.FAIL, reason=reason, witnesses=shown),)
