@@ -231,7 +231,7 @@ class ResponseParser:
 
     @property
     def begun(self) -> bool:
-        """Whether any byte of an answer was received."""
+        """Whether any byte of the expected answer was received; after a complete answer, of the next one."""
         return self._state is not ResponseParser._in_head or bool(self._buffer) or self.interim > 0
 
     # -- states: each consumes what it can and either moves on or leaves the state as it is ----------------------------------------------
@@ -334,7 +334,10 @@ class ResponseParser:
     def _finish(self, *, reusable: bool) -> Message:
         assert self._head is not None
         body = b"".join(self._body)
-        return Message(self._head, decode(body, self._head.coding), len(body), reusable and not self._buffer)
+        message = Message(self._head, decode(body, self._head.coding), len(body), reusable and not self._buffer)
+        # If the connection breaks before anything of the next answer was read, that answer has not begun: this one is no part of it.
+        self.start(bodiless=False)
+        return message
 
 
 def _empty_line(buffer: bytearray) -> tuple[int, int]:

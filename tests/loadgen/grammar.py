@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 import zlib
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -137,14 +138,17 @@ def mutated(draw: Any) -> Answer:
     return Answer(draw(pieces(bytes(data))), draw(st.sampled_from(["keep", "close", "reset"])), body=None)
 
 
+ASKED = "X-Asked"
+"""The header with the number of what a test asks. A request that its client has given up may be read much later: it must not count as another one's."""
+
+
 @dataclass
 class GeneratedServer:
-    """Gives each request the answer that was set last. Counts the requests that it has read to their end."""
+    """Gives each request the answer that was set last, and remembers the requests that it has read to their end."""
 
     answer: Answer = field(default_factory=lambda: Answer(()))
-    seen: int = 0
-    targets: list[bytes] = field(default_factory=list)
-    """What was asked for, since somebody cleared it."""
+    targets: defaultdict[bytes, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    """What was asked for, by the value of :data:`ASKED`."""
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -170,8 +174,8 @@ class GeneratedServer:
                         return
                     data += more
                 head, _, data = data.partition(HEAD_END)
-                self.targets.append(head.split(b" ")[1])
-                self.seen += 1
+                asked = head.lower().partition(f"\r\n{ASKED}: ".lower().encode())[2].partition(b"\r\n")[0]
+                self.targets[asked].append(head.split(b" ")[1])
                 answer = self.answer
                 for piece in answer.pieces:
                     connection.sendall(piece)

@@ -134,6 +134,17 @@ def test_a_stale_connection_is_retried_only_where_that_is_safe(
     assert sum(server.seen.values()) == len(rows()) == engine.records.counters.requests
 
 
+@pytest.mark.parametrize("before", ["/plain", "/byte-by-byte", "/chunked", "/gzip", "/interim"])
+def test_a_kept_connection_that_is_reset_is_retried_whatever_came_on_it_before(
+    client: Client, server: MisbehavingServer, before: str
+) -> None:
+    """An earlier answer in pieces, chunks or a coding is no beginning of the next one: the server has not answered the request that was reset."""
+    assert client.get(before).good
+    response = client.get("/reset")
+    assert (response.attempt, response.error) == (2, "reset"), "tried again on a fresh connection"
+    assert (server.seen["/reset"], server.connections) == (2, 2)
+
+
 def test_head_and_204_have_no_body(client: Client) -> None:
     """A HEAD's length is not waited for, nor anything after a 204; the connection is used again."""
     assert client.head("/plain").status == 200

@@ -12,16 +12,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from closeshave.loadgen.client import Client, Timeouts
+from closeshave.loadgen.client import Timeouts
 from closeshave.loadgen.dns import Resolver
 from closeshave.loadgen.engine import Engine, Settings
 from closeshave.loadgen.response import Response
 from closeshave.loadgen.rows import DTYPE, HEADER
 from tests.loadgen import grammar
+from tests.loadgen.conftest import PATIENT
 from tests.loadgen.grammar import Answer, GeneratedServer
 
 TOTAL_S, SLACK_S = 0.15, 2.0
 HASTY = Timeouts(connect_ns=int(TOTAL_S * 1e9), first_byte_ns=int(TOTAL_S * 1e9), total_ns=int(TOTAL_S * 1e9))
+"""For answers that may never end. A whole answer takes as long as it takes on a busy machine: those that ask for one are patient."""
 REDIRECTS = 3
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -35,27 +37,32 @@ class Place:
         # A redirect may point anywhere; from here it leads to nobody.
         self.engine._connector.resolver = Resolver(lookup=lambda _host, _port: [(2, 1, 6, "", ("127.0.0.1", 1))])
         self._path = directory / "worker-0.rows"
+        self._asked = 0
 
-    def client(self) -> Client:
-        return self.engine.client(self.server.url, timeouts=HASTY, redirects=REDIRECTS, retries=1, traces=True)
-
-    def counted(self) -> tuple[int, int, int]:
-        """Requests that the engine sent, those that have a row, and those that the server read."""
+    def counted(self) -> tuple[int, int]:
+        """Requests that the engine sent, and those that have a row."""
         self.engine.records.flush()
-        return self.engine.records.counters.sent, len(np.frombuffer(self._path.read_bytes(), DTYPE, offset=HEADER.size)), self.server.seen
+        return self.engine.records.counters.sent, len(np.frombuffer(self._path.read_bytes(), DTYPE, offset=HEADER.size))
 
-    def ask(self, answer: Answer, method: str = "GET") -> Response:
+    def ask(self, answer: Answer, method: str = "GET", timeouts: Timeouts = HASTY) -> Response:
         """One request of a new customer, checked for everything that holds for all answers."""
         self.server.answer = answer
-        sent, rows, seen = self.counted()
+        self._asked += 1
+        sent, rows = self.counted()
         began_s = time.monotonic()
-        response = self.client().request(method, "/")
-        assert time.monotonic() - began_s < (REDIRECTS + 2) * TOTAL_S + SLACK_S
-        sent, rows, seen = (now - before for now, before in zip(self.counted(), (sent, rows, seen), strict=True))
-        assert sent == rows >= 1, "a request is a record"
-        assert seen <= sent
+        client = self.engine.client(self.server.url, timeouts=timeouts, redirects=REDIRECTS, retries=1, traces=True)
+        response = client.request(method, "/", headers={grammar.ASKED: str(self._asked)})
+        assert timeouts is not HASTY or time.monotonic() - began_s < (REDIRECTS + 2) * TOTAL_S + SLACK_S
+        now = self.counted()
+        assert now[0] - sent == now[1] - rows >= 1, "a request is a record"
+        assert len(self.targets) <= now[0] - sent
         assert response.good == (response.error is None)
         return response
+
+    @property
+    def targets(self) -> list[bytes]:
+        """What the server was asked for by the last :meth:`ask`."""
+        return self.server.targets[str(self._asked).encode()]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +81,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @example(answer=Answer((b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Max-Age=--5\r\nContent-Length: 2\r\n\r\nok",), body=b"ok"))
 def test_a_valid_answer_is_good_with_its_whole_body(place: Place, answer: Answer) -> None:
     """With any framing, coding, spelling and segmentation."""
-    response = place.ask(answer)
+    response = place.ask(answer, timeouts=PATIENT)
     assert (response.error, response.status, response.content) == (None, 200, answer.body)
 
 
@@ -104,10 +111,8 @@ def test_an_answer_of_any_bytes_is_a_record(place: Place, answer: Answer, method
 def test_a_location_is_followed_as_it_was_meant(place: Place, location: str | bytes, target: bytes) -> None:
     """Its bytes are UTF-8, or stay unchanged; a fragment is not sent."""
     there = location if isinstance(location, bytes) else location.encode()
-    place.server.answer = Answer((b"HTTP/1.1 302 Found\r\nLocation: " + there + b"\r\nContent-Length: 0\r\n\r\n",))
-    place.server.targets.clear()
-    place.client().get("/", allow_redirects=True, headers={"X-A": "1"})
-    assert place.server.targets == [b"/", *[target] * REDIRECTS]
+    place.ask(Answer((b"HTTP/1.1 302 Found\r\nLocation: " + there + b"\r\nContent-Length: 0\r\n\r\n",)), timeouts=PATIENT)
+    assert place.targets == [b"/", *[target] * REDIRECTS]
 
 
 @pytest.mark.parametrize(
@@ -115,8 +120,8 @@ def test_a_location_is_followed_as_it_was_meant(place: Place, location: str | by
 )
 def test_a_location_that_cannot_be_followed_is_one_record(place: Place, location: bytes) -> None:
     """The answer itself, unchanged."""
-    sent, rows, _ = place.counted()
-    response = place.ask(Answer((b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n",)))
+    sent, rows = place.counted()
+    response = place.ask(Answer((b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n",)), timeouts=PATIENT)
     now = place.counted()
     assert (response.status, now[0] - sent, now[1] - rows) == (302, 1, 1)
 
@@ -125,8 +130,8 @@ def test_a_location_that_cannot_be_followed_is_one_record(place: Place, location
 def test_an_answer_to_head_may_name_any_coding(place: Place, coding: bytes) -> None:
     """There is nothing to decode; with a body there is, and an unknown coding is an error."""
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: " + coding + b"\r\nContent-Length: 3\r\n\r\n"
-    assert place.ask(Answer((head,)), "HEAD").good
-    assert place.ask(Answer((head + b"abc",)), "GET").error == "protocol"
+    assert place.ask(Answer((head,)), "HEAD", PATIENT).good
+    assert place.ask(Answer((head + b"abc",)), "GET", PATIENT).error == "protocol"
 
 
 @pytest.mark.parametrize("behind", [b"garbage", b"\x1f\x8b", b"\x1f\x8b\x08\x00"])
@@ -134,4 +139,4 @@ def test_bytes_after_a_gzip_member_are_another_member_or_an_error(place: Place, 
     """Never half a body that counts as good."""
     packed = gzip.compress(b"one") + behind
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
-    assert place.ask(Answer((head + packed,))).error == "protocol"
+    assert place.ask(Answer((head + packed,)), timeouts=PATIENT).error == "protocol"
