@@ -1,14 +1,11 @@
-"""What a running load has recorded since the last look: counts by place, response times, and the effects.
-
-The only reader of records that are still growing.
-"""
+"""What a running load has recorded since the last look: counts by place, response times, and the effects."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +14,9 @@ import orjson
 from pydantic import TypeAdapter
 
 from closeshave.history import Effect, Source, ids
-from closeshave.loadgen.records import RecordFiles, Rows
-from closeshave.loadgen.rows import DTYPE, HEADER, OK, ROW
+from closeshave.loadgen.growing import Growing, Spool
+from closeshave.loadgen.records import Rows
+from closeshave.loadgen.rows import OK
 from closeshave.traffic.runfiles import RECORDS
 
 BOOK = "book"
@@ -53,26 +51,13 @@ class Answers:
     """Bookings that were acknowledged."""
 
 
-@dataclass(slots=True)
-class _Worker:
-    """How far one worker's files were read."""
-
-    files: RecordFiles
-    source: str
-    rows_at: int = HEADER.size
-    effects_at: int = 0
-    texts: list[str] = field(default_factory=list)
-    texts_at: int = 0
-
-
 class Live:
     """Reads each record once; no sender ever waits for it."""
 
     def __init__(self, run: Path, void: Collection[str] = ()) -> None:
         """``void`` are errors of operations that say nothing about the platform; these are not counted."""
-        self._directory = run / RECORDS
+        self._spool = Spool(run / RECORDS)
         self._void = frozenset(void)
-        self._workers: dict[Path, _Worker] = {}
         self._answers: list[Answers] = []
 
     def tallies(self) -> tuple[Tally, ...]:
@@ -80,7 +65,7 @@ class Live:
         totals: Counter[tuple[str, str, int]] = Counter()
         bad: Counter[tuple[str, str, int]] = Counter()
         self._answers.clear()
-        for worker in self._known():
+        for worker in self._spool.workers():
             rows = _new_rows(worker, self._void)
             for place, count, wrong in _counted(worker, rows):
                 totals[place] += count
@@ -95,77 +80,41 @@ class Live:
 
     def effects(self, actions: Collection[str]) -> tuple[Effect, ...]:
         """The effects of these actions that were written since the last call, in each worker's order."""
-        return tuple(effect for worker in self._known() for effect in _new_effects(worker, actions))
-
-    def _known(self) -> list[_Worker]:
-        for path in sorted(self._directory.glob("*.rows")):
-            if path not in self._workers and path.stat().st_size >= HEADER.size:
-                with path.open("rb") as file:
-                    source = HEADER.unpack(file.read(HEADER.size))[3].rstrip(b"\0").decode()
-                self._workers[path] = _Worker(RecordFiles.of(path.parent, path.stem), source)
-        return list(self._workers.values())
+        return tuple(effect for worker in self._spool.workers() for effect in _new_effects(worker, actions))
 
 
-def _new_rows(worker: _Worker, void: Collection[str]) -> Rows:
+def _new_rows(worker: Growing, void: Collection[str]) -> Rows:
     """Those that say something of the platform."""
-    with worker.files.rows.open("rb") as file:
-        file.seek(worker.rows_at)
-        data = file.read()
-    # An incomplete row is left for the next reading.
-    whole = len(data) - len(data) % ROW.size
-    worker.rows_at += whole
-    rows = np.frombuffer(data[:whole], DTYPE)
-    # Only now: a row's texts are always written before it.
-    _read_texts(worker)
+    rows = worker.new_rows()
     unsaid = [code for code, text in enumerate(worker.texts, start=1) if text in void]
     return rows[~np.isin(rows["error"], unsaid)] if unsaid else rows
 
 
-def _answers(worker: _Worker, rows: Rows) -> Iterator[Answers]:
+def _answers(worker: Growing, rows: Rows) -> Iterator[Answers]:
     booked = (rows["outcome"] == OK) & np.isin(rows["kind"], [code for code, text in enumerate(worker.texts, start=1) if text == BOOK])
     for code in np.unique(rows["region"]):
         here = rows["region"] == code
         response_ms = (rows["ended_ns"][here] - rows["intended_ns"][here]) / 1e6
         yield Answers(
-            _text(worker, int(code)), response_ms, int(np.count_nonzero(rows["good"][here] == 0)), int(np.count_nonzero(booked[here]))
+            worker.text(int(code)), response_ms, int(np.count_nonzero(rows["good"][here] == 0)), int(np.count_nonzero(booked[here]))
         )
 
 
-def _text(worker: _Worker, code: int) -> str:
-    """What a code stands for; empty where nobody knows."""
-    return worker.texts[code - 1] if 0 < code <= len(worker.texts) else ""
-
-
-def _counted(worker: _Worker, rows: Rows) -> Iterator[tuple[tuple[str, str, int], int, int]]:
+def _counted(worker: Growing, rows: Rows) -> Iterator[tuple[tuple[str, str, int], int, int]]:
     """Sender, region and shard, with the number of rows and how many of them are not good."""
     places, which = np.unique(rows[["region", "shard"]], return_inverse=True)
     counts = np.bincount(which, minlength=len(places))
     bad = np.bincount(which, weights=rows["good"] == 0, minlength=len(places))
     for place, count, wrong in zip(places, counts, bad, strict=True):
-        yield (worker.source, _text(worker, int(place["region"])), int(place["shard"])), int(count), int(wrong)
+        yield (worker.source, worker.text(int(place["region"])), int(place["shard"])), int(count), int(wrong)
 
 
-def _read_texts(worker: _Worker) -> None:
-    lines, worker.texts_at = _whole_lines(worker.files.texts, worker.texts_at)
-    worker.texts += [line.decode("utf-8", "replace") for line in lines]
-
-
-def _new_effects(worker: _Worker, actions: Collection[str]) -> list[Effect]:
-    lines, worker.effects_at = _whole_lines(worker.files.effects, worker.effects_at)
+def _new_effects(worker: Growing, actions: Collection[str]) -> list[Effect]:
     found = []
-    for line in lines:
+    for line in worker.effects.new():
         # What does not fit is recorded for the judges; the display of a running load does not need it.
         with suppress(ValueError, KeyError, TypeError):
             told = orjson.loads(line)
             if told["action"] in actions:
                 found.append(_EFFECT.validate_python(told | {name: ids.number(told.get(name)) for name in ("booking", "barber")}))
     return found
-
-
-def _whole_lines(path: Path, at: int) -> tuple[list[bytes], int]:
-    """The complete lines after the byte ``at``, and where the next one begins."""
-    with path.open("rb") as file:
-        file.seek(at)
-        data = file.read()
-    whole = data.rfind(b"\n") + 1
-    return data[:whole].split(b"\n")[:-1], at + whole

@@ -24,6 +24,7 @@ from closeshave.files.jsonfile import Damaged
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.history import ids
 from closeshave.loadgen.convert import convert, convert_effects
+from closeshave.loadgen.growing import Spool
 from closeshave.loadgen.rows import HEADER, MAGIC, ROW
 from closeshave.report.views import flat_json
 from closeshave.traffic import accounts, learning
@@ -110,7 +111,7 @@ def records(data: bytes) -> None:
     }.items():
         named.with_name(f"{named.name}.{suffix}").write_bytes(content)
     live = Live(place() / "records-run")
-    live._directory = named.parent
+    live._spool = Spool(named.parent)
     with suppress(ValueError):
         live.tallies()
         live.effects({"create"})
