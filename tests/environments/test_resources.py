@@ -213,6 +213,31 @@ def test_a_part_that_was_started_again_is_found_again(deployment):
     assert census.owners(proctable.table())[again.pid] == APP
 
 
+def test_a_process_whose_parent_was_killed_still_belongs_to_its_part(deployment):
+    """Killed backends may live a moment longer than their server; and a part belongs to its group until somebody has waited for it."""
+    root, [part] = Path(deployment.root), deployment.processes
+    census = resources.Census(deployment, "run-1", os.getpid())
+    found = processes.find(root, part)
+    assert found is not None
+    [first, child] = processes.descendants(found)
+    census.owners(proctable.table(ended=True))
+    processes.send([first], signal.SIGKILL)
+    assert processes.gone([first], 15) == []
+    told = census.owners(table := proctable.table(ended=True))
+    assert told[child.pid] == APP
+    assert told.get(first.pid) == (APP if first.pid in table else None)
+
+
+def test_a_part_that_starts_while_the_table_is_read_is_found_at_the_next_look(deployment):
+    """Its record is newer than the table."""
+    census = resources.Census(deployment, "run-1", 0)
+    found = processes.find(Path(deployment.root), deployment.processes[0])
+    assert found is not None
+    early = {pid: entry for pid, entry in proctable.table().items() if pid != found.pid}
+    census.owners(early)
+    assert census.owners(proctable.table())[found.pid] == APP
+
+
 def test_the_sampler_leaves_a_table_of_host_and_groups(deployment, tmp_path):
     """Started as in a trial, it writes once a second until it is stopped, and reports no error."""
     # Helpers are found by the run's name, on the whole machine: other tests may be at work.
@@ -275,13 +300,13 @@ def test_a_container_engine_belongs_to_an_environment_in_containers(deployment, 
 # -- what was done to them ----------------------------------------------------------------------------------------------------------------------
 
 
-def waiting(*rows, stalls=None):
+def waiting(*rows, stalls=None, host=HOST, parents=None):
     """A sample from rows of process, group (or none), CPU ticks, ticks of ended children, and nanoseconds waited by thread."""
-    table = {pid: Entry(pid, 1, pid, ticks, child_ticks=children) for pid, _, ticks, children, _ in rows}
+    table = {pid: Entry(pid, (parents or {}).get(pid, 1), pid, ticks, child_ticks=children) for pid, _, ticks, children, _ in rows}
     owned = {pid: group for pid, group, *_ in rows if group is not None}
     waits = {table[pid].incarnation: dict(threads) for pid, group, _, _, threads in rows if group is not None}
     io = {table[pid].incarnation: Io(0, 0) for pid in owned}
-    return Look(table, owned, io, dict.fromkeys(owned, 100), HOST, waits, stalls or {})
+    return Look(table, owned, io, dict.fromkeys(owned, 100), host, waits, stalls or {})
 
 
 def test_the_waits_of_all_threads_are_summed():
@@ -303,11 +328,22 @@ def test_a_kernel_that_counts_no_waits_leaves_them_unknown():
 
 def test_ended_children_count_with_their_parents():
     """A build is hundreds of compilers that start and end between two samples, and so are a harness's own probes."""
-    before = waiting((2, APP, 100, 0, {}), (7, None, 50, 1000, {}), (8, None, 40, 0, {}))
-    after = waiting((2, APP, 100, 60, {}), (7, None, 60, 1200, {}))
-    [host, _] = meter.usage(before, after)
+    before = waiting((2, APP, 100, 0, {}), (7, None, 50, 1000, {}), (8, None, 40, 0, {}), parents={8: 7})
+    busy = replace(HOST, user_s=HOST.user_s + 2.4, idle_s=HOST.idle_s + 7.6)
+    [host, app] = meter.usage(before, waiting((2, APP, 100, 60, {}), (7, None, 60, 1200, {}), host=busy))
     # The stranger 7 used 10 ticks, and asked how children ended that had used 200: 40 of these were those of process 8 by the last look.
     assert host.others_s == pytest.approx((10 + 200 - 40) / proctable.TICKS_PER_S)
+    assert app.cpu_s == pytest.approx(60 / proctable.TICKS_PER_S)
+
+
+@pytest.mark.parametrize(("used_s", "others_s"), [(0.5, 0.0), (0.6, 0.0), (0.9, 0.3), (2.6, 2.0), (3.1, 2.0), (4.1, 2.5)])
+def test_other_programs_used_no_more_than_the_groups_left_of_the_hosts_time(used_s, others_s):
+    """They are known to have used 2 s; more counts when a tenth of the machine's time does not explain the rest."""
+    before = waiting((2, APP, 0, 0, {}), (7, None, 0, 0, {}))
+    host = replace(HOST, user_s=HOST.user_s + used_s, idle_s=HOST.idle_s + 10 - used_s)
+    after = waiting((2, APP, round(0.6 * proctable.TICKS_PER_S), 0, {}), (7, None, 0, 2 * proctable.TICKS_PER_S, {}), host=host)
+    [row, _] = meter.usage(before, after)
+    assert row.others_s == pytest.approx(others_s)
 
 
 def test_pressure_is_what_was_added_since():

@@ -11,13 +11,12 @@ from typing import Any
 
 import psutil
 
-from closeshave.environments.evidence import proctable
-from closeshave.environments.evidence.proctable import TICKS_PER_S, Entry, Io
+from closeshave.environments.evidence import proctable, spending
+from closeshave.environments.evidence.proctable import TICKS_PER_S, Entry, Incarnation, Io
+from closeshave.environments.evidence.spending import Owned, Spent
 
 HOST = "host"
 """The role of the row that is about the whole machine."""
-
-Incarnation = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Usage:
     region: str | None
     processes: int
     cpu_s: float
-    """CPU seconds used in the interval by processes that ran at its end; for the host, user and system time."""
+    """CPU seconds used in the interval: of a group by its processes and by children of theirs that ended in it; of the host user and system time."""
     memory_bytes: int
     """Resident bytes at the interval's end: of a group only unshared pages; of the host the memory in use."""
     read_bytes: int | None
@@ -55,7 +54,7 @@ class Usage:
     sent_bytes: int | None = None
     """Bytes of network traffic in the interval, including loopback."""
     others_s: float | None = None
-    """CPU seconds of programs that belong to no group; the kernel's own threads are not counted."""
+    """CPU seconds of programs that belong to no group; the kernel's own threads are not counted. Never more than the groups left of the host's."""
     delay_s: float | None = None
     """This field and the following ones are of groups. Seconds that their threads waited for a processor, summed (run-queue delay)."""
     blocked_s: float | None = None
@@ -110,6 +109,15 @@ class Look:
     """By control group; the empty name is the whole host."""
     contained: Mapping[int, str] = field(default_factory=dict)
     """The control group of each owned process whose control group is not the sampler's."""
+    ended: Mapping[int, Entry] = field(default_factory=dict)
+    """Processes that have ended and were not yet waited for."""
+    ended_owners: Mapping[int, ProcessGroup] = field(default_factory=dict)
+    """The groups of those that had one."""
+
+    @property
+    def owned(self) -> Owned[ProcessGroup]:
+        """All processes with their groups, also those that have ended."""
+        return Owned({**self.entries, **self.ended}, {**self.owners, **self.ended_owners})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +161,11 @@ class HostCounters:
 
 
 def look(own: Callable[[Mapping[int, Entry]], Mapping[int, ProcessGroup]]) -> Look:
-    """Read every counter now; ``own`` says to which group a process belongs."""
-    entries = proctable.table()
-    owned = own(entries)
+    """Read every counter now; ``own`` says to which group a process belongs, or belonged until it ended."""
+    everything = proctable.table(ended=True)
+    whose = own(everything)
+    entries = {pid: entry for pid, entry in everything.items() if not entry.ended}
+    owned = {pid: group for pid, group in whose.items() if pid in entries}
     contained = _contained(owned)
     return Look(
         entries=entries,
@@ -169,6 +179,8 @@ def look(own: Callable[[Mapping[int, Entry]], Mapping[int, ProcessGroup]]) -> Lo
             **{name: Stalls.read(f"{GROUPS}/{name}/", ".pressure") for name in sorted({*contained.values()})},
         },
         contained=contained,
+        ended={pid: entry for pid, entry in everything.items() if entry.ended},
+        ended_owners={pid: group for pid, group in whose.items() if pid not in entries},
     )
 
 
@@ -186,19 +198,17 @@ def _contained(owned: Mapping[int, ProcessGroup]) -> dict[int, str]:
 
 
 def usage(before: Look, after: Look) -> list[Usage]:
-    """What was used between two samples: the host first, then each group that has processes now.
-
-    A process that started and ended in between is not seen: its use is only in the host's row.
-    """
-    ticks = {entry.incarnation: entry.cpu_ticks for entry in before.entries.values()}
+    """What was used between two samples: the host first, then each group that has processes now."""
+    known_before = {entry.incarnation for entry in before.entries.values()}
+    spent = spending.between(before.owned, after.owned)
     members: dict[ProcessGroup, list[Entry]] = defaultdict(list)
     for pid, group in after.owners.items():
         members[group].append(after.entries[pid])
     groups = []
     for group, entries in members.items():
-        spent = sum(entry.cpu_ticks - ticks.get(entry.incarnation, 0) for entry in entries)
         moved = [
-            _moved(before.io, after.io[entry.incarnation], entry.incarnation, born=entry.incarnation not in ticks) for entry in entries
+            _moved(before.io, after.io[entry.incarnation], entry.incarnation, born=entry.incarnation not in known_before)
+            for entry in entries
         ]
         known = [one for one in moved if one is not None]
         groups.append(
@@ -206,14 +216,14 @@ def usage(before: Look, after: Look) -> list[Usage]:
                 role=group.role,
                 region=group.region,
                 processes=len(entries),
-                cpu_s=spent / TICKS_PER_S,
+                cpu_s=spent.by_owner[group] / TICKS_PER_S,
                 memory_bytes=sum(after.memory_bytes[entry.pid] for entry in entries),
                 read_bytes=sum(one.read_bytes for one in known) if len(known) == len(moved) else None,
                 written_bytes=sum(one.written_bytes for one in known) if len(known) == len(moved) else None,
                 **_held_up(before, after, entries),
             )
         )
-    return [_host(before, after), *sorted(groups, key=lambda one: (one.role, one.region or ""))]
+    return [_host(before, after, _others_s(before.host, after.host, spent)), *sorted(groups, key=lambda one: (one.role, one.region or ""))]
 
 
 def _moved(before: Mapping[Incarnation, Io | None], now: Io | None, incarnation: Incarnation, *, born: bool) -> Io | None:
@@ -252,32 +262,15 @@ def _waited_ns(before: Look, after: Look, entry: Entry) -> int:
     return sum(max(0, waited - known.get(thread, 0)) for thread, waited in now.items())
 
 
-def _others_s(before: Look, after: Look) -> float:
-    """CPU time of other programs: the sum over those that are seen, or more if the host was busier than all seen processes explain."""
-    used = after.host.user_s - before.host.user_s + after.host.system_s - before.host.system_s
-    used -= after.host.interrupts_s - before.host.interrupts_s
-    ours = _spent_s(before, after, lambda look, entry: entry.pid in look.owners)
-    kernels = _spent_s(before, after, lambda _, entry: entry.kernel)
-    strangers = _spent_s(before, after, lambda look, entry: entry.pid not in look.owners and not entry.kernel)
-    return max(strangers, used - ours - kernels - UNEXPLAINED * _capacity_s(before.host, after.host))
+def _others_s(before: HostCounters, after: HostCounters, spent: Spent[ProcessGroup]) -> float:
+    """CPU time of other programs: what is known of them, or more if the host was busier than all seen processes explain; never more than is left."""
+    used = after.user_s - before.user_s + after.system_s - before.system_s - (after.interrupts_s - before.interrupts_s)
+    left = max(0.0, used - (spent.by_owner.total() + spent.kernel) / TICKS_PER_S)
+    return max(min(spent.others / TICKS_PER_S, left), left - UNEXPLAINED * _capacity_s(before, after))
 
 
 UNEXPLAINED = 0.1
 """Tolerance, as a share of all cores' time: the host's times are counted in ticks, and short processes that no sample sees may be the harness's own."""
-
-
-def _spent_s(before: Look, after: Look, belongs: Callable[[Look, Entry], bool]) -> float:
-    """CPU time of running processes, and of their children that ended in the interval: the kernel adds it to the parent that waited for them."""
-    living = [entry for entry in after.entries.values() if belongs(after, entry)]
-    earlier = {entry.incarnation: entry for entry in before.entries.values()}
-    own = sum(entry.cpu_ticks - (earlier[entry.incarnation].cpu_ticks if entry.incarnation in earlier else 0) for entry in living)
-    reaped = sum(entry.child_ticks - (earlier[entry.incarnation].child_ticks if entry.incarnation in earlier else 0) for entry in living)
-    now = {entry.incarnation for entry in after.entries.values()}
-    gone = sum(
-        entry.cpu_ticks + entry.child_ticks for entry in before.entries.values() if entry.incarnation not in now and belongs(before, entry)
-    )
-    # The use of ended processes up to the last sample was counted then.
-    return (own + max(0, reaped - gone)) / TICKS_PER_S
 
 
 def _capacity_s(before: HostCounters, after: HostCounters) -> float:
@@ -293,7 +286,7 @@ def _capacity_s(before: HostCounters, after: HostCounters) -> float:
     )
 
 
-def _host(earlier: Look, after: Look) -> Usage:
+def _host(earlier: Look, after: Look, others_s: float) -> Usage:
     before, now = earlier.host, after.host
     stalls = after.stalls.get("", UNKNOWN).since(earlier.stalls.get("", UNKNOWN))
     return Usage(
@@ -313,7 +306,7 @@ def _host(earlier: Look, after: Look) -> Usage:
         memory_available_bytes=now.memory_available_bytes,
         received_bytes=now.received_bytes - before.received_bytes,
         sent_bytes=now.sent_bytes - before.sent_bytes,
-        others_s=_others_s(earlier, after),
+        others_s=others_s,
         cpu_stall_s=stalls.cpu_s,
         memory_stall_s=stalls.memory_s,
         io_stall_s=stalls.io_s,

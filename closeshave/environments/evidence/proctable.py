@@ -12,6 +12,9 @@ Owner = TypeVar("Owner", bound=Hashable)
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
+Incarnation = tuple[int, int]
+"""A process ID and the start time in ticks: together they mean one process, because IDs are used again."""
+
 _KERNEL_THREAD = 0x0020_0000
 """PF_KTHREAD of the kernel's ``sched.h``, among a process's flags."""
 _BLOCKED = 39
@@ -44,8 +47,8 @@ class Entry:
     """The program's name, at most 15 characters."""
 
     @property
-    def incarnation(self) -> tuple[int, int]:
-        """Identifies this process uniquely, because process IDs are used again."""
+    def incarnation(self) -> Incarnation:
+        """Identifies this process uniquely."""
         return self.pid, self.started_ticks
 
 
@@ -77,13 +80,13 @@ def parse_stat(text: str) -> Entry:
     )
 
 
-def table() -> dict[int, Entry]:
-    """Every current process, by ID."""
+def table(*, ended: bool = False) -> dict[int, Entry]:
+    """Every current process, by ID; with ``ended`` also those that have ended and whose parent has not yet waited for them (zombies)."""
     found = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - every second, for hundreds of processes: Path objects would double the cost
         if name.isdecimal() and (text := _read(f"/proc/{name}/stat")):
             entry = parse_stat(text)
-            if not entry.ended:
+            if ended or not entry.ended:
                 found[entry.pid] = entry
     return found
 

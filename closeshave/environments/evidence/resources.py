@@ -23,8 +23,8 @@ from closeshave.clock import now_ns
 from closeshave.control import processes, variables
 from closeshave.deployment import Deployment, load
 from closeshave.environments.evidence import meter, proctable
-from closeshave.environments.evidence.meter import Incarnation, ProcessGroup
-from closeshave.environments.evidence.proctable import Entry
+from closeshave.environments.evidence.meter import ProcessGroup
+from closeshave.environments.evidence.proctable import Entry, Incarnation
 from closeshave.environments.python import python_environ
 from closeshave.files import append_line, read_lines
 from closeshave.history import save_rows
@@ -119,9 +119,10 @@ def samples(lines: Iterable[Mapping[str, Any]]) -> pa.Table:
 
 @dataclass(slots=True)
 class Census:
-    """Which process belongs to which group: by the environment's records first, else by the run's mark.
+    """Which process belongs to which group: by the environment's records first, else by the run's mark, else as at the last look.
 
-    Records are read again only when one was written; otherwise only the process table is read.
+    The last is for processes whose parent was killed, and for those that have ended. Records are read again only when one was written; otherwise only
+    the process table is read.
     """
 
     deployment: Deployment
@@ -132,6 +133,8 @@ class Census:
     _records_ns: int = 0
     _marks: dict[Incarnation, ProcessGroup | None] = field(default_factory=dict)
     _seen: frozenset[Incarnation] = frozenset()
+    _last: dict[Incarnation, ProcessGroup] = field(default_factory=dict)
+    """The groups of processes at the last look."""
 
     def owners(self, entries: Mapping[int, Entry]) -> dict[int, ProcessGroup]:
         """The group of every process that has one."""
@@ -141,7 +144,11 @@ class Census:
         rest.setdefault(self.parent, HARNESS)
         self._seen = frozenset(entry.incarnation for entry in entries.values())
         self._marks = {incarnation: group for incarnation, group in self._marks.items() if incarnation in self._seen}
-        return {**self._engine(entries), **proctable.owners(entries, {**rest, **environment})}
+        found = {**self._engine(entries), **proctable.owners(entries, {**rest, **environment})}
+        left = {pid: group for pid, entry in entries.items() if pid not in found and (group := self._last.get(entry.incarnation))}
+        found = {**proctable.owners(entries, left), **found}
+        self._last = {entries[pid].incarnation: group for pid, group in found.items() if pid in entries}
+        return found
 
     def _engine(self, entries: Mapping[int, Entry]) -> dict[int, ProcessGroup]:
         """The container engine's own processes, if the environment uses one; without other users' containers."""
@@ -168,11 +175,11 @@ class Census:
         written_ns = (root / "processes").stat().st_mtime_ns
         if written_ns == self._records_ns:
             return
-        self._records_ns = written_ns
-        found = ((processes.find(root, process), ProcessGroup(process.role, process.region)) for process in self.deployment.processes)
-        self._recorded = {
-            entries[identity.pid].incarnation: group for identity, group in found if identity is not None and identity.pid in entries
-        }
+        told = [(processes.find(root, process), ProcessGroup(process.role, process.region)) for process in self.deployment.processes]
+        found = [(identity.pid, group) for identity, group in told if identity is not None]
+        self._recorded = {entries[pid].incarnation: group for pid, group in found if pid in entries}
+        # One that was started after the table was read is found at the next look.
+        self._records_ns = written_ns if all(pid in entries for pid, _ in found) else 0
 
     def _marked(self, entry: Entry) -> ProcessGroup | None:
         if entry.incarnation in self._marks:
