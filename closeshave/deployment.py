@@ -250,7 +250,8 @@ class Call:
     __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"oneOf": [{"required": ["command"]}, {"required": ["http"]}]})
 
     command: tuple[str, ...] = ()
-    """The program and its arguments, one text each. Either this or ``http``."""
+    """The program and its arguments, one text each; no shell runs it, and it gets the environment variables of the command's caller. Either this or
+    ``http``."""
     http: str | None = None
     """URL of an HTTP request. Either this or ``command``."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
