@@ -95,8 +95,10 @@ def _content(descriptor: int) -> bytes:
 def forked(environ: Mapping[str, str] = ENVIRON) -> Iterator[Command]:
     """The process that forks, until the block ends; started with these variables and no others."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours, theirs:
+    # An error without a run keeps its traceback in the temporary directory.
+    with ours, theirs, tempfile.TemporaryDirectory(prefix="commands-") as elsewhere:
         ours.settimeout(WITHIN_S)
+        environ = {"TMPDIR": elsewhere, **environ}
         program = [sys.executable, "-m", "tests.command", str(theirs.fileno())]
         process = subprocess.Popen(
             program, pass_fds=[theirs.fileno()], cwd=Path(__file__).parents[1], env={**environ}, stdin=subprocess.DEVNULL

@@ -11,14 +11,17 @@ import argparse
 import hashlib
 import json
 import multiprocessing
+import os
+import signal
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -49,6 +52,8 @@ ROOMS = ("judge", "faults", "loadgen", "traffic", "history", "environments/remot
 SOURCES = (*(f"closeshave/{room}" for room in ROOMS), "truth")
 """The sources on which the measurement depends."""
 SCRIPTS = 40
+EXIT_TERMINATED = 128 + signal.SIGTERM
+Result = TypeVar("Result")
 INSIDE_LEAST = 0.95
 """The share of true recoveries that must be inside their stated intervals."""
 BIAS_S_MOST = 0.05
@@ -160,7 +165,7 @@ def main() -> int:
         print(f"{stale} from other code than {now}, and will be measured again")  # noqa: T201 -- a command
     left = [seed for seed in range(1, options.scripts + 1) if str(seed) not in kept][: options.most]
     # Two at a time, each in a process of its own: they mostly wait.
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:
         for found in pool.map(measured, left):
             kept[str(found.script.seed)] = {**asdict(found), "inside": found.inside, "wrong": found.wrong, "code": now}
             write_atomically(RESULTS, json.dumps(kept, indent=1) + "\n")
@@ -178,9 +183,30 @@ def code(root: Path = HERE.parent) -> str:
     return found.hexdigest()[:12]
 
 
+def end_with_parent() -> None:
+    """Let this process of a pool end when the pool's own process has ended, however: it would wait for work for ever. What it does is cleaned up first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def measured(seed: int) -> Measured:
-    """Carry out and judge the script of this seed."""
-    return measure(Script.drawn(seed))
+    """Carry out and judge the script of this seed, in a process of the pool."""
+    return or_end(lambda: measure(Script.drawn(seed)))
+
+
+def or_end(work: Callable[[], Result]) -> Result:
+    """What ``work`` returns. If it is ended by :func:`end_with_parent`, the process ends too: a pool would go on with the next work."""
+    try:
+        return work()
+    except SystemExit:
+        os._exit(EXIT_TERMINATED)
 
 
 def measure(script: Script) -> Measured:

@@ -17,6 +17,14 @@ COMMAND = [sys.executable, "-m", "closeshave"]
 ENVIRON = {"PATH": "/usr/bin:/bin", "COLUMNS": "400"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def elsewhere(tmp_path_factory):
+    """An error without a run keeps its traceback in the temporary directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ENVIRON, "TMPDIR", str(tmp_path_factory.mktemp("elsewhere")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A run that passes and one that fails, judged once."""
