@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 from urllib.parse import SplitResult
 from zoneinfo import available_timezones
 
@@ -207,15 +207,34 @@ def _unknown_regions(definition: Remote) -> Iterator[tuple[Location, str]]:
             yield location, f"{region!r} is not a region of this environment; available: {', '.join(definition.regions)}"
 
 
-def _wrong_shards(definition: Remote) -> Iterator[tuple[Location, str]]:
+class FranchiseRange(Protocol):
+    """What shards have in every kind of environment file."""
+
+    @property
+    def first(self) -> int:
+        """The first franchise."""
+        ...
+
+    @property
+    def last(self) -> int:
+        """The last one."""
+        ...
+
+
+def broken_ranges(shards: Iterable[FranchiseRange]) -> Iterator[tuple[Location, str]]:
+    """Shards whose franchises do not follow those of the shard before."""
     expected = 1
-    for index, shard in enumerate(definition.shards):
+    for index, shard in enumerate(shards):
         if shard.first != expected or shard.last < shard.first:
             yield (
                 ("shards", index, "first"),
                 f"ranges must ascend without gap or overlap: this one must start at {expected} and must not be empty",
             )
         expected = shard.last + 1
+
+
+def _wrong_shards(definition: Remote) -> Iterator[tuple[Location, str]]:
+    yield from broken_ranges(definition.shards)
     known = {shard.id for shard in definition.topology.shards}
     for shard_id in definition.read_back.sql:
         if shard_id not in known:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
-from closeshave.deployment import LINK_KINDS
 from closeshave.faults import links
-from closeshave.faults.kind import Aim, Kind, Parameter, Step
+from closeshave.faults.kind import Aim, Parameter, Step
 from closeshave.faults.linkfault import LinkFault
 from closeshave.faults.region import domain, network
-from closeshave.plan import Expected
 
 DOWN_S = Parameter("down_s", float, default=3.0, about="How long the links are interrupted each time, in seconds.", at_least=0.5)
 UP_S = Parameter("up_s", float, default=3.0, about="How long they work in between, in seconds.", at_least=0.5)
@@ -33,23 +32,15 @@ FAULT = LinkFault(
     shows=lambda _aim: links.silent,
     affected=domain.affected,
 )
-KIND = Kind(
-    name=FAULT.kind,
+KIND = replace(
+    network.kind_of(
+        FAULT,
+        "Interrupts all links of the region and lets them work again, in turn, until it is healed; etcd, Patroni and Sentinel see no change.",
+        "While they are interrupted, a request through each of them that is in use is not answered.",
+        DOWN_S,
+        UP_S,
+    ),
     hold_s=40,
-    does="Interrupts all links of the region and lets them work again, in turn, until it is healed; etcd, Patroni and Sentinel see no change.",
-    observed_by="While they are interrupted, a request through each of them that is in use is not answered.",
-    undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",
-    scope=("region",),
-    parameters=(DOWN_S, UP_S, domain.SWITCH_BACK),
-    expected=Expected.DEGRADES,
-    links=LINK_KINDS,
-    unfit=network.unfit,
-    inject=FAULT.inject,
-    look=FAULT.look,
-    undo=FAULT.undo,
-    prove=FAULT.prove,
-    lead_s=lambda _aim: domain.ROLES_S,
-    healed_within_s=domain.HEAL_WITHIN_S,
     lasting=False,
     course=course,
 )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 from closeshave.clients.toxiproxy import Toxic
-from closeshave.deployment import LINK_KINDS
-from closeshave.faults.kind import Aim, Kind, Parameter, Step
+from closeshave.faults.kind import Aim, Parameter, Step
 from closeshave.faults.linkfault import LinkFault
 from closeshave.faults.region import domain, network
-from closeshave.plan import Expected
 
 SHARE = Parameter("share", float, default=0.2, about="The share of connections in use that is reset each time.", at_least=0.01, at_most=1.0)
 DRAW_S = Parameter("draw_s", float, default=1.0, about="Seconds from one reset to the next.", at_least=0.2)
@@ -35,23 +34,14 @@ FAULT = LinkFault(
     questions=QUESTIONS,
     enough=any,
 )
-KIND = Kind(
-    name=FAULT.kind,
-    hold_s=30,
-    does="Resets a share of the connections on all links of the region, chosen at random again and again; answers in flight are lost.",
-    observed_by="Of several requests through each link that is in use, some end in a reset.",
-    undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",
-    scope=("region",),
-    parameters=(SHARE, DRAW_S, domain.SWITCH_BACK),
-    expected=Expected.DEGRADES,
-    links=LINK_KINDS,
-    unfit=network.unfit,
-    inject=FAULT.inject,
-    look=FAULT.look,
-    undo=FAULT.undo,
-    prove=FAULT.prove,
-    lead_s=lambda _aim: domain.ROLES_S,
-    healed_within_s=domain.HEAL_WITHIN_S,
+KIND = replace(
+    network.kind_of(
+        FAULT,
+        "Resets a share of the connections on all links of the region, chosen at random again and again; answers in flight are lost.",
+        "Of several requests through each link that is in use, some end in a reset.",
+        SHARE,
+        DRAW_S,
+    ),
     lasting=False,
     course=course,
 )

@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from closeshave.clients import patroni, sentinel
-from closeshave.deployment import Link, LinkKind
+from closeshave.deployment import LINK_KINDS, Link, LinkKind
 from closeshave.faults import links
-from closeshave.faults.kind import Aim
+from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.faults.linkfault import LinkFault
 from closeshave.faults.region import domain
+from closeshave.plan import Expected
 
 CROSSING: tuple[LinkKind, ...] = ("app-database", "app-cache", "replication")
 """Kinds of links that may lead from one region to another."""
+
+
+def kind_of(fault: LinkFault, does: str, observed_by: str, *parameters: Parameter, kinds: tuple[LinkKind, ...] = LINK_KINDS) -> Kind:
+    """A kind of fault that disturbs a region's links to data, its own or others'; what differs from the usual is replaced in it."""
+    return Kind(
+        name=fault.kind,
+        does=does,
+        observed_by=observed_by,
+        undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",
+        scope=("region",),
+        expected=Expected.DEGRADES,
+        unfit=unfit,
+        inject=fault.inject,
+        look=fault.look,
+        undo=fault.undo,
+        prove=fault.prove,
+        parameters=(*parameters, domain.SWITCH_BACK),
+        links=kinds,
+        lead_s=lambda _aim: domain.ROLES_S,
+        healed_within_s=domain.HEAL_WITHIN_S,
+        hold_s=30,
+    )
 
 
 def unfit(aim: Aim) -> str:
