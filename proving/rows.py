@@ -85,7 +85,11 @@ def _left(evidence: Evidence, life: Life) -> list[str]:
         MarkKind.FAULT_NOT_OBSERVED: "no probe saw it",
         MarkKind.FAULT_ENDED_EARLY: "ended before it was healed",
     }
-    found = [about[mark.kind] for mark in evidence.history.marks if mark.kind in about and mark.detail == life.fault.id]
+    found = [
+        f"{about[mark.kind]}{f': {mark.why}' if mark.why else ''}"
+        for mark in evidence.history.marks
+        if mark.kind in about and mark.fault == life.fault.id
+    ]
     found += [
         f"unproven: {mark.detail}"
         for mark in evidence.history.marks

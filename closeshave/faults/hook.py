@@ -10,7 +10,7 @@ from functools import partial
 from closeshave.clock import now_ns
 from closeshave.deployment import Asked, Call, Hook
 from closeshave.faults.calls import Done, Way, carry_out, straight
-from closeshave.faults.kind import Aim, Kind, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say
 from closeshave.faults.waiting import after, left_s, until, wait_until
 from closeshave.history import Injection, SeenMeanwhile, Sighting, TouchedText
 
@@ -140,9 +140,9 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str], way: Way = straight
         touched = (TouchedText(saw),)
         return Injection(aim.label, touched, began_ns, None, targets=(), returned_ns=returned_ns, ended_ns=ended, seen=meanwhile.seen)
 
-    def look(_aim: Aim, _injection: Injection) -> Sighting | None:
+    def look(_aim: Aim, _injection: Injection) -> Sighting | NotSeen:
         well, saw = ask("observe", hook.observe, hook.observe.timeout)
-        return Sighting(f"the hook for {label(hook)}", saw) if well else None
+        return Sighting(f"the hook for {label(hook)}", saw) if well else NotSeen(saw)
 
     def why_worthless(_aim: Aim, _injection: Injection, stop: Callable[[], bool]) -> str:
         return proves_nothing_because(hook, do, stop)

@@ -90,6 +90,14 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class NotSeen:
+    """A probe that did not see the fault in effect."""
+
+    saw: str
+    """What it saw instead, as a sentence without its full stop: ``the primary is still patroni-1``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of fault. Durations are in seconds.
 
@@ -112,7 +120,8 @@ class Kind:
     unfit: Callable[[Aim], str]
     """Why the environment is not ready for this fault now; empty when it is."""
     inject: Callable[[Aim, int], Injection]
-    look: Callable[[Aim, Injection], Sighting | None]
+    look: Callable[[Aim, Injection], Sighting | NotSeen | None]
+    """``None`` is allowed for a probe that does not say what it saw instead."""
     undo: Callable[[Aim, int, Say], tuple[str, ...]] | None
     prove: Callable[[Aim], tuple[Proof, ...]] | None
     parameters: tuple[Parameter, ...] = ()

@@ -14,7 +14,7 @@ from closeshave.control.waiting import obstacle
 from closeshave.deployment import FILE, Deployment
 from closeshave.faults import links
 from closeshave.faults.catalogue import KINDS, of
-from closeshave.faults.kind import Aim, Kind, Proof, Say, Step
+from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say, Step
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.overlapping import others_in_effect
 from closeshave.faults.waiting import SECOND_NS, after, left_s, until, wait_until
@@ -68,7 +68,7 @@ def _engineless(deployment: Deployment) -> str:
 
 
 def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[], bool]) -> Sighting | None:
-    """Check until the fault is seen in effect; ``None``, and a mark on the timeline, if it is not within the kind's deadline.
+    """Check until the fault is seen in effect; ``None``, and a mark on the timeline with what was seen last, if it is not within the kind's deadline.
 
     The call of an operator's hook may return after the fault's end: then what was observed during the call counts.
     """
@@ -82,20 +82,31 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
         ledger.passed(fault, FaultEdge.OBSERVED, seen.at_ns, sighting)
         _note_worthless(ledger, fault, kind.why_worthless(aim, injection, stop) if seen.worthless is None else seen.worthless)
         return sighting
-    sightings: list[Sighting] = []
+    found = _look_until(kind, aim, injection, kind.observed_within_s, stop)
+    if not isinstance(found, Sighting):
+        ended = "the run was ended before it was observed" if stop() else f"not observed within {kind.observed_within_s:g} s"
+        record(ledger.run, Mark(now_ns(), MarkKind.FAULT_NOT_OBSERVED, f"{fault}: {ended}{_last_saw(found)}"))
+        return None
+    ledger.passed(fault, FaultEdge.OBSERVED, now_ns(), found)
+    _note_worthless(ledger, fault, kind.why_worthless(aim, injection, stop))
+    return found
+
+
+def _look_until(kind: Kind, aim: Aim, injection: Injection, within_s: float, stop: Callable[[], bool]) -> Sighting | NotSeen | None:
+    """Look until the fault is seen, the time is over or ``stop`` returns true; returns what the last look saw."""
+    found: Sighting | NotSeen | None = None
 
     def looked() -> bool:
-        if (found := kind.look(aim, injection)) is not None:
-            sightings.append(found)
-        return bool(sightings) or stop()
+        nonlocal found
+        found = kind.look(aim, injection)
+        return isinstance(found, Sighting) or stop()
 
-    until(looked, after(kind.observed_within_s), kind.ask_every_s)
-    if not sightings:
-        record(ledger.run, Mark(now_ns(), MarkKind.FAULT_NOT_OBSERVED, fault))
-        return None
-    ledger.passed(fault, FaultEdge.OBSERVED, now_ns(), sightings[0])
-    _note_worthless(ledger, fault, kind.why_worthless(aim, injection, stop))
-    return sightings[0]
+    until(looked, after(within_s), kind.ask_every_s)
+    return found
+
+
+def _last_saw(found: NotSeen | None) -> str:
+    return f"; the probe last saw: {found.saw}" if found is not None else ""
 
 
 def _note_worthless(ledger: Ledger, fault: str, why: str) -> None:
@@ -108,10 +119,10 @@ def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[
     standing = ledger.find(fault)
     if not kind.lasting or standing is None or standing.edge != FaultEdge.OBSERVED:
         return True
-    injection = standing.injection
-    if injection is not None and until(lambda: kind.look(aim, injection) is not None or stop(), after(LOOK_AGAIN_S), kind.ask_every_s):
+    found = None if standing.injection is None else _look_until(kind, aim, standing.injection, LOOK_AGAIN_S, stop)
+    if isinstance(found, Sighting) or stop():
         return True
-    record(ledger.run, Mark(now_ns(), MarkKind.FAULT_ENDED_EARLY, fault))
+    record(ledger.run, Mark(now_ns(), MarkKind.FAULT_ENDED_EARLY, f"{fault}: not seen any more{_last_saw(found)}"))
     return False
 
 

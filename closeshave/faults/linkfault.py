@@ -10,7 +10,7 @@ from closeshave.clients.wire import WireReply
 from closeshave.deployment import Link
 from closeshave.faults import links, proofs
 from closeshave.faults.affected import Affected
-from closeshave.faults.kind import Aim, Proof, Say
+from closeshave.faults.kind import Aim, NotSeen, Proof, Say
 from closeshave.faults.links import Disturbance
 from closeshave.history import Injection, Sighting
 
@@ -43,7 +43,7 @@ class LinkFault:
         """Put the toxics on."""
         return links.inject(aim, self.disturbance(aim), strike_ns)
 
-    def look(self, aim: Aim, injection: Injection) -> Sighting | None:
+    def look(self, aim: Aim, injection: Injection) -> Sighting | NotSeen:
         """Ask through every link in use."""
         return links.look(aim, injection, self.timeout_s(aim), self.shows(aim), questions=self.questions, enough=self.enough)
 

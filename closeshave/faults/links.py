@@ -18,7 +18,7 @@ from closeshave.clock import now_ns
 from closeshave.control import hearing, processes
 from closeshave.deployment import Deployment, Link
 from closeshave.faults import repair
-from closeshave.faults.kind import Aim, Proof, Say
+from closeshave.faults.kind import Aim, NotSeen, Proof, Say
 from closeshave.faults.waiting import wait_until
 from closeshave.history import Injection, Sighting, TouchedLink
 from closeshave.plurals import counted
@@ -104,7 +104,7 @@ def look(
     *,
     questions: int = 1,
     enough: Callable[[Iterable[bool]], bool] = all,
-) -> Sighting | None:
+) -> Sighting | NotSeen:
     """Send so many requests through every link that was used since the injection, and check that ``enough`` are disturbed and that a link was used.
 
     A link without traffic affects nobody, so it does not count. The kernel knows which links were used, and is asked before these requests are sent.
@@ -116,10 +116,14 @@ def look(
     used = [link for link in links if heard.get(link.port, since_ms) < since_ms]
     with ThreadPoolExecutor(32) as pool:
         replies = list(pool.map(lambda link: wire.through(link, timeout_s), used * questions))
-    if not used or not enough(map(disturbed, replies)):
-        return None
-    saw = dict.fromkeys(reply.saw for reply in replies if disturbed(reply))
+    if not used:
+        return NotSeen(f"none of {counted(len(links), 'link')} was used since the injection")
     took = f"{min(reply.after_s for reply in replies) * 1e3:.0f} … {max(reply.after_s for reply in replies) * 1e3:.0f} ms"
+    if not enough(map(disturbed, replies)):
+        healthy = sum(not disturbed(reply) for reply in replies)
+        said = ", ".join(dict.fromkeys(reply.saw for reply in replies))
+        return NotSeen(f"{healthy} of {counted(len(replies), 'request')} show no disturbance: {said} after {took}")
+    saw = dict.fromkeys(reply.saw for reply in replies if disturbed(reply))
     return Sighting(
         f"{counted(len(replies), 'request')} through {len(used)} of {counted(len(links), 'link')}, those in use",
         f"{', '.join(saw)} after {took}",

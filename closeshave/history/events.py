@@ -64,6 +64,16 @@ class Mark:
     kind: str
     detail: str = ""
 
+    @property
+    def fault(self) -> str:
+        """The ID of the fault that a mark about a fault names: ``ID`` or ``ID: why``."""
+        return self.detail.partition(": ")[0]
+
+    @property
+    def why(self) -> str:
+        """What such a mark says of the fault; empty where it says nothing, as those of older versions."""
+        return self.detail.partition(": ")[2]
+
 
 _FAULT_EVENT = TypeAdapter(FaultEvent)
 

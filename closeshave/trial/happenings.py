@@ -58,7 +58,7 @@ _MARKED = {
     MarkKind.FAULT_NOT_OBSERVED: "no probe saw it in effect",
     MarkKind.FAULT_ENDED_EARLY: "ended before it was healed",
 }
-"""Marks whose detail is a fault."""
+"""Marks about a fault, and what its state is called from then on."""
 
 
 @dataclass(slots=True)
@@ -75,9 +75,9 @@ class Course:
         if isinstance(event, Mark):
             if event.kind not in _MARKED:
                 return None
-            self._marked[event.detail] = sentence = _MARKED[MarkKind(event.kind)]
+            self._marked[event.fault] = short = _MARKED[MarkKind(event.kind)]
             # Why a fault is skipped is said by whoever skips it.
-            return None if event.kind == MarkKind.FAULT_SKIPPED else Said(event.detail, sentence, "yellow")
+            return None if event.kind == MarkKind.FAULT_SKIPPED else Said(event.fault, event.why or short, "yellow")
         passed = self._passed.setdefault(event.fault, {})
         passed[event.edge] = event.began_ns
         sentence, style = _told(event, passed)

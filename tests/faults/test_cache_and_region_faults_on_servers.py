@@ -22,7 +22,7 @@ from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
 from closeshave.history import TIMELINE
 from closeshave.plan import Expected, Fault
-from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
+from tests.faults.timelines import WHOLE_LIFE, edges, events, marks, not_observed
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 LOG = logging.getLogger(__name__)
@@ -268,10 +268,11 @@ def test_toxics_on_unused_links_are_not_observed(platform: Deployment, run: Path
     fault = Fault("f", "cache.slow", "storm", 0, 600, Expected.DEGRADES, {"tier": "cache"}, {})
     experiment = child.start(platform, run, fault, now_ns())
     try:
-        assert until(lambda: ("fault-not-observed", "f") in marks(run) or experiment.poll() is not None, after(60)), log_of(run)
+        assert until(lambda: bool(not_observed(run)) or experiment.poll() is not None, after(60)), log_of(run)
     finally:
         assert child.stop(experiment) == 0, log_of(run)
     assert edges(run) == [edge for edge in WHOLE_LIFE if edge != "observed"]
-    assert ("fault-not-observed", "f") in marks(run)
+    [told] = not_observed(run)
+    assert "was used since the injection" in told
     assert [line for line in read_lines(run / TIMELINE) if line["type"] == "fault"]
     left_nothing(platform)

@@ -17,6 +17,7 @@ from closeshave.environments.definition import read_containers
 from closeshave.faults import child, cutting, extra_processes, proofs
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
+from closeshave.faults.kind import NotSeen
 from closeshave.faults.waiting import after, until
 from closeshave.files.shipped import locate
 from closeshave.history import Injection
@@ -128,7 +129,7 @@ def test_no_probe_sees_a_fault_that_is_not_there(kind: str, scope: Mapping[str, 
     """On a healthy environment no probe observes a fault, although it is told that there was one, and the proof of healing holds."""
     links = tuple(link.name for link in platform.links if link.region == HERE and link.kind == "app-database")
     injection = Injection("nothing", (), after(0), None, targets=(), members=(leaders(platform)[1],), links=links)
-    assert KINDS[kind].look(KINDS[kind].aim(platform, scope, {}), injection) is None
+    assert isinstance(KINDS[kind].look(KINDS[kind].aim(platform, scope, {}), injection), NotSeen)
     assert until(lambda: healed(platform, kind, scope), after(20))
 
 

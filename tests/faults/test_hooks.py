@@ -15,15 +15,16 @@ import psutil
 import pytest
 
 from closeshave.clock import now_ns
-from closeshave.deployment import Asked, Call, Deployment, Expect, Hook
+from closeshave.deployment import Asked, Call, Deployment, Expect, Hook, Secrets
 from closeshave.faults import catalogue, child, hook, lifecycle
 from closeshave.faults.calls import carry_out
 from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after, until
 from closeshave.plan import Expected, Fault
+from closeshave.vocabulary import TOKEN_VARIABLE
 from tests.faults import toys
-from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
+from tests.faults.timelines import WHOLE_LIFE, edges, events, marks, not_observed
 
 FAULT = Fault("broken", "shard.primary-killed", "storm", 0, 0.5, Expected.RECOVERS, {"shard": 1})
 
@@ -91,35 +92,38 @@ def test_a_call_that_returns_after_the_fault_was_still_observed(tmp_path: Path, 
     assert marks(run) == []
 
 
-@pytest.mark.parametrize(
-    ("ends", "from_s", "until_s"),
-    [
-        (None, None, None),
-        ("at-once", 0.0, 0.6),
-        ("when-observed", 0.6, 1.5),
-        (Asked(Call(command=("test", "-e", "{broken}"))), 0.6, 1.5),
-    ],
-)
-def test_a_hook_says_when_the_primary_ends(tmp_path: Path, run: Path, ends: Any, from_s: float | None, until_s: float | None) -> None:
+@pytest.mark.parametrize("ends", [None, "at-once", "when-observed", "asked"])
+def test_a_hook_says_when_the_primary_ends(tmp_path: Path, run: Path, ends: Any) -> None:
     """The call returns at once and takes effect 0.8 s later: the hook says nothing about it, or that the primary ended with the call, or when it is
-    observed.
+    observed. How long that takes on a busy machine does not matter: the calls themselves note when they were made.
     """
-    broken = tmp_path / "broken"
-    late = command(sys.executable, "-c", LATER, str(broken))
-    if isinstance(ends, Asked):
-        ends = Asked(command("test", "-e", str(broken)))
-    platform = remote(tmp_path / "root", replace(switch(tmp_path, inject=late), ends=ends, observed_within=3.0))
+    broken, questions = tmp_path / "broken", tmp_path / "questions"
+    late = command(sys.executable, "-c", LATER, str(broken), timeout=60.0)
+    question = command("sh", "-c", NOTED, str(broken), str(questions), timeout=60.0)
+    changed = switch(tmp_path, inject=late, **({"observe": question} if ends == "when-observed" else {}))
+    platform = remote(tmp_path / "root", replace(changed, ends=Asked(question) if ends == "asked" else ends, observed_within=60.0))
     break_it(platform, run)
     told = events(run)["injected"]
-    if from_s is None or until_s is None:
-        assert told["evidence"]["ended_ns"] is None
-        return
-    low, high = ((each - told["at_ns"]) / 1e9 for each in told["evidence"]["ended_ns"])
-    assert from_s <= high <= until_s
-    # It was not yet so when it was asked the last time: the interval is no wider than from one question to the next.
-    assert high - low < 0.7
+    ended = told["evidence"]["ended_ns"]
+    if ends is None:
+        assert ended is None
+    elif ends == "at-once":
+        assert ended == [told["at_ns"], told["evidence"]["returned_ns"]]
+    else:
+        low, high = ended
+        began_ns, done_ns = map(int, broken.read_text().split())
+        assert low <= done_ns
+        assert began_ns <= high
+        # It was not yet so when it was asked the last time: the interval is no wider than from one question to the next.
+        asked = [(float(at_s) * 1e9 - _asleep_ns(), code) for at_s, code in (line.split() for line in questions.read_text().splitlines())]
+        failed = [at_ns for at_ns, code in asked if code != "0"]
+        assert failed[-2:-1] <= [low] <= [failed[-1] + UPTIME_NS]
 
 
+NOTED = 'read up idle < /proc/uptime; test -e "$0"; code=$?; echo "$up $code" >> "$1"; exit $code'
+"""A question that notes when it was asked (in seconds since the machine was started), and its answer."""
+UPTIME_NS = 10_000_000
+"""That clock shows hundredths."""
 LATER = """
 import os, sys, time
 if not os.fork():
@@ -127,9 +131,39 @@ if not os.fork():
     if os.fork():
         os._exit(0)
     time.sleep(0.8)
-    open(sys.argv[1], "w")
+    began_ns = time.monotonic_ns()
+    with open(sys.argv[1], "w") as file:
+        print(began_ns, time.monotonic_ns(), file=file)
 """
-"""A call whose effect comes when it has long returned."""
+"""A call whose effect comes when it has long returned: a file with the instants between which it came."""
+
+
+def _asleep_ns() -> int:
+    """How much longer the machine runs than its monotonic clock."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
+
+
+def test_a_command_gets_its_callers_variables_without_the_secrets_that_it_does_not_need(
+    tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cloud's own tool finds its configuration; the permission for production and the customers' passwords are not for it."""
+    planted = ("KUBECONFIG", "HOOK_TOKEN", "CUSTOMERS_PASSWORD", TOKEN_VARIABLE)
+    for name in planted:
+        monkeypatch.setenv(name, "planted")
+    told = tmp_path / "broken"
+    telling = command(sys.executable, "-c", "import os, sys; open(sys.argv[1], 'w').write(' '.join(os.environ))", str(told))
+    platform = remote(tmp_path / "root", switch(tmp_path, inject=telling))
+    platform = replace(platform, secrets=Secrets(reading=("CUSTOMERS_PASSWORD",), hooks=("HOOK_TOKEN",)))
+    platform.save()
+    experiment = child.start(platform, run, replace(FAULT, hold=600), now_ns() + 3_500_000_000)
+    try:
+        assert until(lambda: "observed" in edges(run) or experiment.poll() is not None, after(60)), (
+            run / "logs" / "fault-broken.log"
+        ).read_text()
+        given = set(told.read_text().split())
+    finally:
+        assert child.stop(experiment, 60) == 0
+    assert given & {*planted} == {"KUBECONFIG", "HOOK_TOKEN"}
 
 
 def test_a_hook_that_fails_is_named_and_undone(tmp_path: Path, run: Path) -> None:
@@ -137,7 +171,7 @@ def test_a_hook_that_fails_is_named_and_undone(tmp_path: Path, run: Path) -> Non
     platform = remote(tmp_path / "root", switch(tmp_path, inject=command("sh", "-c", f"touch {tmp_path / 'broken'}; exit 3")))
     with pytest.raises(hook.HookFailed, match=r"inject of the hook for shard\.primary-killed on shard 1 exit code 3"):
         break_it(platform, run)
-    assert ("fault-not-observed", "broken") in marks(run)
+    assert not_observed(run) == ["broken"]
     assert heal_open(run, platform, quiet) == []
     assert edges(run) == ["planned", "healed", "verified-healed"]
     assert not (tmp_path / "broken").exists()
@@ -156,7 +190,7 @@ def test_a_hook_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, run
     started = int((tmp_path / "broken").read_text())
     # A signal is sent when the call is over, and it takes effect when the machine finds the time.
     assert until(lambda: not psutil.pid_exists(started) or psutil.Process(started).status() == psutil.STATUS_ZOMBIE, after(5))
-    assert ("fault-not-observed", "broken") in marks(run)
+    assert not_observed(run) == ["broken"]
     assert heal_open(run, platform, quiet) == []
     assert not (tmp_path / "broken").exists()
 
@@ -165,7 +199,8 @@ def test_a_hook_that_reports_a_fault_without_effect_is_not_believed(tmp_path: Pa
     """It reports success and nothing is broken: not observed, so the platform survived nothing; the undo runs in any case."""
     platform = remote(tmp_path / "root", switch(tmp_path, inject=command("true")))
     break_it(platform, run)
-    assert ("fault-not-observed", "broken") in marks(run)
+    saw = "observe of the hook for shard.primary-killed on shard 1 exit code 1"
+    assert not_observed(run) == [f"broken: not observed within 0.6 s; the probe last saw: {saw}"]
     assert "observed" not in edges(run)
     assert heal_open(run, platform, quiet) == []
     assert edges(run)[-1] == "verified-healed"

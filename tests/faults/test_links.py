@@ -34,7 +34,7 @@ from closeshave.faults.region import customers_cut, data_links_cut, flapping, lo
 from closeshave.faults.shard import replication
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
-from closeshave.history import Injection
+from closeshave.history import Injection, Sighting
 from closeshave.trial import preparation, running
 from closeshave.trial.display import Display
 from tests.faults import toys
@@ -160,7 +160,7 @@ def looked(tmp_path: Path, ports: dict[str, int], *, used: tuple[str, ...], dist
             return all(ages_ms.get(ports[name], 1e9) < (now_ns() - injection.began_ns) / 1e6 for name in used)
 
         assert poll_until(heard, 5)
-        return links.look(Aim(deployment, {"tier": "cache"}, {}), injection, 0.1, links.silent) is not None
+        return isinstance(links.look(Aim(deployment, {"tier": "cache"}, {}), injection, 0.1, links.silent), Sighting)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from closeshave.faults.catalogue import FAMILIES
 from closeshave.faults.family import kinds_of
 from closeshave.faults.heal import heal_open
 from closeshave.faults.helpers.hold_rows import CALENDARS
+from closeshave.faults.kind import NotSeen
 from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import after, until, wait_until
 from closeshave.history import Before, Injection, TouchedRows
@@ -143,7 +144,7 @@ def test_no_probe_sees_a_fault_that_is_not_there(kind: str, scope: Mapping[str, 
     before = (Before(lead, "log_bytes", log_of(platform, lead).stat().st_size),)
     touched = (TouchedRows((platform.topology.shard(int(scope.get("shard", 1))).first,)),)
     injection = Injection("nothing", touched, now_ns(), now_ns(), targets, members=(lead,), before=before)
-    assert KINDS_BY_NAME[kind].look(KINDS_BY_NAME[kind].aim(platform, scope, {}), injection) is None
+    assert isinstance(KINDS_BY_NAME[kind].look(KINDS_BY_NAME[kind].aim(platform, scope, {}), injection), NotSeen)
     assert until(lambda: healed(platform, kind, scope), after(10))
 
 

@@ -21,6 +21,11 @@ def events(run: Path) -> dict[str, dict[str, Any]]:
     return {line["edge"]: line for line in read_lines(run / TIMELINE) if line["type"] == "fault"}
 
 
+def not_observed(run: Path) -> list[str]:
+    """What the marks of faults say that were not observed."""
+    return [detail for kind, detail in marks(run) if kind == "fault-not-observed"]
+
+
 def marks(run: Path) -> list[tuple[str, str]]:
     """Kind and detail of every mark."""
     return [(line["kind"], line["detail"]) for line in read_lines(run / TIMELINE) if line["type"] == "mark"]

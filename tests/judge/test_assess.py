@@ -192,6 +192,32 @@ DAMAGES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("kind", "detail", "reason"),
+    [
+        ("note", "kill: unfit", "kill was injected, but no independent probe saw it in effect"),
+        ("fault-not-observed", "kill", "kill was injected, but no independent probe saw it in effect"),
+        ("fault-not-observed", "kill-2: not observed within 5 s", "kill was injected, but no independent probe saw it in effect"),
+        (
+            "fault-not-observed", "kill: not observed within 5 s; the probe last saw: the primary is still pg-1",
+            "kill was injected, but not observed within 5 s; the probe last saw: the primary is still pg-1",
+        ),
+        ("fault-ended-early", "kill", "kill ended before the harness healed it: something else undid it at an unknown time"),
+        (
+            "fault-ended-early", "kill: not seen any more; the probe last saw: app-1 answers",
+            "kill ended before the harness healed it: something else undid it at an unknown time (not seen any more; the probe last saw: app-1 answers)",
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_that_was_not_seen_says_what_its_probe_saw(kind: str, detail: str, reason: str) -> None:
+    """The timeline knows; marks of older versions, and of other faults, say nothing of it."""
+    run = whole()
+    unseen_fault(run)
+    run.marks.append(Mark(run.history.manifest.anchor.monotonic_ns, kind, detail))
+    (found,) = [verdict for verdict in run.assess().verdicts if verdict.id == "observed/kill"]
+    assert (found.status, found.reason) == (Status.INCONCLUSIVE, reason)
+
+
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_a_damaged_harness_is_inconclusive(damage: Any) -> None:
     """With the reason on the verdict meant for it; never a pass, and never the platform's fault."""

@@ -46,6 +46,7 @@ def test_a_row_states_the_instants_of_a_fault():
         (run(outage=False), "no effect"),
         (run(Mark(ns(140), "fault-ended-early", "kill")), "ended before it was healed"),
         (run(Mark(ns(121), "fault-not-observed", "kill")), "no probe saw it"),
+        (run(Mark(ns(121), "fault-not-observed", "kill: not observed within 5 s")), "no probe saw it: not observed within 5 s"),
         (run(Mark(ns(190), "left-behind", "port 10240")), "left behind: port 10240"),
         (run(Mark(ns(180), "heal-unproven", "kill: shard 1: no replica")), "unproven: kill: shard 1: no replica"),
     ],

@@ -37,17 +37,23 @@ def test_each_edge_is_said_once_and_changes_the_state() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "sentence", "state"),
+    ("kind", "detail", "sentence", "state"),
     [
-        (MarkKind.FAULT_NOT_OBSERVED, "no probe saw it in effect", "no probe saw it in effect"),
-        (MarkKind.FAULT_SKIPPED, "", "skipped"),
-        (MarkKind.NOTE, "", "in 10 s"),
+        (MarkKind.FAULT_NOT_OBSERVED, "kill", "no probe saw it in effect", "no probe saw it in effect"),
+        (
+            MarkKind.FAULT_NOT_OBSERVED,
+            "kill: not observed within 5 s; the probe last saw: the primary is still pg-1",
+            "not observed within 5 s; the probe last saw: the primary is still pg-1",
+            "no probe saw it in effect",
+        ),
+        (MarkKind.FAULT_SKIPPED, "kill", "", "skipped"),
+        (MarkKind.NOTE, "kill", "", "in 10 s"),
     ],
 )
-def test_marks_about_a_fault_are_said_too(kind: MarkKind, sentence: str, state: str) -> None:
-    """Those of which nobody else speaks."""
+def test_marks_about_a_fault_are_said_too(kind: MarkKind, detail: str, sentence: str, state: str) -> None:
+    """Those of which nobody else speaks; with what the mark says of the fault, if it says anything."""
     course = Course((KILL,))
-    said = course.take(Mark(0, kind, "kill"))
+    said = course.take(Mark(0, kind, detail))
     assert (said.sentence if said else "") == sentence
     assert course.standing(0)[0].state == state
 

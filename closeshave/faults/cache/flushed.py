@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.clients import sentinel, valkey
 from closeshave.clock import now_ns
 from closeshave.faults.cache import tier
-from closeshave.faults.kind import Aim, Kind, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Say
 from closeshave.faults.waiting import wait_until
 from closeshave.history import Injection, Sighting, TouchedKeys
 from closeshave.plan import Expected
@@ -32,16 +32,16 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, now_ns(), targets=names, members=names)
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Count the keys at the replicas, which were not flushed directly: they hold less than half of what the primaries held."""
     before = sum(each.keys for each in injection.touched if isinstance(each, TouchedKeys))
     followers = [store for store in tier.stores_of(aim) if store.process not in injection.targets]
     try:
         left = {store.process: valkey.keys(store) for store in followers}
-    except sentinel.Unavailable:
-        return None
+    except sentinel.Unavailable as error:
+        return NotSeen(f"the keys at the replicas cannot be counted: {error}")
     if not left or not 2 * sum(left.values()) < before:
-        return None
+        return NotSeen(f"the replicas {', '.join(left)} hold {sum(left.values())} of {before} keys" if left else "there is no replica")
     return Sighting(f"keys at the replicas {', '.join(left)}", f"{sum(left.values())} left of {before}")
 
 

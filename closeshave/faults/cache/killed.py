@@ -11,7 +11,7 @@ from closeshave.deployment import Store
 from closeshave.faults.cache import tier
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Kind
+from closeshave.faults.kind import Aim, Kind, NotSeen
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
@@ -38,23 +38,24 @@ def inject_primary_hung(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, done.touched, done.began_ns, done.still_ns, targets=names, members=names)
 
 
-def look_killed(aim: Aim, injection: Injection) -> Sighting | None:
+def look_killed(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Connect to every killed store's own port: all refuse."""
     saw: dict[str, str] = {}
     for store in _targets(aim, injection):
         if not (refused := ports.refusal(store.port)):
-            return None
+            return NotSeen(f"{store.process} accepts connections on port {store.port}")
         saw[f"{store.process}:{store.port}"] = refused
-    return Sighting(f"TCP to {', '.join(saw)}", ", ".join(sorted(set(saw.values())))) if saw else None
+    return Sighting(f"TCP to {', '.join(saw)}", ", ".join(sorted(set(saw.values())))) if saw else NotSeen("no store was killed")
 
 
-def look_hung(aim: Aim, injection: Injection) -> Sighting | None:
+def look_hung(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Send PING to every frozen store's own port: the kernel accepts the connection, and no answer comes."""
     targets = _targets(aim, injection)
-    replies = [wire.ask(store.port, wire.VALKEY, HUNG_S) for store in targets]
-    alive = all(processes.find(Path(aim.deployment.root), aim.deployment.process(store.process)) for store in targets)
-    if not replies or not alive or any(reply.saw != wire.SILENT for reply in replies):
-        return None
+    replies = {store.process: wire.ask(store.port, wire.VALKEY, HUNG_S).saw for store in targets}
+    dead = [name for name in replies if processes.find(Path(aim.deployment.root), aim.deployment.process(name)) is None]
+    if dead or not replies or any(saw != wire.SILENT for saw in replies.values()):
+        told = [*(f"{name} is not running" for name in dead), *(f"PING to {name}: {saw}" for name, saw in replies.items())]
+        return NotSeen(", ".join(told) or "no store was frozen")
     return Sighting(f"PING to {', '.join(store.process for store in targets)}", f"connected, but no answer within {HUNG_S:g} s")
 
 

@@ -7,11 +7,10 @@ from closeshave.clock import now_ns
 from closeshave.deployment import Store
 from closeshave.faults import proofs
 from closeshave.faults.cache import tier
-from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter, Proof, Say
 from closeshave.faults.waiting import wait_until
 from closeshave.history import Before, Injection, Sighting, TouchedMemory
 from closeshave.plan import Expected
-from closeshave.plurals import counted
 
 KEPT = Parameter("kept", float, default=0.5, about="The share of its keys and values that each primary has memory for.", at_most=1.0)
 
@@ -40,7 +39,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, now_ns(), targets=names, members=names, before=before)
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Read the stores' own counters: since the injection they have evicted keys, or refused writes."""
     short: dict[str, int] = {}
     for store in (store for store in tier.stores_of(aim) if store.process in injection.members):
@@ -50,7 +49,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
             continue
     hit = {name: count for name, count in short.items() if count > 0}
     if not hit:
-        return None
+        return NotSeen(f"no evictions and no refused writes at {', '.join(short)}" if short else "no store answers")
     return Sighting(f"evictions and refused writes by INFO of {', '.join(short)}", ", ".join(f"{name} {n}" for name, n in hit.items()))
 
 
@@ -69,17 +68,8 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
     """The tier is healthy, and every store's limit is the declared one."""
-    return proofs.together([*tier.checks(aim), lambda: _limits(aim)])
-
-
-def _limits(aim: Aim) -> Proof:
-    stores = tier.stores_of(aim)
-    try:
-        faults = list(filter(None, (_undeclared(aim, store) for store in stores)))
-    except sentinel.Unavailable as error:
-        faults = [str(error)]
-    claim = counted(len(stores), "store may use its declared memory", "stores may use their declared memory")
-    return Proof(claim, not faults, "; ".join(faults) or "all of them")
+    claims = ("store may use its declared memory", "stores may use their declared memory")
+    return proofs.together([*tier.checks(aim), lambda: tier.each_store(aim, claims, lambda store: _undeclared(aim, store))])
 
 
 def _undeclared(aim: Aim, store: Store) -> str:

@@ -7,7 +7,7 @@ from closeshave.clock import now_ns
 from closeshave.deployment import Store
 from closeshave.faults import proofs
 from closeshave.faults.cache import tier
-from closeshave.faults.kind import Aim, Kind, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say
 from closeshave.faults.waiting import wait_until
 from closeshave.history import Injection, Sighting, TouchedUser
 from closeshave.plan import Expected
@@ -37,7 +37,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, now_ns(), targets=names, members=names)
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Ask the sentinels and, as a client, the stores: most sentinels consider the store down or replaced, and the store says that it is primary."""
     saw = []
     for store in (store for store in tier.stores_of(aim) if store.process in injection.targets):
@@ -45,12 +45,18 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
         lost = [name for name, view in views.items() if not view.settled_on(store)]
         try:
             leads = sentinel.replication(store).primary
-        except sentinel.Unavailable:
-            return None
-        if not leads or 2 * len(lost) <= len(aim.deployment.sentinels):
-            return None
+        except sentinel.Unavailable as error:
+            return NotSeen(f"{store.process} does not answer: {error}")
+        if not leads:
+            return NotSeen(f"{store.process} says that it is a replica")
+        if 2 * len(lost) <= len(aim.deployment.sentinels):
+            return NotSeen(
+                f"{len(lost)} of {counted(len(aim.deployment.sentinels), 'sentinel')} say that {store.process} is not the primary"
+            )
         saw.append(f"{store.process} says that it is primary; {', '.join(lost)} say that it is not")
-    return Sighting("INFO of the stores as a client, SENTINEL MASTER at the sentinels", "; ".join(saw)) if saw else None
+    if not saw:
+        return NotSeen("no store was cut off")
+    return Sighting("INFO of the stores as a client, SENTINEL MASTER at the sentinels", "; ".join(saw))
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
@@ -67,20 +73,13 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
     """Every store accepts its sentinels, and the tier is healthy."""
-    return proofs.together([*tier.checks(aim), lambda: _heard(aim)])
+    claims = ("store accepts its sentinels", "stores accept their sentinels")
+    return proofs.together([*tier.checks(aim), lambda: tier.each_store(aim, claims, _deaf)])
 
 
-def _heard(aim: Aim) -> Proof:
-    stores = tier.stores_of(aim)
-    try:
-        deaf = [store.process for store in stores if not valkey.hears_sentinels(store)]
-    except sentinel.Unavailable as error:
-        deaf = [str(error)]
-    return Proof(
-        counted(len(stores), "store accepts its sentinels", "stores accept their sentinels"),
-        not deaf,
-        f"not {', '.join(deaf)}" if deaf else "all of them",
-    )
+def _deaf(store: Store) -> str:
+    """Says so if the store refuses its sentinels; empty when it accepts them."""
+    return "" if valkey.hears_sentinels(store) else f"{store.process} does not"
 
 
 KIND = Kind(

@@ -9,6 +9,7 @@ from closeshave.deployment import Store
 from closeshave.faults import proofs
 from closeshave.faults.affected import Affected
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
+from closeshave.plurals import counted
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing makes the declared primary the primary again.")
 HEAL_WITHIN_S = 90.0
@@ -58,6 +59,16 @@ def restore(aim: Aim, deadline_ns: int, say: Say, at_store: Callable[[Store], st
         except sentinel.Unavailable as error:
             say(f"{store.process}: {error}")
     return (*filter(None, done), *undo(aim, deadline_ns, say))
+
+
+def each_store(aim: Aim, claims: tuple[str, str], wrong: Callable[[Store], str]) -> Proof:
+    """Something holds for every store. ``claims`` says what, of one store and of several; ``wrong`` says of a store why it does not, empty if it does."""
+    stores = stores_of(aim)
+    try:
+        faults = list(filter(None, map(wrong, stores)))
+    except sentinel.Unavailable as error:
+        faults = [str(error)]
+    return Proof(counted(len(stores), *claims), not faults, "; ".join(faults) or "all of them")
 
 
 def checks(aim: Aim) -> list[proofs.Check]:

@@ -14,7 +14,7 @@ from closeshave.control import processes
 from closeshave.faults import extra_processes
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import victims_of
-from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter, Proof, Say
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import SECOND_NS, after, wait_until
 from closeshave.history import Before, Injection, Sighting, TouchedProcess
@@ -58,12 +58,12 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, now_ns(), targets, before=(before,))
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Read the edge's own counter twice: it grows faster than before the injection, by at least the helper's rate."""
     per_s = _per_s(aim)
     more = per_s - injection.before_of(fleet.region_of(aim))
     if more < 0.5 * float(aim.parameters["rate"]):
-        return None
+        return NotSeen(f"the edge of {fleet.region_of(aim)} gets {per_s} requests a second, {more} more than before")
     return Sighting(f"requests at the edge of {fleet.region_of(aim)}", f"{per_s} a second, {more} more than before")
 
 

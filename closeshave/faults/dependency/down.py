@@ -6,7 +6,7 @@ from closeshave.clients import ports
 from closeshave.faults.dependency import provider
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
@@ -24,12 +24,12 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(process.name, done.touched, done.began_ns, done.dead_ns, (process.name,))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Send it a request directly, not through a link: no answer comes."""
     [port] = provider.process(aim.deployment).ports
     refused = ports.refusal(port)
     if provider.healthy(aim.deployment):
-        return None
+        return NotSeen(f"the payment provider on port {port} answers GET /health with 200")
     return Sighting(f"GET /health of the payment provider on port {port}", refused or f"accepted, no answer within {ports.TIMEOUT_S:g} s")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from closeshave.faults.dependency import provider
-from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
@@ -15,10 +15,14 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return provider.inject(aim, strike_ns, error_share=float(aim.parameters["share"]))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Request a payment intent several times: some calls fail."""
-    failed = provider.statuses(aim.deployment).count(500)
-    return Sighting("POST /intents at the payment provider", f"{failed} of {provider.ASKED} answers are 500") if failed else None
+    statuses = provider.statuses(aim.deployment)
+    if not (failed := statuses.count(500)):
+        return NotSeen(
+            f"{provider.ASKED} answers of the payment provider, none of them 500: {', '.join(map(str, dict.fromkeys(statuses)))}"
+        )
+    return Sighting("POST /intents at the payment provider", f"{failed} of {provider.ASKED} answers are 500")
 
 
 KIND = Kind(

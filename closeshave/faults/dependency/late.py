@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from closeshave.clients import ports
 from closeshave.faults.dependency import provider
-from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
@@ -26,7 +26,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return provider.inject(aim, strike_ns, late_s=float(aim.parameters["late_s"]))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Send it a charge of amount 0: that takes as long as any charge, while its health check is answered at once."""
     wanted_s = 0.8 * float(aim.parameters["late_s"])
     try:
@@ -34,9 +34,10 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     except ports.Late:
         if provider.healthy(aim.deployment):
             return Sighting("POST /captures at the payment provider", f"no answer within {wanted_s:g} s, but it is healthy")
-    except ports.Failed:
-        return None
-    return None
+        return NotSeen(f"no answer of the payment provider within {wanted_s:g} s, and it is not healthy")
+    except ports.Failed as error:
+        return NotSeen(f"POST /captures at the payment provider: {type(error).__name__}")
+    return NotSeen(f"the payment provider answers a charge within {wanted_s:g} s")
 
 
 KIND = Kind(

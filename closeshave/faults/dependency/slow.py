@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.clients.toxiproxy import Toxic
 from closeshave.faults import links
 from closeshave.faults.dependency import provider
-from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
@@ -23,11 +23,11 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return links.inject(aim, links.Disturbance(provider.OWNER, provider.ways(aim.deployment), (toxic,)), strike_ns)
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Ask the provider through every link that is in use, and directly: only answers through links come late."""
     wanted_s = int(aim.parameters["latency_ms"]) / 1e3
     if not provider.healthy(aim.deployment):
-        return None
+        return NotSeen("asked directly, the payment provider does not answer")
     return links.look(aim, injection, wanted_s + 2.0, lambda reply: reply.after_s >= 0.9 * wanted_s)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.clients import ports
 from closeshave.deployment import Deployment
 from closeshave.faults.dependency import provider
-from closeshave.faults.kind import Aim, Kind, Parameter, Proof
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter, Proof
 from closeshave.faults.waiting import after, until
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
@@ -23,10 +23,12 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return provider.inject(aim, strike_ns, webhook_copies=int(aim.parameters["copies"]))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Make it send one test event, and ask the applications how often that arrived."""
     arrived = _arrived(aim.deployment, at_least=2)
-    return Sighting("events of type ping, counted by the applications", f"one event arrived {arrived} times") if arrived > 1 else None
+    if arrived <= 1:
+        return NotSeen(f"one event of the payment provider arrived {counted(arrived, 'time')}")
+    return Sighting("events of type ping, counted by the applications", f"one event arrived {arrived} times")
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:

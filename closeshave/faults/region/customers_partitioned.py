@@ -6,7 +6,7 @@ from closeshave.clients import edges
 from closeshave.deployment import Process
 from closeshave.faults import cutting
 from closeshave.faults.cutting import Cut
-from closeshave.faults.kind import Aim, Kind, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say
 from closeshave.faults.region import domain
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
@@ -22,12 +22,13 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return cutting.inject(aim, _cuts(aim), strike_ns)
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Read the edges' own statistics: every endpoint reports the region as down."""
     region = domain.name_of(aim)
     said = {edge.region: edges.reaches(edge, region) for edge in aim.deployment.edges}
     if not said or not all(status.startswith("DOWN") for status in said.values()):
-        return None
+        told = ", ".join(f"the endpoint {endpoint} says that {region} is {status}" for endpoint, status in said.items())
+        return NotSeen(told or "there is no endpoint")
     return Sighting(f"the statistics of the endpoints {', '.join(said)}", f"{region} is {', '.join(dict.fromkeys(said.values()))}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from closeshave.clients import ports
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Kind
+from closeshave.faults.kind import Aim, Kind, NotSeen
 from closeshave.faults.region import domain
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
@@ -19,12 +19,13 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, tuple(process.name for process in owned), leads)
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Connect to every port of the region: all refuse."""
-    listening = [port for process in domain.owned(aim) if process.name in injection.targets for port in process.ports]
-    if not listening or any(not ports.refusal(port) for port in listening):
-        return None
-    return Sighting(f"TCP to {counted(len(listening), 'port')} of {domain.name_of(aim)}", "every connection is refused")
+    asked = [(process.name, port) for process in domain.owned(aim) if process.name in injection.targets for port in process.ports]
+    accepting = next((f"{name} accepts connections on port {port}" for name, port in asked if not ports.refusal(port)), "")
+    if not asked or accepting:
+        return NotSeen(accepting or "no part with a port was killed")
+    return Sighting(f"TCP to {counted(len(asked), 'port')} of {domain.name_of(aim)}", "every connection is refused")
 
 
 KIND = Kind(

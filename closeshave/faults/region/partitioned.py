@@ -9,7 +9,7 @@ from closeshave.clients import patroni, wire
 from closeshave.deployment import Link
 from closeshave.faults import cutting, divergence, proofs
 from closeshave.faults.cutting import Cut
-from closeshave.faults.kind import Aim, Kind, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say
 from closeshave.faults.region import domain, network
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
@@ -32,12 +32,14 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return cutting.inject(aim, _cuts(aim), strike_ns, members=domain.leads_of(aim), links=outward)
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Ask the parts: the Patronis of one side do not reach etcd any more, and no request from inside to outside is answered."""
     silent = _out_of_touch(aim)
     links = [link for link in aim.deployment.links if link.name in injection.links]
-    if not silent or _answered(links):
-        return None
+    if not silent:
+        return NotSeen("the Patronis of both sides reach etcd, or do not answer")
+    if _answered(links):
+        return NotSeen(f"{', '.join(silent)} have not reached etcd for {patroni.OUT_OF_TOUCH_S:g} s, but a request across is answered")
     said = (
         f"{', '.join(silent)} have not reached etcd for {patroni.OUT_OF_TOUCH_S:g} s, and none of {len(links)} requests across is answered"
     )

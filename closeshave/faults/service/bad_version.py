@@ -8,7 +8,7 @@ from closeshave.clients import ports
 from closeshave.clock import now_ns
 from closeshave.deployment import OVERRIDES
 from closeshave.faults import extra_processes
-from closeshave.faults.kind import Aim, Kind
+from closeshave.faults.kind import Aim, Kind, NotSeen
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import after, until, wait_until
 from closeshave.history import Injection, Sighting, TouchedProcess
@@ -34,12 +34,13 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, tuple(touched), began_ns, now_ns(), tuple(app.name for app in fleet.fleet(aim)))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Ask every process for its version and its readiness."""
     answers = {app.name: ports.get(ports.url(app.ports[0], "/health/ready")) for app in fleet.fleet(aim)}
     versions = {name: answer.headers.get("x-app-version") for name, answer in answers.items() if answer is not None}
     if set(versions) != set(answers) or set(versions.values()) != {VERSION}:
-        return None
+        told = [f"{name} {versions.get(name) or ('has no version' if name in versions else 'does not answer')}" for name in answers]
+        return NotSeen(f"X-App-Version: {', '.join(told)}; not {VERSION} everywhere")
     said = ", ".join(f"{name} {answer.status_code}" for name, answer in answers.items() if answer is not None)
     return Sighting("X-App-Version and readiness of the region's applications", f"{VERSION}: {said}")
 

@@ -13,7 +13,7 @@ from closeshave.clock import now_ns
 from closeshave.control import machine
 from closeshave.deployment import Process
 from closeshave.faults import extra_processes
-from closeshave.faults.kind import Aim, Kind, Parameter, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter, Say
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import wait_until
 from closeshave.history import Injection, Sighting, TouchedProcess
@@ -52,16 +52,16 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, dead_ns, (app.name,))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Compare the Date of its answers with this machine's clock."""
     app = fleet.instance(aim)
     answer = ports.get(ports.url(app.ports[0], "/health/live"))
     if answer is None or "date" not in answer.headers:
-        return None
+        return NotSeen(f"{app.name} does not answer" if answer is None else f"answers of {app.name} have no Date")
     ahead_s = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
     # The header has whole seconds, and is up to one second old.
     if abs(ahead_s - int(aim.parameters["skew_s"])) > 3:
-        return None
+        return NotSeen(f"Date in answers of {app.name} is {ahead_s:+.0f} s from this machine's clock")
     return Sighting(f"Date in answers of {app.name}", f"{ahead_s:+.0f} s from this machine's clock")
 
 

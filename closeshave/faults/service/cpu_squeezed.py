@@ -10,7 +10,7 @@ from closeshave.clock import now_ns
 from closeshave.control import machine
 from closeshave.deployment import Process
 from closeshave.faults import squeezing
-from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter, Proof, Say
 from closeshave.faults.service import fleet
 from closeshave.faults.service.fleet import ASKED, INSTANCE, alive, asked, instance, squeezer, unfit
 from closeshave.history import Injection, Sighting
@@ -32,7 +32,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, strike_ns, now_ns(), (app.name,))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """If a helper stops it, the kernel's process table shows it; for a quota, the time of the same requests at another process is compared."""
     app = instance(aim)
     return _slow(aim, app) if machine.of(app).own_limits else _stopped(aim, app)
@@ -48,7 +48,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
     return (squeezing.unsqueezed(fleet.fleet(aim)), *fleet.prove(aim))
 
 
-def _stopped(aim: Aim, app: Process) -> Sighting | None:
+def _stopped(aim: Aim, app: Process) -> Sighting | NotSeen:
     """Read its state repeatedly for two periods: it is stopped most of the time."""
     process = psutil.Process(alive(aim, app).pid)
     stopped = 0
@@ -56,16 +56,16 @@ def _stopped(aim: Aim, app: Process) -> Sighting | None:
         stopped += process.status() == psutil.STATUS_STOPPED
         time.sleep(2 * PERIOD_S / LOOKS)
     wanted = LOOKS * (1 - float(aim.parameters["share"])) / 2
-    return Sighting(f"process table, {app.name}", f"stopped in {stopped} of {LOOKS} looks") if stopped >= wanted else None
+    saw = f"stopped in {stopped} of {LOOKS} looks"
+    return Sighting(f"process table, {app.name}", saw) if stopped >= wanted else NotSeen(f"{app.name} was {saw}")
 
 
-def _slow(aim: Aim, app: Process) -> Sighting | None:
+def _slow(aim: Aim, app: Process) -> Sighting | NotSeen:
     """Send the same requests in a row to it and to another application: together they need more processor time than the quota allows at once."""
     others = [each for each in (*fleet.fleet(aim), *fleet.everywhere(aim)) if each != app]
     took_s, control_s = _asking_s(aim, app), _asking_s(aim, others[0])
-    if took_s < TIMES_MIN * control_s:
-        return None
-    return Sighting(f"{ASKED} reads of {app.name} and of {others[0].name}", f"{took_s * 1e3:.0f} ms and {control_s * 1e3:.0f} ms")
+    asked_both, took = f"{ASKED} reads of {app.name} and of {others[0].name}", f"{took_s * 1e3:.0f} ms and {control_s * 1e3:.0f} ms"
+    return NotSeen(f"{asked_both} took {took}") if took_s < TIMES_MIN * control_s else Sighting(asked_both, took)
 
 
 def _asking_s(aim: Aim, app: Process) -> float:

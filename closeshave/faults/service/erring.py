@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from closeshave.clock import now_ns
-from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter
 from closeshave.faults.service.fleet import ASKED, INSTANCE, asked, instance, instruction_file, prove, ready, undo, unfit
 from closeshave.faults.waiting import wait_until
 from closeshave.files import write_atomically
@@ -25,12 +25,14 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, (touched,), began_ns, now_ns(), (app.name,))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Request a shop's page from the process itself, several times, and its readiness: the page fails, the readiness check does not."""
     app = instance(aim)
     statuses = asked(aim, app, ASKED)
-    if 500 not in statuses or not ready(app):
-        return None
+    if 500 not in statuses:
+        return NotSeen(f"{ASKED} answers of {app.name}, none of them 500: {', '.join(map(str, dict.fromkeys(statuses)))}")
+    if not ready(app):
+        return NotSeen(f"{app.name} says that it is not ready")
     return Sighting(
         f"HTTP to {app.name} on port {app.ports[0]}", f"{statuses.count(500)} of {ASKED} answers are 500, but it says that it is ready"
     )

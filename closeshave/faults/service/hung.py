@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.clients import ports
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import victims_of
-from closeshave.faults.kind import Aim, Kind
+from closeshave.faults.kind import Aim, Kind, NotSeen
 from closeshave.faults.service.fleet import INSTANCE, instance, prove, undo, unfit
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
@@ -18,12 +18,14 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, done.touched, done.began_ns, done.still_ns, (app.name,))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Send it a liveness check: the connection is accepted, but no answer comes."""
     app = instance(aim)
     port = app.ports[0]
-    if ports.refusal(port) or ports.status(ports.url(port, "/health/live")):
-        return None
+    if refused := ports.refusal(port):
+        return NotSeen(f"{app.name} accepts no connection on port {port}: {refused}")
+    if status := ports.status(ports.url(port, "/health/live")):
+        return NotSeen(f"{app.name} answers GET /health/live with {status}")
     return Sighting(f"GET /health/live of {app.name} on port {port}", f"accepted, but no answer within {ports.TIMEOUT_S:g} s")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from closeshave.clients import ports
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Kind
+from closeshave.faults.kind import Aim, Kind, NotSeen
 from closeshave.faults.service.fleet import INSTANCE, instance, prove, undo, unfit
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
@@ -17,11 +17,13 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, (app.name,))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Connect to its port: refused."""
     app = instance(aim)
     refused = ports.refusal(app.ports[0])
-    return Sighting(f"TCP to {app.name} on port {app.ports[0]}", refused) if refused else None
+    if not refused:
+        return NotSeen(f"{app.name} accepts connections on port {app.ports[0]}")
+    return Sighting(f"TCP to {app.name} on port {app.ports[0]}", refused)
 
 
 KIND = Kind(

@@ -11,7 +11,7 @@ from closeshave.clock import now_ns
 from closeshave.control import machine, processes
 from closeshave.control.machine import MachineFailed
 from closeshave.deployment import Process
-from closeshave.faults.kind import Aim, Kind, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say
 from closeshave.faults.service import fleet
 from closeshave.faults.service.fleet import INSTANCE, alive, instance
 from closeshave.faults.waiting import wait_until
@@ -56,12 +56,14 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, now_ns(), (app.name,))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Connect to its port, and ask the engine why it has ended: the kernel killed it because it was out of memory."""
     app = instance(aim)
     refused = ports.refusal(app.ports[0])
-    if not refused or not machine.of(app).killed_for_memory():
-        return None
+    if not refused:
+        return NotSeen(f"{app.name} accepts connections on port {app.ports[0]}")
+    if not machine.of(app).killed_for_memory():
+        return NotSeen(f"TCP to {app.name}: {refused}, but the engine does not say that it was out of memory")
     return Sighting(
         f"TCP to {app.name} on port {app.ports[0]}, the engine's report on its end", f"{refused}; killed because it was out of memory"
     )

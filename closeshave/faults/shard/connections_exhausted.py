@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.faults import extra_processes
-from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter, Proof, Say
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, no_sessions, shard_of, unfit
 from closeshave.faults.waiting import wait_until
@@ -33,16 +33,18 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, (TouchedProcess(name, holder.pid),), began_ns, now_ns(), targets=(lead.process,))
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Open a session as the platform does: the server says that it has none."""
+    saw = "no member was filled"
     for member in named(aim, injection.targets):
         try:
             with postgres.session(aim.deployment, member):
-                return None
+                return NotSeen(f"{member.process} still accepts a session of {aim.deployment.user}")
         except postgres.Unavailable as error:
             if postgres.is_full(error):
                 return Sighting(f"a session of {aim.deployment.user} at {member.process} on port {member.port}", str(error).strip())
-    return None
+            saw = f"a session at {member.process} fails for another reason: {error}".strip()
+    return NotSeen(saw)
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:

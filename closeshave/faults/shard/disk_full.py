@@ -16,7 +16,7 @@ from closeshave.control import file_limit, processes
 from closeshave.control.waiting import obstacle
 from closeshave.deployment import Deployment, Member
 from closeshave.faults import repair
-from closeshave.faults.kind import Aim, Kind, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import SWITCH_BACK, log_of, named, processes_of, shard_of, standbys
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
@@ -65,7 +65,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,), before=(before,))
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Read what PostgreSQL itself has written to its log since the injection."""
     for member in named(aim, injection.members):
         with log_of(aim.deployment, member.process).open("rb") as log:
@@ -73,7 +73,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
             said = [line for line in log.read().decode(errors="replace").splitlines() if "PANIC" in line and ERROR in line]
         if said:
             return Sighting(f"log of {member.process}", said[0])
-    return None
+    return NotSeen(f"no PANIC with {ERROR!r} in the log since the injection")
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from closeshave.clients import ports
 from closeshave.deployment import Process
 from closeshave.faults import proofs, repair
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Proof, Say
+from closeshave.faults.kind import Aim, NotSeen, Proof, Say
 from closeshave.history import Injection, Sighting
 
 
@@ -30,12 +30,13 @@ def lose(aim: Aim, lost: tuple[Process, ...], strike_ns: int) -> Injection:
     return Injection(aim.label or "etcd", done.touched, done.began_ns, done.dead_ns, tuple(process.name for process in lost))
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Connect to the client ports of the lost members: all refuse."""
     asked = [process for process in members(aim) if process.name in injection.targets]
     refusals = [ports.refusal(process.ports[0]) for process in asked]
     if not asked or not all(refusals):
-        return None
+        accepting = [process.name for process, refused in zip(asked, refusals, strict=True) if not refused]
+        return NotSeen(f"connections are accepted by {', '.join(accepting)}" if accepting else "no member of etcd was killed")
     return Sighting(f"TCP to {', '.join(f'{process.name}:{process.ports[0]}' for process in asked)}", ", ".join(dict.fromkeys(refusals)))
 
 

@@ -6,7 +6,7 @@ from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.faults import extra_processes
 from closeshave.faults.helpers.hold_rows import CALENDARS, HOTTEST
-from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter, Proof, Say
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, no_sessions, shard_of, unfit
 from closeshave.faults.waiting import wait_until
@@ -39,7 +39,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,))
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Try to book a free minute at the busiest franchise, and roll it back: the statement waits for a lock."""
     busiest = next(each.franchises[0] for each in injection.touched if isinstance(each, TouchedRows))
     for member in named(aim, injection.targets):
@@ -49,9 +49,9 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
                 connection.execute(CALENDARS, {"franchises": [busiest], "minutes_max": 1})
         except postgres.Locked as error:
             return Sighting(f"a booking at franchise {busiest}, by SQL at {member.process}", str(error).splitlines()[0])
-        except postgres.Unavailable:
-            return None
-    return None
+        except postgres.Unavailable as error:
+            return NotSeen(f"{member.process} cannot be asked: {error}".strip())
+    return NotSeen(f"a booking at franchise {busiest} waits for no lock")
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:

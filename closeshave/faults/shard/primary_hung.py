@@ -10,7 +10,7 @@ from closeshave.control.processes import send, stopped
 from closeshave.control.waiting import obstacle
 from closeshave.faults.freezing import FROZEN_WITHIN_S, StillRunning, freeze
 from closeshave.faults.killing import postmaster, states
-from closeshave.faults.kind import Aim, Kind
+from closeshave.faults.kind import Aim, Kind, NotSeen
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, undo, unfit
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
@@ -42,13 +42,15 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,))
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Open a session at the member's own port: the kernel accepts the connection, and no byte comes back."""
+    saw = "no primary was frozen"
     for member in named(aim, injection.members):
         reply = wire.ask(member.port, wire.POSTGRES, SILENT_S)
         if reply.saw == wire.SILENT:
             return Sighting(f"SSLRequest to {member.process} on port {member.port}", f"silent for {reply.after_s * 1e3:.0f} ms")
-    return None
+        saw = f"SSLRequest to {member.process} on port {member.port}: {reply.saw} after {reply.after_s * 1e3:.0f} ms"
+    return NotSeen(saw)
 
 
 KIND = Kind(

@@ -12,7 +12,7 @@ from closeshave.clock import now_ns
 from closeshave.control.processes import Identity, known_as, send
 from closeshave.deployment import Member
 from closeshave.faults.killing import kill, postmaster, victims_of
-from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, standbys, undo, unfit
 from closeshave.faults.waiting import SECOND_NS, wait_until
 from closeshave.history import Injection, Sighting, TouchedProcess
@@ -46,8 +46,9 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, done.began_ns, done.dead_ns, targets=(lead.process,), members=(lead.process,))
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Connect to the killed member's own port: it refuses, is a standby now, or has a postmaster that started after the injection."""
+    saw = "no primary was killed"
     for member in named(aim, injection.members):
         probe = f"SQL to {member.process} on port {member.port}"
         if refused := ports.refusal(member.port):
@@ -61,7 +62,8 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
             return Sighting(probe, "in recovery")
         if standing.started_s > began_s:
             return Sighting(probe, f"a postmaster that started {standing.started_s - began_s:.2f} s after the injection")
-    return None
+        saw = f"the primary is still {member.process}, and its postmaster started before the injection"
+    return NotSeen(saw)
 
 
 def _held_back_s(aim: Aim) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.clients import patroni
 from closeshave.faults import cutting, divergence
 from closeshave.faults.cutting import Cut
-from closeshave.faults.kind import Aim, Kind, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, processes_of, shard_of, standbys
 from closeshave.history import Injection, Sighting
@@ -24,12 +24,18 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return cutting.inject(aim, cut, strike_ns, members=(lead.process,))
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Ask the Patronis of the shard: the old primary's does not reach etcd any more, and the others' do."""
     cut = named(aim, injection.members)
     silent, others = patroni.out_of_touch(cut), [other for member in cut for other in standbys(aim.deployment, member)]
-    if not cut or len(silent) < len(cut) or patroni.out_of_touch(others):
-        return None
+    if not cut:
+        return NotSeen("no primary was cut off")
+    if len(silent) < len(cut):
+        return NotSeen(
+            f"{', '.join(member.process for member in cut if member.process not in silent)} still reaches etcd, or does not answer"
+        )
+    if also := patroni.out_of_touch(others):
+        return NotSeen(f"{', '.join(also)} of the other side does not reach etcd either")
     return Sighting(
         f"reported by the Patronis of {len(cut) + len(others)} members",
         f"{', '.join(silent)} has not reached etcd for {patroni.OUT_OF_TOUCH_S:g} s, {', '.join(other.process for other in others)} has",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.clients import patroni, ports
 from closeshave.deployment import Member
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Kind
+from closeshave.faults.kind import Aim, Kind, NotSeen
 from closeshave.faults.shard.cluster import ROLES_S, named, prove, shard_of, standbys, undo, unfit
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
@@ -23,11 +23,12 @@ def lose(aim: Aim, members: tuple[Member, ...], strike_ns: int) -> Injection:
     return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, targets)
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Connect to the lost members' own ports: all refuse."""
     refusals = {member: ports.refusal(member.port) for member in named(aim, injection.targets)}
     if not refusals or not all(refusals.values()):
-        return None
+        accepting = [f"{member.process}:{member.port}" for member, refused in refusals.items() if not refused]
+        return NotSeen(f"connections are accepted by {', '.join(accepting)}" if accepting else "no replica was killed")
     asked = ", ".join(f"{member.process}:{member.port}" for member in refusals)
     return Sighting(f"TCP to {asked}", ", ".join(dict.fromkeys(refusals.values())))
 

@@ -9,9 +9,9 @@ from closeshave.control.processes import known_as
 from closeshave.faults import links
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import Victim
-from closeshave.faults.kind import Aim, Kind, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say
 from closeshave.faults.links import SILENCE, Disturbance
-from closeshave.faults.shard import cluster
+from closeshave.faults.shard import cluster, replication
 from closeshave.faults.shard.cluster import ROLES_S, shard_of, standbys
 from closeshave.faults.shard.replication import late, links_from
 from closeshave.history import Injection, Sighting
@@ -37,19 +37,19 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, done.touched, done.began_ns, done.still_ns, tuple(victim.process for victim in receivers))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """A write, which takes milliseconds otherwise, does not arrive at the standbys."""
     return late(aim, SEEN_AFTER_S)
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Remove the toxics and resume frozen receivers; then as for every fault of a shard."""
-    return (*links.clear(aim.deployment, links.owner(NAME, aim), deadline_ns, say), *cluster.undo(aim, deadline_ns, say))
+    return replication.undo(aim, NAME, deadline_ns, say)
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
     """No toxic is listed, no process is stopped, and the shard is healthy."""
-    return cluster.prove(aim, links.cleared(aim.deployment, links.owner(NAME, aim)))
+    return replication.prove(aim, NAME)
 
 
 KIND = Kind(

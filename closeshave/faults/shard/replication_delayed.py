@@ -5,9 +5,9 @@ from __future__ import annotations
 from closeshave.clients import patroni
 from closeshave.clients.toxiproxy import Toxic
 from closeshave.faults import links
-from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter, Proof, Say
 from closeshave.faults.links import Disturbance
-from closeshave.faults.shard import cluster
+from closeshave.faults.shard import cluster, replication
 from closeshave.faults.shard.cluster import ROLES_S, shard_of
 from closeshave.faults.shard.replication import late, links_from
 from closeshave.history import Injection, Sighting
@@ -33,19 +33,19 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return links.inject(aim, Disturbance(links.owner(NAME, aim), links_from(aim, lead), (toxic,)), strike_ns)
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """A write, which takes milliseconds otherwise, has not arrived at the standbys after a large part of the delay."""
     return late(aim, min(SEEN_AFTER_S, float(aim.parameters["delay"]) / 2))
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Remove the latency; then as for every fault of a shard."""
-    return (*links.clear(aim.deployment, links.owner(NAME, aim), deadline_ns, say), *cluster.undo(aim, deadline_ns, say))
+    return replication.undo(aim, NAME, deadline_ns, say)
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
     """No toxic is listed, and the shard is healthy."""
-    return cluster.prove(aim, links.cleared(aim.deployment, links.owner(NAME, aim)))
+    return replication.prove(aim, NAME)
 
 
 KIND = Kind(

@@ -6,7 +6,7 @@ from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.faults import squeezing
 from closeshave.faults.killing import postmaster
-from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter, Proof, Say
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import HELPER_S, helper, named, no_helper, processes_of, shard_of, standbys, unfit
 from closeshave.history import Injection, Sighting
@@ -29,19 +29,21 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, strike_ns, now_ns(), targets=(lead.process,))
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Run the same computation at the member and at a standby: the member takes longer, by at least a third of the factor that the share implies."""
+    saw = "no member was slowed"
     for member in named(aim, injection.targets):
         try:
             control_s = min(postgres.computing_s(aim.deployment, other) for other in standbys(aim.deployment, member))
             took_s = postgres.computing_s(aim.deployment, member)
-        except (postgres.Unavailable, ValueError):
-            return None
+        except (postgres.Unavailable, ValueError) as error:
+            return NotSeen(f"the computation failed at {member.process} or its standbys: {error}".strip())
         times = took_s / control_s
+        saw = f"{took_s * 1e3:.0f} ms, {times:.1f} times as long as at a standby"
         if times >= 1 + (1 / float(aim.parameters["share"]) - 1) / 3:
-            saw = f"{took_s * 1e3:.0f} ms, {times:.1f} times as long as at a standby"
             return Sighting(f"the same computation by SQL at {member.process} and its standbys", saw)
-    return None
+        saw = f"the computation at {member.process} takes {saw}"
+    return NotSeen(saw)
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:

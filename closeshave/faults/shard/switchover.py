@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
-from closeshave.faults.kind import Aim, Kind
+from closeshave.faults.kind import Aim, Kind, NotSeen
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, standbys, undo, unfit
 from closeshave.faults.waiting import wait_until
 from closeshave.history import Injection, Sighting, TouchedLeader
@@ -22,16 +22,19 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process, to.process), members=(lead.process,))
 
 
-def look(aim: Aim, injection: Injection) -> Sighting | None:
+def look(aim: Aim, injection: Injection) -> Sighting | NotSeen:
     """Ask the servers themselves by SQL: another one than before accepts writes."""
     old = named(aim, injection.members)
+    saw: dict[str, str] = {}
     for member in standbys(aim.deployment, old[0]):
         try:
             if not postgres.standing(aim.deployment, member).in_recovery:
                 return Sighting(f"SQL to {member.process} on port {member.port}", "not in recovery")
+            saw[member.process] = "in recovery"
         except postgres.Unavailable:
-            continue
-    return None
+            saw[member.process] = "does not answer"
+    said = ", ".join(f"{name} {state}" if state.startswith("does") else f"{name} is {state}" for name, state in saw.items())
+    return NotSeen(f"the primary is still {old[0].process}: {said or 'it has no standby'}")
 
 
 KIND = Kind(

@@ -18,6 +18,7 @@ from closeshave.judge.verdicts.budget import burn_rate, burnt
 from closeshave.target import Measure
 from closeshave.vocabulary import MarkKind
 
+UNSEEN = "no independent probe saw it in effect"
 IN_FLIGHT_NS = 1_000_000_000
 """Writes that were sent at most this long before a fault count as in flight: asynchronous replication loses only younger ones."""
 
@@ -36,9 +37,12 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
             else f"its experiment ended before the injection; see logs/fault-{name}.log"
         )
         return tuple(_verdict(what, life, f"{name} was never injected: {why}") for what in ("observed", "healed"))
-    unseen = "" if life.observed_ns is not None else f"{name} was injected, but no independent probe saw it in effect"
-    if any(mark.kind == MarkKind.FAULT_ENDED_EARLY and mark.detail == name for mark in analysis.evidence.history.marks):
-        unseen = f"{name} ended before the harness healed it: something else undid it at an unknown time"
+    unseen = (
+        "" if life.observed_ns is not None else f"{name} was injected, but {_said(analysis, MarkKind.FAULT_NOT_OBSERVED, name) or UNSEEN}"
+    )
+    if any(mark.kind == MarkKind.FAULT_ENDED_EARLY and mark.fault == name for mark in analysis.evidence.history.marks):
+        saw = _said(analysis, MarkKind.FAULT_ENDED_EARLY, name)
+        unseen = f"{name} ended before the harness healed it: something else undid it at an unknown time{f' ({saw})' if saw else ''}"
     unhealed = "" if life.verified_ns is not None else f"it is not proven that {name} was healed"
     unhealed = _fooled(analysis, name) or unhealed
     return (_verdict("observed", life, unseen), _verdict("healed", life, unhealed), *_in_flight(analysis, life))
@@ -46,8 +50,13 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
 
 def _fooled(analysis: Analysis, name: str) -> str:
     """Why the proof that it was healed is not valid; empty when it is."""
-    said = (mark.detail.partition(": ") for mark in analysis.evidence.history.marks if mark.kind == MarkKind.HEAL_CHECK_WORTHLESS)
-    return next((f"it is not proven that {name} was healed: {why}" for fault, _, why in said if fault == name), "")
+    why = _said(analysis, MarkKind.HEAL_CHECK_WORTHLESS, name)
+    return f"it is not proven that {name} was healed: {why}" if why else ""
+
+
+def _said(analysis: Analysis, kind: MarkKind, name: str) -> str:
+    """What the first mark of this kind says of a fault; empty when it says nothing, or there is none."""
+    return next((mark.why for mark in analysis.evidence.history.marks if mark.kind == kind and mark.fault == name), "")
 
 
 def _in_flight(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:

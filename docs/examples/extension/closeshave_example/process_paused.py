@@ -11,7 +11,7 @@ from closeshave.deployment import Process
 from closeshave.faults import proofs
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import victims_of
-from closeshave.faults.kind import Aim, Kind, Proof, Say
+from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
@@ -39,11 +39,13 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     return Injection(aim.label, done.touched, done.began_ns, done.still_ns, (process.name,))
 
 
-def look(aim: Aim, _injection: Injection) -> Sighting | None:
+def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Ask its port, which shares nothing with the signal: a connection is accepted, an answer does not come."""
     process = paused(aim)
-    if ports.refusal(process.ports[0]) or ports.status(ports.url(process.ports[0])):
-        return None
+    if refused := ports.refusal(process.ports[0]):
+        return NotSeen(f"{process.name} accepts no connection: {refused}")
+    if status := ports.status(ports.url(process.ports[0])):
+        return NotSeen(f"{process.name} answers with status {status}")
     return Sighting(f"GET / of {process.name}", f"accepted, but no answer within {ports.TIMEOUT_S:g} s")
 
 
