@@ -54,7 +54,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     findings = _findings(analysis, broken)
     verdicts += _guarded("integrity", partial(integrity.judge, analysis, findings), NO_VERDICTS, broken)
     not_asked = _guarded("what is asked", partial(integrity.not_asked, analysis, findings), NOTHING, broken)
-    score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, BREACHES), NO_RESILIENCE, broken)
+    score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, BREACHES, known), NO_RESILIENCE, broken)
     verdicts += resilience.judge(analysis, score, lives, verdicts)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, analysis, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, evidence), UNKNOWN_LOAD, broken)

@@ -84,7 +84,7 @@ class Verdict:
     confidence: tuple[float, float] | None = None
     """Lower and upper bound of the figure, each one-sided at the confidence of the objective; ``null`` where nothing was estimated."""
     n: int = 0
-    """The number of operations (or probes) in the figure."""
+    """The number of operations (or probes) in the figure; of a resilience score, of families of failure."""
     reason: str = ""
     """One sentence, always there when the status is not pass."""
     witnesses: tuple[Witness, ...] = ()
@@ -188,7 +188,8 @@ class ResilienceFigures:
     """The resilience score, 0 to 1, and the share of the families of failure that was tested, 0 to 1."""
 
     score: float
-    """The mean over all families of the share of tested promises that were kept, 0 to 1. A family that was not tested counts as zero."""
+    """The mean over all families, ours and those of installed packages, of the share of tested promises that were kept, 0 to 1. A family that was not
+    tested counts as zero."""
     coverage: float
     """Share of the families that were tested, 0 to 1."""
     tested: tuple[str, ...]

@@ -14,9 +14,11 @@ from rich.text import Text
 
 from closeshave.history import load_manifest
 from closeshave.judge.verdict import Assessment, FaultFigures, Status
+from closeshave.plan import Expected
 from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.headline import MARKS, headline
+from closeshave.report.recovery import given_s
 from closeshave.report.views import VerdictView
 
 STYLES = {Status.PASS: "bold green", Status.INCONCLUSIVE: "bold yellow", Status.FAIL: "bold red"}
@@ -37,6 +39,8 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
             console.print(reason, soft_wrap=whole)
     if assessment.faults:
         console.print(_faults(assessment.faults))
+        score, name, remark = views.resilience(assessment.resilience)
+        console.print(_text(f"  {name}: {score}, {remark}"), soft_wrap=whole)
     told = "; ".join(text for _, text in views.integrity_figures(assessment))
     console.print(_text(f"  {views.customers_bookings(assessment)}; {told}"), soft_wrap=whole)
     for title, ones in views.silences(assessment):
@@ -77,6 +81,8 @@ def _faults(faults: tuple[FaultFigures, ...]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("fault")
     table.add_column("recovery", justify="right", no_wrap=True)
+    # Beside it, because it is the longest recovery by itself that could be seen.
+    table.add_column("time given", justify="right")
     table.add_column("detect · fail over · restore")
     table.add_column("loss window", justify="right")
     table.add_column("healed", no_wrap=True)
@@ -85,6 +91,8 @@ def _faults(faults: tuple[FaultFigures, ...]) -> Table:
         table.add_row(
             _text(fault.id),
             _text(words.seconds(fault.recovery_s)),
+            # Where the plan counts the healing as part of the recovery, there is no such time.
+            _text("—" if fault.expected == Expected.RESTORED else words.seconds(given_s(fault))),
             _text(parts),
             _text(words.seconds(fault.loss_window_s)),
             Text("proven", style="green") if fault.healed_verified else Text("not proven", style="bold red"),

@@ -258,7 +258,8 @@ def _leakage(fault: FaultFigures) -> str:
 
 def resilience(figures: ResilienceFigures) -> tuple[str, str, str]:
     """The score, always with its coverage: value, name, and a remark."""
-    remark = words.tried(len(figures.tested)) + (f"; {words.clean(figures.zeroed)}" if figures.zeroed else "")
+    tried = words.tried(len(figures.tested), len(figures.tested) + len(figures.untested))
+    remark = tried + (f"; {words.clean(figures.zeroed)}" if figures.zeroed else "")
     return words.ratio(figures.score), "resilience score", remark
 
 

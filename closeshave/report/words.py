@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from closeshave.files import plaintext
 from closeshave.judge.integrity.registry import TITLES
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.judge.verdicts.resilience import FAMILIES
+from closeshave.plurals import counted
 from closeshave.report.kinds import PRECONDITIONS, VerdictKind, kind_of
 from closeshave.target import FROM_BELOW, MEASURES, Measure, Objective, Target
 
@@ -102,16 +102,16 @@ def measured(verdict: Verdict) -> str:
     """What was measured. The figure of an inconclusive verdict without observations is unknown, whatever its number is."""
     if kind_of(verdict) is VerdictKind.PRECONDITION:
         return {Status.PASS: "yes", Status.INCONCLUSIVE: UNKNOWN, Status.FAIL: "no"}[verdict.status]
-    if verdict.measure == Measure.RESILIENCE:
-        return f"{quantity(verdict.measured, verdict.unit)}, {tried(verdict.n)}"
     if verdict.status is Status.INCONCLUSIVE and not verdict.n:
         return UNKNOWN
+    if verdict.measure == Measure.RESILIENCE:
+        return f"{quantity(verdict.measured, verdict.unit)}, {tried(verdict.exposure.chances if verdict.exposure else 0, verdict.n)}"
     return quantity(verdict.measured, verdict.unit)
 
 
-def tried(families: int) -> str:
+def tried(families: int, of: int) -> str:
     """The coverage of a resilience score, which never stands without it: half of it may mean three families that kept all, or six that kept half."""
-    return f"{families} of {len(FAMILIES)} families tried"
+    return f"{count(families)} of {counted(of, 'family', 'families')} tried"
 
 
 def interval(verdict: Verdict) -> str:

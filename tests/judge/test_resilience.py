@@ -7,6 +7,7 @@ import pytest
 
 from closeshave.judge.verdict import ResilienceFigures, Status
 from closeshave.plan import Fault
+from closeshave.report import words
 from closeshave.target import Measure, Objective
 from tests.judge.histories import Run
 from tests.judge.test_assess import whole
@@ -81,6 +82,33 @@ def test_coverage_is_stated_with_the_score() -> None:
     assert found.untested == ("cache", "region", "service", "dependency", "data")
 
 
+def of_an_installed_package(run: Run, **manifest: object) -> ResilienceFigures:
+    """The score where the kill is a kind of a family that is not one of ours."""
+    (kill,) = run.faults
+    run.faults = (replace(kill, kind="queue.consumer-paused"),)
+    run.objectives = tuple(replace(each, faults=("queue.*",)) if each.faults else each for each in run.objectives)
+    run.changes["manifest"] = replace(run.history.manifest, **manifest)  # type: ignore[arg-type] # fields of a manifest
+    return score(run)
+
+
+def test_the_family_of_an_installed_package_counts_as_its_own() -> None:
+    """By its name, as a seventh: also in a run of an older version, which does not say which kinds there were."""
+    for kinds in ((), ("queue.consumer-paused", "shard.primary-killed")):
+        found = of_an_installed_package(whole(), kinds=kinds)
+        assert found.tested == ("queue",)
+        assert found.untested == ("shard", "cache", "region", "service", "dependency", "data")
+        assert (found.score, found.coverage) == pytest.approx((1 / 7, 1 / 7))
+
+
+def test_a_family_that_is_installed_and_not_tried_counts_as_zero() -> None:
+    """Otherwise the score would rise when a plan leaves out the fault that is not survived."""
+    run = whole()
+    run.changes["manifest"] = replace(run.history.manifest, kinds=("queue.consumer-paused", "shard.primary-killed"))
+    found = score(run)
+    assert (found.tested, found.untested[-1]) == (("shard",), "queue")
+    assert found.score == pytest.approx(1 / 7)
+
+
 def test_a_fault_that_was_not_injected_lowers_its_family() -> None:
     """Two faults of shards were planned, and one was skipped: half a sixth."""
     run = whole()
@@ -97,4 +125,5 @@ def test_an_objective_may_demand_a_score(bound: float, expected: Status) -> None
     run.objectives = (*run.objectives, Objective("resilience", ("C1",), Measure.RESILIENCE, at_least=bound))
     verdict = run.verdict("resilience")
     assert verdict.status is expected
+    assert words.measured(verdict) == "16.7 %, 1 of 6 families tried"
     assert bool(verdict.reason) == (expected is not Status.PASS)

@@ -15,7 +15,7 @@ from rich.console import Console
 from closeshave import report
 from closeshave.files.jsonfile import Damaged
 from closeshave.history import Rate, save_manifest
-from closeshave.judge.verdict import Status
+from closeshave.judge.verdict import ResilienceFigures, Status
 from closeshave.judge.witnesses import OtherWitness
 from closeshave.report import charts, html, junit, markdown, summary, terminal
 from closeshave.report.curves import curves
@@ -243,6 +243,26 @@ def test_the_terminal_says_the_verdict_last(variant, tmp_path):
     assert "\x1b" not in told
     if variant == "hostile":
         assert "[bold red]" in told
+
+
+def test_on_the_terminal_a_recovery_stands_beside_the_time_given_and_the_score_beside_its_coverage(tmp_path):
+    """Where the plan counts the healing as part of the recovery there is no such time; where an edge is missing it is unknown."""
+    score = ResilienceFigures(0.14, 1 / 7, ("shard",), ("cache", "region", "service", "dependency", "data", "queue"), "")
+    killed = judged.FAULTS[0]
+    faults = (
+        replace(killed, recovery_s=3.4, healed_at_s=110.0),
+        replace(killed, id="switched", expected="restored"),
+        replace(killed, id="unhealed", healed_at_s=None),
+    )
+    save_manifest(tmp_path, HISTORY.manifest)
+    paper = io.StringIO()
+    terminal.render(findings(faults=faults, resilience=score).assessment, tmp_path, Console(file=paper, width=200, force_terminal=False))
+    lines = [" ".join(line.split()) for line in paper.getvalue().splitlines()]
+    assert "fault recovery time given detect · fail over · restore loss window healed" in lines
+    assert "shard-primary-killed 3.4 s 15 s 1.1 s · 900 ms · 1.4 s 0 s proven" in lines
+    assert "switched 3.4 s — 1.1 s · 900 ms · 1.4 s 0 s proven" in lines
+    assert "unhealed 3.4 s unknown 1.1 s · 900 ms · 1.4 s 0 s proven" in lines
+    assert "resilience score: 14 %, 1 of 7 families tried" in lines
 
 
 def test_the_terminal_says_why_a_run_ended_early(tmp_path):

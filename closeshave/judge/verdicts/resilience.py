@@ -4,6 +4,9 @@ It is the mean over all families of failure of the share of tested promises that
 healed counts as zero, and so does every inconclusive verdict, because unknown is not resilient. If an invariant was broken or could not be judged, or
 a fault is not proven healed, the score is zero. The coverage is shown with it: 50 % may mean three of six families that kept everything, or six that
 kept half.
+
+The families are ours, and those of the kinds of faults that installed packages had added when the run was made: whoever installs a family of faults says
+that a platform may fail in this way. That the families do not depend on the plan keeps the score from rising when a fault is left out of it.
 """
 
 from __future__ import annotations
@@ -19,44 +22,52 @@ from closeshave.plurals import plural
 from closeshave.target import Measure, Objective
 
 FAMILIES = ("shard", "cache", "region", "service", "dependency", "data")
-"""The families of failure, in the catalogue's order."""
+"""Our own families of failure, in the catalogue's order."""
 PRECONDITIONS = frozenset({"observed", "healed", "in_flight"})
 """Measures of a fault's verdicts that judge the harness and not the platform."""
 
 
-def figures(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iterable[str]) -> ResilienceFigures:
-    """The score of a run, from all of its verdicts; ``invariants`` names the measures whose breach is a breach of integrity."""
-    tested = tuple(family for family in FAMILIES if any(_tested(life) for life in lives if life.fault.family == family))
+def figures(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iterable[str], kinds: Iterable[str] = ()) -> ResilienceFigures:
+    """The score of a run, from all of its verdicts; ``invariants`` names the measures whose breach is a breach of integrity, ``kinds`` the kinds of
+    faults that there were when the run was made."""
+    families = _families(lives, kinds)
+    tested = tuple(family for family in families if any(_tested(life) for life in lives if life.fault.family == family))
     kept = sum(_kept([life for life in lives if life.fault.family == family], verdicts) for family in tested)
     zeroed = _zeroed(lives, verdicts, frozenset(invariants))
     return ResilienceFigures(
-        score=0.0 if zeroed else kept / len(FAMILIES),
-        coverage=len(tested) / len(FAMILIES),
+        score=0.0 if zeroed else kept / len(families),
+        coverage=len(tested) / len(families),
         tested=tested,
-        untested=tuple(family for family in FAMILIES if family not in tested),
+        untested=tuple(family for family in families if family not in tested),
         zeroed=zeroed,
     )
+
+
+def _families(lives: Sequence[Life], kinds: Iterable[str]) -> tuple[str, ...]:
+    """Ours, then those of installed packages by name. A run of an older version names no kinds: then those of its faults count."""
+    added = {kind.partition(".")[0] for kind in kinds} | {life.fault.family for life in lives}
+    return (*FAMILIES, *sorted(added - {*FAMILIES}))
 
 
 def judge(analysis: Analysis, found: ResilienceFigures, lives: Sequence[Life], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """One verdict for each resilience objective; ``lives`` and ``verdicts`` are those from which the score was computed."""
     best, exposure = (
-        _best(lives, verdicts),
+        _best(lives, verdicts, (*found.tested, *found.untested)),
         Exposure(len(found.tested), plural(len(found.tested), "family of failure tested", "families of failure tested")),
     )
     objectives = (objective for objective in analysis.evidence.target.objectives if objective.measure is Measure.RESILIENCE)
     return tuple(enough(_verdict(objective, found, best), exposure, objective.at_least_chances) for objective in objectives)
 
 
-def _best(lives: Sequence[Life], verdicts: Sequence[Verdict]) -> float:
+def _best(lives: Sequence[Life], verdicts: Sequence[Verdict], families: Sequence[str]) -> float:
     """The highest score still possible: if every inconclusive promise was kept and every family was tested. Only a bound above it is a fail."""
 
     def share(life: Life) -> float:
         of_fault = [each for each in verdicts if each.scope == f"fault:{life.fault.id}" and each.measure not in PRECONDITIONS]
         return sum(each.status is not Status.FAIL for each in of_fault) / len(of_fault) if of_fault else 1.0
 
-    of_families = [[share(life) for life in lives if life.fault.family == family] for family in FAMILIES]
-    return sum(sum(shares) / len(shares) if shares else 1.0 for shares in of_families) / len(FAMILIES)
+    of_families = [[share(life) for life in lives if life.fault.family == family] for family in families]
+    return sum(sum(shares) / len(shares) if shares else 1.0 for shares in of_families) / len(families)
 
 
 def _verdict(objective: Objective, found: ResilienceFigures, best: float) -> Verdict:
@@ -69,7 +80,7 @@ def _verdict(objective: Objective, found: ResilienceFigures, best: float) -> Ver
         measured=found.score,
         bound=objective.at_least,
         unit="ratio",
-        n=len(found.tested),
+        n=len(found.tested) + len(found.untested),
     )
     if objective.at_least is None:
         return replace(verdict, reason="the objective needs at_least, because a higher score is better")
