@@ -25,6 +25,8 @@ class MarkKind(StrEnum):
     FAULT_ENDED_EARLY = "fault-ended-early"
     HEAL_CHECK_WORTHLESS = "heal-check-worthless"
     """Detail: ``fault: why``."""
+    HEALING_BEGUN = "healing-begun"
+    """Detail: the fault's ID. For whoever watches: the edge *healed* has the same instant, but can be written only when the repair has been made."""
     HEAL_UNPROVEN = "heal-unproven"
     GENERATOR_DIED = "generator-died"
     ENVIRONMENT_LOST = "environment-lost"

@@ -6,6 +6,7 @@ The same functions serve the experiments (Chaos Toolkit), the trial's stop, the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from closeshave.clock import now_ns
@@ -146,6 +147,9 @@ def undo(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns:
     if kind.undo is None:
         raise RuntimeError(f"{kind.name} has no undo")
     began_ns = now_ns()
+    # A disk that is full must not keep anybody from healing.
+    with suppress(OSError):
+        record(ledger.run, Mark(began_ns, MarkKind.HEALING_BEGUN, standing.fault))
     done = kind.undo(aim, deadline_ns, say)
     ledger.passed(standing.fault, FaultEdge.HEALED, began_ns, Healing(began_ns, now_ns(), done))
 

@@ -118,6 +118,9 @@ class Totals:
                 self.signals[event.kind, event.scope] += 1
             case Mark():
                 self.marks[event.kind] += 1
+                if event.kind == MarkKind.HEALING_BEGUN and event.detail in self.faults:
+                    # The edge itself is written when the repair has been made.
+                    self.faults[event.detail].edges.setdefault(FaultEdge.HEALED, event.at_ns)
                 if event.kind == MarkKind.PHASE_STARTED:
                     self.phase = event.detail
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from closeshave.files import record_of
-from closeshave.history import FaultEdge, FaultEvent, Mark, Sighting
+from closeshave.history import EdgeEvidence, FaultEdge, FaultEvent, Mark, Sighting
 from closeshave.history.events import fault_event
 from closeshave.trial.board import FaultState
 from closeshave.trial.schedule import Due
@@ -73,15 +73,23 @@ class Course:
     def take(self, event: FaultEvent | Mark) -> Said | None:
         """Take an event over; what is to be said of it, if anything."""
         if isinstance(event, Mark):
+            if event.kind == MarkKind.HEALING_BEGUN:
+                # Its edge comes when the repair has been made, which takes some faults six seconds.
+                return self._passes(event.detail, FaultEdge.HEALED, event.at_ns, None)
             if event.kind not in _MARKED:
                 return None
             self._marked[event.fault] = short = _MARKED[MarkKind(event.kind)]
             # Why a fault is skipped is said by whoever skips it.
             return None if event.kind == MarkKind.FAULT_SKIPPED else Said(event.fault, event.why or short, "yellow")
-        passed = self._passed.setdefault(event.fault, {})
-        passed[event.edge] = event.began_ns
-        sentence, style = _told(event, passed)
-        return Said(event.fault, sentence, style) if sentence else None
+        if event.edge == FaultEdge.HEALED and self._passed.get(event.fault, {}).get(event.edge) == event.began_ns:
+            return None
+        return self._passes(event.fault, event.edge, event.began_ns, event.evidence)
+
+    def _passes(self, fault: str, edge: str, at_ns: int, evidence: EdgeEvidence | None) -> Said | None:
+        passed = self._passed.setdefault(fault, {})
+        passed[edge] = at_ns
+        sentence, style = _told(edge, at_ns, evidence, passed)
+        return Said(fault, sentence, style) if sentence else None
 
     def standing(self, now_ns: int) -> tuple[FaultState, ...]:
         """Every fault, in the order of the plan."""
@@ -107,19 +115,19 @@ class Course:
         return (f"in {_seconds(one.at_ns - now_ns)}", False) if one.at_ns > now_ns else ("due", False)
 
 
-def _told(event: FaultEvent, passed: dict[str, int]) -> tuple[str, str]:
+def _told(edge: str, at_ns: int, evidence: EdgeEvidence | None, passed: dict[str, int]) -> tuple[str, str]:
     """What is said of an edge, and how; nothing of one that is no news."""
-    since_injection = _since(passed, FaultEdge.INJECTED, event.began_ns, "its injection")
-    match event.edge:
+    since_injection = _since(passed, FaultEdge.INJECTED, at_ns, "its injection")
+    match edge:
         case FaultEdge.INJECTED:
             return "injected", "bold red"
         case FaultEdge.OBSERVED:
-            saw = event.evidence.saw if isinstance(event.evidence, Sighting) else ""
+            saw = evidence.saw if isinstance(evidence, Sighting) else ""
             return f"observed{since_injection}{f': {saw}' if saw else ''}", "red"
         case FaultEdge.HEALED:
             return f"healing begins{since_injection}", "yellow"
         case FaultEdge.VERIFIED_HEALED:
-            return f"healed and proven{_since(passed, FaultEdge.HEALED, event.began_ns, 'healing began')}", "green"
+            return f"healed and proven{_since(passed, FaultEdge.HEALED, at_ns, 'healing began')}", "green"
         case _:
             return "", ""
 

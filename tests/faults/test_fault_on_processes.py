@@ -20,9 +20,11 @@ from closeshave.faults import child, guard, lifecycle
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.forkserver import ForkServer
 from closeshave.faults.heal import heal_environment, heal_open
+from closeshave.faults.kind import Aim, Say
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
-from closeshave.history import TouchedProcess
+from closeshave.files import read_lines
+from closeshave.history import TIMELINE, TouchedProcess
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
 from tests.faults.timelines import WHOLE_LIFE, edges, events, not_observed
@@ -85,6 +87,32 @@ def test_life_of_a_fault(toy: Deployment, run: Path) -> None:
     assert toys.alive(toy) == WHOLE
     assert edges(run) == WHOLE_LIFE
     assert events(run)["verified-healed"]["evidence"]["proof"]
+
+
+def test_that_a_repair_begins_is_on_the_timeline_before_it_is_made(toy: Deployment, run: Path) -> None:
+    """Whoever watches sees it at once, although some repairs take six seconds."""
+    aim = LOST.aim(toy, {"region": toys.NEAR}, {})
+    assert lifecycle.inject(Ledger(run), "f", LOST, aim, None, 5, never) is not None
+    during: list[tuple[str, str]] = []
+
+    def slow(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+        during.extend(marks(run))
+        return LOST.undo(aim, deadline_ns, say)  # type: ignore[misc] # region.lost has an undo
+
+    assert heal_open(run, toy, lambda _line: None, kinds={**KINDS, "region.lost": replace(LOST, undo=slow)}) == []
+    assert during == [("healing-begun", "f")]
+    (mark,) = (line for line in read_lines(run / TIMELINE) if line["type"] == "mark")
+    assert mark["at_ns"] == events(run)["healed"]["at_ns"]
+
+
+def test_a_timeline_that_cannot_be_written_keeps_nobody_from_repairing(toy: Deployment, run: Path) -> None:
+    """A full disk, for example: the fault stays open in the ledger, but not in effect."""
+    aim = LOST.aim(toy, {"region": toys.NEAR}, {})
+    assert lifecycle.inject(Ledger(run), "f", LOST, aim, None, 5, never) is not None
+    (run / TIMELINE).unlink()
+    (run / TIMELINE).mkdir()
+    assert heal_open(run, toy, lambda _line: None, kinds={**KINDS, "region.lost": LOST}) != []
+    assert toys.alive(toy) == WHOLE
 
 
 def test_fault_without_effect_is_never_called_observed(toy: Deployment, run: Path) -> None:

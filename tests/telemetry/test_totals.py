@@ -77,6 +77,18 @@ def test_a_fault_is_in_effect_from_its_injection_until_its_healing_begins(edges:
     assert life.in_effect == (FaultEdge.INJECTED in edges and FaultEdge.HEALED not in edges)
 
 
+def test_a_fault_is_in_effect_no_longer_when_its_repair_begins() -> None:
+    """The edge tells the same instant, but only when the repair has been made. A mark on a fault that nobody knows does no harm."""
+    totals = Totals()
+    totals.note(FaultEvent(FAULT, FaultEdge.PLANNED, 1, EVIDENCE))
+    totals.note(FaultEvent(FAULT, FaultEdge.INJECTED, 2))
+    for fault in (FAULT, "another"):
+        totals.note(Mark(3, MarkKind.HEALING_BEGUN, fault))
+    assert not totals.faults[FAULT].in_effect
+    assert totals.faults[FAULT].edges[FaultEdge.HEALED] == 3
+    assert set(totals.faults) == {FAULT}
+
+
 def test_phases_marks_and_signals_are_noted() -> None:
     """The last phase that started is the one that runs."""
     totals = Totals()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave.history import FaultEdge, FaultEvent, Mark, Sighting, record
+from closeshave.history import FaultEdge, FaultEvent, Healing, Mark, Sighting, record
 from closeshave.plan import Expected, Fault
 from closeshave.trial.happenings import Course, Tail
 from closeshave.trial.schedule import Due
@@ -34,6 +34,24 @@ def test_each_edge_is_said_once_and_changes_the_state() -> None:
         (standing,) = course.standing(max(at_ns, 10 * SECOND) + SECOND)
         assert (standing.id, standing.what, standing.state) == ("kill", "shard.primary-killed shard 1", state)
         assert standing.over == (edge is FaultEdge.VERIFIED_HEALED)
+
+
+def test_that_healing_begins_is_said_when_it_begins_and_once() -> None:
+    """The edge comes only when the repair has been made. A repair that is made again is said again; a run of an older version has no such mark."""
+    course = Course((KILL,))
+    course.take(FaultEvent("kill", FaultEdge.INJECTED, 10 * SECOND))
+
+    def repaired(at_s: int) -> FaultEvent:
+        return FaultEvent("kill", FaultEdge.HEALED, at_s * SECOND, Healing(at_s * SECOND, (at_s + 6) * SECOND, ()))
+
+    said = course.take(Mark(24 * SECOND, MarkKind.HEALING_BEGUN, "kill"))
+    assert said is not None
+    assert said.sentence == "healing begins 14.0 s after its injection"
+    assert course.standing(25 * SECOND)[0].state == "healing for 1 s"
+    assert course.take(repaired(24)) is None
+    assert course.take(Mark(40 * SECOND, MarkKind.HEALING_BEGUN, "kill")) is not None
+    assert course.take(repaired(40)) is None
+    assert course.take(repaired(60)) is not None
 
 
 @pytest.mark.parametrize(
