@@ -35,7 +35,7 @@ from closeshave.trial import bytecode, nemesis, stopping
 from closeshave.trial.calibrating import TooLittle, calibrate
 from closeshave.trial.cleanup import clean_up
 from closeshave.trial.display import Display
-from closeshave.trial.interrupts import Interrupted, Interrupts, interrupts
+from closeshave.trial.interrupts import Interrupted, Interrupts, interrupts, nothing
 from closeshave.trial.loading import load_and_break
 from closeshave.trial.preparation import Prepared, check_disk
 from closeshave.trial.starting import bring_up, log_in, options
@@ -53,13 +53,15 @@ def run(
     attach: Path | None = None,
     permission: Permission = NOTHING_GIVEN,
     after_up: Callable[[Deployment], None] | None = None,
+    on_end: Callable[[], None] = nothing,
     exporter: Exporter | None = None,
 ) -> Path:
     """Carry out a trial and return its run directory, ready to be judged; how it ended, if early, is in the directory too.
 
     ``attach`` names the root of a running environment to use instead of an own one. ``after_up`` is called once the environment serves and
-    before any load: tests plant defects there. ``exporter`` tells other programs of the running trial. Raises :class:`InvalidFile` when the environment
-    must not be loaded, :class:`OSError` when the run directory cannot be written; then nothing was started.
+    before any load: tests plant defects there; ``on_end`` once the trial is over, before its clean-up. ``exporter`` tells other programs of the running
+    trial. Raises :class:`InvalidFile` when the environment must not be loaded, :class:`OSError` when the run directory cannot be written; then nothing was
+    started.
     """
     check_disk(runs)
     if attach is None:
@@ -106,7 +108,7 @@ def run(
     with display.live():
         trial.begin("preparing")
         bytecode.make(display.say)
-        with janitor.Heartbeat(directory), interrupts(display.say, trial.outlook) as stop:
+        with janitor.Heartbeat(directory), interrupts(display.say, trial.outlook, on_end) as stop:
             _carry_out(trial, stop, after_up)
     return directory
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from closeshave.trial import cleanup
 from closeshave.trial.display import Display
-from closeshave.trial.interrupts import Interrupted, interrupts
+from closeshave.trial.interrupts import Interrupted, hangup, interrupts
 from closeshave.trial.state import Trial
 
 
@@ -63,3 +64,33 @@ def test_every_step_is_announced_in_the_order_in_which_it_is_done(
     assert order[0] == "stopping the load"
     assert ("reading the final state" in order) is not lost
     assert order[-1] == ("removing the environment" if attach is None else "leaving the environment as it was")
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """SIGHUP is handled as usual, whatever whoever started the tests does with it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heard")
+def test_a_terminal_that_goes_away_ends_the_command_before_a_trial_and_nothing_after_it() -> None:
+    """Also between the end of a trial and the beginning of its judging."""
+    with hangup() as gone:
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGHUP)
+        with interrupts(print, shielded=gone.trial_is_over) as stop:
+            stop.shield()
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+@pytest.mark.usefixtures("heard")
+def test_who_ignores_the_end_of_the_terminal_goes_on() -> None:
+    """That is how ``nohup`` starts a command."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with hangup(), interrupts(print) as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert stop.received is None
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

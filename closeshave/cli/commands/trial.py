@@ -84,6 +84,7 @@ def run(  # noqa: PLR0917 - an option each
     from closeshave.telemetry.exporter import exporting
     from closeshave.trial import running
     from closeshave.trial.display import Display
+    from closeshave.trial.interrupts import hangup
     from closeshave.trial.outlook import warn
     from closeshave.trial.preparation import prepare
 
@@ -109,20 +110,24 @@ def run(  # noqa: PLR0917 - an option each
     warn(prepared, voice.progress)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     display = Display(voice.progress)
-    with exporting(receivers, display.say) as exporter:
-        directory = running.run(prepared, runs, display, attach=attach, permission=permission, exporter=exporter)
+    # A terminal that goes away while the run is judged must not cost its report.
+    with hangup() as gone:
+        with exporting(receivers, display.say) as exporter:
+            directory = running.run(
+                prepared, runs, display, attach=attach, permission=permission, on_end=gone.trial_is_over, exporter=exporter
+            )
+            with at_hand(directory):
+                display.say("judging what was recorded")
+                conclusion = conclude(directory)
+                exporter.judged(conclusion.assessment.status.value)
         with at_hand(directory):
-            display.say("judging what was recorded")
-            conclusion = conclude(directory)
-            exporter.judged(conclusion.assessment.status.value)
-    with at_hand(directory):
-        voice.result(
-            summary(conclusion),
-            (terminal.sentence(conclusion.assessment, directory).plain,),
-            lambda console: terminal.render(conclusion.assessment, directory, console),
-        )
-        complain_of_judges(conclusion.tracebacks)
-        voice.last("report", publish(conclusion))
+            voice.result(
+                summary(conclusion),
+                (terminal.sentence(conclusion.assessment, directory).plain,),
+                lambda console: terminal.render(conclusion.assessment, directory, console),
+            )
+            complain_of_judges(conclusion.tracebacks)
+            voice.last("report", publish(conclusion))
     raise typer.Exit(conclusion.exit_code)
 
 
