@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,6 +41,8 @@ from closeshave.telemetry.totals import BOUNDS_S, Durations, scope_of
 
 TIMEOUT_S = 5.0
 """For one message, repetitions included."""
+ENDED_WITHIN_S = 1.0
+"""For a call that is cut off."""
 TEXT_MAX = 1000
 """Characters of an attribute."""
 UNITS: Mapping[str, str] = {"seconds": "s", "": "1"}
@@ -114,8 +117,13 @@ class Otlp:
         return Spans(self._provider.get_tracer("closeshave", self._scope.version), anchor, name, self._started_ns)
 
     def close(self, within_s: float) -> str:
-        """Send what waits; returns what was not sent, as :meth:`Sender.close`."""
+        """Send what waits; returns what was not sent, as :meth:`Sender.close`. A call that a collector does not answer is cut off."""
         unsent = self.sender.close(within_s)
+        for exporter in (self._metrics, self._spans):
+            with suppress(Exception):
+                exporter.shutdown()
+        # A thread inside the library would still be there when the interpreter is taken apart.
+        self.sender.ended(ENDED_WITHIN_S)
         _LOG.removeHandler(self._told)
         return unsent
 

@@ -57,6 +57,11 @@ class Sender:
         what = plural(self._handed_over, "message", "messages")
         return f"{self.failed} of {self._handed_over} {what} could not be sent to {self.where}: {self._reason}"
 
+    def ended(self, within_s: float) -> bool:
+        """After :meth:`close`: whether the thread has ended within so many seconds."""
+        self._thread.join(within_s)
+        return not self._thread.is_alive()
+
     def _send(self) -> None:
         while not self._over.is_set():
             try:
