@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -20,10 +21,13 @@ the plan over the default.
 
 SETTINGS = {"help_option_names": ["--help", "-h"], "auto_envvar_prefix": OPTION_PREFIX}
 
+# Help as plain text: in boxes the variables' names did not fit a terminal of 80 columns, and closeshave[otlp] was taken for markup.
+PLAIN: Mapping[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None}
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, help=HELP, epilog=exits.told(*Exit), context_settings=SETTINGS, name="closeshave"
+    **PLAIN, pretty_exceptions_enable=False, help=HELP, epilog=exits.told(*Exit), context_settings=SETTINGS, name="closeshave"
 )
-environments = typer.Typer(no_args_is_help=True, help="Start, inspect and stop an environment without a trial.", epilog=exits.told())
+ABOUT_ENVIRONMENTS = "Start, inspect and stop an environment without a trial."
+environments = typer.Typer(**PLAIN, help=ABOUT_ENVIRONMENTS, short_help=ABOUT_ENVIRONMENTS, epilog=exits.told())
 app.add_typer(environments, name="env")
 
 

@@ -9,12 +9,13 @@ import typer
 from typer.cli import get_docs_for_click
 
 from closeshave.cli.app import app
+from closeshave.cli.exits import AS_IT_STANDS
 from closeshave.cli.settings import named
 from closeshave.files.described import meanings
 from closeshave.vocabulary import OPTION_PREFIX, Exit
 
 NAME = "closeshave"
-_EPILOG = re.compile(r"^Exit codes:\n((?: +\d+  .*\n)+)", re.MULTILINE)
+_EPILOG = re.compile(rf"^(?:{AS_IT_STANDS}\n)?Exit codes:\n((?: +.*\n)+)", re.MULTILINE)
 
 
 def page(made: str) -> str:
@@ -33,7 +34,7 @@ def page(made: str) -> str:
 
 def _listed(epilog: re.Match[str]) -> str:
     """The codes of one command on one line: what they mean stands at the end of the page."""
-    codes = ", ".join(line.split()[0] for line in epilog[1].splitlines())
+    codes = ", ".join(re.findall(r"^ +(\d+)  ", epilog[1], re.MULTILINE))
     return f"Exit codes: {codes} ([what they mean](#exit-codes)).\n"
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import typer
 
+from closeshave.cli import settings
 from closeshave.cli.app import app
 from closeshave.environments import registry
+from closeshave.vocabulary import OPTION_PREFIX
 from tests import stored
 from tests.remote import definitions
 
@@ -114,6 +117,27 @@ def test_every_command_has_both_forms_and_short_help():
         options = {option for parameter in one.params for option in parameter.opts}
         assert {"--json", "--quiet", "-q"} <= options, name
         assert "Exit codes:" in one.epilog, name
+
+
+@pytest.mark.parametrize("name", ["run", "validate", "env up", "doctor"])
+def test_help_on_a_small_terminal_is_whole(name, command):
+    """Every variable can be read and copied, no sentence is cut off, and the exit codes stand in lines of their own."""
+    done = command(*name.split(), "--help", environ={"COLUMNS": "80"})
+    told = done.stdout.decode()
+    variables = {variable for variable, _ in settings.named(typer.main.get_command(app), OPTION_PREFIX)}
+    mine = {one for one in variables if one.startswith(f"{OPTION_PREFIX}_{name.upper().replace(' ', '_')}_")}
+    hidden = {f"{OPTION_PREFIX}_RUN_CONFIRM"}
+    assert len(mine - hidden) >= 2
+    assert {one for one in mine - hidden if one not in told} == set()
+    assert "…" not in told
+    assert "..." not in told.partition("\n")[2]
+    assert max(map(len, told.splitlines())) <= 80
+    assert re.search(r"^ +2  An option, ", told, re.MULTILINE)
+
+
+def test_help_shows_what_looks_like_markup(command):
+    """The name of the extra that is to be installed."""
+    assert "closeshave[otlp]" in command("run", "--help").stdout.decode()
 
 
 def _below(command, name=""):

@@ -3,6 +3,10 @@
 A command imports what it needs when it is carried out, so that ``--help`` need not wait for pandas.
 """
 
+import inspect
+
+from closeshave.cli.app import app, environments
+
 # isort: off
 # In the order in which --help lists them.
 from closeshave.cli.commands import trial, judged, available, machine, safety, environment
@@ -10,3 +14,7 @@ from closeshave.cli.commands import trial, judged, available, machine, safety, e
 
 ALL = (trial, judged, available, machine, safety, environment)
 """Whoever imports this package has every command registered at :data:`closeshave.cli.app.app`."""
+
+for _command in (*app.registered_commands, *environments.registered_commands):
+    # In the list of commands too: by default its sentence is cut off there.
+    _command.short_help = inspect.cleandoc(_command.callback.__doc__ or "") if _command.callback else None
