@@ -1,4 +1,6 @@
-"""``python -m benchmarks [--quick] [--only closed open_model crowd records judging platform]``: measure, print the table, write ``results/…json``."""
+"""``python -m benchmarks [--quick] [--only closed open_model crowd records judging platform watching]``: measure, print the table, write it to
+``results/…json``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from functools import partial
 
 from benchmarks import circumstances, result
 from benchmarks.effort import FULL, QUICK, Effort
-from benchmarks.measures import closed, crowd, judging, open_model, platform, records
+from benchmarks.measures import closed, crowd, judging, open_model, platform, records, watching
 from benchmarks.result import Result, Run
 from benchmarks.target import Target
 
@@ -25,7 +27,7 @@ MEASURES: dict[str, tuple[Loading, ...]] = {
     "judging": (judging.run,),
 }
 """Name → the measurements, which run one after the other on one server."""
-ALONE = {"platform": platform.run}
+ALONE = {"platform": platform.run, "watching": watching.run}
 """Measures without nginx."""
 
 

@@ -75,7 +75,7 @@ class Course:
         if isinstance(event, Mark):
             if event.kind == MarkKind.HEALING_BEGUN:
                 # Its edge comes when the repair has been made, which takes some faults six seconds.
-                return self._passes(event.detail, FaultEdge.HEALED, event.at_ns, None)
+                return self._passes(event.fault, FaultEdge.HEALED, event.at_ns, None)
             if event.kind not in _MARKED:
                 return None
             self._marked[event.fault] = short = _MARKED[MarkKind(event.kind)]
