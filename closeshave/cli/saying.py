@@ -43,7 +43,7 @@ class Voice:
 
     def note(self, sentence: str) -> None:
         """One line of progress."""
-        self.progress.print(clean(sentence), soft_wrap=True)
+        _sentence(self.progress, sentence)
 
     def result(self, told: object, brief: Iterable[str], show: Callable[[Console], object]) -> None:
         """Print what was asked for: ``told`` is made of plain values, ``brief`` are lines, ``show`` prints it for a person."""
@@ -63,7 +63,7 @@ class Voice:
 
 def complain(sentence: str) -> None:
     """Say what is wrong."""
-    _console(error=True).print(clean(sentence), style="red", soft_wrap=True)
+    _sentence(_console(error=True), sentence, "red")
 
 
 def complain_of_judges(tracebacks: str) -> None:
@@ -80,6 +80,11 @@ def lines(several: Iterable[str], style: str = "") -> Callable[[Console], None]:
             console.print(Text(clean(line), style=style), soft_wrap=True)
 
     return show
+
+
+def _sentence(console: Console, sentence: str, style: str = "") -> None:
+    """Whole where programs read it; on a terminal broken between words."""
+    console.print(clean(sentence), style=style, soft_wrap=not console.is_terminal)
 
 
 def _write(line: str) -> None:

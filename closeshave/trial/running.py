@@ -63,11 +63,11 @@ def run(
     trial. Raises :class:`InvalidFile` when the environment must not be loaded, :class:`OSError` when the run directory cannot be written; then nothing was
     started.
     """
-    check_disk(runs)
     if attach is None:
         _be_admitted(prepared, permission)
     else:
         _find_it(prepared, attach)
+    check_disk(runs)
     started = datetime.now(UTC)
     directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
     rundir.keep(directory, prepared.inputs, options(prepared))

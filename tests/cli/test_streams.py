@@ -121,7 +121,7 @@ def test_every_command_has_both_forms_and_short_help():
 
 @pytest.mark.parametrize("name", ["run", "validate", "env up", "doctor"])
 def test_help_on_a_small_terminal_is_whole(name, command):
-    """Every variable can be read and copied, no sentence is cut off, and the exit codes stand in lines of their own."""
+    """Every variable can be read and copied, and the exit codes stand in lines of their own."""
     done = command(*name.split(), "--help", environ={"COLUMNS": "80"})
     told = done.stdout.decode()
     variables = {variable for variable, _ in settings.named(typer.main.get_command(app), OPTION_PREFIX)}
@@ -130,9 +130,16 @@ def test_help_on_a_small_terminal_is_whole(name, command):
     assert len(mine - hidden) >= 2
     assert {one for one in mine - hidden if one not in told} == set()
     assert "…" not in told
-    assert "..." not in told.partition("\n")[2]
     assert max(map(len, told.splitlines())) <= 80
     assert re.search(r"^ +2  An option, ", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["", "env"])
+def test_the_list_of_commands_cuts_no_sentence_off(name, command):
+    """On a terminal of 80 columns."""
+    told = command(*name.split(), "--help", environ={"COLUMNS": "80"}).stdout.decode()
+    assert "Commands:" in told
+    assert "..." not in told.partition("\n")[2], "but in the usage, behind what may be repeated"
 
 
 def test_help_shows_what_looks_like_markup(command):
