@@ -19,7 +19,7 @@ from closeshave.history import FaultEdge
 from closeshave.telemetry.settings import GRAFANA_TOKEN, OTLP_HEADERS
 from tests.telemetry.conftest import Notes, Receiver
 from tests.telemetry.test_otlp import attributes
-from tests.trial.conftest import Running, begin, plan_text, started_by_this_test
+from tests.trial.conftest import Running, begin, left_by, plan_text
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]
 TOKEN, HEADER = "planted-grafana-5b1f", "planted-otlp-7c2e"
@@ -28,7 +28,6 @@ TOKEN, HEADER = "planted-grafana-5b1f", "planted-otlp-7c2e"
 @pytest.fixture
 def running(tmp_path: Path, receiver: Receiver, grafana: Notes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     """A trial with all three; whatever happens, nothing of it stays."""
-    assert started_by_this_test() == [], "something else is running; this test could not tell it from its own"
     monkeypatch.setenv(GRAFANA_TOKEN, TOKEN)
     monkeypatch.setenv(OTLP_HEADERS, f"x-token={HEADER}")
     found = begin(tmp_path, plan_text(), "--metrics-port", "0", "--otlp", receiver.url, "--grafana", grafana.url)
@@ -36,7 +35,7 @@ def running(tmp_path: Path, receiver: Receiver, grafana: Notes, monkeypatch: pyt
     if found.process.poll() is None:
         found.process.send_signal(signal.SIGINT)
         found.process.wait(60)
-    assert processes.poll_until(lambda: started_by_this_test() == [], 20), started_by_this_test()
+    assert processes.poll_until(lambda: left_by(tmp_path) == [], 20), left_by(tmp_path)
 
 
 def scraped(address: str) -> dict[str, float]:

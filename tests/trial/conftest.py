@@ -92,6 +92,21 @@ def started_by_this_test():
     return found
 
 
+def left_by(place):
+    """Live processes of the trials below this directory: whatever else runs on the machine is not among them."""
+    ids = {run.name for run in (place / "runs").glob("*")}
+    ids |= {json.loads(path.read_text())["id"] for path in (place / "runs").glob("*/deployment.json")}
+    found = []
+    for process in psutil.process_iter():
+        try:
+            variables = process.environ()
+        except (psutil.Error, OSError):
+            continue
+        if ids & {variables.get(processes.MARK), variables.get("CLOSESHAVE_RUN_ID")}:
+            found.append(f"{process.pid} {' '.join(process.cmdline())[:100]}")
+    return found
+
+
 def begin(place, text, *options):
     """Start ``closeshave run`` on a plan's text, its files below ``place``."""
     plan = place / "short.yaml"
