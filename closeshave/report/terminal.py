@@ -21,6 +21,10 @@ from closeshave.report.headline import MARKS, headline
 from closeshave.report.recovery import given_s
 from closeshave.report.views import VerdictView
 
+NARROW = 100
+"""Columns of a terminal below which the names of a table's columns are broken."""
+NAME_WIDTH = 32
+"""Columns of a fault's name that are kept together."""
 STYLES = {Status.PASS: "bold green", Status.INCONCLUSIVE: "bold yellow", Status.FAIL: "bold red"}
 
 
@@ -38,7 +42,7 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
             reason = Text(f"  {row.mark} ", style=STYLES[row.status]).append(_text(f"{row.title}, {row.scope}: {row.reason}"))
             console.print(reason, soft_wrap=whole)
     if assessment.faults:
-        console.print(_faults(assessment.faults))
+        console.print(_faults(assessment.faults, narrow=console.width < NARROW))
         score, name, remark = views.resilience(assessment.resilience)
         console.print(_text(f"  {name}: {score}, {remark}"), soft_wrap=whole)
     told = "; ".join(text for _, text in views.integrity_figures(assessment))
@@ -77,17 +81,19 @@ def _verdicts(assessment: Assessment, chosen: list[VerdictView]) -> Table:
     return table
 
 
-def _faults(faults: tuple[FaultFigures, ...]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("fault")
+def _faults(faults: tuple[FaultFigures, ...], *, narrow: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    # Its name is what other commands and the plan call it: on a small terminal everything else is broken first.
+    table.add_column("fault", min_width=min(NAME_WIDTH, max(len(one.id) for one in faults)), overflow="fold")
     table.add_column("recovery", justify="right", no_wrap=True)
     # Beside it, because it is the longest recovery by itself that could be seen.
-    table.add_column("time given", justify="right")
-    table.add_column("detect · fail over · restore")
-    table.add_column("loss window", justify="right")
+    table.add_column("time\ngiven" if narrow else "time given", justify="right", no_wrap=True)
+    table.add_column("detect · fail over\n· restore" if narrow else "detect · fail over · restore")
+    table.add_column("loss\nwindow" if narrow else "loss window", justify="right", no_wrap=True)
     table.add_column("healed", no_wrap=True)
     for fault in faults:
-        parts = " · ".join(words.seconds(part) for part in (fault.detect_s, fault.fail_over_s, fault.restore_s))
+        known = (fault.detect_s, fault.fail_over_s, fault.restore_s)
+        parts = words.UNKNOWN if known == (None, None, None) else " · ".join(map(words.seconds, known))
         table.add_row(
             _text(fault.id),
             _text(words.seconds(fault.recovery_s)),

@@ -27,7 +27,7 @@ from closeshave.files import read_lines
 from closeshave.history import TIMELINE, TouchedProcess
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
-from tests.faults.timelines import WHOLE_LIFE, edges, events, not_observed
+from tests.faults.timelines import WHOLE_LIFE, edges, events, marks, not_observed
 
 LOST = replace(KINDS["region.lost"], lead_s=lambda _aim: 0.2)
 """The real kind; it only takes less time to read roles, of which there are none here."""
