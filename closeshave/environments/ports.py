@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from closeshave.files.existing import may_exist
+
 _NAMED = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 FIRST = 10_240
 LAST = 32_767
@@ -102,7 +104,7 @@ def _live_claims(directory: Path) -> list[range]:
             found.append(range(start, start + count))
             continue
         # Claims are written under the lock, so the writer of an empty file was killed.
-        if owner and Path(owner).exists():
+        if owner and may_exist(Path(owner)):
             found.append(range(start, start + count))
         else:
             try:

@@ -63,8 +63,11 @@ def new_root(name: str) -> Path:
 
 def running() -> tuple[Path, ...]:
     """The roots of this user's environments, oldest first: running, starting, or left behind by a crash."""
-    roots = [path.parent for place in _bases() for path in place.glob(f"*/{FILE}")]
-    return tuple(sorted(roots, key=lambda root: (root / FILE).stat().st_mtime))
+    found = []
+    for path in (path for place in _bases() for path in place.glob(f"*/{FILE}")):
+        with suppress(FileNotFoundError):  # it was removed meanwhile
+            found.append((path.stat().st_mtime, path.parent))
+    return tuple(root for _, root in sorted(found))
 
 
 def find(name: str) -> Path | None:

@@ -21,6 +21,7 @@ from closeshave.control.waiting import obstacle
 from closeshave.deployment import FILE as DEPLOYMENT
 from closeshave.faults.waiting import SECOND_NS, left_s
 from closeshave.files import append_line, record_of
+from closeshave.files.existing import may_exist
 from closeshave.history import EdgeEvidence, FaultEdge, FaultEvent, Injection, Planning, evidence_of, record
 
 FILE = "ledger.jsonl"
@@ -120,7 +121,7 @@ def unhealed(path: Path) -> tuple[str, ...]:
     """
     paths = dict.fromkeys([path, *ledgers(path.parent)])
     faults = [fault for each in paths for fault in open_faults(read(each))]
-    return tuple(fault.fault for fault in faults if Path(fault.undo.deployment, DEPLOYMENT).exists())
+    return tuple(fault.fault for fault in faults if may_exist(Path(fault.undo.deployment, DEPLOYMENT)))
 
 
 def close_by_destruction(run: Path) -> None:
@@ -192,7 +193,7 @@ def ledgers(deployment_root: Path) -> tuple[Path, ...]:
     """The ledgers of every run that ever planned a fault against this environment and still exist."""
     known = deployment_root / "ledgers.jsonl"
     told = (line.get("ledger") for line in read(known))
-    return tuple(dict.fromkeys(path for name in told if isinstance(name, str) and (path := Path(name)).exists()))
+    return tuple(dict.fromkeys(path for name in told if isinstance(name, str) and may_exist(path := Path(name))))
 
 
 def _enlist(ledger: Path, deployment_root: Path) -> None:

@@ -19,6 +19,7 @@ from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say, Step
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.overlapping import others_in_effect
 from closeshave.faults.waiting import SECOND_NS, after, left_s, until, wait_until
+from closeshave.files.existing import may_exist
 from closeshave.history import FaultEdge, Healing, HealProof, Injection, Mark, Sighting, record
 from closeshave.plurals import counted
 from closeshave.vocabulary import MarkKind
@@ -190,7 +191,7 @@ def heal(
         standing = ledger.find(fault)
         if standing is None:
             return []
-        if not Path(deployment.root, FILE).exists():
+        if not may_exist(Path(deployment.root, FILE)):
             ledger.destroyed(fault, f"the environment at {deployment.root} is gone")
             return []
         aim = kind.aim(deployment, standing.undo.scope, standing.undo.parameters)

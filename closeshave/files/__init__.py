@@ -3,7 +3,7 @@
 This module writes them: completely or not at all, or appended line by line. :mod:`.yamlfile` reads what people write, :mod:`.jsonfile` what the
 harness wrote itself, :mod:`.foreign` and :mod:`.plaintext` what others wrote; :mod:`.seal` is a checksum beside a file, :mod:`.shipped` finds
 plans, targets and environment files by name and :mod:`.closest` the name that was meant, :mod:`.rundir` makes the directory of a run, :mod:`.taken`
-says where its options came from, :mod:`.unexpected` keeps tracebacks in its logs.
+says where its options came from, :mod:`.unexpected` keeps tracebacks in its logs, :mod:`.existing` says whether something is at a path of any text.
 
 May import: vocabulary.
 """
