@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, WithJsonSchema
 
+from closeshave.api import known
+from closeshave.api.profile import ApiProfile
 from closeshave.files import jsonfile, write_atomically
-from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, WholeNumber, stated
+from closeshave.files.yamlfile import STRICT, Lasting, Place, WholeNumber, stated, whole
 from closeshave.topology import Topology
 from closeshave.vocabulary import OPERATIONS_VARIABLE, OVERRIDES_VARIABLE
 
@@ -41,6 +43,22 @@ The file may be missing.
 """
 OVERRIDES = OVERRIDES_VARIABLE
 """A variable with a JSON object: settings of an application process that differ from its file's, as in another release."""
+
+
+def barber_id(value: object) -> int | str:
+    """The ID of a barber: a number from 1 on, or text that is none. Raises :class:`ValueError`."""
+    if isinstance(value, str) and value and not value.isdecimal():
+        return value
+    number = whole(value)
+    if number < 1:
+        raise ValueError(f"{value!r} is too little: a barber's number is at least 1")
+    return number
+
+
+BarberId = Annotated[
+    int | str, BeforeValidator(barber_id), WithJsonSchema({"type": ["string", "integer"], "minLength": 1, "minimum": 1, "maximum": 10**9})
+]
+"""The ID of a barber as the platform states it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +239,7 @@ class Capabilities:
     """A list of one barber's free times can be requested; otherwise such lists are empty, and only the list merged over all barbers has free times."""
     zone: str | None = None
     """IANA name of the zone in which the business states dates and times, such as ``America/New_York``; ``None`` if unknown."""
-    idle_barbers: tuple[Count, ...] = ()
+    idle_barbers: tuple[BarberId, ...] = ()
     """Listed barbers who accept no bookings, such as an administrator; customers do not book with them."""
 
 
@@ -383,6 +401,8 @@ class Deployment:
     proxy: Proxy | None = None
     """The proxy for requests to the hosts of :attr:`edges`, and for no others."""
     secrets: Secrets = Secrets()
+    api: ApiProfile = field(default_factory=known.shipped)
+    """The dialect that the platform's API speaks."""
 
     def process(self, name: str) -> Process:
         """The process of this name. Raises :class:`KeyError` naming what exists."""

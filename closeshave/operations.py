@@ -1,4 +1,4 @@
-"""Every operation of the booking API that senders record: what it needs, what limits it, and as what it appears elsewhere. The one list of them."""
+"""Every operation of the booking API that senders record: what it needs and as what it appears elsewhere. The one list of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiOperation:
-    """One kind of request, as ``closeshave/traffic/dialect.py`` sends it."""
+    """One kind of request, as an API profile describes it and ``closeshave/traffic/dialect.py`` sends it."""
 
     personal: bool = False
     """Whether it needs a session: refused as not logged in, it shows that a session was lost."""
@@ -17,8 +17,6 @@ class ApiOperation:
     """Whether it is a part of a payment; a platform has all parts or none."""
     optional: bool = True
     """Whether a platform may lack it, so that journeys leave it out (``capabilities.steps_off``)."""
-    limit: tuple[int, float] | None = None
-    """How many requests one client address may send in how many seconds, as the API states; ``None`` without a limit."""
     canary: str = ""
     """As what it is recorded when a canary sends it; empty where none does."""
     question: str = ""
@@ -31,17 +29,17 @@ OPERATIONS: Mapping[str, ApiOperation] = MappingProxyType(
         # Customers read what anybody may read; the doctor asks for the other list too.
         "services": ApiOperation(question="public services"),
         "barbers": ApiOperation(question="barbers"),
-        "slots": ApiOperation(limit=(100, 60.0), canary="canary_slots", question="slots"),
+        "slots": ApiOperation(canary="canary_slots", question="slots"),
         "check_barber": ApiOperation(optional=False, canary="canary_check"),
-        "login": ApiOperation(limit=(50, 60.0), question="login"),
+        "login": ApiOperation(question="login"),
         "refresh": ApiOperation(canary="canary_refresh", question="refresh"),
         "profile": ApiOperation(personal=True, question="profile"),
-        "book": ApiOperation(personal=True, limit=(50, 3600.0), canary="canary_write", question="book"),
+        "book": ApiOperation(personal=True, canary="canary_write", question="book"),
         "read_booking": ApiOperation(personal=True, canary="canary_read", question="read_booking"),
-        "reschedule": ApiOperation(personal=True, limit=(30, 3600.0), question="reschedule"),
-        "cancel": ApiOperation(personal=True, limit=(30, 3600.0), canary="canary_cancel", question="cancel"),
-        "pay_intent": ApiOperation(personal=True, paying=True, limit=(50, 60.0), question="pay_intent"),
-        "pay_confirm": ApiOperation(personal=True, paying=True, limit=(50, 60.0), question="pay_confirm"),
+        "reschedule": ApiOperation(personal=True, question="reschedule"),
+        "cancel": ApiOperation(personal=True, canary="canary_cancel", question="cancel"),
+        "pay_intent": ApiOperation(personal=True, paying=True, question="pay_intent"),
+        "pay_confirm": ApiOperation(personal=True, paying=True, question="pay_confirm"),
         "change_shop": ApiOperation(),
     }
 )

@@ -12,7 +12,7 @@ from locust import task
 
 from closeshave.traffic.dialect import Slot
 from closeshave.traffic.journeys import BookingUser, thinking
-from closeshave.traffic.steps import choose, services_at
+from closeshave.traffic.steps import choose
 
 
 class Customer(BookingUser):
@@ -55,7 +55,7 @@ class Customer(BookingUser):
             return
         self.think()
         # Some send a form twice: the second must change nothing.
-        booking = steps.book(slot, self.rng.choice(services_at(slot)), submissions=2 if self.chance(0.15) else 1)
+        booking = steps.book(slot, self.rng.choice(steps.services_at(slot)), submissions=2 if self.chance(0.15) else 1)
         if booking is None:
             return
         steps.read_booking(booking)
@@ -67,7 +67,7 @@ class Customer(BookingUser):
         if self.chance(0.1):
             self.think()
             offered = steps.slots(steps.some_day(), barber, to_book=True)
-            other = choose([time for time in offered if booking.service in services_at(time)], self.session)
+            other = choose([time for time in offered if booking.service in steps.services_at(time)], self.session)
             if other is not None:
                 booking = steps.reschedule(booking, other)
         if self.chance(1 / 3):
@@ -104,6 +104,6 @@ class Rivals(BookingUser):
 
     def go_for(self, slot: Slot) -> None:
         """Book the slot, and read the booking back if it was won."""
-        booking = self.steps.book(slot, "Haircut")
+        booking = self.steps.book(slot, self.steps.usual_service)
         if booking is not None:
             self.steps.read_booking(booking)

@@ -15,7 +15,7 @@ from closeshave.files.plaintext import clean
 from closeshave.files.shipped import available, locate
 from closeshave.files.yamlfile import InvalidFile, Problem, document
 
-FOLDERS = {"plans": "scenarios", "environments": "environments", "targets": "environments/targets"}
+FOLDERS = {"plans": "scenarios", "environments": "environments", "targets": "environments/targets", "apis": "scenarios/apis"}
 SORTS = (*FOLDERS, "faults")
 
 

@@ -12,9 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+from closeshave.api.spoken import SpokenApi, shipped
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
+from closeshave.environments.remote import speaking
 from closeshave.environments.remote.definition import Location, Remote
 from closeshave.environments.stack import Containers, Embedded, Stack
 from closeshave.files.closest import meant
@@ -50,7 +53,30 @@ def read_definition(path: Path) -> Definition:
     ]
     if problems:
         raise InvalidFile(*problems)
-    return _from_anywhere(definition, path) if isinstance(definition, Remote) else definition
+    return _from_anywhere(_speaking(definition, path, raw), path) if isinstance(definition, Remote) else definition
+
+
+def speaks(definition: Definition) -> SpokenApi:
+    """The API that customers of this environment speak. Raises :class:`InvalidFile`."""
+    return speaking.of(definition) if isinstance(definition, Remote) else shipped()
+
+
+def _beside(definition: Remote, path: Path) -> Remote:
+    """A relative path of its API profile counts from the environment file, if there is such a file."""
+    there = path.absolute().parent / definition.api
+    return replace(definition, api=str(there)) if there.suffix and there.is_file() else definition
+
+
+def _speaking(definition: Remote, path: Path, raw: Any) -> Remote:
+    """Without the operations that its API lacks. Raises :class:`InvalidFile` with the problems of the API profile, if there is one of that name."""
+    try:
+        return speaking.within_its_api(_beside(definition, path))
+    except InvalidFile as error:
+        if all(problem.file == definition.api for problem in error.problems):
+            raise InvalidFile(
+                *(Problem(str(path), line_of(raw, ("api",)), "api", f"{each.file}: {each.message}") for each in error.problems)
+            ) from None
+        raise
 
 
 def _from_anywhere(definition: Remote, path: Path) -> Remote:

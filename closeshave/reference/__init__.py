@@ -2,5 +2,5 @@
 
 ``python -m closeshave.reference docs`` writes them again. What a key means stands beside it, as the docstring below a field; nothing is said twice.
 
-May import: cli, environments, faults, files, judge, plan, report, target, traffic, vocabulary.
+May import: api, cli, environments, faults, files, judge, plan, report, target, traffic, vocabulary.
 """

@@ -14,6 +14,8 @@ from closeshave.reference.schemas import Schema
 
 EXAMPLE_MOST = 70
 """Characters of an example in a table; a longer one is cut."""
+ANY = "NAME"
+"""In a path: a name that the file's writer chooses."""
 UNITS: Mapping[str, str] = {"per_s": "per second", "ms": "in milliseconds", "s": "in seconds", "h": "in hours"}
 """How the end of a key's name states its unit, and how a page does."""
 
@@ -124,6 +126,8 @@ def _mappings(schema: Schema, key: Schema, suffix: str = "") -> Iterator[tuple[s
             yield f"{suffix} (kind: {kind})" if kind else suffix, inner
         elif isinstance(inner.get("items"), dict):
             yield from _mappings(schema, inner["items"], f"{suffix}[]")
+        elif isinstance(inner.get("additionalProperties"), dict):
+            yield from _mappings(schema, inner["additionalProperties"], f"{suffix}.{ANY}")
 
 
 def _words(schema: Schema, key: Schema) -> Iterator[tuple[str, str]]:
@@ -229,6 +233,9 @@ def _found(example: Any, path: str) -> Iterator[Any]:
     """Every value of an example document at a path such as ``phases[].shape (kind: ramp).start``."""
     held = [example]
     for part in path.split("."):
+        if part == ANY:
+            held = [one for each in held if isinstance(each, Mapping) for one in each.values()]
+            continue
         name, _, kind = part.replace("[]", "").removesuffix(")").partition(" (kind: ")
         inner = [each[name] for each in held if isinstance(each, Mapping) and name in each]
         for _ in range(part.count("[]")):

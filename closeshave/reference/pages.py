@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from closeshave.api import offered
 from closeshave.files.described import meanings
 from closeshave.judge.integrity.registry import OWN as INVARIANTS
 from closeshave.reference import commands
@@ -72,6 +74,13 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
             _sections(sections(schemas["profile"], schemas["profile"], example("profile.yaml")), 2),
             "",
         ),
+        "apis.md": _page(
+            "API profiles",
+            "The dialect of a booking API: a file in `scenarios/apis/`, or your own, named by `api` of an environment file.",
+            "api",
+            [*_sections(calls_once(sections(schemas["api"], schemas["api"], example("api.yaml"))), 2), *_placeholders()],
+            "How to write one is in [Describe your API](../how-to/describe-your-api.md).",
+        ),
         "summary.md": _page(
             "The summary",
             "`summary.json` of a run, for other programs. Fields keep their names; more may be added. What is unknown is `null`, never 0.",
@@ -125,6 +134,34 @@ def anchor(prefix: str, path: str) -> str:
     """What a link to a key ends with: ``phases.sessions_per_s``."""
     plain = re.sub(r"[^a-z0-9_.-]+", "-", path.lower().replace("[]", "")).replace("-.", ".").strip("-")
     return f"{prefix}.{plain}" if prefix else f"key.{plain}"
+
+
+def calls_once(found: Iterable[Section]) -> Iterator[Section]:
+    """What every operation has, in one section; the others have the rest."""
+    told = list(found)
+    plain = next(each for each in told if "operations.pay_confirm" in each.places)
+    common = {key.name for key in plain.keys}
+    for each in told:
+        if each is plain:
+            continue
+        is_call = common <= {key.name for key in each.keys}
+        yield replace(each, keys=tuple(key for key in each.keys if key.name not in common)) if is_call else each
+        if each.places == ("operations",):
+            yield replace(plain, places=("operations.*",), about="The keys of every operation.")
+
+
+def _placeholders() -> Iterator[str]:
+    yield "## Placeholders"
+    yield ""
+    yield "`{franchise}`, `{address}` and `{csrf}` are known in every request, `{token}` and `{client}` where `personal` is true."
+    yield ""
+    yield "| placeholder | stands for | in |"
+    yield "|---|---|---|"
+    for name, meaning in offered.MEANINGS.items():
+        own = [f"`{operation}`" for operation, names in offered.OFFERED.items() if name in names]
+        general = "every request" if name in offered.ALWAYS else "personal requests" if name in offered.PERSONAL else ""
+        yield f"| `{{{name}}}` | {meaning.replace('{barber?}', '`{barber?}`')} | {general or ', '.join(own)} |"
+    yield ""
 
 
 def _measures() -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter
 
+from closeshave.api.profile import ApiProfile
 from closeshave.environments.definition import Definition
 from closeshave.faults.catalogue import OWN as KINDS
 from closeshave.faults.kind import Kind, Parameter
@@ -28,7 +29,7 @@ from closeshave.traffic.profiles import Profile
 
 Schema = dict[str, Any]
 
-FILES: Mapping[str, Any] = {"plan": Plan, "target": Target, "environment": Definition, "profile": Profile}
+FILES: Mapping[str, Any] = {"plan": Plan, "target": Target, "environment": Definition, "profile": Profile, "api": ApiProfile}
 """Kinds of files that people write, and what each is read as."""
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _STANDARD = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
@@ -51,6 +52,8 @@ def _of_file(name: str, type_: Any) -> Schema:
         _faults_by_kind(told["$defs"]["Fault"], parameters=True)
     if name == "target":
         _known_names(told["$defs"]["Objective"])
+    if name == "api":
+        told["properties"]["limits"]["propertyNames"] = {"enum": sorted(OPERATIONS)}
     if name == "environment":
         told = _by_kind(told)
         _faults_by_kind(told["$defs"]["Hook"], parameters=False)

@@ -1,21 +1,28 @@
-"""What an answer means: its outcome (as in Jepsen), whether the customer got the promised answer, and the contents of the body. Pure."""
+"""What an answer means: its outcome (as in Jepsen), whether the customer got the promised answer, and the contents of the body. Pure.
+
+Bodies of right answers are in the harness's own form (:mod:`closeshave.api.answers`), those of refusals as the platform sent them.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from http import HTTPStatus
 from typing import Any
 
+from closeshave.api import answers as forms
+from closeshave.api import spoken
+from closeshave.api.spoken import SpokenApi
 from closeshave.files import foreign
 from closeshave.history import Outcome
 from closeshave.loadgen import outcomes
 from closeshave.loadgen.outcomes import Meaning
 from closeshave.loadgen.trace import timings
 from closeshave.loadgen.transport import Answer, Request
-from closeshave.traffic.dialect import Slot, is_zone
-from closeshave.traffic.limits import STATED, AddressLimits
+from closeshave.traffic.dialect import Id, Slot
+from closeshave.traffic.limits import AddressLimits
+from closeshave.traffic.limits import shipped as shipped_limits
 
 Body = Mapping[str, Any] | list[Any] | None
 """A parsed JSON body; ``None`` when there is none or it is not JSON."""
@@ -23,13 +30,8 @@ Body = Mapping[str, Any] | list[Any] | None
 Check = Callable[[Body], bool]
 """Whether the body of a successful answer is the one that was requested."""
 
-_TIMES = frozenset(f"{hour:02}:{minute:02}" for hour in range(24) for minute in range(60))
-_WITH_SECONDS = re.compile(r":[0-5][0-9](\.[0-9]{1,9})?")
 _ZONES_APART_S, _ZONE_STEP_S = 26 * 3600, 900
 """All possible offsets from UTC, in steps of 15 minutes."""
-
-_CONFLICT = re.compile(r"already booked|not available at|already has an appointment", re.IGNORECASE)
-"""The API distinguishes a conflict from other refusals by its message only."""
 
 MAY_CONFLICT = frozenset({"book", "reschedule", "canary_write"})
 """Operations that request a slot; a conflict on any other operation is not a promised answer."""
@@ -55,47 +57,59 @@ def parse(body: bytes) -> Body:
 
 
 def classify(
-    request: Request, answer: Answer, body: Body, check: Check, sent_before: int = 0, limits: AddressLimits = STATED, *, idle: bool = False
+    request: Request,
+    answer: Answer,
+    body: Body,
+    check: Check,
+    sent_before: int = 0,
+    limits: AddressLimits | None = None,
+    *,
+    idle: bool = False,
+    api: SpokenApi | None = None,
 ) -> Meaning:
     """What ``answer`` to ``request`` means.
 
-    ``sent_before`` is how many requests of this kind the same address had sent in the window of the stated limit (``limits``): a 429 is a promised
-    answer only above the limit. ``idle``: this barber has never accepted a booking, so that *not available* there does not mean a conflict.
+    ``sent_before`` is how many requests of this kind the same address had sent in the window of the stated limit (``limits``): a refusal by a rate limit
+    is a promised answer only above the limit. ``idle``: this barber has never accepted a booking, so that *not available* there does not mean a conflict.
+    ``api`` is the platform's. Both are BookedBarber V2's by default.
     """
     if answer.failure is not None:
         return outcomes.of_failure(answer.failure.value, writes=request.writes, may_have_arrived=answer.may_have_arrived)
-    if _promised_refusal(request.kind, answer.status, body, sent_before, limits) and not (idle and says_not_available(body)):
+    if 200 <= answer.status < 300:
+        return outcomes.of_answer(answer.status, writes=request.writes, right_body=check(body))
+    return _refusal(
+        request, answer.status, body, sent_before, shipped_limits() if limits is None else limits, api or spoken.shipped(), idle=idle
+    )
+
+
+def _refusal(request: Request, status: int, body: Body, sent_before: int, limits: AddressLimits, api: SpokenApi, *, idle: bool) -> Meaning:
+    kind = request.kind
+    if api.is_throttled(status, body):
+        if kind in limits and sent_before >= limits[kind][0]:
+            return Meaning(Outcome.FAIL, good=True)
+        # With whatever status: nothing was done.
+        return outcomes.of_answer(HTTPStatus.TOO_MANY_REQUESTS, writes=request.writes, right_body=False)
+    if kind in MAY_CONFLICT and api.is_taken(status, body) and not (idle and api.says_not_available(body)):
         return Meaning(Outcome.FAIL, good=True)
-    return outcomes.of_answer(answer.status, writes=request.writes, right_body=200 <= answer.status < 300 and check(body))
+    return outcomes.of_answer(status, writes=request.writes, right_body=False)
 
 
-def _promised_refusal(kind: str, status: int, body: Body, sent_before: int, limits: AddressLimits) -> bool:
-    if status == 429:
-        return kind in limits and sent_before >= limits[kind][0]
-    return kind in MAY_CONFLICT and is_conflict(status, body)
-
-
-def says_not_available(body: Body) -> bool:
+def says_not_available(body: Body, api: SpokenApi | None = None) -> bool:
     """Whether a refusal only says that the barber is not available.
 
     A platform may say this of a booked barber, and of one who never accepts bookings.
     """
-    return "not available at" in message(body).lower()
+    return (api or spoken.shipped()).says_not_available(body)
 
 
-def is_conflict(status: int, body: Body) -> bool:
-    """Whether a refusal says that the slot is taken: 409, or 400 with one of the API's messages."""
-    return status == 409 or (status == 400 and _CONFLICT.search(message(body)) is not None)
+def is_conflict(status: int, body: Body, api: SpokenApi | None = None) -> bool:
+    """Whether a refusal says that the slot is taken."""
+    return (api or spoken.shipped()).is_taken(status, body)
 
 
-def message(body: Body) -> str:
-    """The text of an error answer in any of the API's forms; empty when there is none."""
-    if not isinstance(body, dict):
-        return ""
-    error = body.get("error")
-    if isinstance(error, dict):
-        return str(error.get("message", ""))
-    return str(body.get("detail") or body.get("message") or error or "")
+def message(body: Body, api: SpokenApi | None = None) -> str:
+    """The text of a refusal; empty when there is none."""
+    return (api or spoken.shipped()).message(body)
 
 
 def trace(headers: Mapping[str, str]) -> AnswerTrace:
@@ -136,32 +150,21 @@ def an_intent(body: Body) -> bool:
 
 
 def a_slot_list(body: Body) -> bool:
-    """Free times as text, ``HH:MM`` with or without seconds, in a zone that exists if one is stated.
-
-    ``01:00 PM`` is not valid: read as 01:00, it would book another time than the offered one.
-    """
-    if not isinstance(body, dict) or not isinstance(slots := body.get("slots"), list):
-        return False
-    zone = body.get("timezone")
-    if zone is not None and not (isinstance(zone, str) and is_zone(zone)):
-        return False
-    return all(isinstance(slot, dict) and isinstance(at := slot.get("time"), str) and (at in _TIMES or _with_seconds(at)) for slot in slots)
+    """Free times: readable ones, in a zone that exists if one is stated."""
+    return forms.is_slot_list(body)
 
 
-def _with_seconds(at: str) -> bool:
-    return at[:5] in _TIMES and _WITH_SECONDS.fullmatch(at, 5) is not None
-
-
-def booked(slot: Slot, franchise: int) -> Check:
+def booked(slot: Slot, franchise: int, api: SpokenApi | None = None) -> Check:
     """Accepts an appointment with an ID, at the requested time, with the requested barber, and in the requested franchise if the answer names it.
 
     If the zone of the request is unknown, the answer may be in any zone.
     """
+    is_id = (api or spoken.shipped()).is_id
 
     def check(body: Body) -> bool:
         return (
             isinstance(body, dict)
-            and whole(body.get("id")) is not None
+            and is_id(body.get("id"))
             and _at(slot, starts_at(body))
             and (slot.barber is None or body.get("barber_id") == slot.barber)
             and body.get("franchise_id", franchise) == franchise
@@ -182,7 +185,12 @@ def whole(told: object) -> int | None:
     return told if isinstance(told, int) and not isinstance(told, bool) else None
 
 
-def booking_of(booking: int) -> Check:
+def moved(body: Body) -> bool:
+    """Accepts a booking, or an answer that has none by its API."""
+    return isinstance(body, dict) and ("id" in body or not body)
+
+
+def booking_of(booking: Id) -> Check:
     """Accepts the appointment with this ID."""
     return lambda body: isinstance(body, dict) and body.get("id") == booking
 
@@ -204,17 +212,18 @@ def cents(amount: object) -> int | None:
         return None
 
 
-def free_times(body: Body) -> list[str]:
-    """Local ``HH:MM`` of the free slots in an answer to ``slots``; none if it is not such a list."""
-    return times_of(body) if a_slot_list(body) else []
+def offered(body: Body, day: date, zone: str) -> list[tuple[date, str]]:
+    """Day and local time (``HH:MM``) of the free slots in an answer to ``slots`` that :func:`a_slot_list` has accepted."""
+    return forms.offered(body, day, zone)
 
 
-def times_of(body: Body) -> list[str]:
-    """The same without the check, for an answer that :func:`a_slot_list` has accepted: searches are most of the traffic."""
-    return [slot["time"] for slot in body["slots"] if slot.get("available", True)] if isinstance(body, dict) else []
+def free_times(body: Body, day: date, zone: str) -> list[tuple[date, str]]:
+    """The same of any answer; none if it is not such a list."""
+    return forms.offered(body, day, zone) if a_slot_list(body) else []
 
 
-def ids(body: Body) -> list[int]:
-    """The IDs in a list of objects; objects without an ID, or with a text as ID, are ignored."""
+def ids(body: Body, api: SpokenApi | None = None) -> list[Id]:
+    """The IDs in a list of objects; objects without an ID that the API can have are ignored."""
+    is_id = (api or spoken.shipped()).is_id
     told = [each.get("id") for each in body if isinstance(each, dict)] if isinstance(body, list) else []
-    return [one for one in map(whole, told) if one is not None]
+    return [one for one in told if one is not None and is_id(one)]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from closeshave import operations
+from closeshave.api import spoken
+from closeshave.api.spoken import SpokenApi
 from closeshave.deployment import Capabilities
 from closeshave.loadgen.transport import Request
 from closeshave.topology import Topology
@@ -33,15 +35,17 @@ class Conventions:
     withheld: frozenset[str] = frozenset()
     """Names of headers that are left out."""
     steps_off: frozenset[str] = frozenset()
-    limits: AddressLimits = field(default_factory=lambda: limits.STATED)
+    limits: AddressLimits = field(default_factory=limits.shipped)
     keyed_bookings: bool = True
     days: range = OWN_DAYS
     canary_days: range = CANARY_DAYS
     slots_by_barber: bool = True
     """Whether lists of one barber's free times can be requested."""
+    api: SpokenApi = field(default_factory=spoken.shipped)
+    """The dialect of the platform's API."""
     zone: str | None = None
     """The business's time zone, unless an answer says otherwise."""
-    idle_barbers: frozenset[int] = frozenset()
+    idle_barbers: frozenset[int | str] = frozenset()
     """Barbers who are listed but accept no bookings."""
     one_address: AddressTally | None = None
     """The common tally of rate limits, if customers cannot have addresses of their own."""
@@ -52,7 +56,7 @@ class Conventions:
 
     def learnt(self) -> Learnt:
         """What a new process knows about the platform from its settings."""
-        return Learnt(None if self.slots_by_barber else False, self.idle_barbers)
+        return Learnt(None if self.slots_by_barber else False, self.idle_barbers, checks_barbers="check_barber" in self.api.offers)
 
     def apply(self, request: Request) -> Request:
         """The request in this platform's form."""
@@ -62,19 +66,23 @@ class Conventions:
         return replace(request, headers=headers)
 
 
-def of(capabilities: Capabilities, topology: Topology, which: Days = "all") -> Conventions:
-    """What a platform's capabilities require, with the days of the load ``which``. Raises :class:`ValueError` for a limit that is not valid."""
-    withheld = {"X-Franchise-Id": capabilities.franchises, "X-Forwarded-For": capabilities.forwarded_for}
-    stated = limits.stated(capabilities.limits)
+def of(capabilities: Capabilities, topology: Topology, which: Days = "all", api: SpokenApi | None = None) -> Conventions:
+    """What a platform's capabilities and its API (BookedBarber V2 by default) require, with the days of the load ``which``.
+
+    Raises :class:`ValueError` for a limit that is not valid.
+    """
+    api = api or spoken.shipped()
+    stated = limits.stated(capabilities.limits, api)
     crowded = any(shard.first == shard.last for shard in topology.shards)
     return Conventions(
-        withheld=frozenset(name for name, may_be_sent in withheld.items() if not may_be_sent),
-        steps_off=frozenset(capabilities.steps_off),
+        withheld=api.withheld(franchises=capabilities.franchises, forwarded_for=capabilities.forwarded_for),
+        steps_off=frozenset(capabilities.steps_off) | (api.lacking & set(operations.OPERATIONS)),
         limits=stated,
         keyed_bookings=capabilities.keyed_bookings,
         days=_of(SHARED_DAYS if crowded else OWN_DAYS, which),
         canary_days=_of(SHARED_CANARY_DAYS if crowded else CANARY_DAYS, which),
         slots_by_barber=capabilities.slots_by_barber,
+        api=api,
         zone=capabilities.zone,
         idle_barbers=frozenset(capabilities.idle_barbers),
         one_address=None if capabilities.forwarded_for else AddressTally(stated),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import random
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
@@ -21,14 +22,17 @@ from locust import User
 from locust.env import Environment
 from locust.exception import StopUser
 
+from closeshave.api import known
+from closeshave.api.spoken import SpokenApi, spoken
 from closeshave.clock import now_ns
+from closeshave.deployment import Capabilities
 from closeshave.history import Source
 from closeshave.loadgen.carrier import EngineTransport
 from closeshave.loadgen.engine import Engine
 from closeshave.loadgen.sleep import sleep_until
 from closeshave.loadgen.worker import engine_of
 from closeshave.topology import Shard, Topology
-from closeshave.traffic import answers, dialect, hosts
+from closeshave.traffic import answers, conventions, dialect, hosts
 from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.session import Over, Session, Surroundings, Window
 from closeshave.traffic.steps import SessionSteps
@@ -36,6 +40,8 @@ from closeshave.traffic.steps import SessionSteps
 _LOG = logging.getLogger(__name__)
 
 FRANCHISES = 100_000
+API_VARIABLE = "CLOSESHAVE_API"
+"""Names the API profile under plain Locust; BookedBarber V2 without it."""
 
 
 class BookingUser(User):
@@ -120,7 +126,10 @@ class BookingUser(User):
             self.session.transport.close()
 
     def on_start(self) -> None:
-        """Under plain Locust: register with the platform. Stops this user when the platform refuses."""
+        """Under plain Locust: register with the platform. Stops this user when the platform refuses, or registers nobody."""
+        if "register" not in self.session.caller.api.offers:
+            _LOG.error("the API profile has no operations.register: run this scenario with closeshave run and a file of accounts")
+            raise StopUser
         reply = self.session.call(dialect.register(self.session.caller), answers.a_token)
         if not reply.meaning.good or not isinstance(reply.body, dict):
             raise StopUser
@@ -137,14 +146,26 @@ class BookingUser(User):
             if self.environment.runner is not None:
                 gevent.spawn(self.environment.runner.quit)
             raise StopUser(reason)
+        api = _api()
         rng = random.Random(secrets.randbits(64))  # noqa: S311 -- a customer's chance, not a secret
         name = f"closeshave-{secrets.token_hex(6)}@example.com"
         password, franchise = secrets.token_urlsafe(12) + "aA1!", rng.randint(1, FRANCHISES)
-        caller = dialect.Caller(name, password, "", secrets.token_hex(8), franchise, dialect.new_address(rng))
+        caller = dialect.Caller(name, password, "", secrets.token_hex(8), franchise, dialect.new_address(rng), api=api)
         topology = Topology(("edge",), (Shard(1, 1, FRANCHISES, "edge", "edge"),))
         engine = engine_of(self.environment)
         asleep = partial(sleep_until, engine.loop)
-        around = Surroundings(Source.CUSTOMERS, topology, "closeshave:locust", Window(), _recorder(engine), asleep, time.time)
+        spoken_here = conventions.of(Capabilities(), topology, api=api)
+        around = Surroundings(
+            Source.CUSTOMERS,
+            topology,
+            "closeshave:locust",
+            Window(),
+            _recorder(engine),
+            asleep,
+            time.time,
+            spoken_here,
+            spoken_here.learnt(),
+        )
         return Session(
             name,
             type(self).__name__.lower(),
@@ -157,6 +178,12 @@ class BookingUser(User):
             now_ns(),
             open_model=False,
         )
+
+
+@cache
+def _api() -> SpokenApi:
+    """Of all users of this process. Raises :class:`closeshave.files.yamlfile.InvalidFile`."""
+    return spoken(known.named(os.environ.get(API_VARIABLE, known.SHIPPED)))
 
 
 def _recorder(engine: Engine) -> EngineRecorder:

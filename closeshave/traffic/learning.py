@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from closeshave.files import jsonfile, write_atomically
 from closeshave.plurals import counted
+from closeshave.traffic.dialect import Id
 
 REFUSALS = 3
 """A barber who was never booked and was *not available* so often in a row accepts no bookings."""
@@ -28,7 +29,7 @@ REFUSED_WHOLE = 5
 
 SUFFIX = ".learnt.json"
 
-FranchiseBarber = tuple[int, int]
+FranchiseBarber = tuple[int, Id]
 """A franchise and a barber."""
 
 
@@ -38,7 +39,7 @@ class Learnt:
 
     lists_by_barber: bool | None = None
     """Whether lists of one barber's free times have entries; ``None`` until this is known."""
-    idle_barbers: Collection[int] = ()
+    idle_barbers: Collection[Id] = ()
     """Barbers who accept no bookings, from the environment file."""
     zone_assumed: bool = False
     """Whether the zone of the business is only assumed."""
@@ -78,23 +79,23 @@ class Learnt:
             if self._told_nothing >= EMPTY_LISTS:
                 self.lists_by_barber, self.found_out = False, True
 
-    def took(self, franchise: int, barber: int | None) -> None:
+    def took(self, franchise: int, barber: Id | None) -> None:
         """Note that a booking was acknowledged."""
         self.booked += 1
         if barber is not None:
             self._took.add((franchise, barber))
             self._refusals.pop((franchise, barber), None)
 
-    def refused_by(self, franchise: int, barber: int | None, *, unavailable: bool) -> None:
+    def refused_by(self, franchise: int, barber: Id | None, *, unavailable: bool) -> None:
         """Note that a booking was refused as a conflict; ``unavailable``: with a message that is also used for barbers who never accept bookings."""
         if barber is not None and unavailable and (franchise, barber) not in self._took:
             self._refusals[franchise, barber] += 1
 
-    def refusing(self, franchise: int, barber: int | None) -> bool:
+    def refusing(self, franchise: int, barber: Id | None) -> bool:
         """Whether this barber has refused a booking and never accepted one."""
         return barber is not None and (franchise, barber) in self._refusals
 
-    def idle(self, franchise: int, barber: int | None) -> bool:
+    def idle(self, franchise: int, barber: Id | None) -> bool:
         """Whether this barber accepts no bookings, as far as is known."""
         return barber is not None and (barber in self.idle_barbers or self._refusals.get((franchise, barber), 0) >= REFUSALS)
 
@@ -104,7 +105,7 @@ class Learnt:
             "found_out": self.found_out, "zone_assumed": self.zone_assumed, "lists": self.lists, "empty": self.empty, "asked": self.asked,
             "booked": self.booked, "refused": self.refused, "contests": self.contests, "held": self.held, "served": sorted(self.served),
             "turned_away": [[*what, count] for what, count in self.turned_away.items()],
-            "idle": sorted({barber for (_, barber), count in self._refusals.items() if count >= REFUSALS}),
+            "idle": sorted({barber for (_, barber), count in self._refusals.items() if count >= REFUSALS}, key=_in_order),
         }  # fmt: skip
         write_atomically(path, json.dumps(told))
 
@@ -134,7 +135,7 @@ class _Written:
     held: int
     served: list[str]
     turned_away: list[tuple[str, int, int]]
-    idle: list[int]
+    idle: list[int | str]
 
 
 _CODEC = TypeAdapter(_Written)
@@ -157,12 +158,17 @@ def summed(customers: Iterable[Mapping[str, Any]], canaries: Iterable[Mapping[st
         )
     if any(one["zone_assumed"] for one in everybody):
         found.setdefault("zone", "neither an answer nor the environment file (capabilities.zone) names the business's time zone")
-    if idle := sorted({barber for one in everybody for barber in one["idle"]}):
+    if idle := sorted({barber for one in everybody for barber in one["idle"]}, key=_in_order):
         named = ", ".join(map(str, idle[:10])) + (" …" if len(idle) > 10 else "")
         found["idle barbers"] = (
             f"barber {named} accepted no booking and refused {REFUSALS} in a row: customers stopped asking there (capabilities.idle_barbers)"
         )
     return found | _refused_whole(mine)
+
+
+def _in_order(id: Id) -> tuple[bool, int, str]:
+    """Numbers by size, before texts."""
+    return (True, 0, id) if isinstance(id, str) else (False, id, "")
 
 
 def _unbooked(workers: list[Mapping[str, Any]]) -> str:

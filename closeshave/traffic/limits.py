@@ -7,25 +7,33 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from closeshave.api import spoken
+from closeshave.api.spoken import SpokenApi
 from closeshave.caps.offered import CANARY_CANCELS_PER_S, LOGINS_PER_S
 from closeshave.files.yamlfile import seconds
-from closeshave.operations import OPERATIONS
 from closeshave.plan import Plan
 from closeshave.topology import Topology
 
-__all__ = ["CANARY_CANCELS_PER_S", "LOGINS_PER_S", "STATED", "AddressLimits", "AddressTally", "exceeded", "stated"]
+__all__ = ["CANARY_CANCELS_PER_S", "LOGINS_PER_S", "AddressLimits", "AddressTally", "exceeded", "shipped", "stated"]
 
 AddressLimits = Mapping[str, tuple[int, float]]
 """Operation → how many requests one client address may send in how many seconds."""
 
-STATED: AddressLimits = {name: each.limit for name, each in OPERATIONS.items() if each.limit is not None}
-"""The limits of the API; docs/remote.md says how to state others for a platform."""
+
+def stated(otherwise: Mapping[str, str], api: SpokenApi | None = None) -> AddressLimits:
+    """The API's limits, with those of a platform that differ, such as ``30 per 1h``; the API is BookedBarber V2 by default.
+
+    Raises :class:`ValueError` naming the operation.
+    """
+    return {operation: _read(operation, text) for operation, text in {**(api or spoken.shipped()).profile.limits, **otherwise}.items()}
 
 
-def stated(otherwise: Mapping[str, str]) -> AddressLimits:
-    """The API's limits, with those of a platform that differ, such as ``30 per 1h``. Raises :class:`ValueError` naming the operation."""
-    return {**STATED, **{operation: _read(operation, text) for operation, text in otherwise.items()}}
+@lru_cache(maxsize=1)
+def shipped() -> AddressLimits:
+    """The limits of BookedBarber V2."""
+    return stated({})
 
 
 def _read(operation: str, text: str) -> tuple[int, float]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from closeshave import private
+from closeshave.api import known
+from closeshave.api.profile import ApiProfile
 from closeshave.caps import offered
 from closeshave.deployment import Capabilities, Deployment, Proxy
 from closeshave.files import jsonfile, write_atomically
@@ -63,6 +65,8 @@ class Load:
     """The canaries' generator stops by itself after so many requests, which are part of the plan's largest number; 0 if there is no limit."""
     capabilities: Capabilities = field(default_factory=Capabilities)
     """What the platform can do, and its limits."""
+    api: ApiProfile = field(default_factory=known.shipped)
+    """The dialect of the platform's API."""
     proxy: Proxy | None = None
     """The proxy for requests to the edges."""
     withheld: tuple[str, ...] = ()
@@ -119,6 +123,7 @@ def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Loa
         requests=plan.limits.requests - of_canaries,
         canary_requests=of_canaries,
         capabilities=deployment.capabilities,
+        api=deployment.api,
         proxy=deployment.proxy,
         withheld=deployment.secrets.not_for_senders,
     )

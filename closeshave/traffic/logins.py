@@ -12,6 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from closeshave import private
+from closeshave.api.spoken import spoken as speaking
 from closeshave.caps.pace import Pace
 from closeshave.clients import web
 from closeshave.deployment import Account, Deployment
@@ -35,6 +36,7 @@ SHARE_OF_A_LIMIT = 0.8
 OLD_S = 5 * 60.0
 """Tokens that are older than this after the last log-in are renewed: they are valid for 15 minutes, and the load should begin with new ones."""
 TOLD_EVERY_S = 15.0
+_DONE = frozenset({HTTPStatus.OK, HTTPStatus.CREATED})
 
 
 class LoginFailed(Exception):
@@ -77,7 +79,7 @@ def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s:
 def spacing_s(deployment: Deployment, count: int) -> float:
     """Seconds between two log-ins: 0 if each customer has its own address and limits, or if the shared limit allows all at once. Pure."""
     shared = not deployment.capabilities.forwarded_for or "forwarded_for" in deployment.missing
-    limit = conventions.of(deployment.capabilities, deployment.topology).limits.get("login")
+    limit = _conventions(deployment).limits.get("login")
     if not shared or limit is None or count <= limit[0] * SHARE_OF_A_LIMIT:
         return 0.0
     return limit[1] / max(1.0, limit[0] * SHARE_OF_A_LIMIT)
@@ -112,8 +114,10 @@ def _patiently(client: web.Client, deployment: Deployment, account: Account, los
 
 def _renewed(client: web.Client, deployment: Deployment, old: LoggedIn) -> LoggedIn:
     """The same customer with a new token; with the old one if the platform gives none, and the load then renews it."""
-    spoken = conventions.of(deployment.capabilities, deployment.topology)
-    caller = dialect.Caller(old.email, old.password, old.token, old.csrf, deployment.topology.shards[0].first, dialect.new_address(_lots()))
+    spoken, franchise = _conventions(deployment), deployment.topology.shards[0].first
+    if "refresh" not in spoken.api.offers:
+        return old
+    caller = dialect.Caller(old.email, old.password, old.token, old.csrf, franchise, dialect.new_address(_lots()), old.client, spoken.api)
     try:
         body = _json(client, deployment.edge(old.region).url, spoken, dialect.refresh(caller, old.refresh_token), answers.a_token)
     except (*web.FAILED, LoginFailed):
@@ -126,20 +130,28 @@ def _lots() -> random.Random:
 
 
 def _once(client: web.Client, deployment: Deployment, account: Account) -> LoggedIn:
-    edge, spoken = deployment.edge(account.region).url, conventions.of(deployment.capabilities, deployment.topology)
+    edge, spoken = deployment.edge(account.region).url, _conventions(deployment)
     franchise = _franchise_near(deployment, account)
     # An address of its own for each attempt, or the platform's limit per address would stop us after 50.
     address = dialect.new_address(_lots())
-    caller = dialect.Caller(account.email, account.password, "", secrets.token_hex(8), franchise, address)
-    body = _json(client, edge, spoken, dialect.log_in(caller), _admits)
-    token, refresh = str(body["access_token"]), str(body["refresh_token"])
+    caller = dialect.Caller(account.email, account.password, "", secrets.token_hex(8), franchise, address, api=spoken.api)
+    renews = "refresh" in spoken.api.offers
+    body = _json(client, edge, spoken, dialect.log_in(caller), _renewable if renews else answers.a_token)
+    token, refresh = str(body["access_token"]), str(body.get("refresh_token") or "")
     csrf = str(body.get("csrf_token") or caller.csrf)
-    profile = _json(client, edge, spoken, dialect.me(caller.admitted(token, csrf)), answers.having("id"))
-    return LoggedIn(account.email, account.password, account.region, token, refresh, csrf, str(profile["id"]))
+    if "profile" in spoken.api.offers:
+        body = _json(client, edge, spoken, dialect.me(caller.admitted(token, csrf)), answers.having("client_id"))
+    if body.get("client_id") is None:
+        raise LoginFailed("the answer to the log-in names no customer where operations.login.answer.client_id of the API profile says")
+    return LoggedIn(account.email, account.password, account.region, token, refresh, csrf, str(body["client_id"]))
 
 
-def _admits(body: answers.Body) -> bool:
+def _renewable(body: answers.Body) -> bool:
     return answers.a_token(body) and answers.having("refresh_token")(body)
+
+
+def _conventions(deployment: Deployment) -> Conventions:
+    return conventions.of(deployment.capabilities, deployment.topology, api=speaking(deployment.api))
 
 
 def _franchise_near(deployment: Deployment, account: Account) -> int:
@@ -153,10 +165,12 @@ def _json(client: web.Client, edge: str, spoken: Conventions, request: Request, 
     client.cookies.clear()
     request = spoken.apply(request)
     response = client.request(request.method, edge + request.path, headers=dict(request.headers), content=request.body)
-    body = answers.parse(response.content)
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+    raw, status = answers.parse(response.content), response.status_code
+    if spoken.api.is_throttled(status, raw):
         told = response.headers.get("retry-after", "")
-        raise _Limited(f"{request.method} {request.path} answered 429", web.retry_after_s(told, 5.0))
-    if response.status_code != 200 or not check(body) or not isinstance(body, dict):
-        raise LoginFailed(f"{request.method} {request.path} answered {response.status_code} {answers.message(body)}".strip())
+        raise _Limited(f"{request.method} {request.path} answered {status}", web.retry_after_s(told, 5.0))
+    # 202 asks for a second factor: that is no log-in.
+    body = spoken.api.told(request.kind, raw) if status in _DONE else None
+    if not check(body) or not isinstance(body, dict):
+        raise LoginFailed(f"{request.method} {request.path} answered {status} {answers.message(raw, spoken.api)}".strip())
     return body

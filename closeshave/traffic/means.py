@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from locust.env import Environment
 
+from closeshave.api import spoken
 from closeshave.history import Effect, Operation, Source
 from closeshave.loadgen.transport import Answer, Failure, Request
 from closeshave.topology import Shard, Topology
@@ -93,7 +94,7 @@ def _token(_path: str, _asked: Mapping[str, Any]) -> dict[str, Any]:
 def _booked(_path: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": 1, "barber_id": asked.get("barber_id", 1), "client_id": 1, "start_time": f"{asked['date']}T{asked['time'][:5]}:00", "price": 30.0,
-        "duration_minutes": dialect.MINUTES[asked["service"]], "status": "scheduled", "version": 1,
+        "duration_minutes": spoken.shipped().minutes[asked["service"]], "status": "scheduled", "version": 1,
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from locust.env import Environment
 
+from closeshave.api.spoken import spoken
 from closeshave.clients import web
 from closeshave.clock import now_ns
 from closeshave.files import write_atomically
@@ -94,7 +95,7 @@ class Worker:
         """Open the records. Raises :class:`FileExistsError` when a worker of this name has already written some."""
         self.environment, self.place = environment, place_of(environment)
         self.name = runfiles.worker(kind, self.place.index)
-        self.conventions = conventions.of(load.capabilities, load.topology, load.days)
+        self.conventions = conventions.of(load.capabilities, load.topology, load.days, spoken(load.api))
         most = load.most(kind)
         self.window = Window(requests=None if most is None else part(most, self.place.index, self.place.count))
         self.told_to_stop = False

@@ -9,13 +9,15 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from closeshave.api import spoken
+from closeshave.api.spoken import SpokenApi
 from closeshave.plan import Canaries
 from closeshave.topology import Topology
 from closeshave.traffic import answers
 from closeshave.traffic.answers import Body
 from closeshave.traffic.arrivals import steady
 from closeshave.traffic.conventions import CANARY_DAYS
-from closeshave.traffic.dialect import DEFAULT_ZONE, Slot
+from closeshave.traffic.dialect import Id, Slot
 from closeshave.traffic.population import reserved
 
 SLOT_MINUTES, DAY_MINUTES = 30, 24 * 60
@@ -56,7 +58,7 @@ class CanaryBarber:
     """A barber at a franchise that is reserved for canaries, and the slots that can be booked there."""
 
     franchise: int
-    barber: int
+    barber: Id
     zone: str
     times: tuple[str, ...]
     """Local ``HH:MM``."""
@@ -73,13 +75,16 @@ def slots(barbers: Sequence[CanaryBarber], today: date, rng: np.random.Generator
     return (every[index] for index in rng.permutation(len(every)).tolist())
 
 
-def canary_barbers(franchise: int, listed: Body, when: Body, idle: Collection[int] = (), zone: str | None = None) -> list[CanaryBarber]:
+def canary_barbers(
+    franchise: int, listed: Body, when: Body, idle: Collection[Id] = (), zone: str | None = None, api: SpokenApi | None = None
+) -> list[CanaryBarber]:
     """The barbers of a franchise from its answers to ``barbers`` and ``slots``, without ``idle`` ones.
 
-    ``zone`` is used if the answer states none. Raises :class:`ValueError` when the answers differ from the API, so that this is known before the
-    load.
+    ``zone`` is used if the answer states none, and then the one of the ``api`` (BookedBarber V2 by default). Raises :class:`ValueError` when the answers
+    differ from the API, so that this is known before the load.
     """
-    who = [barber for barber in answers.ids(listed) if barber not in idle]
+    api = api or spoken.shipped()
+    who = [barber for barber in answers.ids(listed, api) if barber not in idle]
     if not who or not isinstance(when, dict) or not answers.a_slot_list(when):
         raise ValueError(f"franchise {franchise} lists no barber who accepts bookings, or no readable free times")
     told, minutes = when.get("business_hours") or {}, when.get("slot_duration_minutes")
@@ -91,7 +96,7 @@ def canary_barbers(franchise: int, listed: Body, when: Body, idle: Collection[in
             f"franchise {franchise} answers business_hours {str(told)[:60]!r} and slot_duration_minutes {str(minutes)[:20]}: hours are like 09:00"
         )
     times = tuple(f"{at // 60:02}:{at % 60:02}" for at in range(first, last - minutes + 1, minutes))
-    return [CanaryBarber(franchise, barber, when.get("timezone") or zone or DEFAULT_ZONE, times) for barber in who]
+    return [CanaryBarber(franchise, barber, when.get("timezone") or zone or api.profile.zone, times) for barber in who]
 
 
 def capacity(barbers: Sequence[CanaryBarber], days: range = CANARY_DAYS) -> int:

@@ -154,8 +154,9 @@ class Session:
         conventions = self.surroundings.conventions
         if request.kind in conventions.steps_off:
             return Reply(LEFT_OUT, None, Answer(self.due_ns, self.due_ns))
+        asked = request.kind
         request = conventions.apply(request)
-        request = replace(request, kind=self.names.get(request.kind, request.kind))
+        request = replace(request, kind=self.names.get(asked, asked))
         around, recorder = self.surroundings, self.surroundings.recorder
         intended_ns = self.due_ns if self.open_model else now_ns()
         if not around.window.admits(intended_ns, recorder.counters.sent):
@@ -169,12 +170,14 @@ class Session:
             # The customer is to end at once; what was under way may have happened anyway. Under plain Locust that is how
             # every run ends, and its own clients do not count it.
             if self.open_model:
-                self._keep(request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt, idle)
+                self._keep(
+                    asked, request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt, idle
+                )
             else:
                 recorder.counters.intended -= 1
                 recorder.counters.sent -= 1
             raise
-        return self._keep(request, answer, check, effects, intended_ns, attempt, idle)
+        return self._keep(asked, request, answer, check, effects, intended_ns, attempt, idle)
 
     def wait(self, seconds: float) -> None:
         """Wait for ``seconds`` after the last answer. Raises :class:`Over` when the next step would be due after the load's end."""
@@ -200,14 +203,25 @@ class Session:
         return due_ns
 
     def _keep(
-        self, request: Request, answer: Answer, check: Check, effects: Effects | None, intended_ns: int, attempt: int, idle: bool
+        self,
+        asked: str,
+        request: Request,
+        answer: Answer,
+        check: Check,
+        effects: Effects | None,
+        intended_ns: int,
+        attempt: int,
+        idle: bool,
     ) -> Reply:
-        recorder = self.surroundings.recorder
+        """``asked`` is the operation; ``request`` has the name under which it is recorded."""
+        recorder, api = self.surroundings.recorder, self.caller.api
         if answer.may_have_arrived:
             recorder.counters.requests += 1
         body = answers.parse(answer.body) if answer.status else None
+        if 200 <= answer.status < 300:
+            body = api.told(asked, body)
         sent_before = self._tally.count(request.kind, answer.started_ns)
-        meaning = answers.classify(request, answer, body, check, sent_before, self._tally.limits, idle=idle)
+        meaning = answers.classify(request, answer, body, check, sent_before, self._tally.limits, idle=idle, api=api)
         learnt = self.surroundings.learnt
         if meaning.good:
             learnt.served.add(request.kind)

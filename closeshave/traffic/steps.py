@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from closeshave.api.spoken import SpokenApi
 from closeshave.clock import now_ns
 from closeshave.history import Effect, Outcome
 from closeshave.loadgen.outcomes import Meaning
 from closeshave.traffic import answers, dialect
 from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.answers import Body
-from closeshave.traffic.dialect import Slot
+from closeshave.traffic.dialect import Id, Slot
 from closeshave.traffic.session import LEFT_OUT, Effects, Reply, Session
 
 RETRY_AFTER_S = 1.0
@@ -33,7 +34,7 @@ SLOT_S = 1800
 class Appointment:
     """An appointment that the platform acknowledged to this customer."""
 
-    id: int
+    id: Id
     slot: Slot
     service: str
 
@@ -53,6 +54,25 @@ class SessionSteps:
         self.session = session
         self._retries = retries
 
+    @property
+    def _api(self) -> SpokenApi:
+        return self.session.caller.api
+
+    # -- choosing a service ----------------------------------------------------------------------------------------------------------------
+
+    @property
+    def usual_service(self) -> str:
+        """The service that contests are about: the first one of the platform's API profile."""
+        return self._api.usual
+
+    def services_at(self, slot: Slot) -> list[str]:
+        """Services that a customer can request at ``slot`` so that a refusal can be explained.
+
+        A list of one barber shows later whether the whole time was free or a part of it was taken. A list merged over all barbers shows that some barber
+        is free at each of two times, but not that it is the same one: from such a list only services of one step are booked.
+        """
+        return [service for service, minutes in self._api.minutes.items() if 60 * minutes <= SLOT_S or not slot.merged]
+
     # -- looking ---------------------------------------------------------------------------------------------------------------------------
 
     def franchise_page(self) -> None:
@@ -63,7 +83,7 @@ class SessionSteps:
         """List the services."""
         self.session.call(dialect.services(self.session.caller), answers.a_list)
 
-    def barbers(self) -> list[int | None]:
+    def barbers(self) -> list[Id | None]:
         """List the barbers; returns the IDs of those who accept bookings, as far as is known.
 
         ``None`` among them stands for any barber, if the platform names none; empty when there was no good answer.
@@ -72,9 +92,9 @@ class SessionSteps:
         if not reply.meaning.good and reply.meaning is not LEFT_OUT:
             return []
         franchise, learnt = self.session.caller.franchise, self.session.surroundings.learnt
-        return [barber for barber in answers.ids(reply.body) if not learnt.idle(franchise, barber)] or [None]
+        return [barber for barber in answers.ids(reply.body, self._api) if not learnt.idle(franchise, barber)] or [None]
 
-    def slots(self, day: date, barber: int | None = None, *, to_book: bool = False) -> list[Slot]:
+    def slots(self, day: date, barber: Id | None = None, *, to_book: bool = False) -> list[Slot]:
         """List free times; empty when there was no good answer.
 
         A caller who requests one barber's times, or sets ``to_book``, wants to book: then the offered times are recorded. If lists of one barber are
@@ -95,7 +115,7 @@ class SessionSteps:
             learnt.compared(one=False, merged=True)
         return self._looked(merged)
 
-    def _list(self, day: date, listed: int | None, wanted: int | None, *, keep: bool = True) -> list[Slot] | None:
+    def _list(self, day: date, listed: Id | None, wanted: Id | None, *, keep: bool = True) -> list[Slot] | None:
         """One list, of the barber ``listed`` or of all, as times at the barber ``wanted``; ``None`` when there was no good answer."""
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
@@ -104,7 +124,7 @@ class SessionSteps:
             offered = orjson.dumps([slot.starts_at for slot in self._offered(body, day, listed, wanted)]).decode()
             return self._noted(operation, "offer", barber=listed, read_values=offered)
 
-        request = dialect.slots(self.session.caller, day, listed)
+        request = dialect.slots(self.session.caller, day, listed, self.session.surroundings.conventions.zone)
         reply = self.session.call(request, answers.a_slot_list, effects if keep else None)
         return self._offered(reply.body, day, listed, wanted) if reply.meaning.outcome is Outcome.OK else None
 
@@ -113,13 +133,13 @@ class SessionSteps:
             self.session.surroundings.learnt.looked(empty=not found)
         return found or []
 
-    def _offered(self, body: Body, day: date, listed: int | None, wanted: int | None) -> list[Slot]:
+    def _offered(self, body: Body, day: date, listed: Id | None, wanted: Id | None) -> list[Slot]:
         around = self.session.surroundings
         told = (body.get("timezone") if isinstance(body, dict) else None) or around.conventions.zone
-        assumed = told is None
+        assumed = told is None and not self._api.lists_instants
         around.learnt.zone_assumed |= assumed
-        zone, merged = str(told or dialect.DEFAULT_ZONE), listed is None
-        return [Slot(wanted, day, time, zone, merged, assumed) for time in answers.times_of(body)]
+        zone, merged = str(told or self._api.profile.zone), listed is None
+        return [Slot(wanted, when, time, zone, merged, assumed) for when, time in answers.offered(body, day, zone)]
 
     def _look_again(self, slot: Slot, service: str) -> None:
         """After a refusal, list free times once more, slightly later: of this barber if such lists work, or the same list as before.
@@ -132,20 +152,20 @@ class SessionSteps:
         else:
             self._list(slot.day, None if slot.merged else slot.barber, slot.barber)
 
-    def _check(self, slot: Slot, barber: int, service: str) -> None:
+    def _check(self, slot: Slot, barber: Id, service: str) -> None:
         """Check whether this barber is free for the whole time.
 
         Recorded like a list of this barber's times, because a merged list does not say who is free.
         """
-        minutes = dialect.MINUTES[service]
+        minutes = self._api.minutes[service]
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
-            if meaning.outcome is not Outcome.OK or not isinstance(body, dict) or not isinstance(body["is_available"], bool):
+            if meaning.outcome is not Outcome.OK or not isinstance(body, dict) or not isinstance(body.get("is_available"), bool):
                 return None
             times = range(slot.starts_at, slot.starts_at + 60 * minutes, SLOT_S) if body["is_available"] else ()
             return self._noted(operation, "offer", barber=barber, read_values=orjson.dumps([*times]).decode())
 
-        request = dialect.check_barber(self.session.caller, barber, slot.day, slot.time[:5], dialect.later(slot.time, minutes))
+        request = dialect.check_barber(self.session.caller, barber, slot.day, slot.time[:5], dialect.later(slot.time, minutes), slot.zone)
         reply = self.session.call(request, answers.having("is_available"), effects)
         if reply.answer.status in NO_ROUTE:
             self.session.surroundings.learnt.checks_barbers = False
@@ -158,7 +178,7 @@ class SessionSteps:
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
             return self._noted(operation, "read_shop", version=_shop_version(body)) if meaning.outcome is Outcome.OK else None
 
-        reply = self.session.call(dialect.franchise_page(self.session.caller), answers.having("locations"), effects)
+        reply = self.session.call(dialect.franchise_page(self.session.caller), answers.having("shop"), effects)
         return _shop_version(reply.body) if reply.meaning.good else None
 
     def change_shop(self, name: str, version: int) -> bool:
@@ -173,7 +193,7 @@ class SessionSteps:
 
     def some_day(self) -> date:
         """A random day that can be booked, except today."""
-        zone = ZoneInfo(self.session.surroundings.conventions.zone or dialect.DEFAULT_ZONE)
+        zone = ZoneInfo(self.session.surroundings.conventions.zone or self._api.profile.zone)
         today = datetime.fromtimestamp(self.session.surroundings.wall_s(), zone).date()
         return today + timedelta(days=self.session.rng.choice(self.session.surroundings.conventions.days))
 
@@ -200,7 +220,7 @@ class SessionSteps:
 
     def profile(self) -> None:
         """Read the customer's own profile."""
-        self.session.call(dialect.me(self.session.caller), answers.having("id"))
+        self.session.call(dialect.me(self.session.caller), answers.having("client_id"))
 
     # -- appointments ----------------------------------------------------------------------------------------------------------------------
 
@@ -212,14 +232,14 @@ class SessionSteps:
         session = self.session
         key = self._key("book")
         request = dialect.book(session.caller, slot, service, session.surroundings.tag, key)
-        check = answers.booked(slot, session.caller.franchise)
+        check = answers.booked(slot, session.caller.franchise, self._api)
         idle = session.surroundings.learnt.idle(session.caller.franchise, slot.barber)
         reply = session.call(request, check, self._created(slot, service, key), idle=idle)
         if reply.meaning.outcome is Outcome.INFO and self._retries:
             session.wait(RETRY_AFTER_S)
             reply = session.call(request, check, self._created(slot, service, key), attempt=2, idle=idle)
         self._learn(slot, reply)
-        if answers.is_conflict(reply.answer.status, reply.body):
+        if answers.is_conflict(reply.answer.status, reply.body, self._api):
             self._look_again(slot, service)
         if reply.meaning.outcome is not Outcome.OK or not isinstance(reply.body, dict):
             return None
@@ -236,8 +256,8 @@ class SessionSteps:
             learnt.took(franchise, slot.barber)
         elif 400 <= reply.answer.status < 500:
             learnt.refused += 1
-            if answers.is_conflict(reply.answer.status, reply.body):
-                learnt.refused_by(franchise, slot.barber, unavailable=answers.says_not_available(reply.body))
+            if answers.is_conflict(reply.answer.status, reply.body, self._api):
+                learnt.refused_by(franchise, slot.barber, unavailable=answers.says_not_available(reply.body, self._api))
 
     def read_booking(self, booking: Appointment) -> None:
         """Read the customer's own booking."""
@@ -257,11 +277,11 @@ class SessionSteps:
         """Move the booking; returns it with its current slot, as far as the customer knows."""
         moved = replace(booking, slot=slot)
         reply = self.session.call(
-            dialect.reschedule(self.session.caller, booking.id, slot),
-            answers.having("id"),
+            dialect.reschedule(self.session.caller, booking.id, slot, booking.service),
+            answers.moved,
             lambda operation, _meaning, body: self._effect(operation, "reschedule", body, moved),
         )
-        if answers.is_conflict(reply.answer.status, reply.body):
+        if answers.is_conflict(reply.answer.status, reply.body, self._api):
             self._look_again(slot, booking.service)
         return moved if reply.meaning.outcome is Outcome.OK else booking
 
@@ -318,6 +338,11 @@ class SessionSteps:
         session = self.session
         return Effect(operation, action, session.caller.franchise, session.shard, session=session.id, client=session.client, **more)
 
+    def _id(self, told: Mapping[str, Any], name: str, otherwise: Id | None) -> Any:
+        """An ID of an answer, as the platform states it: text gets its number where the records are converted."""
+        value = told.get(name)
+        return value if self._api.is_id(value) else otherwise or None
+
     def _effect(self, operation: int, action: str, body: Body, booking: Appointment, **more: Any) -> Effect:
         """An effect as answered if ``body`` states it, else as requested."""
         session, told = self.session, body if isinstance(body, dict) else {}
@@ -326,10 +351,10 @@ class SessionSteps:
             action=action,
             franchise=session.caller.franchise,
             shard=session.shard,
-            booking=_integer(told, "id") or booking.id or None,
-            barber=_integer(told, "barber_id") or booking.slot.barber,
+            booking=self._id(told, "id", booking.id),
+            barber=self._id(told, "barber_id", booking.slot.barber),
             starts_at=answers.starts_at(told) or booking.slot.starts_at,
-            minutes=_integer(told, "duration_minutes") or dialect.MINUTES[booking.service],
+            minutes=_integer(told, "duration_minutes") or self._api.minutes[booking.service],
             version=_integer(told, "version"),
             session=session.id,
             client=str(told["client_id"]) if told.get("client_id") is not None else session.client,
@@ -338,23 +363,12 @@ class SessionSteps:
 
 
 def _shop_version(body: Body) -> int | None:
-    locations = body.get("locations") if isinstance(body, dict) else None
-    first = locations[0] if isinstance(locations, list) and locations else None
-    return _integer(first, "version") if isinstance(first, dict) else None
+    return _integer(body, "version") if isinstance(body, dict) else None
 
 
 def choose(slots: Sequence[Slot], session: Session) -> Slot | None:
     """A random free time; ``None`` when there is none."""
     return session.rng.choice(slots) if slots else None
-
-
-def services_at(slot: Slot) -> list[str]:
-    """Services that a customer can request at ``slot`` so that a refusal can be explained.
-
-    A list of one barber shows later whether the whole time was free or a part of it was taken. A list merged over all barbers shows that some barber
-    is free at each of two times, but not that it is the same one: from such a list only services of one step are booked.
-    """
-    return [service for service, minutes in dialect.MINUTES.items() if 60 * minutes <= SLOT_S or not slot.merged]
 
 
 def _integer(body: Mapping[str, Any], name: str) -> int | None:

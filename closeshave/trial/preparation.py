@@ -15,7 +15,7 @@ import numpy as np
 from closeshave import extensions
 from closeshave.caps import chance
 from closeshave.environments import drivers
-from closeshave.environments.definition import Definition, read_definition
+from closeshave.environments.definition import Definition, read_definition, speaks
 from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, guard
 from closeshave.files.closest import meant
@@ -322,7 +322,7 @@ def _conventions_problems(prepared: Prepared) -> list[Problem]:
     unknown = [operation for operation in (*able.steps_off, *able.limits) if operation not in conventions.OPERATIONS]
     messages = [f"{operation!r} is not an operation; available: {', '.join(sorted(conventions.OPERATIONS))}" for operation in unknown]
     try:
-        conventions.of(able, prepared.definition.topology)
+        conventions.of(able, prepared.definition.topology, api=speaks(prepared.definition))
     except ValueError as error:
         messages.append(str(error))
     if messages:
@@ -339,7 +339,7 @@ def _sending_problems(prepared: Prepared) -> list[Problem]:
         loudest = _loudest(plan)
         found = list(driver.objections(definition, loudest))
         if not definition.capabilities.forwarded_for:
-            spoken = conventions.of(definition.capabilities, definition.topology)
+            spoken = conventions.of(definition.capabilities, definition.topology, api=speaks(definition))
             found += limits.exceeded(loudest, definition.topology, spoken.limits, spoken.steps_off)
         return found
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from closeshave.api import offered
+from closeshave.api.profile import ApiOperations
+from closeshave.api.spoken import shipped
 from closeshave.environments.remote import doctor, meaning, visiting
 from closeshave.operations import CANARY, OPERATIONS, PAYING, PERSONAL
 from closeshave.traffic import conventions, dialect, limits
 
-SENT = set(re.findall(r"_(?:get|send)\(\"(\w+)\"", Path(dialect.__file__).read_text()))
+SENT = set(re.findall(r"_request\(\"(\w+)\"", Path(dialect.__file__).read_text()))
 """What the client of the API calls its requests."""
 ASKING = "".join(path.read_text() for path in Path(visiting.__file__).parent.glob("*.py") if path.stem not in {"doctor", "meaning"})
 """What examines a platform, without what tells of it."""
+LISTS = {"my_bookings", "all_bookings", "payments"}
+"""Read back after the load."""
 BY_LOCUST_ALONE = {"register"}
 """Under the harness every customer is registered before the load."""
 
@@ -23,6 +29,7 @@ BY_LOCUST_ALONE = {"register"}
 def test_every_request_of_the_client_is_an_operation() -> None:
     """And there is no operation that nobody can send."""
     assert set(OPERATIONS) == SENT - BY_LOCUST_ALONE
+    assert {*SENT, *LISTS} == {each.name for each in fields(ApiOperations)} == set(offered.OFFERED)
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
@@ -31,13 +38,13 @@ def test_what_the_doctor_calls_an_operation_it_asks(name: str) -> None:
     question = OPERATIONS[name].question
     if question:
         assert question in visiting.READ or f'"{question}"' in ASKING
-        assert question in (*doctor.ROUTES, "slots")
+        assert question in (*doctor.routes(shipped()), "slots")
 
 
 def test_what_follows_from_the_list() -> None:
     """Limits, what journeys may leave out, who needs a session, what canaries' requests are called."""
-    assert limits.STATED["book"] == (50, 3600.0)
-    assert set(limits.STATED) == {name for name, each in OPERATIONS.items() if each.limit}
+    assert limits.shipped()["book"] == (50, 3600.0)
+    assert set(limits.shipped()) <= set(OPERATIONS)
     assert set(OPERATIONS) - conventions.OPERATIONS == {"check_barber"}
     assert PAYING == ("pay_intent", "pay_confirm")
     assert {"profile", "book", "canary_write", "canary_read", "pay_confirm"} <= set(PERSONAL)

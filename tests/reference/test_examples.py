@@ -15,6 +15,7 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
+from closeshave.api.known import read_api
 from closeshave.cli.app import app
 from closeshave.environments.definition import read_definition
 from closeshave.files.yamlfile import InvalidFile, read
@@ -31,6 +32,7 @@ READERS = {
     "containers": read_definition,
     "remote": read_definition,
     "profile": lambda path: read(path, Profile),
+    "api": read_api,
 }
 QUICK = {"list", "validate"}
 """Commands that start nothing and ask nobody: these are carried out."""
@@ -59,8 +61,11 @@ def indented(text: str) -> list[str]:
 
 
 def merged(base: Any, part: Any) -> Any:
-    """A document with the keys of a part of one; one that says its kind is whole."""
-    return part if "kind" in part else {**base, **part}
+    """A document with the keys of a part of one, operations one by one; one that says its kind is whole."""
+    if "kind" in part:
+        return part
+    each = {name: {**base[name], **part[name]} for name in ("operations",) if name in part and name in base}
+    return {**base, **part, **each}
 
 
 def written(directory: Path, name: str, document: Any) -> Path:
@@ -91,6 +96,7 @@ BASES: dict[str, dict[str, Any]] = {
         "objectives": [],
     },
     **{name: YAML(typ="safe").load(EVERY_KEY / f"{name}.yaml") for name in ("containers", "remote", "profile")},
+    "api": YAML(typ="safe").load(ROOT / "docs" / "examples" / "salon-api.yaml"),
 }
 """What a part of a file is completed by."""
 
@@ -188,7 +194,7 @@ def test_a_command_exists_with_its_options(block: Block, line: str):
                 return
             assert arguments[0] == "-m"
             assert importlib.util.find_spec(arguments[1])
-        case "pip" | "mkdir" | "." | "cp":
+        case "pip" | "mkdir" | "." | "cp" | "export":
             assert block.why_not_run
         case _:
             assert (ROOT / program).is_file(), f"{block}: what is {program}?"

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from closeshave.reference.keys import FileKey, sections
-from closeshave.reference.pages import EXAMPLES, anchor, pages
+from closeshave.reference.pages import EXAMPLES, anchor, calls_once, pages
 from closeshave.reference.schemas import schemas
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -23,6 +23,7 @@ STARTS: dict[str, list[tuple[str, str | None, str]]] = {
         ("environment", "Remote", "remote"),
     ],
     "profiles.md": [("profile", None, "")],
+    "apis.md": [("api", None, "")],
     "summary.md": [("summary", None, "")],
 }
 
@@ -32,7 +33,8 @@ def keys_of(page: str) -> Iterator[tuple[FileKey, str]]:
     for name, definition, prefix in STARTS[page]:
         schema = SCHEMAS[name]
         without = frozenset(schema["$defs"]["Embedded"]["properties"]) if definition == "Containers" else frozenset()
-        for section in sections(schema, schema["$defs"][definition] if definition else schema, {}, without):
+        found = sections(schema, schema["$defs"][definition] if definition else schema, {}, without)
+        for section in calls_once(found) if name == "api" else found:
             yield from ((key, prefix) for key in section.keys)
 
 

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from closeshave.api.known import read_api
 from closeshave.environments.definition import read_definition
 from closeshave.files.yamlfile import InvalidFile, read
 from closeshave.plan import read_plan
@@ -25,6 +26,7 @@ READERS = {
     "containers": ("environment", read_definition),
     "remote": ("environment", read_definition),
     "profile": ("profile", lambda path: read(path, Profile)),
+    "api": ("api", read_api),
 }
 GONE = object()
 
@@ -165,6 +167,21 @@ WRONG = [
     ("remote", "hooks.0.undo", GONE),
     ("remote", "hooks.0.ends", "never"),
     # of a traffic profile
+    ("api", "operations.book", GONE),
+    ("api", "operations.bok", {"path": "/x"}),
+    ("api", "operations.book.path", "reservations"),
+    ("api", "operations.book.method", "BOOK"),
+    ("api", "operations.slots.answer.rows", GONE),
+    ("api", "booking.id", GONE),
+    ("api", "booking.notes", 3),
+    ("api", "instants", "unix"),
+    ("api", "money", "euros"),
+    ("api", "statuses.VOID", "void"),
+    ("api", "services.Cut.minutes", 0),
+    ("api", "services", {}),
+    ("api", "limits.book", "30 per hour or so"),
+    ("api", "limits.bok", "30 per 1h"),
+    ("api", "refusals.taken.0.status", 99),
     ("profile", "hours", [1.0] * 23),
     ("profile", "days", [1.0] * 8),
     ("profile", "speed", 0),

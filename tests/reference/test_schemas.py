@@ -13,7 +13,13 @@ from closeshave.reference.schemas import schemas, text
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 MADE = schemas()
-FOLDERS = {"plan": "scenarios", "target": "environments/targets", "environment": "environments", "profile": "scenarios/profiles"}
+FOLDERS = {
+    "plan": "scenarios",
+    "target": "environments/targets",
+    "environment": "environments",
+    "profile": "scenarios/profiles",
+    "api": "scenarios/apis",
+}
 STANDARD = {"ge", "gt", "le", "lt"}
 
 
@@ -67,6 +73,7 @@ def test_what_we_ship_fits_its_schema(kind, name):
 SHIPPED = {
     **{path: "plan" for folder in ("scenarios", "scenarios/faults") for path in ROOT.glob(f"{folder}/*.yaml")},
     **dict.fromkeys(ROOT.glob("scenarios/profiles/*.yaml"), "profile"),
+    **dict.fromkeys(ROOT.glob("scenarios/apis/*.yaml"), "api"),
     **dict.fromkeys(ROOT.glob("environments/*.yaml"), "environment"),
     **dict.fromkeys(ROOT.glob("environments/targets/*.yaml"), "target"),
 }

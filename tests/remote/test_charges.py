@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from closeshave.api.known import shipped
 from closeshave.deployment import Account
 from closeshave.environments.remote import charges
 from closeshave.environments.remote.charges import Unlisted
@@ -19,7 +20,7 @@ from tests.truth.test_plain_habits import Customer
 from truth.plain.running import plain
 
 OURS = of({"action": "create", "franchise": 1, "booking": number, "barber": 2, "client": "7", "starts_at": 9} for number in (1, 2))
-ROW = {"id": 5, "appointment_id": 1, "amount": 30.0, "status": "completed", "created_at": "2026-11-29T01:00:00"}
+ROW = {"id": 5, "booking_id": 1, "amount": 30.0, "status": "completed", "created_at": "2026-11-29T01:00:00"}
 
 
 @pytest.fixture
@@ -95,15 +96,15 @@ def test_a_list_that_cannot_be_read_is_named_and_nothing_is_written(tmp_path, ru
         ({**ROW, "status": "pending"}, []),
         ({**ROW, "status": "failed"}, []),
         ({**ROW, "status": "partially_refunded"}, [(1, 3000)]),
-        ({**ROW, "appointment_id": 3}, []),
-        ({**ROW, "appointment_id": None}, []),
+        ({**ROW, "booking_id": 3}, []),
+        ({**ROW, "booking_id": None}, []),
         ({**ROW, "amount": "20.50"}, [(1, 2050)]),
         ({**ROW, "created_at": "yesterday"}, [(1, 3000)]),
     ],
 )
 def test_a_capture_is_a_payment_that_took_money_for_a_booking_of_the_run(tmp_path, row, found):
     """Other entries of the list do not count."""
-    told = charges.captures([(row, None)], OURS, remote(tmp_path).topology, 100.0)
+    told = charges.captures([(row, None)], OURS, remote(tmp_path).topology, 100.0, shipped())
     assert [(one["booking"], one["amount"]) for one in told] == found
 
 
@@ -111,7 +112,7 @@ def test_a_capture_is_a_payment_that_took_money_for_a_booking_of_the_run(tmp_pat
 def test_a_payment_that_cannot_be_understood_makes_the_list_unknown(tmp_path, change):
     """If it were left out, it would count as missing."""
     with pytest.raises(Unlisted, match="a payment of booking 1 has no id or no amount"):
-        charges.captures([({**ROW, **change}, None)], OURS, remote(tmp_path).topology, 100.0)
+        charges.captures([({**ROW, **change}, None)], OURS, remote(tmp_path).topology, 100.0, shipped())
 
 
 def test_the_plain_platform_pages_its_payments(tmp_path, run):

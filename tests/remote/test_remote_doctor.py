@@ -7,6 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
+from closeshave.api.spoken import shipped
 from closeshave.deployment import Capabilities
 from closeshave.environments.definition import read_definition, read_remote
 from closeshave.environments.remote import doctor, examination, meaning
@@ -330,7 +331,7 @@ def test_an_address_that_is_invalid_or_does_not_answer_is_refused(tmp_path, comm
 def test_a_platform_that_can_do_everything_needs_no_capabilities(tmp_path):
     """Answers as the stand-in gives them propose nothing."""
     good = Heard(200, {"x-region": "us-east-1"}, {"id": 3, "start_time": "2026-12-01T14:00:00Z", "created_at": "2026-12-01T14:00:00Z"})
-    heard = dict.fromkeys((*doctor.ROUTES, "same key", "pay_intent"), good) | {"conflict": Heard(409), "ready": Heard(200)}
+    heard = dict.fromkeys((*doctor.routes(shipped()), "same key", "pay_intent"), good) | {"conflict": Heard(409), "ready": Heard(200)}
     definition = remote(tmp_path)
     noticed = Noticed(looked=True, day=None, took=(1,))
     assert propose(definition, heard, noticed).capabilities == {}

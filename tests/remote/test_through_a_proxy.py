@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from closeshave.api.spoken import ApiRequest
 from closeshave.clock import Anchor
 from closeshave.deployment import Call, Capabilities, Proxy, load
 from closeshave.environments.remote import charges, guard, metrics, preflight, read_back, status
@@ -72,7 +73,9 @@ def test_every_client_of_the_platform_uses_it(behind, definition, tmp_path):
     with closing(Asker(URL, definition.proxy)) as asker:
         ask_as_anybody(asker, definition.fingerprint.path)
         asker.ask_without_csrf()
-        answers = asker.ask_at_once("twice", 2, "/api/v2/appointments/", {}, {})
+        answers = asker.ask_at_once(
+            "twice", 2, ApiRequest("POST", "/api/v2/appointments/", {"Content-Type": "application/json"}, b"{}"), "book"
+        )
     assert asker.heard["fingerprint"].status == 200
     assert "no csrf" not in asker.heard
     assert all(answer.status for answer in answers)

@@ -182,5 +182,5 @@ def test_amounts_are_cents(amount: object, expected: int | None) -> None:
 def test_only_free_slots_count() -> None:
     """Slots that the answer lists as taken are not offered to a customer."""
     body = {"slots": [{"time": "09:00", "available": True}, {"time": "09:30", "available": False}, {"time": "10:00"}]}
-    assert answers.free_times(body) == ["09:00", "10:00"]
-    assert answers.free_times(None) == []
+    assert answers.free_times(body, SLOT.day, "UTC") == [(SLOT.day, "09:00"), (SLOT.day, "10:00")]
+    assert answers.free_times(None, SLOT.day, "UTC") == []

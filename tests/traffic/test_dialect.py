@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from closeshave.loadgen.transport import Request
 from closeshave.traffic import dialect
 from closeshave.traffic.dialect import Caller, Slot
-from closeshave.traffic.steps import services_at
+from closeshave.traffic.steps import SessionSteps
+from tests.traffic.test_session import session
 
 CALLER = Caller("a@example.com", "pw", "TOKEN", "CSRF", 50_001, "10.1.2.3")
 SLOT = Slot(5, date(2026, 12, 1), "09:30", "Europe/Dublin")
@@ -114,4 +115,5 @@ def test_local_times_become_instants(day: date, time: str, zone: str, epoch: int
 )
 def test_a_service_of_two_steps_is_booked_from_the_list_of_one_barber_only(merged: bool, services: list[str]) -> None:
     """A merged list offers ten and half past ten, but not whether by one barber: a refusal could not be explained."""
-    assert services_at(Slot(None, date(2026, 8, 3), "10:00", "UTC", merged=merged)) == services
+    customer, _ = session()
+    assert SessionSteps(customer).services_at(Slot(None, date(2026, 8, 3), "10:00", "UTC", merged=merged)) == services

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from closeshave.operations import OPERATIONS
 from closeshave.plan import PER_SESSION, Traffic
+from closeshave.traffic import limits
 
 ROOT = Path(__file__).parents[2]
 COUNTED = """
@@ -49,7 +50,7 @@ def test_a_plans_default_is_the_scenarios_mean(counted: Any, operation: str) -> 
 
 def test_every_operation_with_a_limit_has_a_default(counted: Any) -> None:
     """Of those that the scenario sends: without one a plan would be taken to send none."""
-    limited = {name for name, each in OPERATIONS.items() if each.limit}
+    limited = set(limits.shipped())
     assert limited & set(counted[0]) == set(PER_SESSION)
 
 

@@ -11,6 +11,7 @@ from closeshave.caps.pace import Pace
 from closeshave.deployment import Account
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.remote import speaking
 from closeshave.environments.remote.api import Api, CallRefused
 from closeshave.environments.remote.definition import Remote
 from closeshave.plurals import counted
@@ -24,7 +25,7 @@ def existing(definition: Remote, directory: Path, say: Say) -> tuple[Account, ..
         return read(directory / definition.accounts.file, tuple(definition.regions))
     made, pace = [], Pace(definition.caps.requests_per_s)
     for region, url in definition.regions.items():
-        api = Api(url, definition.capabilities, pace=pace, proxy=definition.proxy)
+        api = Api(url, definition.capabilities, pace=pace, proxy=definition.proxy, spoken=speaking.of(definition))
         try:
             for _ in range(definition.accounts.register):
                 account = new_account(region)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ROUTE = "/health/"
+from closeshave.api.spoken import SpokenApi
+
 SENT = "10.77.13.9"
 """A private address, like those that the harness gives its customers."""
 NAMES = ("client_ip", "clientIp", "client_address", "remote_addr", "remote_address", "ip")
@@ -20,6 +21,12 @@ class Known:
     """Whether the platform uses the header; ``None`` if it does not show that."""
     as_: str = ""
     """The address that it sees for this machine, with or without the header; empty if it does not show it."""
+
+
+def headers(api: SpokenApi) -> dict[str, str]:
+    """What a customer of that address sends by the API's profile; ``X-Forwarded-For`` if it says nothing."""
+    found = api.addressed(SENT)
+    return found or {"X-Forwarded-For": SENT}
 
 
 def known(without: Any, with_header: Any) -> Known:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from closeshave.api.profile import ApiProfile
 from closeshave.deployment import Deployment
 from closeshave.environments.remote import listing, record
 from closeshave.environments.remote.api import CallRefused
@@ -20,14 +21,12 @@ from closeshave.environments.remote.listing import NoList
 from closeshave.environments.remote.read_back import asked, readers
 from closeshave.environments.remote.reader import Reader
 from closeshave.environments.remote.record import FranchiseRecord
-from closeshave.environments.remote.rows import Row, cents, epoch_s, integer
+from closeshave.environments.remote.rows import Row, cents, epoch_s
 from closeshave.history import CAPTURES, CAPTURES_FILE, save_rows
+from closeshave.history.ids import number
 from closeshave.operations import PAYING
 from closeshave.topology import Topology
 
-PATH = "/api/v2/payments/history"
-CAPTURED = frozenset({"completed", "succeeded", "captured", "paid", "refunded", "partially_refunded"})
-"""Statuses of payments that took money; a refunded payment took money before."""
 WHAT = "charges"
 
 
@@ -57,12 +56,12 @@ def _read(definition: Remote, deployment: Deployment, run: Path) -> list[Row]:
             for _, franchise in asked(deployment):
                 for row in _list(reader, franchise):
                     told.setdefault(listing.identity(row), (row, franchise))
-    return captures(told.values(), record.read(run), deployment.topology, time.time())
+    return captures(told.values(), record.read(run), deployment.topology, time.time(), deployment.api)
 
 
 def _list(reader: Reader, franchise: int | None) -> Iterable[Mapping[str, Any]]:
     try:
-        listed = listing.read(lambda path: reader.page(path, franchise), reader.url, PATH)
+        listed = reader.all("payments", franchise)
     except (CallRefused, NoList) as error:
         raise Unlisted(f"payments cannot be listed: {error}") from None
     if listed.lacking:
@@ -73,17 +72,21 @@ def _list(reader: Reader, franchise: int | None) -> Iterable[Mapping[str, Any]]:
 
 
 def captures(
-    told: Iterable[tuple[Mapping[str, Any], int | None]], booked: FranchiseRecord, topology: Topology, read_at_s: float
+    told: Iterable[tuple[Mapping[str, Any], int | None]],
+    booked: FranchiseRecord,
+    topology: Topology,
+    read_at_s: float,
+    api: ApiProfile,
 ) -> list[Row]:
-    """Those rows (each with the franchise of its list) that took money for bookings of the run, the oldest first.
+    """Those rows (in the harness's form, each with the franchise of its list) that took money for bookings of the run, the oldest first.
 
     Raises :class:`Unlisted` for one that cannot be understood. ``at`` gives their order, counted in microseconds from when they were read: by the
     platform's own clock one could be older than the run. Pure.
     """
-    found = []
+    found, took_money = [], api.operations.payments.answer.took_money if api.operations.payments else ()
     for row, franchise in told:
-        booking = integer(row.get("appointment_id", row.get("booking_id")))
-        if booking not in booked.by_booking or str(row.get("status")).lower() not in CAPTURED:
+        booking = number(row.get("booking_id"))
+        if booking is None or booking not in booked.by_booking or str(row.get("status")).lower() not in took_money:
             continue
         amount = cents(row.get("amount"))
         if amount is None or row.get("id") is None:

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 
 from pydantic import Field
 
+from closeshave.api import known
 from closeshave.clients import web
 from closeshave.deployment import Asked, Call, Capabilities, Expect, Hook, Proxy, Secrets
 from closeshave.files import foreign
@@ -128,6 +129,8 @@ class Remote:
     """What shows that the address leads to this platform."""
     caps: Caps
     """What no plan and no command can exceed."""
+    api: str = known.SHIPPED
+    """The API that it speaks: the name of a profile in `scenarios/apis/`, or the path of one, from the environment file."""
     stage: Stage = "production"
     """Unknown counts as production, which needs a token and its name typed."""
     shards: tuple[ShardAt, ...] = ()

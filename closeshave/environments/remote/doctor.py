@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from closeshave.environments.remote import address, meaning, zones
-from closeshave.environments.remote.asking import HEALTH, Heard
+from closeshave.api.spoken import SpokenApi
+from closeshave.environments.remote import meaning, speaking, zones
+from closeshave.environments.remote.asking import Heard
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.visiting import BARBERS_MAX, READ, Noticed
 from closeshave.files import foreign
@@ -15,16 +16,6 @@ from closeshave.operations import PAYING
 from closeshave.plurals import counted, plural
 
 Level = Literal["ok", "note", "missing"]
-_ASKED = ("public services", "register", "login", "refresh", *READ, "availability check", "book", "read_booking", "my bookings", "reschedule",
-          "pay_intent", "pay_confirm", "cancel")  # fmt: skip
-ROUTES = tuple(dict.fromkeys((*_ASKED, *(question for question in meaning.STEPS if question != "slots"))))
-"""Requests that a platform of this API answers with 2xx, in the order in which they are reported; every operation of the API is among them.
-
-Free times are reported by :func:`_times`."""
-UNUSED = frozenset({"franchise networks", "franchise health", "dashboard appointments", "dashboard overview", "dashboard client metrics",
-                    "payments history", "availability check", "services"})  # fmt: skip
-"""Requests that no run needs."""
-
 
 NOTHING = Noticed()
 
@@ -40,21 +31,32 @@ class Remark:
     """What the environment file should say about it; empty when nothing."""
 
 
+def routes(api: SpokenApi) -> tuple[str, ...]:
+    """Requests that a platform of this API answers with 2xx, in the order in which they are reported; every operation is among them.
+
+    Free times are reported by :func:`_times`.
+    """
+    told = ("public services", "register", "login", "refresh", *READ, *api.profile.examined.reads, "availability check", "book", "read_booking",
+            "my bookings", "reschedule", "pay_intent", "pay_confirm", "cancel")  # fmt: skip
+    return tuple(dict.fromkeys((*told, *(question for question in meaning.STEPS if question != "slots"))))
+
+
 def findings(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = NOTHING) -> tuple[Remark, ...]:
     """All findings, in the order of the requests."""
+    api = speaking.of(definition)
     return (
-        *_health(heard),
-        *_routes(heard),
+        *_health(heard, api),
+        *_routes(heard, api),
         *_times(noticed, heard),
-        *_people(noticed),
-        *_dialect(heard, noticed),
+        *_people(noticed, api),
+        *_dialect(heard, noticed, api),
         *_abilities(definition, heard, noticed),
         *_tidied(noticed),
     )
 
 
-def _health(heard: Mapping[str, Heard]) -> Iterator[Remark]:
-    for name, path in HEALTH.items():
+def _health(heard: Mapping[str, Heard], api: SpokenApi) -> Iterator[Remark]:
+    for name, path in api.profile.examined.health.items():
         if name not in heard:
             continue
         one = heard[name]
@@ -72,16 +74,16 @@ def _health(heard: Mapping[str, Heard]) -> Iterator[Remark]:
             yield Remark("/health and /health/", "note", f"are two routes: only the one with the slash returns {', '.join(more[:6])}")
 
 
-def _routes(heard: Mapping[str, Heard]) -> Iterator[Remark]:
-    off = meaning.steps_off(heard)
-    for name in ROUTES:
+def _routes(heard: Mapping[str, Heard], api: SpokenApi) -> Iterator[Remark]:
+    off, unused = meaning.steps_off(heard, api), {*api.profile.examined.reads, "availability check"}
+    for name in routes(api):
         if name not in heard:
             continue
         one = heard[name]
         what = "payments" if name == "pay_intent" else name
         if one.good:
             yield Remark(what, "ok", "a payment intent is answered" if name == "pay_intent" else "answers")
-        elif name in UNUSED:
+        elif name in unused:
             yield Remark(what, "note", f"{one.said}; no run needs it")
         else:
             saw = f"a payment intent {one.said}" if name == "pay_intent" else one.said
@@ -122,7 +124,7 @@ def _times(noticed: Noticed, heard: Mapping[str, Heard]) -> Iterator[Remark]:
         yield Remark("slots", "ok", saw)
 
 
-def _people(noticed: Noticed) -> Iterator[Remark]:
+def _people(noticed: Noticed, api: SpokenApi) -> Iterator[Remark]:
     if not noticed.looked:
         return
     if not noticed.took:
@@ -136,11 +138,11 @@ def _people(noticed: Noticed) -> Iterator[Remark]:
         )  # fmt: skip
     if len(noticed.barbers) > BARBERS_MAX:
         yield Remark("barbers", "note", f"{len(noticed.barbers)} are listed; the first {BARBERS_MAX} were tried")
-    if odd := [who for who in noticed.barbers if not isinstance(who, int)]:
-        yield Remark("barbers", "missing", f"IDs are text ({odd[0]!r}), but the API has numbers")
+    if odd := [who for who in noticed.barbers if not api.is_id(who)]:
+        yield Remark("barbers", "missing", f"IDs are text ({odd[0]!r}), but the API has numbers", "ids: any, in the API profile")
 
 
-def _dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Remark]:
+def _dialect(heard: Mapping[str, Heard], noticed: Noticed, api: SpokenApi) -> Iterator[Remark]:
     if _answered(heard, "no slash") and 300 <= heard["no slash"].status < 400:
         yield Remark(
             "trailing slash",
@@ -157,10 +159,10 @@ def _dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Remark]:
                 "note",
                 "after the refusal the platform closes the connection without announcing it; customers open another",
             )
-    yield from _booking_dialect(heard, noticed)
+    yield from _booking_dialect(heard, noticed, api)
 
 
-def _booking_dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Remark]:
+def _booking_dialect(heard: Mapping[str, Heard], noticed: Noticed, api: SpokenApi) -> Iterator[Remark]:
     if _answered(heard, "conflict"):
         one = heard["conflict"]
         if one.good:
@@ -175,13 +177,13 @@ def _booking_dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[R
     yield from _at_once(noticed)
     if "book" in heard and isinstance(heard["book"].body, dict) and heard["book"].good:
         told_time = str(heard["book"].body.get("start_time", ""))
-        if told_time and not told_time.endswith("Z") and "+" not in told_time[10:]:
+        if told_time and not api.lists_instants and not told_time.endswith("Z") and "+" not in told_time[10:]:
             yield Remark("times", "note", "are answered in UTC without saying so, but requested in local time")
         if not heard["book"].body.get("created_at"):
             yield Remark("created_at of bookings", "note", "is not in answers: the senders' clocks cannot be compared")
     if _answered(heard, "delete"):
         one = heard["delete"]
-        yield Remark("DELETE of a booking", "note", f"{one.said}; customers cancel by PUT")
+        yield Remark("DELETE of a booking", "note", f"{one.said}; customers cancel by {api.profile.operations.cancel.method}")
     if _answered(heard, "key format") and heard["key format"].status == 400:
         yield Remark("Idempotency-Key", "note", "must have the form prefix_uuid4 for payments; customers send that form")
     yield from _lists(noticed)
@@ -266,7 +268,8 @@ def _zone(definition: Remote, noticed: Noticed) -> Iterator[Remark]:
 
 
 def _addresses(definition: Remote, heard: Mapping[str, Heard]) -> Iterator[Remark]:
-    known = meaning.honours_addresses(heard)
+    known, api = meaning.honours_addresses(heard), speaking.of(definition)
+    route = api.profile.examined.client_address
     for operation, limit in meaning.limits_met(heard).items():
         yield Remark(f"limit of {operation}", "note", f"from the text of a 429: {limit}", f"capabilities.limits: {{{operation}: {limit}}}")
     if known.honoured is True:
@@ -276,11 +279,14 @@ def _addresses(definition: Remote, heard: Mapping[str, Heard]) -> Iterator[Remar
             "the platform uses X-Forwarded-For: each customer has its own rate limits",
             "capabilities.forwarded_for: true",
         )
+    elif not api.uses("address"):
+        yield Remark("addresses", "note", "the API profile has no header with {address}: all customers share the limits of one address")
     elif known.honoured is False:
         yield Remark("addresses", "missing", f"the platform ignores X-Forwarded-For and sees {known.as_}: all customers share the limits of one address",
                       "capabilities.forwarded_for: false")  # fmt: skip
     else:
-        yield Remark("addresses", "note", f"the platform does not say which client address it sees (no client_ip at {address.ROUTE})",
+        shows = f"no client_ip at {route}" if route else "its API profile names no route that shows it"
+        yield Remark("addresses", "note", f"the platform does not say which client address it sees ({shows})",
                       "capabilities.forwarded_for: false where the platform ignores X-Forwarded-For")  # fmt: skip
     shared = known.honoured is False or not definition.capabilities.forwarded_for
     yield Remark(

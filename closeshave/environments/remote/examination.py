@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.environments.remote import doctor, guard, meaning, proposal
+from closeshave.environments.remote import doctor, guard, meaning, proposal, speaking
 from closeshave.environments.remote.accounts import new_account, read
 from closeshave.environments.remote.asking import Asker, Heard, ask_as_anybody
 from closeshave.environments.remote.definition import Fingerprint, Remote, Stage, wrong_url
@@ -88,7 +88,7 @@ def write_first(directory: Path, examined: Examined) -> Path:
 def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed, tuple[Remark, ...]]:
     """Examine the first region; with ``write`` also as a customer who books."""
     region, url = next(iter(definition.regions.items()))
-    with closing(Asker(url, definition.proxy)) as asker:
+    with closing(Asker(url, definition.proxy, speaking.of(definition))) as asker:
         ask_as_anybody(asker, definition.fingerprint.path)
         if not write:
             return asker.heard, Noticed(), ()

@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
+from closeshave.api import answers, known
+from closeshave.api.expressions import Found, found_by
+from closeshave.api.profile import BookingsCall, Paging, PaymentsCall
+from closeshave.api.spoken import SpokenApi
 from closeshave.plurals import counted
 
 PAGES_MAX = 1000
@@ -45,6 +49,34 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class ListForm:
+    """Where the parts of a page are, as far as an API profile states it; the rest is looked for."""
+
+    rows: Found | None = None
+    row: Found | None = None
+    """Makes a row what the harness reads."""
+    cursor: Found | None = None
+    """The text that asks for the next page; nothing on the last one."""
+    parameter: str = "cursor"
+    """The parameter of the query that takes the cursor."""
+    total: Found | None = None
+
+
+UNSTATED = ListForm()
+
+
+def form_of(api: SpokenApi, operation: str) -> ListForm:
+    """The form of a list by the platform's profile."""
+    call = known.calls(api.profile).get(operation)
+    if not isinstance(call, BookingsCall):
+        return UNSTATED
+    pages = call.pages or Paging()
+    rows, cursor, total = (found_by(text) if text is not None else None for text in (call.rows, pages.cursor, pages.total))
+    row = answers.payment(call.answer, api.profile) if isinstance(call, PaymentsCall) else api.booking
+    return ListForm(rows, row, cursor, pages.parameter or "cursor", total)
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A list, as far as it could be read."""
 
@@ -61,17 +93,20 @@ class Listed:
     """Set if only its round number of rows suggests that it is incomplete. If a longer page is seen at the same route, it is complete."""
 
 
-def read(get: Get, base: str, path: str) -> Listed:
-    """Every row of the list at ``path`` below the URL ``base``. Raises :class:`NoList`, and whatever ``get`` raises for the first page."""
-    found = _read_once(get, base, path)
+def read(get: Get, base: str, path: str, form: ListForm = UNSTATED) -> Listed:
+    """Every row of the list at ``path`` below the URL ``base``, in the harness's form.
+
+    Raises :class:`NoList`, and whatever ``get`` raises for the first page.
+    """
+    found = _read_once(get, base, path, form)
     if found.lacking and 1 < found.pages <= AGAIN_PAGES_MAX:
         # Bookings and cancellations meanwhile move rows between pages: a second reading distinguishes that from a list that cannot be read.
-        found = _read_once(get, base, path)
+        found = _read_once(get, base, path, form)
     return found
 
 
-def _read_once(get: Get, base: str, path: str) -> Listed:
-    reading = _Reading(get, base, path)
+def _read_once(get: Get, base: str, path: str, form: ListForm) -> Listed:
+    reading = _Reading(get, base, path, form)
     reading.begin()
     return reading.to_the_end()
 
@@ -90,6 +125,7 @@ class _Reading:
     get: Get
     base: str
     path: str
+    form: ListForm = UNSTATED
     rows: dict[str, Any] = field(default_factory=dict)
     pages: int = 0
     size: int = 0
@@ -100,13 +136,14 @@ class _Reading:
     def begin(self) -> None:
         page = self.get(self.path)
         self.first, self.first_link = page.body, page.link
-        self.size = len(rows_of(page.body))
+        self.size = len(self._rows(page))
         self._keep(page)
 
     def to_the_end(self) -> Listed:
         """Continue in the way that the platform itself names, else in the first way that it answers."""
-        total = total_of(self.first)
-        if (link := next_link(self.first, self.first_link)) or (cursor_of(self.first) is not None):
+        total = self._total()
+        link, cursor = self._next(self.first, self.first_link)
+        if link or cursor is not None or self.form.cursor is not None:
             return self._follow(link, total)
         # A total of just one page's rows may be the page's own count.
         more = (total is not None and total > self.size) or says_more(self.first)
@@ -133,13 +170,13 @@ class _Reading:
         body, header, at, seen = self.first, self.first_link, self.path, {self.path}
         way = "next link" if link else "cursor"
         while True:
-            link, cursor = next_link(body, header), cursor_of(body)
+            link, cursor = self._next(body, header)
             if link:
                 elsewhere, onward = _resolved(self.base, at, link)
                 if elsewhere:
                     return self._listed(way, f"names its next page on another host ({elsewhere}), which is not followed")
-            elif cursor is not None and says_more(body, otherwise=True):
-                onward = _with(self.path, {_parameter(body): cursor})
+            elif cursor is not None and (self.form.cursor is not None or says_more(body, otherwise=True)):
+                onward = _with(self.path, {self.form.parameter if self.form.cursor is not None else _parameter(body): cursor})
             else:
                 return self._listed(way, self._short_of(total))
             if onward in seen:
@@ -150,7 +187,7 @@ class _Reading:
             page = self._ask(onward)
             if isinstance(page, str):
                 return self._listed(way, f"page {self.pages + 1} cannot be read: {page}")
-            if not self._keep(page) and rows_of(page.body):
+            if not self._keep(page) and self._rows(page):
                 return self._listed(way, f"page {self.pages} repeats an earlier one")
             body, header, at = page.body, page.link, onward
 
@@ -173,7 +210,7 @@ class _Reading:
             said = _whole_number(_member(self.first, "page"))
             if said is None:
                 page = self._ask(_with(self.path, {"page": 1}))
-                others = not isinstance(page, str) and any(identity(row) not in self.rows for row in rows_of(page.body))
+                others = not isinstance(page, str) and any(identity(row) not in self.rows for row in self._rows(page))
                 said = 0 if others else 1
             self.first_number = said
         return self.first_number
@@ -187,7 +224,7 @@ class _Reading:
             page = self._ask(query(done))
             if isinstance(page, str):
                 return None if done == 1 else self._listed(way, f"page {done + 1} cannot be read: {page}")
-            told = rows_of(page.body)
+            told = self._rows(page)
             new = self._keep(page)
             if done == 1 and told and not new:
                 # The same page again: the parameter means nothing here.
@@ -210,7 +247,7 @@ class _Reading:
         """Request a further page; returns why there is none."""
         try:
             page = self.get(path)
-            rows_of(page.body)
+            self._rows(page)
         except (OSError, RuntimeError, ValueError) as error:
             return str(error)
         return page
@@ -219,9 +256,27 @@ class _Reading:
         """Keep its rows, each once; returns whether any was new."""
         self.pages += 1
         before = len(self.rows)
-        for row in rows_of(page.body):
+        for row in self._rows(page):
             self.rows.setdefault(identity(row), row)
         return len(self.rows) > before
+
+    def _rows(self, page: Page) -> list[Any]:
+        """Raises :class:`NoList`."""
+        form = self.form
+        told = rows_of(page.body) if form.rows is None else form.rows(page.body)
+        if not isinstance(told, list):
+            raise NoList(f"answers with {_described(page.body)} instead of a list where the API profile says that one is")
+        return told if form.row is None else [form.row(row) if isinstance(row, dict) else row for row in told]
+
+    def _total(self) -> int | None:
+        return total_of(self.first) if self.form.total is None else _whole_number(self.form.total(self.first))
+
+    def _next(self, body: Any, header: str) -> tuple[str, str | None]:
+        """The link to the next page, or the text that asks for it."""
+        if self.form.cursor is None:
+            return next_link(body, header), cursor_of(body)
+        told = self.form.cursor(body)
+        return "", str(told) if isinstance(told, str | int) and not isinstance(told, bool) and told != "" else None
 
     def _listed(self, way: str, lacking: str) -> Listed:
         return Listed(tuple(self.rows.values()), self.pages, self.size, way, lacking)

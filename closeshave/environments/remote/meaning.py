@@ -6,31 +6,40 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from closeshave.api.spoken import SpokenApi, shipped
 from closeshave.environments.remote import address, zones
-from closeshave.environments.remote.asking import HEALTH, Heard, message
+from closeshave.environments.remote.asking import Heard, message
 from closeshave.environments.remote.visiting import Noticed
 from closeshave.files import foreign
 from closeshave.operations import OPERATIONS, PAYING
 
 STEPS: Mapping[str, str] = {each.question: name for name, each in OPERATIONS.items() if each.question}
 """Request → the operation that a journey leaves out if it is not answered."""
-TAKEN = re.compile(r"already (booked|has an appointment)|not available", re.IGNORECASE)
+MAY_BE_TAKEN = frozenset({"book", "reschedule"})
 LIMIT = re.compile(r"(\d{1,9}) per (\d{1,6}) ?(second|minute|hour|day)", re.IGNORECASE)
 OPERATION: Mapping[str, str] = {
-    **{each.question: name for name, each in OPERATIONS.items() if each.limit and each.question},
+    **{each.question: name for name, each in OPERATIONS.items() if each.question},
     "slots of a barber": "slots",
     **dict.fromkeys(("book another", "same key", "conflict", "at once"), "book"),
 }
 """Request → the operation to whose rate limit it counts."""
 
 
-def steps_off(heard: Mapping[str, Heard]) -> frozenset[str]:
-    """Operations that this platform does not support. A reached rate limit does not count, nor does a list that can be replaced by another one."""
-    off = {step for name, step in STEPS.items() if name in heard and not heard[name].good and heard[name].status != 429}
+def steps_off(heard: Mapping[str, Heard], api: SpokenApi | None = None) -> frozenset[str]:
+    """Operations that this platform does not support. A reached rate limit does not count, nor does a list that can be replaced by another one.
+
+    ``api`` is BookedBarber V2 by default.
+    """
+    api = api or shipped()
+    off = {
+        step
+        for name, step in STEPS.items()
+        if name in heard and not heard[name].good and not api.is_throttled(heard[name].status, heard[name].body)
+    }
     if off & set(PAYING):
         off |= set(PAYING)
     # That no barber was free says nothing about the operation.
-    return frozenset(name for name in off if name not in {"book", "reschedule"} or not TAKEN.search(heard[name].said))
+    return frozenset(name for name in off if name not in MAY_BE_TAKEN or not api.is_taken(heard[name].status, heard[name].body))
 
 
 def slots_by_barber(noticed: Noticed) -> bool | None:
@@ -40,9 +49,9 @@ def slots_by_barber(noticed: Noticed) -> bool | None:
     return False if noticed.merged and noticed.listed else None
 
 
-def idle_barbers(noticed: Noticed) -> tuple[int, ...]:
+def idle_barbers(noticed: Noticed) -> tuple[int | str, ...]:
     """Listed barbers who accepted no booking at any time that was tried, while others did."""
-    return tuple(who for who in noticed.refused if isinstance(who, int)) if noticed.took else ()
+    return tuple(who for who in noticed.refused if who is not None) if noticed.took else ()
 
 
 def zone(noticed: Noticed) -> tuple[str | None, tuple[str, ...]]:
@@ -97,5 +106,5 @@ def fingerprint(heard: Mapping[str, Heard]) -> tuple[str, dict[str, str]] | None
             continue
         told = {key: str(body[key]) for key in ("status", "service", "name", "environment", "region") if isinstance(body.get(key), str)}
         if told and (best is None or ("environment" in told and "environment" not in best[1])):
-            best = HEALTH[name], told
+            best = f"/{name}", told
     return best

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from closeshave.caps.pace import Pace
 from closeshave.clients import web
-from closeshave.deployment import Account, Capabilities, Proxy
+from closeshave.deployment import Account, Capabilities
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.environments.remote import address, zones
+from closeshave.environments.remote import address, speaking, zones
 from closeshave.environments.remote.api import Api, ApiUser, CallRefused
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.rows import epoch_s
@@ -56,7 +56,7 @@ def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> Prefligh
     """Test both. Books once with the first account, and cancels. Raises :class:`EnvironmentFailed` if the file is wrong about the zone."""
     url, able = next(iter(definition.regions.values())), definition.capabilities
     missing = {}
-    if able.forwarded_for and (why := _not_honoured(url, definition.proxy)):
+    if able.forwarded_for and (why := _not_honoured(url, definition)):
         missing["forwarded_for"] = why
         say(f"the platform ignores X-Forwarded-For: {why}")
     zone, why = _zone(definition, accounts, say)
@@ -96,14 +96,17 @@ def judge(stated: str | None, named: str | None, booked: Booked | None, today: d
     return fits[0], ""
 
 
-def _not_honoured(url: str, proxy: Proxy | None) -> str:
+def _not_honoured(url: str, definition: Remote) -> str:
     """Why customers share an address although the file says otherwise; empty if they do not, or if the platform does not show it."""
+    api = speaking.of(definition)
+    if (route := api.profile.examined.client_address) is None:
+        return ""
     answers: list[Any] = []
-    with web.client(TIMEOUT_S, proxy) as client:
-        for headers in ({}, {"X-Forwarded-For": address.SENT}):
+    with web.client(TIMEOUT_S, definition.proxy) as client:
+        for headers in ({}, address.headers(api)):
             answers.append(None)
             with suppress(*web.FAILED, ValueError):
-                answers[-1] = foreign.loads(client.get(url + address.ROUTE, headers=headers).content)
+                answers[-1] = foreign.loads(client.get(url + route, headers=headers).content)
     found = address.known(*answers)
     if found.honoured is not False:
         return ""
@@ -117,8 +120,12 @@ def _zone(definition: Remote, accounts: Sequence[Account], say: Say) -> tuple[st
     able = definition.capabilities
     if not accounts or {"slots", "book"} & set(able.steps_off):
         return judge(able.zone, None, None, datetime.now(UTC).date())
-    account = accounts[0]
-    with closing(Api(definition.regions[account.region], able, pace=Pace(definition.caps.requests_per_s), proxy=definition.proxy)) as api:
+    account, spoken = accounts[0], speaking.of(definition)
+    if spoken.lists_instants:
+        # Whatever the zone is, a free time and the booking of it are the same instant.
+        return able.zone or spoken.profile.zone, ""
+    pace = Pace(definition.caps.requests_per_s)
+    with closing(Api(definition.regions[account.region], able, pace=pace, proxy=definition.proxy, spoken=spoken)) as api:
         franchise = definition.topology.shards[0].first if able.franchises else None
         try:
             caller = api.log_in(account.email, account.password)
@@ -136,14 +143,15 @@ def _book(api: Api, caller: ApiUser, franchise: int | None, say: Say) -> tuple[s
     """The zone that lists of free times name, and one booking that was cancelled again. Raises :class:`CallRefused`."""
     named, tried = None, 0
     for day in (datetime.now(UTC).date() + timedelta(days=ahead) for ahead in DAYS):
-        listed = api.get(caller, f"/api/v2/appointments/slots?appointment_date={day.isoformat()}", franchise)
+        asked = {"day": day, "barber": None, "zone": api.spoken.profile.zone, "service": api.spoken.usual}
+        listed = api.told(caller, "slots", franchise, **asked)
         if isinstance(listed, dict) and foreign.is_one_of(listed.get("timezone"), available_timezones()):
             named = str(listed["timezone"])
         for at in _free(listed):
             if tried >= TIMES_TRIED:
                 return named, None
             tried += 1
-            wanted = {"date": day.isoformat(), "time": at.strftime("%H:%M"), "service": "Haircut", "notes": TAG}
+            wanted = {"day": day, "time": at.strftime("%H:%M"), "zone": api.spoken.profile.zone, "tag": TAG}
             try:
                 told = api.book(caller, wanted, franchise, f"zone_{uuid.uuid4()}")
             except CallRefused:

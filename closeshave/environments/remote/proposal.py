@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from closeshave.api.spoken import SpokenApi
 from closeshave.deployment import Capabilities
-from closeshave.environments.remote import meaning, zones
+from closeshave.environments.remote import meaning, speaking, zones
 from closeshave.environments.remote.asking import Heard
 from closeshave.environments.remote.definition import Accounts, Caps, Fingerprint, Remote, Stage
 from closeshave.environments.remote.look import members
@@ -48,7 +49,7 @@ class Proposal:
 
 def propose(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = NOTHING) -> Proposal:
     """The proposed changes of the file."""
-    able, remarks = _capabilities(definition.capabilities, heard, noticed)
+    able, remarks = _capabilities(definition.capabilities, heard, noticed, speaking.of(definition))
     plain = asdict(Capabilities())
     sections: dict[str, Any] = {"capabilities": {name: value for name, value in asdict(able).items() if value != plain[name]}}
     if (told := _fingerprint(definition.fingerprint, heard)) is not None:
@@ -136,7 +137,7 @@ def _changed(whole: CommentedMap, proposal: Proposal) -> CommentedMap:
     return whole
 
 
-def _capabilities(able: Capabilities, heard: Mapping[str, Heard], noticed: Noticed) -> tuple[Capabilities, dict[str, str]]:
+def _capabilities(able: Capabilities, heard: Mapping[str, Heard], noticed: Noticed, api: SpokenApi) -> tuple[Capabilities, dict[str, str]]:
     remarks = {}
     found, others = meaning.zone(noticed)
     if found is not None and (able.zone is None or not _fits(able.zone, noticed)):
@@ -149,7 +150,7 @@ def _capabilities(able: Capabilities, heard: Mapping[str, Heard], noticed: Notic
         remarks["idle_barbers"] = "listed, but accepted no booking at any time that was tried"
     if known.honoured is False:
         remarks["forwarded_for"] = f"it sees {known.as_} for all requests: all customers share the limits of one address"
-    off = {*able.steps_off, *meaning.steps_off(heard)}
+    off = {*able.steps_off, *meaning.steps_off(heard, api)}
     if off:
         remarks["steps_off"] = "did not answer as expected; promises about them cannot be tested"
     limits = {**able.limits, **meaning.limits_met(heard)}
@@ -163,7 +164,7 @@ def _capabilities(able: Capabilities, heard: Mapping[str, Heard], noticed: Notic
         limits=limits,
         slots_by_barber=able.slots_by_barber if by_barber is None else by_barber,
         zone=found,
-        idle_barbers=tuple(sorted({*able.idle_barbers, *idle} - set(noticed.took))),
+        idle_barbers=tuple(sorted({*able.idle_barbers, *idle} - set(noticed.took), key=str)),
     )
     return proposed, remarks
 

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from closeshave.api.spoken import spoken
 from closeshave.caps.pace import Pace
 from closeshave.clients import postgres
 from closeshave.deployment import Account, Deployment
@@ -30,7 +30,6 @@ from closeshave.environments.remote.rows import Odd, Row, row
 from closeshave.history import BOOKINGS, BOOKINGS_FILE, save_rows
 from closeshave.topology import Topology
 
-MINE, EVERYBODYS = "/api/v2/appointments/", "/api/v2/appointments/all/list"
 GIVE_UP_AFTER = 2
 """After so many refusals in a row a shard counts as down: each may take until a time-out, and there are many customers."""
 WHOLE = "final state"
@@ -118,7 +117,7 @@ class _Reading:
             if self._refused[shard] >= GIVE_UP_AFTER:
                 continue
             try:
-                listed = listing.read(partial(reader.page, franchise=franchise), reader.url, EVERYBODYS if self._everybodys else MINE)
+                listed = reader.all("all_bookings" if self._everybodys else "my_bookings", franchise)
             except (CallRefused, NoList) as error:
                 self._refused[shard] += 1
                 self._lacking.setdefault(self._part(reader, shard), str(error))
@@ -213,10 +212,10 @@ def readers(definition: Remote, deployment: Deployment, run: Path) -> Iterator[I
 
     Raises :class:`Unreadable` where the administrator is not known.
     """
-    pace = Pace(definition.caps.requests_per_s)
+    pace, able, api = Pace(definition.caps.requests_per_s), deployment.capabilities, spoken(deployment.api)
     with ExitStack() as open_ones:
         apis = {
-            edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities, pace=pace, proxy=deployment.proxy)))
+            edge.region: open_ones.enter_context(closing(Api(edge.url, able, pace=pace, proxy=deployment.proxy, spoken=api)))
             for edge in deployment.edges
         }
         yield (Reader(apis[account.region], deployment, account, run) for account in _accounts(definition, deployment))

@@ -9,8 +9,9 @@ from typing import Any
 
 from closeshave import private
 from closeshave.deployment import Account, Deployment
+from closeshave.environments.remote import listing
 from closeshave.environments.remote.api import Api, ApiUser, CallRefused, address_of
-from closeshave.environments.remote.listing import Page
+from closeshave.environments.remote.listing import Listed, Page
 from closeshave.files import foreign
 
 LOGGED_IN = "accounts.json"
@@ -31,14 +32,22 @@ class Reader:
         """The platform's ID of the account, once it is known."""
         self._client_asked = self.client is not None
 
-    def page(self, path: str, franchise: int | None) -> Page:
+    def all(self, operation: str, franchise: int | None) -> Listed:
+        """A whole list. Raises :class:`CallRefused`, :class:`closeshave.environments.remote.listing.NoList`."""
+        if operation not in self._api.spoken.offers:
+            raise CallRefused(f"the API profile {self._api.spoken.profile.name} has no operations.{operation}")
+        path = self._api.path(self._caller(), operation, franchise)
+        form = listing.form_of(self._api.spoken, operation)
+        return listing.read(lambda onward: self.page(operation, onward, franchise), self.url, path, form)
+
+    def page(self, operation: str, path: str, franchise: int | None) -> Page:
         """A page of a list. Raises :class:`CallRefused`."""
         try:
-            told = self._api.page(self._caller(), path, franchise)
+            told = self._api.page(self._caller(), operation, path, franchise)
         except CallRefused as error:
             if error.status != 401:
                 raise
-            told = self._api.page(self._renewed(), path, franchise)
+            told = self._api.page(self._renewed(), operation, path, franchise)
         if not self._client_asked:
             self._client_asked = True
             with suppress(CallRefused):

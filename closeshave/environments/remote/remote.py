@@ -16,7 +16,7 @@ from closeshave.clock import Anchor
 from closeshave.deployment import FILE, Deployment, Edge, Payments, load
 from closeshave.environments import registry
 from closeshave.environments.driver import Driver, Permission, Say
-from closeshave.environments.remote import charges, guard, metrics, preflight, read_back, reader
+from closeshave.environments.remote import charges, guard, metrics, preflight, read_back, reader, speaking
 from closeshave.environments.remote import status as statuses
 from closeshave.environments.remote.accounts import existing
 from closeshave.environments.remote.definition import Remote
@@ -101,6 +101,7 @@ def up(definition: Remote, root: Path, say: Say) -> Deployment:
         hooks=definition.hooks,
         proxy=definition.proxy,
         secrets=definition.secrets,
+        api=speaking.profile(definition.api),
     )
     # The accounts stay in this process, which logs them in: a file with their passwords would outlive one that is killed.
     deployment.save(accounts=False)

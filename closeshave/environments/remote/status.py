@@ -10,14 +10,13 @@ from closeshave.deployment import Capabilities, Edge, Proxy, load
 from closeshave.environments.status import PartStatus
 from closeshave.files import foreign
 
-PATH = "/health/ready"
 TIMEOUT_S = 5.0
 
 
 def status(root: Path) -> tuple[PartStatus, ...]:
     """Every region's readiness. Raises :class:`FileNotFoundError` where no run uses the platform."""
     deployment = load(root)
-    return tuple(_status(edge, deployment.capabilities, deployment.proxy) for edge in deployment.edges)
+    return tuple(_status(edge, deployment.api.ready, deployment.capabilities, deployment.proxy) for edge in deployment.edges)
 
 
 def is_ready(code: int, body: Any, by: str) -> bool:
@@ -27,10 +26,10 @@ def is_ready(code: int, body: Any, by: str) -> bool:
     return isinstance(body, dict) and body.get("status") == "ready"
 
 
-def _status(edge: Edge, capabilities: Capabilities, proxy: Proxy | None = None) -> PartStatus:
+def _status(edge: Edge, path: str, capabilities: Capabilities, proxy: Proxy | None = None) -> PartStatus:
     try:
         with web.client(TIMEOUT_S, proxy) as client:
-            answer = client.get(edge.url + PATH)
+            answer = client.get(edge.url + path)
     except web.FAILED as error:
         return PartStatus(edge.region, "region", edge.region, running=False, detail=type(error).__name__)
     try:

@@ -6,15 +6,17 @@ import secrets
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import available_timezones
 
+from closeshave.api.answers import is_slot_list, offered
+from closeshave.api.spoken import ApiRequest
 from closeshave.deployment import Account
 from closeshave.environments.remote import listing
-from closeshave.environments.remote.asking import Asker, Heard
+from closeshave.environments.remote.asking import NOBODY, Asker, Heard
 from closeshave.environments.remote.listing import Listed
 from closeshave.environments.remote.preflight import Booked
 from closeshave.environments.remote.rows import epoch_s
@@ -29,19 +31,10 @@ TRIES = 3
 """After so many refused times a barber counts as one who accepts no bookings."""
 GUESSES = ("10:00", "11:00", "14:00", "15:30")
 """Times that are tried if no list shows a free time."""
-MINE = "/api/v2/appointments/"
-READ: Mapping[str, str] = {
-    "profile": "/api/v2/auth/me",
-    "franchise": "/api/v2/locations/",
-    "services": "/api/v2/services/",
-    "barbers": "/api/v2/barbers/",
-    "franchise networks": "/api/v2/franchise/networks",
-    "franchise health": "/api/v2/franchise/health",
-    "dashboard appointments": "/api/v2/analytics/appointments",
-    "dashboard overview": "/api/v2/dashboard/overview",
-    "dashboard client metrics": "/api/v2/dashboard/client-metrics",
-    "payments history": "/api/v2/payments/history",
-}
+READ = ("profile", "franchise", "barbers")
+"""Operations that change nothing, in the order in which they are called."""
+FAR = 100_001
+"""A franchise that does not exist."""
 CANCELLED = frozenset({"cancelled", "canceled"})
 
 
@@ -83,10 +76,10 @@ class Noticed:
 
 def visit(asker: Asker, account: Account, *, register: bool) -> Noticed:
     """Register if wanted, log in, send all requests, and cancel all bookings. Failures are among the kept answers."""
-    if register:
-        wanted = {"first_name": "Close", "last_name": "Shave", "email": account.email, "password": account.password}
-        asker.ask("register", "POST", "/api/v2/auth/register-client", wanted)
-    told = asker.ask("login", "POST", "/api/v2/auth/login", {"email": account.email, "password": account.password})
+    nobody = {**NOBODY, "csrf": secrets.token_hex(8), "email": account.email, "password": account.password}
+    if register and "register" in asker.api.offers:
+        asker.ask("register", asker.api.request("register", nobody), "register")
+    told = asker.ask("login", asker.api.request("login", nobody), "login")
     if not isinstance(told, dict) or not foreign.sendable(told.get("access_token")):
         return Noticed()
     return _Visit(asker, told).whole()
@@ -98,11 +91,13 @@ class _Visit:
     def __init__(self, asker: Asker, logged_in: Mapping[str, Any]) -> None:
         self._asker, self._renewal = asker, logged_in.get("refresh_token", "")
         csrf = logged_in["csrf_token"] if foreign.sendable(logged_in.get("csrf_token")) else secrets.token_hex(8)
-        self._headers = {
-            "Authorization": f"Bearer {logged_in['access_token']}",
-            "X-CSRF-Token": csrf,
-            "Cookie": f"csrf_token={csrf}",
-            "X-Franchise-Id": "1",
+        self._api = asker.api
+        self._caller = {
+            "token": logged_in["access_token"],
+            "csrf": csrf,
+            "address": None,
+            "client": logged_in.get("client_id"),
+            "franchise": 1,
         }
         self._known: set[Any] = set()
         """IDs of bookings that existed before."""
@@ -112,10 +107,17 @@ class _Visit:
 
     def whole(self) -> Noticed:
         """The whole visit; all bookings are cancelled whatever happens."""
-        self._asker.ask("refresh", "POST", "/api/v2/auth/refresh", {"refresh_token": self._renewal})
-        for name, path in READ.items():
-            self._asker.ask(name, "GET", path, None, self._headers)
-        self._asker.ask("far franchise", "GET", READ["franchise"], None, self._headers | {"X-Franchise-Id": "100001"})
+        self._call("refresh", refresh_token=self._renewal)
+        for name in READ:
+            told = self._call(name)
+            if name == "profile" and isinstance(told, dict):
+                self._caller["client"] = told.get("client_id", self._caller["client"])
+        for name, path in self._api.profile.examined.reads.items():
+            self._asker.ask(name, self._api.reading(path, self._caller))
+        if "public services" not in self._asker.heard:
+            self._call("services", "public services")
+        if "franchise" in self._api.offers:
+            self._asker.ask("far franchise", self._request("franchise", franchise=FAR), "franchise")
         self._known = {row.get("id") for row in self._mine() if _is_booking(row)}
         try:
             self._look()
@@ -123,6 +125,15 @@ class _Visit:
         finally:
             self._tidy()
         return Noticed(**self._found)
+
+    def _request(self, operation: str, **values: Any) -> ApiRequest:
+        return self._api.request(operation, {**self._caller, **values})
+
+    def _call(self, operation: str, name: str = "", **values: Any) -> Any:
+        """Send an operation and keep the answer, unless the API lacks it."""
+        if operation not in self._api.offers:
+            return None
+        return self._asker.ask(name or operation, self._request(operation, **values), operation)
 
     # -- looking ---------------------------------------------------------------------------------------------------------------------------
 
@@ -137,10 +148,8 @@ class _Visit:
         self._own: dict[Any, list[str]] = {}
         for ahead in DAYS:
             self._day = datetime.now(UTC).date() + timedelta(days=ahead)
-            self._merged = self._times("slots", "")
-            self._own = {
-                barber: self._times("slots of a barber", f"&barber_id={foreign.segment(barber)}") for barber in barbers[:BARBERS_MAX]
-            }
+            self._merged = self._times("slots", None)
+            self._own = {barber: self._times("slots of a barber", barber) for barber in barbers[:BARBERS_MAX]}
             if self._merged or any(self._own.values()):
                 self._found |= {
                     "day": self._day,
@@ -151,19 +160,21 @@ class _Visit:
         else:
             self._found["listed"] = dict.fromkeys(self._own, 0)
         if barbers:
-            query = f"check_date={self._day.isoformat()}&start_time=10:00&end_time=10:30"
-            self._asker.ask(
-                "availability check", "GET", f"/api/v2/barber-availability/check/{foreign.segment(barbers[0])}?{query}", None, self._headers
-            )
+            self._call("check_barber", "availability check", **self._slot(self._day, "10:00", barbers[0]), end_time="10:30")
 
-    def _times(self, name: str, only: str) -> list[str]:
-        path = f"/api/v2/appointments/slots?appointment_date={self._day.isoformat()}{only}"
-        told = self._asker.ask(name, "GET", path, None, self._headers)
+    def _slot(self, day: date, at: str, barber: Any) -> dict[str, Any]:
+        zone = self._found.get("zone") or self._api.profile.zone
+        return {"day": day, "time": at, "zone": zone, "service": self._api.usual, "barber": barber}
+
+    def _times(self, name: str, barber: Any) -> list[str]:
+        told = self._call("slots", name, **self._slot(self._day, "", barber))
         if not isinstance(told, dict):
             return []
         if foreign.is_one_of(told.get("timezone"), available_timezones()):
             self._found["zone"] = told["timezone"]
-        slots = told.get("slots")
+        slots, zone = told.get("slots"), self._found.get("zone") or self._api.profile.zone
+        if self._api.lists_instants:
+            return [at for day, at in offered(told, self._day, zone) if day == self._day] if is_slot_list(told) else []
         return [str(slot["time"]) for slot in slots if isinstance(slot, dict) and "time" in slot] if isinstance(slots, list) else []
 
     # -- booking ---------------------------------------------------------------------------------------------------------------------------
@@ -194,18 +205,19 @@ class _Visit:
         self._found |= {"took": tuple(took), "refused": refused}
         if first is not None:
             self._asker.heard["book"] = kept
-        self._asker.ask("guest", "POST", "/api/v2/appointments/guest", {}, self._headers)
+        if (guest := self._api.profile.examined.guest) is not None:
+            book = self._request("book", **self._wish(GUESSES[0], None), key=None)
+            self._asker.ask("guest", replace(book, path=guest, body=b"{}"))
 
     def _to_try(self, barber: Any) -> Iterator[str]:
         """Times spread over the day, because neighbouring times are often refused for the same reason."""
         yield from _spread(self._own.get(barber) or self._merged or list(GUESSES))
 
     def _wish(self, at: str, barber: Any) -> dict[str, Any]:
-        wish = {"date": self._day.isoformat(), "time": at, "service": "Haircut", "notes": TAG}
-        return wish if barber is None else wish | {"barber_id": barber}
+        return {**self._slot(self._day, at, barber), "tag": TAG}
 
     def _ask_to_book(self, name: str, wish: Mapping[str, Any], key: str | None) -> Heard:
-        self._asker.ask(name, "POST", MINE, wish, self._headers | ({"Idempotency-Key": key} if key else {}))
+        self._call("book", name, **wish, key=key)
         return self._noted(self._asker.heard[name])
 
     def _noted(self, answer: Heard) -> Heard:
@@ -220,68 +232,71 @@ class _Visit:
             self._found["booked"] = Booked(asked, datetime.fromtimestamp(epoch_s(booked.get("start_time")), UTC))
         self._ask_to_book("same key", wish, key)
         self._ask_to_book("conflict", wish, None)
-        path = _path(booked.get("id"))
-        self._asker.ask("read_booking", "GET", path, None, self._headers)
+        booking = booked.get("id")
+        self._call("read_booking", booking=booking)
         others = [
             at
-            for at in (self._own.get(wish.get("barber_id")) or self._merged or list(GUESSES))
+            for at in (self._own.get(wish["barber"]) or self._merged or list(GUESSES))
             if abs(_minutes(at) - _minutes(wish["time"])) >= 60
         ]
         self._contest(wish, others[:-1] or others)
         self._list_mine()
         if len(others) > 1:
             # The last one is far from the contested one.
-            self._asker.ask("reschedule", "POST", f"{path}/reschedule", {"date": self._day.isoformat(), "time": others[-1]}, self._headers)
-        self._pay(booked.get("id"))
-        spare = next((one for one in self._booked if one != booked.get("id")), booked.get("id"))
-        self._asker.ask("cancel", "PUT", f"{_path(spare)}/cancel", {}, self._headers)
-        self._asker.ask("delete", "DELETE", path, None, self._headers)
+            self._call("reschedule", booking=booking, **self._slot(self._day, others[-1], wish["barber"]))
+        self._pay(booking)
+        spare = next((one for one in self._booked if one != booking), booking)
+        self._call("cancel", booking=spare)
+        if self._api.profile.operations.cancel.method != "DELETE":
+            self._asker.ask("delete", self._deletion(booking))
 
     def _contest(self, wish: Mapping[str, Any], times: Sequence[str]) -> None:
         """Request one slot twice at once, at several times of the day: in one try the requests may happen to be served in turn, or no barber may work."""
         most = -1
         for at in _spread(times):
-            answers = [self._noted(one) for one in self._asker.ask_at_once("at once", 2, MINE, dict(wish) | {"time": at}, self._headers)]
+            request = self._request("book", **{**wish, "time": at}, key=None)
+            answers = [self._noted(one) for one in self._asker.ask_at_once("at once", 2, request, "book")]
             if (taken := sum(one.good for one in answers)) > most:
                 most, self._found["at_once"] = taken, tuple(sorted(one.status for one in answers))
             if taken > 1:
                 break
 
     def _pay(self, booking: Any) -> None:
-        self._asker.ask(
-            "key format", "POST", "/api/v2/payments/create-intent", {"booking_id": booking}, self._headers | {"Idempotency-Key": "a_b_c"}
-        )
-        keyed = self._headers | {"Idempotency-Key": f"intent_{uuid.uuid4()}"}
-        told = self._asker.ask("pay_intent", "POST", "/api/v2/payments/create-intent", {"booking_id": booking}, keyed)
+        self._call("pay_intent", "key format", booking=booking, key="a_b_c")
+        told = self._call("pay_intent", booking=booking, key=f"intent_{uuid.uuid4()}")
         if isinstance(told, dict) and told.get("payment_intent_id"):
             # The guard has looked for keys that move real money before anything was written.
-            wanted = {"booking_id": booking, "payment_intent_id": told["payment_intent_id"]}
-            keyed = self._headers | {"Idempotency-Key": f"pay_{uuid.uuid4()}"}
-            self._asker.ask("pay_confirm", "POST", "/api/v2/payments/confirm", wanted, keyed)
+            self._call("pay_confirm", booking=booking, intent=told["payment_intent_id"], key=f"pay_{uuid.uuid4()}")
 
     # -- the customer's own list, and tidying up -------------------------------------------------------------------------------------------
 
     def _mine(self) -> tuple[Any, ...]:
+        if "my_bookings" not in self._api.offers:
+            return ()
+        request, form = self._request("my_bookings"), listing.form_of(self._api, "my_bookings")
         with suppress(RuntimeError, ValueError):
-            self._found["mine"] = listing.read(partial(self._asker.page, self._headers), self._asker.url, MINE)
+            self._found["mine"] = listing.read(partial(self._asker.page, request), self._asker.url, request.path, form)
             return self._found["mine"].rows  # type: ignore[no-any-return]  # what was just put there
         return ()
 
     def _list_mine(self) -> None:
-        self._asker.ask("my bookings", "GET", MINE, None, self._headers)
+        if "my_bookings" not in self._api.offers:
+            return
+        request = self._request("my_bookings")
+        self._asker.ask("my bookings", request)
         rows = self._mine()
-        if len(rows) > 1:
+        if len(rows) > 1 and "?" not in request.path and listing.form_of(self._api, "my_bookings").rows is None:
             with suppress(RuntimeError, ValueError):
-                self._found["paged"] = len(listing.rows_of(self._asker.page(self._headers, f"{MINE}?skip=0&limit=1").body)) == 1
+                self._found["paged"] = len(listing.rows_of(self._asker.page(request, f"{request.path}?skip=0&limit=1").body)) == 1
 
     def _tidy(self) -> None:
         """Cancel the bookings that answers named and those in the customer's list: a refused request or a 500 may have booked too."""
         standing = self._standing()
         left = {}
         for booking in standing:
-            answer = self._asker.insist("PUT", f"{_path(booking)}/cancel", {}, self._headers)
+            answer = self._asker.insist(self._request("cancel", booking=booking), "cancel")
             if not answer.good:
-                answer = self._asker.insist("DELETE", _path(booking), None, self._headers)
+                answer = self._asker.insist(self._deletion(booking))
             if not answer.good:
                 left[booking] = answer.said
         if standing:
@@ -303,15 +318,16 @@ class _Visit:
         unseen = [booking for booking in self._booked - shown if self._stands(booking)]
         return [row["id"] for row in ours if not foreign.is_one_of(row.get("status"), CANCELLED)] + unseen
 
+    def _deletion(self, booking: Any) -> ApiRequest:
+        """A DELETE of the booking itself, which not every platform has."""
+        cancel = self._request("cancel", booking=booking)
+        return replace(cancel, method="DELETE", path=self._request("read_booking", booking=booking).path, body=None)
+
     def _stands(self, booking: Any) -> bool:
         """Whether a booking that no list shows still exists."""
-        answer = self._asker.insist("GET", _path(booking), None, self._headers)
+        answer = self._asker.insist(self._request("read_booking", booking=booking), "read_booking")
         status = answer.body.get("status") if isinstance(answer.body, dict) else None
         return answer.good and not foreign.is_one_of(status, CANCELLED)
-
-
-def _path(booking: Any) -> str:
-    return f"{MINE}{foreign.segment(booking)}"
 
 
 def _is_booking(row: Any) -> bool:

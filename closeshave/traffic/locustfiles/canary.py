@@ -17,7 +17,7 @@ import numpy as np
 
 from closeshave.clock import now_ns
 from closeshave.loadgen.carrier import EngineTransport
-from closeshave.loadgen.transport import Request
+from closeshave.loadgen.transport import Answer, Request
 from closeshave.operations import CANARY
 from closeshave.traffic import accounts, answers, dialect, probes
 from closeshave.traffic.accounts import Wallet
@@ -34,7 +34,6 @@ TIMEOUT_S = 2.0
 CANCEL_AFTER_S = 5.0
 ACCOUNTS = 4
 """Accounts for each region: few, so that each is used often enough for its token to be renewed in time even if probes are rare."""
-SERVICE = "Haircut"
 SETUP_PATIENCE_S = 60.0
 ASKED_DAYS = 3
 """A barber who accepts bookings has a free time on one of so many days, or at one of so many times."""
@@ -64,7 +63,7 @@ class CanarySender:
         session = self._session(f"canary-{index}", franchise, probe.region, due_ns)
         steps = SessionSteps(session, retries=False)
         try:
-            booking = steps.book(slot, SERVICE)
+            booking = steps.book(slot, steps.usual_service)
             if booking is None:
                 return
             steps.read_booking(booking)
@@ -80,7 +79,10 @@ class CanarySender:
         shard = self._load.topology.shard_of(franchise)
         assert shard is not None
         account = self._wallet.pick(shard.home, self._rng.randrange(ACCOUNTS), among=ACCOUNTS)
-        caller = dialect.Caller(account.email, account.password, account.token, account.csrf, franchise, dialect.new_address(self._rng))
+        caller = dialect.Caller(
+            account.email, account.password, account.token, account.csrf, franchise, dialect.new_address(self._rng), account.client,
+            self._conventions.api,
+        )  # fmt: skip
         transport = EngineTransport(self._engine, self._load.edges[region], total_timeout_s=TIMEOUT_S)
         return Session(id, "canary", region, caller, account.client, transport, self._around, self._rng, due_ns, names=CANARY)
 
@@ -103,27 +105,30 @@ class CanarySender:
 
     def _barbers(self, franchise: int, region: str) -> list[CanaryBarber]:
         account = self._wallet.pick(region, 0)
-        caller = dialect.Caller(account.email, "", account.token, account.csrf, franchise, dialect.new_address(self._rng))
+        api, address = self._conventions.api, dialect.new_address(self._rng)
+        caller = dialect.Caller(account.email, "", account.token, account.csrf, franchise, address, account.client, api)
         listed = self._ask(region, dialect.barbers(caller))
         day = datetime.now(UTC).date() + timedelta(days=self._conventions.canary_days[0])
-        when = self._ask(region, dialect.slots(caller, day))
-        found = probes.canary_barbers(franchise, listed, when, self._conventions.idle_barbers, self._conventions.zone)
-        self._zone_untold |= isinstance(when, dict) and when.get("timezone") is None
+        when = self._ask(region, dialect.slots(caller, day, zone=self._conventions.zone))
+        found = probes.canary_barbers(franchise, listed, when, self._conventions.idle_barbers, self._conventions.zone, api)
+        self._zone_untold |= isinstance(when, dict) and when.get("timezone") is None and not api.lists_instants
         # If no barber seems to take bookings, the test shows nothing, and the load will find out.
-        return [barber for barber in found if self._serves(region, caller, barber, day, answers.free_times(when))] or found
+        return [barber for barber in found if self._serves(region, caller, barber, answers.free_times(when, day, barber.zone))] or found
 
-    def _serves(self, region: str, caller: dialect.Caller, barber: CanaryBarber, day: date, free: list[str]) -> bool:
+    def _serves(self, region: str, caller: dialect.Caller, barber: CanaryBarber, free: list[tuple[date, str]]) -> bool:
         """Whether a barber accepts bookings, as far as the platform shows it without a booking: some listed barbers are never free.
 
         If all customers share one address, the limit on lists is left to the load.
         """
+        first = datetime.now(UTC).date() + timedelta(days=self._conventions.canary_days[0])
         if self._conventions.slots_by_barber and self._conventions.one_address is None:
-            return any(
-                answers.free_times(self._once(region, dialect.slots(caller, day + timedelta(days=ahead), barber.barber)))
-                for ahead in range(ASKED_DAYS)
-            )
+            asked = [(day, dialect.slots(caller, day, barber.barber, barber.zone)) for day in _days(first)]
+            return any(answers.free_times(self._once(region, request), day, barber.zone) for day, request in asked)
+        if "check_barber" not in self._conventions.api.offers:
+            return True
         told = [
-            self._once(region, dialect.check_barber(caller, barber.barber, day, at[:5], dialect.later(at, 15))) for at in free[:ASKED_DAYS]
+            self._once(region, dialect.check_barber(caller, barber.barber, day, at[:5], dialect.later(at, 15), barber.zone))
+            for day, at in free[:ASKED_DAYS]
         ]
         said = [each["is_available"] for each in told if isinstance(each, dict) and "is_available" in each]
         return not said or any(said)
@@ -133,9 +138,13 @@ class CanarySender:
         transport = EngineTransport(self._engine, self._load.edges[region])
         try:
             answer = transport.send(self._conventions.apply(request))
-            return answers.parse(answer.body) if answer.status == 200 else None
+            return self._told(request, answer) if answer.status == 200 else None
         finally:
             transport.close()
+
+    def _told(self, request: Request, answer: Answer) -> answers.Body:
+        told: answers.Body = self._conventions.api.told(request.kind, answers.parse(answer.body))
+        return told
 
     def _ask(self, region: str, request: Request) -> answers.Body:
         """A request of the setup, which is not counted."""
@@ -145,12 +154,16 @@ class CanarySender:
             while True:
                 answer = transport.send(self._conventions.apply(request))
                 if answer.status == 200:
-                    return answers.parse(answer.body)
+                    return self._told(request, answer)
                 gevent.sleep(0.1)
                 if now_ns() > deadline_ns:
                     raise ValueError(f"{request.path} answers {answer.failure or answer.status} at {self._load.edges[region]}")
         finally:
             transport.close()
+
+
+def _days(first: date) -> list[date]:
+    return [first + timedelta(days=ahead) for ahead in range(ASKED_DAYS)]
 
 
 class CanaryModel(OpenModel):

@@ -70,8 +70,9 @@ class CustomerSender:
         # By the run too: another run of the same seed within the hour would find its customers' limits used up.
         whence = random.Random(f"{self._load.run_id}:{row}:{companion}")  # noqa: S311 -- as above
         caller = dialect.Caller(
-            account.email, account.password, account.token, account.csrf, int(self._visits.franchise[row]), dialect.new_address(whence)
-        )
+            account.email, account.password, account.token, account.csrf, int(self._visits.franchise[row]), dialect.new_address(whence),
+            account.client, self._worker.conventions.api,
+        )  # fmt: skip
         return Session(
             id=f"{row}{'b' if companion else ''}",
             journey=journey,

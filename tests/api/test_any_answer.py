@@ -1,0 +1,61 @@
+"""Whatever JSON a platform answers, reading it by a profile gives a value and raises nothing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closeshave.api import known
+from closeshave.api.answers import is_slot_list, offered
+from closeshave.api.spoken import SpokenApi, spoken
+from closeshave.environments.remote import listing
+from closeshave.environments.remote.listing import NoList, Page
+from closeshave.environments.remote.rows import Odd, row
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+APIS = [spoken(known.shipped()), *(spoken(known.read_api(EXAMPLES / name)) for name in ("salon-api.yaml", "every-key/api.yaml"))]
+"""Local times and dollars; instants and cents; seconds since the epoch."""
+
+_names = st.sampled_from(
+    ["slots", "time", "available", "timezone", "openings", "begins", "at", "free", "salon", "tz", "hours", "reservation", "reservations", "ref", "id",
+     "state", "status", "stylist", "cents", "price", "page", "after", "of", "data", "session", "customer", "problem", "text", "start_time", "rev"]
+)  # fmt: skip
+_values = (
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "09:00", "2026-12-01T08:30:00Z", "0001-01-01T00:00:00+14:00", "Europe/Berlin", "BOOKED", "x"])
+)  # fmt: skip
+_json = st.recursive(_values, lambda each: st.lists(each, max_size=3) | st.dictionaries(_names, each, max_size=5), max_leaves=25)
+
+
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.profile.name)
+@given(body=st.lists(_json, max_size=4) | st.dictionaries(_names, _json, max_size=6))
+def test_any_json_is_read(api: SpokenApi, body: object) -> None:
+    """As the answer to each operation, and as a refusal."""
+    for operation in sorted(api.offers):
+        told = api.told(operation, body)
+        if operation == "slots" and is_slot_list(told):
+            assert all(isinstance(day, date) for day, _ in offered(told, date(2026, 12, 1), "Europe/Berlin"))
+    for status in (400, 409, 503):
+        assert isinstance(api.is_taken(status, body), bool)
+        assert isinstance(api.is_throttled(status, body), bool)
+    assert isinstance(api.message(body), str)
+
+
+@pytest.mark.parametrize("operation", ["my_bookings", "payments"])
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.profile.name)
+@given(body=st.lists(_json, max_size=4) | st.dictionaries(_names, _json, max_size=6))
+def test_any_json_is_a_list_or_none(api: SpokenApi, operation: str, body: object) -> None:
+    """Each row is a booking in the form of the history, or is said to be none."""
+    try:
+        found = listing.read(lambda _path: Page(body), "http://127.0.0.1", "/list", listing.form_of(api, operation))
+    except NoList:
+        return
+    for told in found.rows:
+        if operation == "my_bookings" and isinstance(told, dict):
+            with suppress(Odd):
+                assert row(told)["booking"] is not None
