@@ -19,7 +19,6 @@ from closeshave.api.profile import ApiProfile
 from closeshave.files import jsonfile, write_atomically
 from closeshave.files.yamlfile import STRICT, Lasting, Place, WholeNumber, stated, whole
 from closeshave.topology import Topology
-from closeshave.vocabulary import OPERATIONS_VARIABLE, OVERRIDES_VARIABLE
 
 FILE = "deployment.json"
 """Name of the file inside :attr:`Deployment.root`."""
@@ -35,14 +34,6 @@ DIVERGED = "diverged.jsonl"
 
 They are read just before the two sides of a partition are joined again, because afterwards the old side is rewound.
 """
-
-OPERATIONS = OPERATIONS_VARIABLE
-"""A variable in :attr:`Process.environ` that names a JSON file with an operator's instructions to this process while it runs.
-
-The file may be missing.
-"""
-OVERRIDES = OVERRIDES_VARIABLE
-"""A variable with a JSON object: settings of an application process that differ from its file's, as in another release."""
 
 
 def barber_id(value: object) -> int | str:
@@ -105,7 +96,7 @@ class Process:
     name: str
     """Unique in the deployment, e.g. ``shard1-us-west-2`` or ``app-us-east-1-0``."""
     role: str
-    """``etcd``, ``patroni``, ``valkey``, ``sentinel``, ``haproxy``, ``toxiproxy``, ``app``, ``edge`` or ``payments``."""
+    """``etcd``, ``patroni``, ``valkey``, ``sentinel``, ``haproxy``, ``toxiproxy``, ``pooler``, ``app``, ``worker``, ``edge`` or ``payments``."""
     region: str | None
     """Its failure domain; ``None`` for processes that must survive the loss of every region (edge endpoints, payment provider)."""
     argv: tuple[str, ...]
@@ -123,6 +114,8 @@ class Process:
 
     The harness always uses :data:`closeshave.clients.address.HOST`, with the same ports.
     """
+    directory: str = ""
+    """Its working directory; empty: the root of the environment, or an image's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +193,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """The stub of the payment provider."""
+    """The stub of the payment provider; every text is empty where the application uses none."""
 
     process: str
     url: str
@@ -241,6 +234,63 @@ class Capabilities:
     """IANA name of the zone in which the business states dates and times, such as ``America/New_York``; ``None`` if unknown."""
     idle_barbers: tuple[BarberId, ...] = ()
     """Listed barbers who accept no bookings, such as an administrator; customers do not book with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How an instance of the application says that it can serve customers. Balancers ask it all the time, so it must be cheap."""
+
+    __pydantic_config__ = STRICT
+
+    path: Annotated[str, stated(pattern="^/")] = "/health/ready"
+    """A GET without credentials."""
+    status: Annotated[WholeNumber, stated(minimum=100, maximum=599)] = 200
+    """The HTTP status of an instance that is ready. Any other means that it is not."""
+    body: str = ""
+    """A text that the answer of a ready instance contains, for an application that answers with the same status in any case."""
+    within: Lasting = 60.0
+    """How long an instance may take from its start until it is ready; after it the start of the environment fails."""
+
+    def met(self, status: int, body: str) -> bool:
+        """Whether an answer says that the instance is ready."""
+        return status == self.status and self.body in body
+
+
+@dataclass(frozen=True, slots=True)
+class VersionAt:
+    """Where a running instance says which release it is: in a header of an answer, or in a member of its JSON."""
+
+    __pydantic_config__ = STRICT
+
+    path: Annotated[str, stated(pattern="^/")] = "/health"
+    """A GET without credentials."""
+    header: str = ""
+    """The header that holds the version. Either this or ``member``."""
+    member: str = ""
+    """The member of the JSON that holds the version, nested ones by dots: ``build.version``. Either this or ``header``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunnableRelease:
+    """Another release of the application, ready to start."""
+
+    version: str
+    """What its instances say by :attr:`Application.version`; empty if the file does not state it."""
+    processes: tuple[Process, ...]
+    """Every instance as it runs in this release, under its usual name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The application of an environment that the harness runs: how its instances are asked, and what can be done with them."""
+
+    readiness: Readiness = Readiness()
+    probe: str = "/api/v2/locations/"
+    """A path that anybody may read and that needs the database, asked of single instances to see whether they serve."""
+    version: VersionAt | None = None
+    releases: Mapping[str, RunnableRelease] = field(default_factory=dict)
+    instructions: Mapping[str, str] = field(default_factory=dict)
+    """Process → the file in which it looks for an operator's instructions while it runs. Empty if the application takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +450,8 @@ class Deployment:
     """Networks of a container engine; empty if every part is on the machine's own network."""
     proxy: Proxy | None = None
     """The proxy for requests to the hosts of :attr:`edges`, and for no others."""
+    application: Application = Application()
+    """The application that runs here; without meaning for a remote platform."""
     secrets: Secrets = Secrets()
     api: ApiProfile = field(default_factory=known.shipped)
     """The dialect that the platform's API speaks."""

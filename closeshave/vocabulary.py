@@ -133,11 +133,26 @@ STATE_VARIABLE = "CLOSESHAVE_STATE_DIR"
 """Holds another directory than the default for the state of environments."""
 SUBSTITUTE_VARIABLE = "CLOSESHAVE_SUBSTITUTE"
 """Holds the name of the deployment's process that this process replaces, or the name of a fault's helper."""
-OPERATIONS_VARIABLE = "CLOSESHAVE_OPERATIONS"
-"""Names a JSON file with an operator's instructions to a running process of the platform. The file may be missing."""
-OVERRIDES_VARIABLE = "CLOSESHAVE_SETTINGS_OVERRIDES"
-"""Holds a JSON object: settings of an application process that differ from its file's, as in another release."""
-STANDIN_VARIABLE = "CLOSESHAVE_STANDIN_SETTINGS"
-"""Holds the settings of a process of the stand-in."""
 WORKERS_VARIABLE = "CLOSESHAVE_WORKERS"
 """The number of Locust workers, if ``--processes`` does not give it."""
+
+# -- evidence ----------------------------------------------------------------------------------------------------------------------------------
+
+
+class EvidenceGrade(StrEnum):
+    """What a run can show, the weakest first: it depends on the application that was running, and on where."""
+
+    REHEARSED = "rehearsed"
+    """The application was a stand-in, by its own declaration: the run shows that the test works."""
+    MEASURED = "measured"
+    """A real application ran on the harness's own parts."""
+    VERIFIED = "verified"
+    """The platform itself, where it runs."""
+
+
+EVIDENCE_WORDS: Mapping[EvidenceGrade, str] = {
+    EvidenceGrade.REHEARSED: "rehearsed",
+    EvidenceGrade.MEASURED: "measured in our environment",
+    EvidenceGrade.VERIFIED: "verified",
+}
+"""How each is printed."""

@@ -74,6 +74,21 @@ def fresh_status(url: str) -> int:
         return 0
 
 
+def fresh_answer(url: str) -> tuple[int, str]:
+    """The HTTP status and the text of a URL, asked on a connection of its own; 0 when it does not answer."""
+    try:
+        answer = NEW.get(url)
+    except httpx.HTTPError:
+        return 0, ""
+    return answer.status_code, foreign.text(answer.content)
+
+
+def answer(url: str) -> tuple[int, str]:
+    """The HTTP status and the text of a URL; 0 when it does not answer."""
+    found = get(url)
+    return (0, "") if found is None else (found.status_code, foreign.text(found.content))
+
+
 def told(url: str, question: Mapping[str, Any] | None = None) -> Any:
     """The JSON of a URL, or what it answers a JSON ``question``, whatever the status; ``None`` without an answer. On a connection of its own."""
     try:

@@ -88,9 +88,12 @@ def connect(
     )
 
 
-def connect_by_socket(directory: str, database: str, user: str, *, connect_timeout_s: int | None = None) -> Connection:
-    """A session in autocommit mode with the server whose socket lies in a directory; its statements take their time. Raises :data:`Unavailable`."""
-    return psycopg.connect(host=directory, dbname=database, user=user, connect_timeout=connect_timeout_s, autocommit=True)
+def connect_by_socket(directory: str, database: str, user: str, *, port: int, connect_timeout_s: int | None = None) -> Connection:
+    """A session in autocommit mode with the server whose socket, named after its port, lies in a directory; its statements take their time.
+
+    Raises :data:`Unavailable`.
+    """
+    return psycopg.connect(host=directory, port=port, dbname=database, user=user, connect_timeout=connect_timeout_s, autocommit=True)
 
 
 def select(address: str, query: str, parameters: Mapping[str, Any], *, connect_timeout_s: int) -> list[dict[str, Any]]:

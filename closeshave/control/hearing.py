@@ -37,8 +37,8 @@ def _heard_by(deployment: Deployment, process: Process) -> dict[int, int]:
 def _printed_by_sidecar(deployment: Deployment, process: Process) -> str:
     """Entering its network namespace needs privileges; if this process has none, the engine does it."""
     assert process.container is not None
-    # The applications' image, because it has Python.
-    image = next(other.container.image for other in deployment.processes if other.role == "app" and other.container is not None)
+    # The databases' image, because it has Python, which an application's image may not have.
+    image = next(other.container.image for other in deployment.processes if other.role == "patroni" and other.container is not None)
     try:
         return run_sidecar(process.container.name, image, ["python3", "-c", Path(sockets.__file__).read_text(encoding="utf-8")])
     except engine.EngineFailed as error:

@@ -40,7 +40,7 @@ class Local:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                cwd=root,
+                cwd=process.directory or root,
                 env={**variables.for_parts(), **process.environ},
             )
         _STARTED.append(child)

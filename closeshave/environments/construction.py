@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,21 +14,24 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from closeshave.control import processes
 from closeshave.control.waiting import obstacle
-from closeshave.deployment import Deployment
-from closeshave.environments import ports, registry, template
+from closeshave.deployment import Deployment, Process
+from closeshave.environments import customers, kept, log_keeper, ports, registry, template
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.helper import Helper
 from closeshave.environments.layout import Layout
+from closeshave.environments.site import SERVER_NICE
 from closeshave.environments.stack import Stack
-from closeshave.environments.startup import Starter, Startup
+from closeshave.environments.startup import APPLICATION, Starter, Startup
 from closeshave.environments.unprivileged import Wrapper
 from closeshave.files import write_atomically
 from closeshave.plurals import counted
-from closeshave.standin import settings
 
+LOG_KEEPER = "log-keeper"
 TEMPLATES_S_MAX = 300.0
+"""Seconds for all templates; longer where the application's own command may take longer."""
 ROOM_BYTES = 256 << 20
 """Free space beyond the copied templates: WAL, logs, growth during a trial."""
 
@@ -51,7 +55,7 @@ class BuildInputs:
     """Describes the environment, with ports from the given one on, and claims what else it needs of the machine."""
     databases: Wrapper
     """The user that must own the files that databases write."""
-    starter: Callable[[EnvironmentRoot], Starter]
+    starter: Callable[[EnvironmentRoot, Layout], Starter]
 
 
 def up(definition: Stack, root: Path, say: Say, gather: Callable[[Say], BuildInputs], down: Callable[[Path], Sequence[str]]) -> Deployment:
@@ -78,16 +82,20 @@ def _build(definition: Stack, place: EnvironmentRoot, say: Say, gather: Callable
     place.root.mkdir(parents=True, exist_ok=True)
     registry.write_claim(place.root, registry.EnvironmentClaim(place.id, definition.name, kind=definition.kind))
     (place.root / "logs").mkdir()
+    kept.save(place.root, definition)
     inputs = gather(say)
     found = time.monotonic()
-    templates = _templates(inputs.recipes, place, say)
+    recipes = [template.fresh(recipe, place.root) for recipe in inputs.recipes]
+    templates = _templates(recipes, place, say)
     _check_room(place.root, templates)
     seeded = time.monotonic()
     layout = inputs.lay_out(place, _claim_ports(definition, place, inputs.port_count))
     _write(layout, inputs.databases)
+    _keep_logs_short(layout.deployment)
     written = time.monotonic()
-    milestones = Startup(layout, templates, inputs.databases, inputs.starter(place)).run()
-    layout.deployment.save()
+    milestones = Startup(layout, templates, inputs.databases, inputs.starter(place, layout)).run()
+    deployment = customers.bring(definition, layout.deployment, [recipe.accounts for recipe in recipes], say)
+    deployment.save()
     times = {
         "parts": found - began,
         "templates": seeded - found,
@@ -97,7 +105,7 @@ def _build(definition: Stack, place: EnvironmentRoot, say: Say, gather: Callable
     times["total"] = time.monotonic() - began
     write_atomically(place.root / "startup.json", json.dumps(times, indent=1))
     say(_summary(times))
-    return layout.deployment
+    return deployment
 
 
 def _templates(recipes: Sequence[template.TemplateRecipe], place: EnvironmentRoot, say: Say) -> Mapping[int, Path]:
@@ -114,17 +122,18 @@ def _templates(recipes: Sequence[template.TemplateRecipe], place: EnvironmentRoo
     if helpers:
         franchises = sum(shard.last - shard.first + 1 for shard in helpers)
         say(
-            f"making the database templates of {counted(len(helpers), 'shard')} with {counted(franchises, 'franchise')} (once for this user)"
+            f"preparing the databases of {counted(len(helpers), 'shard')} with {counted(franchises, 'franchise')}"
+            f"{'' if any(recipe.only_for for recipe in recipes) else ' (once for this user)'}"
         )
         started = time.monotonic()
 
         def unfinished() -> str:
             for shard in [shard for shard, helper in helpers.items() if helper.done()]:
                 del helpers[shard]
-                say(f"shard {shard.id}: franchises {shard.first:,} to {shard.last:,} seeded after {time.monotonic() - started:.1f} s")
+                say(f"shard {shard.id}: franchises {shard.first:,} to {shard.last:,} prepared after {time.monotonic() - started:.1f} s")
             return ", ".join(f"shard {shard.id}" for shard in helpers)
 
-        if left := obstacle(unfinished, TEMPLATES_S_MAX):
+        if left := obstacle(unfinished, max(TEMPLATES_S_MAX, *(recipe.lasts_s for recipe in recipes))):
             logs = "\n".join(helper.log_end() for helper in helpers.values())
             raise EnvironmentFailed(f"the templates of {left} were not ready within {TEMPLATES_S_MAX:.0f} s:\n{logs}")
     return {recipe.shard.id: recipe.path for recipe in recipes}
@@ -148,18 +157,25 @@ def _claim_ports(definition: Stack, place: EnvironmentRoot, count: int) -> int:
 
 def _write(layout: Layout, databases: Wrapper) -> None:
     root = Path(layout.deployment.root)
-    for directory in ("config", "data", *(f"data/{store.process}" for store in layout.deployment.stores), "data/payments"):
-        (root / directory).mkdir(exist_ok=True)
+    stores = (f"data/{store.process}" for store in layout.deployment.stores)
+    for place in (*(root / name for name in ("config", "data", *stores, "data/payments")), layout.scratch):
+        place.mkdir(exist_ok=True)
     for path, text in layout.files.items():
         path.write_text(text, encoding="utf-8")
-    for path, told in layout.settings.items():
-        settings.save(path, told)
     for directory in ("config", "data", "logs"):
         databases.own(root / directory)
     # Last: the user of the databases must not read it.
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    write_atomically(layout.signing_key, pem, 0o600)
+    write_atomically(layout.private_key, pem, 0o600)
+
+
+def _keep_logs_short(deployment: Deployment) -> None:
+    """Start the program that does it; like every part it is found by its mark and ends with the environment."""
+    names = [process.name for process in deployment.processes if process.role in APPLICATION]
+    logs = str(Path(deployment.root) / "logs")
+    argv = (sys.executable, "-I", "-S", log_keeper.__file__, logs, *names)
+    processes.start(Path(deployment.root), deployment.id, Process(LOG_KEEPER, "helper", None, argv, nice=SERVER_NICE))
 
 
 def _summary(times: Mapping[str, float]) -> str:

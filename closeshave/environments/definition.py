@@ -14,14 +14,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from closeshave.api.spoken import SpokenApi, shipped
+from closeshave.api.spoken import SpokenApi
+from closeshave.environments import application_problems
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
 from closeshave.environments.remote import speaking
-from closeshave.environments.remote.definition import Location, Remote
+from closeshave.environments.remote.definition import Accounts, Location, Remote
 from closeshave.environments.stack import Containers, Embedded, Stack
+from closeshave.files import record_of
 from closeshave.files.closest import meant
 from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of, read
+from closeshave.vocabulary import MANIFEST
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?")
@@ -43,7 +46,7 @@ def read_definition(path: Path) -> Definition:
             else f"{kind!r} is not a kind of environment{meant(str(kind), _KINDS)}; available: {', '.join(_KINDS)}"
         )
         raise InvalidFile(Problem(str(path), line_of(raw, ("kind",)), "kind", message))
-    definition = read(path, _KINDS[kind])
+    definition = _from_anywhere(read(path, _KINDS[kind]), path, raw)
     if not NAME.fullmatch(definition.name):
         message = "letters, digits, dots, hyphens and underscores, at most 64: directories are named after it"
         raise InvalidFile(Problem(str(path), line_of(raw, ("name",)), "name", message))
@@ -53,39 +56,65 @@ def read_definition(path: Path) -> Definition:
     ]
     if problems:
         raise InvalidFile(*problems)
-    return _from_anywhere(_speaking(definition, path, raw), path) if isinstance(definition, Remote) else definition
+    return _speaking(definition, path, raw)
 
 
 def speaks(definition: Definition) -> SpokenApi:
     """The API that customers of this environment speak. Raises :class:`InvalidFile`."""
-    return speaking.of(definition) if isinstance(definition, Remote) else shipped()
+    return speaking.of(definition.api if isinstance(definition, Remote) else definition.application.api)
 
 
-def _beside(definition: Remote, path: Path) -> Remote:
+def _api_beside(api: str, path: Path) -> str:
     """A relative path of its API profile counts from the environment file, if there is such a file."""
-    there = path.absolute().parent / definition.api
-    return replace(definition, api=str(there)) if there.suffix and there.is_file() else definition
+    there = _home(path) / api
+    return str(there) if there.suffix and there.is_file() else api
 
 
-def _speaking(definition: Remote, path: Path, raw: Any) -> Remote:
+def _speaking(definition: Definition, path: Path, raw: Any) -> Definition:
     """Without the operations that its API lacks. Raises :class:`InvalidFile` with the problems of the API profile, if there is one of that name."""
+    api = definition.api if isinstance(definition, Remote) else definition.application.api
+    at = ("api",) if isinstance(definition, Remote) else ("application", "api")
     try:
-        return speaking.within_its_api(_beside(definition, path))
+        able = speaking.within(definition.capabilities, api)
     except InvalidFile as error:
-        if all(problem.file == definition.api for problem in error.problems):
+        if all(problem.file == api for problem in error.problems):
             raise InvalidFile(
-                *(Problem(str(path), line_of(raw, ("api",)), "api", f"{each.file}: {each.message}") for each in error.problems)
+                *(Problem(str(path), line_of(raw, at), ".".join(at), f"{each.file}: {each.message}") for each in error.problems)
             ) from None
         raise
-
-
-def _from_anywhere(definition: Remote, path: Path) -> Remote:
-    """A relative path of its file of accounts counts from the environment file, not from the working directory."""
-    if definition.accounts.file is None:
+    if able == definition.capabilities:
         return definition
+    if isinstance(definition, Remote):
+        return replace(definition, capabilities=able)
+    return replace(definition, application=replace(definition.application, capabilities=able))
+
+
+def _from_anywhere(definition: Definition, path: Path, raw: Mapping[str, object]) -> Definition:
+    """Relative paths in the file count from the file, not from the working directory."""
+    if isinstance(definition, Remote):
+        return replace(definition, accounts=_beside(definition.accounts, path), api=_api_beside(definition.api, path))
+    if "application" not in raw:
+        return definition
+    own = definition.application
+    # In containers it is a path inside the image, which does not depend on this file.
+    directory = str((_home(path) / (own.directory or "")).resolve()) if isinstance(definition, Embedded) else own.directory
+    return replace(definition, application=replace(own, directory=directory, accounts=_beside(own.accounts, path), api=_api_beside(own.api, path)))
+
+
+def _beside(accounts: Accounts, path: Path) -> Accounts:
+    if accounts.file is None:
+        return accounts
     # Joined as text: a path object would write it differently, and messages should show it as the file has it.
-    beside = os.path.join(path.absolute().parent, definition.accounts.file)  # noqa: PTH118
-    return replace(definition, accounts=replace(definition.accounts, file=beside))
+    return replace(accounts, file=os.path.join(_home(path), accounts.file))  # noqa: PTH118
+
+
+def _home(path: Path) -> Path:
+    """The directory from which relative paths in an environment file count: its own, or for a copy in a run directory that of the original."""
+    try:
+        original = record_of((path.parent / MANIFEST).read_bytes()).get("sources", {}).get("environment")
+    except (OSError, ValueError, AttributeError):
+        original = None
+    return (Path(original) if isinstance(original, str) else path).absolute().parent
 
 
 def read_embedded(path: Path) -> Embedded:
@@ -120,6 +149,7 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     yield from _unknown_regions(definition)
     yield from _wrong_shards(definition)
     yield from _wrong_tiers(definition)
+    yield from application_problems.find(definition)
     if isinstance(definition, Containers):
         yield from _wrong_images(definition)
     for key, regions in (("etcd", definition.etcd), ("sentinels", definition.sentinels)):
@@ -171,9 +201,12 @@ def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:
         yield ("tiers",), "two groups have the same name"
     for tier in ("cache", "sessions", "ratelimit"):
         serving = [region for group in definition.tiers if group.tier == tier for region in group.serves]
-        for region in definition.regions:
+        for region in definition.regions if definition.has(tier) else ():
             if serving.count(region) != 1:
-                yield ("tiers",), f"tier {tier} serves {region} {serving.count(region)} times; it must serve it exactly once"
+                yield (
+                    ("tiers",),
+                    f"tier {tier} serves {region} {serving.count(region)} times; it must serve it exactly once, or be left out altogether",
+                )
     if sum(group.tier == "ratelimit" for group in definition.tiers) > 1:
         yield ("tiers",), "the rate limit tier must be one group, because a customer's limit counts in all regions"
     for index, group in enumerate(definition.tiers):

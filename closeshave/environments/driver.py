@@ -47,7 +47,7 @@ class Driver:
     status: Callable[[Path], tuple[PartStatus, ...]]
     count_edges: Callable[[Deployment], tuple[EdgeCount, ...]] | None
     """Each edge's own counter of requests; ``None`` where only the senders count."""
-    ledger: bool
+    ledger: Callable[[Any], bool]
     """Whether the payment provider's own ledger is part of the final state."""
     quiesce: Callable[[Deployment, float], None]
     """Waits until nothing is in flight, at most so many seconds. Raises :class:`OSError`."""
@@ -66,5 +66,9 @@ class Driver:
     """Kinds of links that a fault can disturb there; ``None`` if the harness does not know."""
     objections: Callable[[Any, Plan], tuple[str, ...]] = lambda _definition, _plan: ()
     """Why this plan must not run there, as far as this is known without a request to the platform; used by ``validate`` and ``run``."""
-    looks_inside: bool = False
+    looks_inside: Callable[[Any], bool] = lambda _definition: False
     """Whether :attr:`export` also writes what each cache and each database member holds."""
+    offers: Callable[[Any], frozenset[str] | None] = lambda _definition: None
+    """What its application offers to faults (:attr:`closeshave.faults.kind.Kind.uses`); ``None`` if the harness does not know."""
+    tiers: Callable[[Any], tuple[str, ...] | None] = lambda _definition: None
+    """The tiers that are there; ``None`` if the harness does not know."""

@@ -11,7 +11,7 @@ from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
 from closeshave.environments import embedded, registry
 from closeshave.environments.containers import containers
-from closeshave.environments.driver import Driver, Say
+from closeshave.environments.driver import Driver
 from closeshave.environments.evidence import edge_counts, final_state, signals, timelines
 from closeshave.environments.remote.remote import REMOTE
 from closeshave.environments.stack import Stack
@@ -21,12 +21,6 @@ from closeshave.history import Signal
 def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
     told = signals.read(Path(deployment.root) / "logs", deployment, anchor, since_ns, until_ns)
     return sorted([*told, *timelines.read(deployment, anchor, since_ns, until_ns)], key=lambda signal: signal.at_ns)
-
-
-def _embedded_export(deployment: Deployment, run: Path, since_wall_s: float, say: Say) -> Mapping[str, str]:
-    """Remove everything, or report what is left."""
-    final_state.export(deployment, run, since_wall_s, say)
-    return {}
 
 
 def _narrowed(definition: Stack, kinds: Collection[str]) -> Stack:
@@ -43,14 +37,16 @@ EMBEDDED = Driver(
     down=lambda root, logs_to: embedded.down(root, logs_to=logs_to),
     status=embedded.status,
     count_edges=edge_counts.read,
-    ledger=True,
+    ledger=lambda definition: definition.application.pays,
     quiesce=final_state.quiesce,
-    export=_embedded_export,
+    export=final_state.export,
     signals=_embedded_signals,
     clean_up=lambda _deployment, _run, _say: (),
     narrow=_narrowed,
     links_of=lambda definition: frozenset(definition.links),
-    looks_inside=True,
+    looks_inside=lambda definition: definition.application.read_back.cached is not None,
+    offers=lambda definition: definition.application.offers,
+    tiers=lambda definition: tuple(dict.fromkeys(group.tier for group in definition.tiers)),
 )
 
 CONTAINERS = replace(

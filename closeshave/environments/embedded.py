@@ -1,4 +1,4 @@
-"""Starts and ends the embedded environment: real servers and the stand-in platform as plain processes of this machine."""
+"""Starts and ends the embedded environment: real servers and an application as plain processes of this machine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def up(definition: Embedded, *, root: Path | None = None, say: Say, etcd_killed:
             port_count=ports_needed(definition, parts),
             lay_out=described,
             databases=parts.nobody,
-            starter=lambda place: WarmStarter(place.root, place.id, parts.nobody),
+            starter=lambda place, layout: WarmStarter(place.root, place.id, parts.nobody, layout.preload),
         )
 
     return construction.up(definition, root or registry.new_root(definition.name), say, gather, down)

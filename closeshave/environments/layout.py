@@ -10,11 +10,10 @@ from closeshave.deployment import LINK_KINDS, Deployment
 from closeshave.environments.addresses import ONE_MACHINE, Addresses
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import PortAllocator
-from closeshave.environments.servers import apps, etcd, haproxy, patroni, toxiproxy, valkey
+from closeshave.environments.remote import speaking
+from closeshave.environments.servers import apps, etcd, haproxy, patroni, payments, toxiproxy, valkey
 from closeshave.environments.site import Site
 from closeshave.environments.stack import Stack
-from closeshave.standin import seed
-from closeshave.standin.settings import StandinSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +22,14 @@ class Layout:
 
     deployment: Deployment
     files: Mapping[Path, str]
-    settings: Mapping[Path, StandinSettings]
-    signing_key: Path
+    private_key: Path
+    """Where the application finds its private key, which is made when the environment starts."""
+    scratch: Path
+    """The application's own directory."""
+    patient: bool
+    """Whether the application starts without its databases and caches and waits for them."""
+    preload: tuple[str, ...]
+    """Modules that one interpreter imports for all instances."""
     declared_primaries: frozenset[str]
     """The processes of the Valkey nodes that start as primaries."""
     primary_ports: Mapping[str, Mapping[int, int]]
@@ -57,7 +62,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
             *patroni.processes(site),
             *toxiproxy.processes(site, links),
             *haproxy.processes(site),
-            apps.payments_process(site),
+            *payments.processes(site),
             *apps.processes(site),
         ),
         members=members,
@@ -65,20 +70,24 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
         sentinels=valkey.sentinels(site),
         links=links,
         edges=haproxy.edges(site),
-        payments=apps.payments(site),
+        payments=payments.provider(site),
         etcd_ports=etcd.client_ports(site),
         database=patroni.DATABASE,
         user=patroni.USER,
-        accounts=seed.accounts(definition.topology, definition.seed.sizes),
         versions=parts.versions,
         missing=parts.missing,
+        capabilities=definition.application.capabilities,
+        api=speaking.profile(definition.application.api),
+        application=apps.described(site),
         straight=tuple(kind for kind in LINK_KINDS if kind not in definition.links),
     )
     return Layout(
         deployment=deployment,
         files={site.config(name): text for name, text in texts.items()},
-        settings=apps.settings(site),
-        signing_key=apps.signing_key(site),
+        private_key=Path(apps.private_key(site)),
+        scratch=Path(apps.scratch(site)),
+        patient=definition.application.patient,
+        preload=definition.application.preload,
         declared_primaries=frozenset(valkey.declared_primary(site, group).process for group in definition.tiers),
         primary_ports={
             region: {

@@ -6,13 +6,17 @@ import shutil
 from pathlib import Path
 
 LINES = 8
+LAST_BYTES = 64 << 10
+"""An application may write long logs."""
 
 
 def tail(root: Path, name: str) -> str:
     """The last lines that the part ``name`` wrote."""
     path = root / "logs" / f"{name}.log"
     try:
-        lines = path.read_text(errors="replace", encoding="utf-8").splitlines()
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LAST_BYTES))
+            lines = file.read(LAST_BYTES).decode(errors="replace").splitlines()
     except FileNotFoundError:
         return "  (it wrote no log)"
     return "\n".join(f"  {line[:300]}" for line in lines[-LINES:]) or "  (its log is empty)"

@@ -72,6 +72,16 @@ def claim(root: Path, count: int, first: int | None = None, directory: Path | No
     raise PortsTaken(f"ports {first} to {first + count - 1} are taken: {reason}; choose others in the environment file, or 'ports: auto'")
 
 
+def free() -> int:
+    """A port on which nothing listens at the moment, for a short use without a claim. Raises :class:`PortsTaken`."""
+    # From the end, where blocks are claimed last, and by the process, so that two programs rarely try the same.
+    start = LAST - os.getpid() % 1024
+    for port in range(start, FIRST, -1):
+        if not _listened_on(port):
+            return port
+    raise PortsTaken(f"no port is free between {FIRST} and {start}")
+
+
 def release(root: Path, directory: Path | None = None) -> None:
     """Release every port that the environment at ``root`` has claimed."""
     directory = directory or claims_dir()

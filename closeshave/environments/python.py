@@ -10,14 +10,16 @@ from pathlib import Path
 
 from closeshave.environments.servers import valkey_start
 
+HOME = Path(__file__).parents[2]
+"""The directory that contains this package."""
+
 
 def python_environ() -> dict[str, str]:
     """Environment variables with which a Python process of an environment finds this package: it runs in another working directory than the harness."""
-    home = Path(__file__).parents[2]
-    if home.name in {"site-packages", "dist-packages"}:
+    if HOME.name in {"site-packages", "dist-packages"}:
         return {}
-    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in {"", str(home)}]
-    return {"PYTHONPATH": os.pathsep.join((str(home), *others))}
+    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in {"", str(HOME)}]
+    return {"PYTHONPATH": os.pathsep.join((str(HOME), *others))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +30,5 @@ class Python:
     environ: Mapping[str, str] = field(default_factory=python_environ)
     valkey_start: str = valkey_start.__file__
     """The launcher of Valkey nodes, which needs nothing of this package."""
+    harness: str = str(HOME)
+    """The directory in which it finds this package."""

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from closeshave.clients import etcd, ports, postgres, sentinel, valkey
-from closeshave.deployment import Deployment, Member, Process, Sentinel, Store
-
-READY_PATH = "/health/ready"
+from closeshave.deployment import Deployment, Member, Process, Readiness, Sentinel, Store
 
 
 def first(lacks: Iterable[str]) -> str:
@@ -67,12 +65,18 @@ def of_sentinel(asked: Sentinel, group: str, others: int) -> str:
     return f"{asked.process} sees {group} as {seen[0]} with {seen[1]} replicas and {seen[2]} other sentinels, not as master with 1 and {others}"
 
 
-def of_application(app: Process) -> str:
-    """Of an application that should say that it is ready."""
-    return of_door(app.name, app.ports[0])
+def of_application(app: Process, readiness: Readiness) -> str:
+    """Of an instance of the application that should say that it is ready."""
+    return of_door(app.name, app.ports[0], readiness)
 
 
-def of_door(name: str, port: int) -> str:
-    """Of a port behind which an application should say that it is ready."""
-    status = ports.fresh_status(ports.url(port, READY_PATH))
-    return "" if status == 200 else f"{name} answers {status}" if status else f"{name} does not answer"
+def of_door(name: str, port: int, readiness: Readiness) -> str:
+    """Of a port behind which an instance of the application should say that it is ready."""
+    status, body = ports.fresh_answer(ports.url(port, readiness.path))
+    if readiness.met(status, body):
+        return ""
+    if not status:
+        return f"{name} does not answer on port {port}"
+    wanted = f"{readiness.status}{f' with {readiness.body!r}' if readiness.body else ''}"
+    without = f" without {readiness.body!r}" if status == readiness.status else ""
+    return f"{name} answers {status}{without} to {readiness.path}; ready is {wanted}"

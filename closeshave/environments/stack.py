@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from closeshave.deployment import LINK_KINDS, Capabilities, Hook, LinkKind, Secrets
+from closeshave.environments.application import ApplicationOf
 from closeshave.environments.ports import FIRST, LAST
+from closeshave.environments.standin_application import STAND_IN
 from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, NotNegative, WholeNumber, stated
-from closeshave.standin.settings import SeedSizes
 from closeshave.topology import Shard, Topology
 
 
@@ -41,7 +42,7 @@ class StoreGroup:
     name: Name
     """The name of the pair in Sentinel, unique within the environment."""
     tier: Literal["cache", "sessions", "ratelimit"]
-    """What it holds: franchises' data, sessions of customers, or counters of rate limits. Each tier serves each region exactly once."""
+    """What it holds: franchises' data, sessions of customers, or counters of rate limits. A tier serves each region exactly once, or is left out."""
     primary: str
     """The region of its primary."""
     replica: str
@@ -72,7 +73,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """How large the seeded platform is."""
+    """How large the seeded platform is, for a command that prepares databases: ``{barbers_per_franchise}`` and ``{accounts_per_region}``."""
 
     __pydantic_config__ = STRICT
 
@@ -80,11 +81,6 @@ class Seed:
     """Barbers of each franchise, 1 to 9."""
     accounts_per_region: Annotated[WholeNumber, Field(le=100_000), stated(minimum=1)] = 60
     """Customers with an account in each region; they log in before the load."""
-
-    @property
-    def sizes(self) -> SeedSizes:
-        """The same in the form that the stand-in's seed needs."""
-        return SeedSizes(barbers_per_franchise=self.barbers_per_franchise, accounts_per_region=self.accounts_per_region)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +98,7 @@ class Stack:
     shards: Annotated[tuple[ShardOf, ...], stated(minItems=1)]
     """The PostgreSQL clusters, by range of franchises."""
     tiers: tuple[StoreGroup, ...]
-    """The pairs of Valkey nodes."""
+    """The pairs of Valkey nodes; an application with one cache for everything needs only the tier ``cache``."""
     etcd: Annotated[tuple[str, ...], stated(minItems=1)]
     """The region of each member of etcd: an odd number, so that a majority survives the loss of one."""
     sentinels: Annotated[tuple[str, ...], stated(minItems=1)]
@@ -121,9 +117,11 @@ class Stack:
     """Which kinds of links lead through a Toxiproxy, so that a fault can disturb them. A run that starts its environment itself uses only those that
     its plan disturbs, because each costs a hop."""
     rate_limit_scale: Annotated[NotNegative, stated(exclusiveMinimum=0)] = 1.0
-    """Multiplies the limits that the API sets per client address."""
-    evidence: Literal["rehearsed"] = "rehearsed"
-    """The label of its runs: a stand-in proves nothing about a real platform."""
+    """Multiplies the stand-in's limits per client address (``{rate_limit_scale}``)."""
+    application: ApplicationOf = STAND_IN
+    """The application that runs on these parts; by default the stand-in."""
+    evidence: Literal["rehearsed"] | None = None
+    """Not used any more: what a run can show depends on what the running application says of itself. Older files may still state it."""
     description: str = ""
     """A description for readers."""
 
@@ -135,8 +133,8 @@ class Stack:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Everything in the API, and the franchise extension."""
-        return Capabilities()
+        """What the application can do and allows."""
+        return self.application.capabilities
 
     @property
     def hooks(self) -> tuple[Hook, ...]:
@@ -145,12 +143,17 @@ class Stack:
 
     @property
     def secrets(self) -> Secrets:
-        """None: the parts of this environment create their secrets themselves."""
-        return Secrets()
+        """Only an administrator's password, for reading bookings back: the parts create their secrets themselves."""
+        admin = self.application.read_back.admin
+        return Secrets(reading=(admin,)) if admin else Secrets()
 
     def group_serving(self, tier: str, home: str) -> StoreGroup:
-        """The group of ``tier`` that holds the entries of franchises or accounts at home in ``home``."""
+        """The group of ``tier`` that holds the entries of franchises or accounts at home in ``home``. The tier must be there."""
         return next(group for group in self.tiers if group.tier == tier and home in group.serves)
+
+    def has(self, tier: str) -> bool:
+        """Whether the tier is a part of this environment."""
+        return any(group.tier == tier for group in self.tiers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +161,7 @@ class Embedded(Stack):
     """Real servers as plain processes of this machine."""
 
     kind: Literal["embedded"]
-    """Real servers and the stand-in platform, as plain processes of this machine."""
+    """Real servers and an application, as plain processes of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,7 @@ class Images:
     __pydantic_config__ = STRICT
 
     platform: str = "closeshave/platform:local"
-    """The stand-in's applications and the payment provider."""
+    """The payment provider, and the stand-in where the application has no image of its own."""
     database: str = "closeshave/database:local"
     """PostgreSQL and Patroni."""
     etcd: str = "closeshave/etcd:local"

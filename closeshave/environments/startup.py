@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Protocol
 
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Member, Process
-from closeshave.environments import readiness
+from closeshave.environments import listening, readiness
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.helper import Helper
 from closeshave.environments.layout import Layout
@@ -25,6 +26,9 @@ START_S_MAX = 120.0
 
 INDEPENDENT = ("etcd", "valkey", "toxiproxy", "payments", "edge")
 """Roles that wait for no other part."""
+APPLICATION = ("app", "worker")
+READY_S = 60.0
+"""Seconds of :data:`START_S_MAX` that are meant for the application; it may have stated more."""
 
 
 class Starter(Protocol):
@@ -56,6 +60,8 @@ class Startup:
     """The user that must own the copies."""
     starter: Starter
     _copies: dict[str, Helper] = field(default_factory=dict)
+    _application_started_s: float | None = None
+    """When the first instance was started, by ``time.monotonic``."""
 
     def run(self) -> Mapping[str, float]:
         """Start everything and wait until all parts serve; returns when each milestone was reached, in seconds.
@@ -69,7 +75,8 @@ class Startup:
             self._start(*INDEPENDENT)
             self.starter.expect("app")
             milestones = [*self._database_milestones(), *self._cache_milestones(), *self._region_milestones()]
-            return reach_all(milestones, self._check, START_S_MAX)
+            within_s = self._deployment.application.readiness.within
+            return reach_all(milestones, self._check, START_S_MAX + max(0.0, within_s - READY_S))
 
     @property
     def _deployment(self) -> Deployment:
@@ -90,7 +97,7 @@ class Startup:
                 "primaries elected",
                 lambda: readiness.of_leaders(leaders, patroni.leaders(port)),
                 ("databases started",),
-                partial(self._start, "app"),
+                partial(self._start, *APPLICATION) if self.layout.patient else lambda: None,
             ),
             Milestone(
                 "standbys copied",
@@ -120,18 +127,45 @@ class Startup:
             # A sentinel that starts earlier learns of no replica for ten seconds.
             Milestone("caches connected", lambda: first(map(readiness.of_replica, replicas)), then=partial(self._start, "sentinel")),
             Milestone("sentinels agree", disagree, ("caches connected",)),
+            # An application that cannot wait may end, if it finds no database or no cache.
+            *(
+                ()
+                if self.layout.patient
+                else (
+                    Milestone(
+                        "application started", lambda: "", ("shards writable", "sentinels agree"), partial(self._start, *APPLICATION)
+                    ),
+                )
+            ),
         ]
 
     def _region_milestones(self) -> list[Milestone]:
-        found = []
+        found, asked = [], self._deployment.application.readiness
+        before = "shards writable" if self.layout.patient else "application started"
         for edge in self._deployment.edges:
             apps = [process for process in self._deployment.owned_by(edge.region) if process.role == "app"]
             name, port = f"the edge of {edge.region}", int(edge.url.rsplit(":", 1)[1])
-            found.append(Milestone(f"{edge.region} applications", partial(_unready, apps), ("shards writable",)))
-            found.append(Milestone(f"{edge.region} edge", partial(readiness.of_door, name, port), (f"{edge.region} applications",)))
+            found.append(Milestone(f"{edge.region} applications", partial(self._unready, apps), (before,)))
+            found.append(Milestone(f"{edge.region} edge", partial(readiness.of_door, name, port, asked), (f"{edge.region} applications",)))
         return found
 
+    def _unready(self, apps: Iterable[Process]) -> str:
+        """What the first instance lacks that is not ready. Raises :class:`EnvironmentFailed` when it has taken too long."""
+        asked = self._deployment.application.readiness
+        for app in apps:
+            if lack := readiness.of_application(app, asked):
+                if time.monotonic() - (self._application_started_s or time.monotonic()) > asked.within:
+                    root = Path(self._deployment.root)
+                    raise EnvironmentFailed(
+                        f"{app.name} was not ready within {asked.within:g} s: {lack}{listening.elsewhere(root, app)}; "
+                        f"its log ends:\n{tail(root, app.name)}"
+                    )
+                return lack
+        return ""
+
     def _start(self, *roles: str) -> None:
+        if "app" in roles and self._application_started_s is None:
+            self._application_started_s = time.monotonic()
         for process in self._deployment.processes:
             if process.role in roles:
                 self._start_process(process)
@@ -178,7 +212,3 @@ def copy_command(source: Path, destination: Path, owner: int | None) -> list[str
 def pairs(deployment: Deployment) -> tuple[list[Member], list[Member]]:
     """The declared primaries and the declared standbys, in the order of the shards."""
     return list(deployment.members[::2]), list(deployment.members[1::2])
-
-
-def _unready(apps: Iterable[Process]) -> str:
-    return first(map(readiness.of_application, apps))

@@ -9,7 +9,6 @@ from pathlib import Path
 from closeshave.clients import etcd, patroni, ports, sentinel, valkey
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Member, Process, Sentinel, load
-from closeshave.environments.readiness import READY_PATH
 from closeshave.plurals import counted
 
 
@@ -38,7 +37,7 @@ def _status(deployment: Deployment, process: Process) -> PartStatus:
 
 
 def _detail(deployment: Deployment, process: Process) -> str:
-    port = process.ports[0]
+    port = process.ports[0] if process.ports else 0
     match process.role:
         case "etcd":
             return _etcd(port)
@@ -49,9 +48,11 @@ def _detail(deployment: Deployment, process: Process) -> str:
         case "sentinel":
             return _sentinel(deployment, next(each for each in deployment.sentinels if each.process == process.name))
         case "app":
-            return {200: "ready", 0: "no answer"}.get(ports.fresh_status(ports.url(port, READY_PATH)), "not ready")
+            readiness = deployment.application.readiness
+            status, body = ports.fresh_answer(ports.url(port, readiness.path))
+            return "ready" if readiness.met(status, body) else "not ready" if status else "no answer"
         case _:
-            return f"port {port}"
+            return f"port {port}" if port else "serves no port"
 
 
 def _etcd(port: int) -> str:

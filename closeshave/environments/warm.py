@@ -31,10 +31,9 @@ from closeshave.environments.unprivileged import Wrapper
 MODULES = MappingProxyType(
     {
         "patroni": ("patroni.__main__", "patroni.api", "patroni.ha", "patroni.postgresql", "patroni.dcs.etcd3"),
-        "app": ("closeshave.standin.app",),
     }
 )
-"""The modules that the processes of a role import."""
+"""The modules that the processes of a role import, besides those of the application."""
 
 _CODEC = TypeAdapter(Process)
 
@@ -78,20 +77,22 @@ class Warm:
 class WarmStarter:
     """Starts the processes of an environment as plain processes, those in Python from warm interpreters."""
 
-    def __init__(self, root: Path, environment_id: str, nobody: Wrapper) -> None:
-        """``nobody``: how PostgreSQL, and so Patroni, is started."""
+    def __init__(self, root: Path, environment_id: str, nobody: Wrapper, preload: Sequence[str] = ()) -> None:
+        """``nobody``: how PostgreSQL, and so Patroni, is started. ``preload``: what the application's instances import, if they are to be forked."""
         self._root, self._id = root, environment_id
+        self._modules = {**MODULES, "app": tuple(preload)}
         self._words = {"patroni": nobody.words}
         self._warm: dict[str, Warm] = {}
         self._started: list[Process] = []
 
     def expect(self, role: str) -> None:
         """Begin to import what processes of this role share."""
-        self._warm[role] = Warm(self._root, self._id, f"warm-{role}", MODULES[role], self._words.get(role, ()))
+        if modules := self._modules[role]:
+            self._warm[role] = Warm(self._root, self._id, f"warm-{role}", modules, self._words.get(role, ()))
 
     def start(self, process: Process) -> None:
         """Start it. Raises :class:`EnvironmentFailed` or :class:`OSError`."""
-        if process.role in self._warm:
+        if process.role in self._warm and "-m" in process.argv:
             self._warm[process.role].start(process)
         else:
             processes.start(self._root, self._id, process)
@@ -143,6 +144,8 @@ def _become(root: Path, process: Process) -> None:
     os.close(log)
     os.close(nothing)
     os.environ.update(process.environ)
+    if process.directory:
+        os.chdir(process.directory)
     module, *arguments = process.argv[process.argv.index("-m") + 1 :]
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

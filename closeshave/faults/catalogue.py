@@ -10,7 +10,7 @@ from closeshave import extensions
 from closeshave.deployment import Deployment, Hook
 from closeshave.faults import cache, data, dependency, hook, region, service, shard
 from closeshave.faults.family import kinds_of
-from closeshave.faults.kind import Kind
+from closeshave.faults.kind import USES, Kind
 from closeshave.files.closest import meant
 from closeshave.plan import Fault
 
@@ -83,6 +83,17 @@ def lacking(faults: Iterable[Fault], there: Collection[str], where: str) -> list
         for fault in faults
         if (missing := sorted(links_of([fault]) - frozenset(there)))
     ]
+
+
+def unserved(kind: str, scope: Mapping[str, object], offers: Collection[str] | None, tiers: Collection[str] | None) -> list[str]:
+    """What a fault of this kind at this scope needs and an environment does not have, one sentence each; ``None``: it is not known what it has."""
+    needs = KINDS[kind].uses if kind in KINDS and offers is not None else ()
+    found = [f"{kind} needs {USES[need]}" for need in needs if need not in (offers or ())]
+    if tiers is not None and "tier" in scope and scope["tier"] not in tiers and not (kind in KINDS and "tier" not in KINDS[kind].scope):
+        found.append(
+            f"scope.tier: this environment has no tier {scope['tier']!r}{meant(str(scope['tier']), tiers)}; available: {', '.join(tiers) or 'none'}"
+        )
+    return found
 
 
 def check_hook(own: Hook) -> list[str]:

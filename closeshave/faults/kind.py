@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from closeshave.deployment import Deployment, LinkKind
 from closeshave.files.closest import meant
@@ -16,6 +17,16 @@ from closeshave.plan import Expected, Fault
 Value = str | int | float | bool
 Say = Callable[[str], None]
 """Shows a line of progress."""
+USES: Mapping[str, str] = MappingProxyType(
+    {
+        "payments": "a payment provider, which runs if a variable of the application has {payments_url}",
+        "webhooks": "a path for the payment provider's reports (application.webhooks)",
+        "instructions": "an application that reads an operator's instructions, by a variable with {operations_file}",
+        "bad release": "a release called bad and the place where instances say their version (application.releases.bad, application.version)",
+        "tables": "the tables of the stand-in (application.tables: stand-in)",
+    }
+)
+"""What a kind of fault may need of the application, and how an environment file says that it is there."""
 OWNED = frozenset({"embedded", "containers"})
 """The kinds of environments that the harness runs itself: any part of them may be broken."""
 
@@ -127,6 +138,8 @@ class Kind:
     parameters: tuple[Parameter, ...] = ()
     links: tuple[LinkKind, ...] = ()
     """Kinds of links that it disturbs, or through which its probe asks: these must lead through a Toxiproxy."""
+    uses: tuple[str, ...] = ()
+    """What it needs of the application and its environment file; see :data:`USES`."""
     kills_etcd: bool = False
     """Whether it kills members of etcd. Not every version of etcd survives that (:class:`closeshave.environments.parts.Etcd`)."""
     lead_s: Callable[[Aim], float] = field(default=lambda _aim: 1.0)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from closeshave.clients import edges as edges_
 from closeshave.clients import patroni, ports, postgres, sentinel
 from closeshave.control import processes
 from closeshave.deployment import OWN_REQUESTS, Deployment, Edge, Process
 from closeshave.faults import repair
 from closeshave.faults.kind import Proof
-from closeshave.files import append_line
+from closeshave.files import append_line, foreign
 from closeshave.plurals import counted
 
 REACHED_WITHIN_S = 5.0
 """Patroni's round takes a second, and a retry three (``loop_wait``, ``retry_timeout``)."""
-READY_PATH = "/health/ready"
 Check = Callable[[], Proof]
 
 
@@ -144,8 +145,9 @@ def applications(deployment: Deployment) -> Check:
 
     def check() -> Proof:
         asked = _serving(deployment)
-        answers = {process.name: ports.status(ports.url(process.ports[0], READY_PATH)) for process in asked}
-        unready = [f"{name} answers {status}" for name, status in answers.items() if status != 200]
+        readiness = deployment.application.readiness
+        answers = {process.name: ports.answer(ports.url(process.ports[0], readiness.path)) for process in asked}
+        unready = [f"{name} answers {answer[0]}" for name, answer in answers.items() if not readiness.met(*answer)]
         return Proof(
             counted(len(asked), "application is ready", "applications are ready"), not unready, ", ".join(unready) or "all of them"
         )
@@ -162,23 +164,39 @@ def edges(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
         edges = [edge for edge in deployment.edges if edge.region in regions]
         for edge in edges:
             append_line(Path(deployment.root, OWN_REQUESTS), {"region": edge.region})
-        faults = [f"{edge.region} {fault}" for edge in edges if (fault := _door(edge, shards))]
+        faults = [f"{edge.region} {fault}" for edge in edges if (fault := _door(deployment, edge, shards))]
         claim = counted(len(edges), "edge leads to its own region", "edges lead to their own regions")
         return Proof(claim, not faults, "; ".join(faults) or "all of them")
 
     return check
 
 
-def _door(edge: Edge, shards: Iterable[int]) -> str:
+def _door(deployment: Deployment, edge: Edge, shards: Iterable[int]) -> str:
     """What is wrong with the region behind an edge; empty when nothing is."""
-    answer = ports.get(f"{edge.url}{READY_PATH}")
-    if answer is None or answer.status_code != 200:
+    readiness = deployment.application.readiness
+    answer = ports.get(f"{edge.url}{readiness.path}")
+    if answer is None or not readiness.met(answer.status_code, answer.text):
         return f"answers {answer.status_code if answer else 'nothing'}"
-    if (served_by := answer.headers.get("x-region")) != edge.region:
+    # Not every application says which region serves; of one region there is no doubt.
+    served_by = answer.headers.get("x-region", "" if len(deployment.edges) > 1 else edge.region)
+    if not served_by:
+        seen = edges_.reaches(edge, edge.region)
+        return "" if seen.startswith("UP") else f"sees its own region as {seen or 'unknown'}"
+    if served_by != edge.region:
         return f"is served by {served_by}"
-    reached = answer.json().get("checks", {})
-    unreached = [name for shard in shards for name, well in reached.items() if name.startswith(f"shard {shard} ") and not well]
+    checks = _checks(answer.content)
+    unreached = [name for shard in shards for name, well in checks.items() if name.startswith(f"shard {shard} ") and not well]
     return f"does not reach {', '.join(unreached)}" if unreached else ""
+
+
+def _checks(content: bytes) -> Mapping[str, Any]:
+    """What an application says of its databases by name, as far as it says it."""
+    try:
+        told = foreign.loads(content)
+    except ValueError:
+        return {}
+    found = told.get("checks") if isinstance(told, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _serving(deployment: Deployment) -> list[Process]:

@@ -115,7 +115,8 @@ class Manifest:
     target: str
     seed: int
     evidence: str
-    """``rehearsed`` for a stand-in, ``measured`` for the platform itself."""
+    """A :class:`closeshave.vocabulary.EvidenceGrade`: ``rehearsed`` for a stand-in, ``measured`` for another application in an environment of the
+    harness, ``verified`` for the platform itself."""
     version: str
     started_at: str
     anchor: Anchor

@@ -17,6 +17,7 @@ from closeshave.report.axis import Axis
 from closeshave.report.curves import Curves
 from closeshave.report.distribution import Distribution
 from closeshave.report.findings import Findings
+from closeshave.report.headline import graded
 from closeshave.report.recovery import bounds, given, split, total
 from closeshave.report.series import TimeSeries
 
@@ -29,7 +30,7 @@ _PART_HATCHES = {"detect": "", "fail over": "///", "restore": "...", "not split"
 def render(findings: Findings, curves: Curves) -> dict[str, bytes]:
     """Every chart as a PNG image by its file name. What was not recorded has no chart."""
     when, what = curves.axis, curves.series
-    title = f"{words.clean(findings.plan.name)}, {findings.history.manifest.evidence}"
+    title = f"{words.clean(findings.plan.name)}, {graded(findings.history.manifest.evidence)}"
     drawn: dict[str, Figure | None] = {
         "timeline.png": _stack(title, when, (_rate, _latency, _errors), what),
         "latency.png": _stack(f"{title}: response time", when, (_latency,), what),

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from closeshave.judge.verdict import Assessment, Status, Verdict
 from closeshave.plurals import counted, plural
 from closeshave.report import ranking, words
 from closeshave.report.kinds import VerdictKind, kind_of
+from closeshave.vocabulary import EVIDENCE_WORDS, EvidenceGrade
 
 WORDS = {Status.PASS: "Pass", Status.INCONCLUSIVE: "Inconclusive", Status.FAIL: "Fail"}
 MARKS = {Status.PASS: "✔", Status.INCONCLUSIVE: "?", Status.FAIL: "✘"}
 """Shapes that say the status without colour."""
 
-_MEANING = {
-    "rehearsed": (
+_MEANING: Mapping[str, str] = {
+    EvidenceGrade.REHEARSED: (
         "Rehearsed: the traffic, the failures and the databases were real, but the booking application was a stand-in. "
         "This run proves that the test works. It proves nothing about the platform itself; only a run against the platform can do that."
     ),
-    "measured": "Measured: this run was made against the platform itself, at the scale stated here.",
+    EvidenceGrade.MEASURED: (
+        "Measured in our environment: the booking application was a real one, on databases, caches and proxies that this test started. "
+        "This run shows how that application behaves; only a run against the platform itself, where it runs, can verify a promise."
+    ),
+    EvidenceGrade.VERIFIED: "Verified: this run was made against the platform itself, at the scale stated here.",
 }
 
 _ENDED = {
@@ -40,6 +46,7 @@ class Headline:
     status: Status
     word: str
     evidence: str
+    """In words: ``measured in our environment``."""
     sentence: str
 
     @property
@@ -54,7 +61,7 @@ def headline(assessment: Assessment, evidence: str, exit_code: int | None = None
     return Headline(
         status=assessment.status,
         word=WORDS[assessment.status],
-        evidence=evidence,
+        evidence=graded(evidence),
         sentence=words.clean(_ENDED.get(exit_code or 0, "") + tell(assessment)).replace("\n", " "),
     )
 
@@ -65,6 +72,11 @@ def notices(assessment: Assessment) -> tuple[str, ...]:
         one for one in assessment.verdicts if not one.gates and one.status is not Status.PASS and kind_of(one) is VerdictKind.PRECONDITION
     )
     return tuple(_sentence(one.reason[:1].upper() + one.reason[1:]) for one in shown if one.reason)
+
+
+def graded(evidence: str) -> str:
+    """What a run can show, in the words in which it is printed everywhere."""
+    return next((said for grade, said in EVIDENCE_WORDS.items() if grade == evidence), evidence)
 
 
 def meaning(evidence: str) -> str:

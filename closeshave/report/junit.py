@@ -17,7 +17,7 @@ from closeshave.report import words
 from closeshave.report.axis import axis
 from closeshave.report.durations import load_s, under_test_s
 from closeshave.report.findings import Findings
-from closeshave.report.headline import headline
+from closeshave.report.headline import graded, headline
 from closeshave.report.witness import testimony
 
 _OWN_TROUBLE = {4: "environment", 5: "safety", 130: "interrupted"}
@@ -29,7 +29,12 @@ def render(findings: Findings) -> bytes:
     manifest, assessment = findings.history.manifest, findings.assessment
     suite = TestSuite(f"closeshave.{words.clean(manifest.plan)}")
     suite.timestamp = manifest.started_at
-    for name, value in (("run", manifest.id), ("evidence", manifest.evidence), ("target", manifest.target), ("seed", str(manifest.seed))):
+    for name, value in (
+        ("run", manifest.id),
+        ("evidence", graded(manifest.evidence)),
+        ("target", manifest.target),
+        ("seed", str(manifest.seed)),
+    ):
         suite.add_property(name, words.clean(value))
     suite.add_testcase(_whole_run(findings))
     zero_ns = axis(findings.history, assessment).zero_ns

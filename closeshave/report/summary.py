@@ -103,7 +103,7 @@ class Summary:
     """What ``closeshave run`` ended with: 0 pass, 1 fail, 3 inconclusive, 4 the environment or the harness failed, 5 stopped for safety, 130
     interrupted."""
     evidence: str
-    """``rehearsed`` for a stand-in, ``measured`` for the platform itself."""
+    """``rehearsed`` for a stand-in, ``measured`` for another application in an environment of the harness, ``verified`` for the platform itself."""
     reasons: tuple[str, ...]
     """Why the status is not pass, the worst first; empty for a pass."""
     run: Run

@@ -1,4 +1,4 @@
-"""The stand-in booking platform: small, correct, and on real servers. Evidence from it is *rehearsed*, never *measured*.
+"""The stand-in booking platform: small, correct, and on real servers. It declares itself in ``/health``, and evidence from it is *rehearsed*.
 
-May import: clients, deployment, files, topology, vocabulary.
+May import: clients, deployment, files, topology.
 """

@@ -15,12 +15,11 @@ from typing import Literal
 from closeshave.clients import postgres
 from closeshave.deployment import Deployment, Member
 from closeshave.files import write_atomically
-from closeshave.standin import settings as settings_file
-from closeshave.standin.settings import VARIABLE
+from closeshave.standin.settings import DEFECTS_FILE
 from closeshave.standin.switches import Defect, parse, render
 
 OWNER = "postgres"
-"""The role that owns the tables, because the platform's own role may not change them."""
+"""The role that may change everything, settings of the servers included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def _session(deployment: Deployment, members: Iterable[Member], role: Literal["a
 def _files(deployment: Deployment) -> Iterator[Path]:
     """The files that the processes of this deployment read; usually one for all."""
     apps = (process for process in deployment.processes if process.role == "app")
-    return iter({Path(settings_file.load(Path(app.environ[VARIABLE])).defects) for app in apps})
+    return iter({Path(app.environ[DEFECTS_FILE]) for app in apps})
 
 
 def _planted(deployment: Deployment) -> dict[str, frozenset[int]]:

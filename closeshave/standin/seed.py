@@ -1,10 +1,15 @@
 """The data of a new platform: one shard's franchises with their barbers and hours, and its accounts.
 
-Everything is computed from IDs, so that two environments of the same size have the same customers and shops.
+Everything is computed from IDs, so that two environments of the same size have the same customers and shops. ``python -m closeshave.standin.seed``
+fills the database in ``DATABASE_URL`` with the shard ``SHARD`` of ``TOPOLOGY``, and writes the customers' accounts that lie there into the CSV
+file ``ACCOUNTS_FILE``.
 """
 
 from __future__ import annotations
 
+import csv
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -13,7 +18,7 @@ from psycopg.types.json import Jsonb
 from closeshave.deployment import Account
 from closeshave.standin.passwords import hash_password
 from closeshave.standin.regions import zone_name
-from closeshave.standin.settings import SeedSizes
+from closeshave.standin.settings import TOPOLOGY, SeedSizes
 from closeshave.topology import Shard, Topology
 
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -87,3 +92,22 @@ def _insert_accounts(cursor: psycopg.Cursor, shard: Shard, topology: Topology, s
         " FROM jsonb_array_elements(%s) WITH ORDINALITY AS p (person, n)",
         (shard.id, hash_password(sizes.password), Jsonb(people)),
     )
+
+
+def main(environ: Mapping[str, str] = os.environ) -> None:
+    """Do what the variables say. Raises :class:`psycopg.Error`, :class:`KeyError`, :class:`ValueError` and :class:`OSError`."""
+    topology = TOPOLOGY.validate_json(environ["TOPOLOGY"])
+    shard = topology.shard(int(environ["SHARD"]))
+    sizes = SeedSizes(int(environ["BARBERS_PER_FRANCHISE"]), int(environ["ACCOUNTS_PER_REGION"]))
+    with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as connection:
+        build(connection, shard, topology, sizes)
+    here = shard == _account_shard(topology, shard.home)
+    with Path(environ["ACCOUNTS_FILE"]).open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("email", "password", "region"))
+        told = accounts(topology, sizes) if here else ()
+        rows.writerows((account.email, account.password, account.region) for account in told if account.region == shard.home)
+
+
+if __name__ == "__main__":
+    main()

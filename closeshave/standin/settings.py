@@ -1,20 +1,21 @@
-"""The settings of one stand-in process at its start: a JSON file that the environment writes."""
+"""The settings of one stand-in process: environment variables, as for any application that an environment starts.
+
+The environment files that ship give them with placeholders (:mod:`closeshave.environments.placeholders`).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import TypeAdapter
 
-from closeshave.deployment import OPERATIONS, OVERRIDES
 from closeshave.topology import Topology
-from closeshave.vocabulary import STANDIN_VARIABLE
 
-VARIABLE = STANDIN_VARIABLE
-"""The environment variable that names the file."""
+DEFECTS_FILE = "DEFECTS_FILE"
+"""The variable that names the file in which tests plant defects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +67,85 @@ class SeedSizes:
     password: str = field(default="correct horse battery staple", repr=False)
 
 
-_CODEC = TypeAdapter(StandinSettings)
-
-
-def save(path: Path, settings: StandinSettings) -> None:
-    """Write the file for one process."""
-    path.write_bytes(_CODEC.dump_json(settings, indent=1))
-
-
-def load(path: Path) -> StandinSettings:
-    """Read the file. Raises :class:`ValueError` (pydantic's) for an invalid one."""
-    return _CODEC.validate_json(path.read_bytes())
+TOPOLOGY = TypeAdapter(Topology)
+"""Reads and writes the variable ``TOPOLOGY``, which is JSON."""
 
 
 def of_process(environ: Mapping[str, str]) -> StandinSettings:
-    """The settings of a process with these environment variables: its file, settings that override the file, and the file with an operator's
-    instructions.
+    """The settings of a process with these environment variables.
 
-    Raises :class:`KeyError` when no file is named, and :class:`ValueError` when something cannot be read.
+    Raises :class:`KeyError` for a missing variable, and :class:`ValueError` for one that cannot be read.
     """
-    said = json.loads(Path(environ[VARIABLE]).read_bytes())
-    return _CODEC.validate_python({**said, **json.loads(environ.get(OVERRIDES, "{}")), "operations": environ.get(OPERATIONS, "")})
+    primaries, replicas = _urls(environ["DATABASE_URLS"]), _urls(environ["REPLICA_URLS"])
+    caches, sessions = _urls(environ["CACHE_URLS"]), _urls(environ["SESSIONS_URLS"])
+    ratelimit, database = urlsplit(environ["RATELIMIT_URL"]), next(iter(primaries.values()))
+    # A wrong one is what a bad release has (service.bad-version).
+    other_port = environ.get("DATABASE_PORT")
+    return StandinSettings(
+        instance=environ["INSTANCE"],
+        region=environ["REGION"],
+        port=int(environ["PORT"]),
+        topology=TOPOLOGY.validate_json(environ["TOPOLOGY"]),
+        primaries={int(shard): int(other_port) if other_port else _port(url) for shard, url in primaries.items()},
+        replicas={int(shard): _port(url) for shard, url in replicas.items()},
+        caches={home: _port(url) for home, url in caches.items()},
+        sessions={home: _port(url) for home, url in sessions.items()},
+        ratelimit=_port(ratelimit),
+        payments_url=environ["PAYMENTS_URL"],
+        database=database.path.removeprefix("/"),
+        user=database.username or "",
+        signing_key=environ["SIGNING_KEY_FILE"],
+        defects=environ.get(DEFECTS_FILE, ""),
+        rate_limit_scale=float(environ.get("RATE_LIMIT_SCALE", "1")),
+        version=environ.get("VERSION", "1.0.0"),
+        host=_host((*primaries.values(), *replicas.values())),
+        tiers_host=_host((*caches.values(), *sessions.values(), ratelimit)),
+        bind=environ.get("HOST", "127.0.0.1"),
+        operations=environ.get("OPERATIONS_FILE", ""),
+    )
+
+
+def to_variables(settings: StandinSettings) -> dict[str, str]:
+    """The environment variables of a process with these settings."""
+    database = f"postgresql://{settings.user}@{settings.host}:%d/{settings.database}"
+    tier = f"redis://{settings.tiers_host}:%d/0"
+    return {
+        "INSTANCE": settings.instance,
+        "REGION": settings.region,
+        "PORT": str(settings.port),
+        "HOST": settings.bind,
+        "TOPOLOGY": TOPOLOGY.dump_json(settings.topology).decode(),
+        "DATABASE_URLS": json.dumps({shard: database % port for shard, port in settings.primaries.items()}),
+        "REPLICA_URLS": json.dumps({shard: database % port for shard, port in settings.replicas.items()}),
+        "CACHE_URLS": json.dumps({home: tier % port for home, port in settings.caches.items()}),
+        "SESSIONS_URLS": json.dumps({home: tier % port for home, port in settings.sessions.items()}),
+        "RATELIMIT_URL": tier % settings.ratelimit,
+        "PAYMENTS_URL": settings.payments_url,
+        "SIGNING_KEY_FILE": settings.signing_key,
+        DEFECTS_FILE: settings.defects,
+        "RATE_LIMIT_SCALE": str(settings.rate_limit_scale),
+        "VERSION": settings.version,
+        "OPERATIONS_FILE": settings.operations,
+    }
+
+
+def _urls(text: str) -> dict[str, SplitResult]:
+    """The URLs of a JSON object. Raises :class:`ValueError`."""
+    told = json.loads(text)
+    if not isinstance(told, dict) or not told:
+        raise ValueError(f"{text[:100]!r} is not a JSON object of URLs")
+    return {name: urlsplit(str(url)) for name, url in told.items()}
+
+
+def _port(url: SplitResult) -> int:
+    if url.port is None:
+        raise ValueError(f"{url.geturl()!r} has no port")
+    return url.port
+
+
+def _host(urls: Iterable[SplitResult]) -> str:
+    """The only host of these URLs: this process has one for all databases, and one for all tiers. Raises :class:`ValueError`."""
+    hosts = sorted({url.hostname or "" for url in urls})
+    if len(hosts) != 1:
+        raise ValueError(f"the stand-in needs one host for all databases and one for all tiers, not {', '.join(hosts)}")
+    return hosts[0]

@@ -93,23 +93,24 @@ class Exporter:
         """Where the metrics are served; empty for nowhere."""
         return f"http://{self._settings.metrics.address}:{self._port.number}/metrics" if self._port and self._settings.metrics else ""
 
-    def begin(self, run: Path, manifest: Manifest, plan: Callable[[], Plan]) -> None:
-        """Follow this trial from now on. ``plan`` is asked again and again: a calibration changes its rates. Never raises."""
+    def begin(self, run: Path, manifest: Callable[[], Manifest], plan: Callable[[], Plan]) -> None:
+        """Follow this trial from now on. ``manifest`` and ``plan`` are asked again and again: what the run can show is known only when the platform
+        runs, and a calibration changes its rates. Never raises."""
         if self._settings != NOTHING:
             try:
                 self._begin(run, manifest, plan)
             except Exception as error:  # noqa: BLE001 - no receiver may stop a trial
                 self._troubled(error)
 
-    def _begin(self, run: Path, manifest: Manifest, plan: Callable[[], Plan]) -> None:
-        told = metrics.about(manifest, plan)
+    def _begin(self, run: Path, manifest: Callable[[], Manifest], plan: Callable[[], Plan]) -> None:
+        told, now = metrics.about(manifest, plan), manifest()
         with self._lock:
             self._about = told
         if self._settings.grafana is not None:
-            self._annotations = Annotations(self._settings.grafana, manifest)
+            self._annotations = Annotations(self._settings.grafana, now)
         if self._settings.otlp is not None:
             self._otlp = _otlp_type().open(self._settings.otlp, told.run, time.time_ns())
-            self._spans = self._otlp.spans(manifest.anchor, manifest.plan)
+            self._spans = self._otlp.spans(now.anchor, now.plan)
         self._thread = threading.Thread(target=self._follow, args=(run,), name="telemetry", daemon=True)
         self._thread.start()
 

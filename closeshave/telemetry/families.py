@@ -47,25 +47,28 @@ class About:
 
     run: Mapping[str, str]
     """What tells this run from others: labels of ``closeshave_run_info``, and attributes of everything that is sent by OTLP."""
+    evidence: Callable[[], str]
+    """What the run can show, which is known only when the platform runs."""
     plan: Callable[[], Plan]
     """As it is carried out: a calibration changes its rates."""
     wall_s: Callable[[int], float]
     """Seconds since the epoch of an instant of the monotonic clock, in nanoseconds."""
 
 
-def about(manifest: Manifest, plan: Callable[[], Plan]) -> About:
+def about(manifest: Callable[[], Manifest], plan: Callable[[], Plan]) -> About:
     """Of this trial."""
+    now = manifest()
     return About(
         run={
-            "run": manifest.id,
-            "plan": manifest.plan,
-            "environment": manifest.environment,
-            "target": manifest.target,
-            "evidence": manifest.evidence,
-            "version": manifest.version,
+            "run": now.id,
+            "plan": now.plan,
+            "environment": now.environment,
+            "target": now.target,
+            "version": now.version,
         },
+        evidence=lambda: manifest().evidence,
         plan=plan,
-        wall_s=lambda at_ns: manifest.anchor.to_wall(at_ns).timestamp(),
+        wall_s=lambda at_ns: now.anchor.to_wall(at_ns).timestamp(),
     )
 
 
@@ -74,7 +77,11 @@ def families(seen: Totals, told: About, failures: Mapping[str, int]) -> tuple[Fa
     phases = told.plan().phases
     return (
         Family(
-            "closeshave_run_info", "The run that this process carries out.", Sort.GAUGE, tuple(told.run), ((tuple(told.run.values()), 1),)
+            "closeshave_run_info",
+            "The run that this process carries out.",
+            Sort.GAUGE,
+            (*told.run, "evidence"),
+            (((*told.run.values(), told.evidence()), 1),),
         ),
         Family(
             "closeshave_phase",

@@ -10,9 +10,10 @@ from closeshave.faults.ledger import Ledger
 from closeshave.history import PROXY, RATE_LIMITED, SHORTAGE, Mark, record
 from closeshave.plan import Fault
 from closeshave.traffic.live import Live
-from closeshave.trial import ratecap
+from closeshave.trial import ratecap, schedule
 from closeshave.trial.aborts import Bounds, Watch
 from closeshave.trial.disturbances import Disturbances, InstantCounts
+from closeshave.trial.ended import EndedByThemselves
 from closeshave.trial.figures import Gauge, Reading
 from closeshave.trial.liveness import Liveness
 from closeshave.trial.slots import ACTIONS
@@ -29,7 +30,7 @@ class Monitor:
         plan, topology = trial.prepared.plan, trial.manifest.topology
         shards, others = len(topology.shards), len(topology.regions) - 1
         probes_per_s = shards * (plan.canaries.home_per_s + others * plan.canaries.away_per_s)
-        real = trial.manifest.evidence == "measured"
+        real = not trial.driver.ours
         aborts = replace(plan.aborts, integrity=real if plan.aborts.integrity is None else plan.aborts.integrity)
         bounds = Bounds(aborts, trial.prepared.target.error_budget, topology, probes_per_s)
         self._watch = Watch(bounds, start_ns / 1e9)
@@ -38,6 +39,8 @@ class Monitor:
         self._live = Live(trial.run, {SHORTAGE, PROXY, RATE_LIMITED} if shared else {SHORTAGE, PROXY})
         self._disturbances = Disturbances(trial.run, ignores_disturbed=not real)
         self._liveness = Liveness(trial.serving, start_ns)
+        self._ended = EndedByThemselves(trial.serving)
+        self._first_fault_ns = min((each.at_ns for each in schedule.due(plan, start_ns)), default=None)
         self._run = trial.run
         self._ledger = Ledger(trial.run)
         self._faults = {fault.id: fault for fault in plan.faults}
@@ -60,7 +63,9 @@ class Monitor:
         if reason := self._liveness.gone(at_ns):
             record(self._run, Mark(self._liveness.whole_ns, MarkKind.ENVIRONMENT_LOST, reason))
             raise EnvironmentLost(reason)
-        seen = InstantCounts(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), self._broken())
+        broken = self._broken()
+        self._check_application(bool(broken) or self._faulted(at_ns))
+        seen = InstantCounts(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), broken)
         # Counters that cannot be read are no reason to stop: these figures are for a person only.
         with suppress(OSError):
             self.reading = self._gauge.look(seen.at_s, ratecap.offered(self._run), self._live.answers())
@@ -69,6 +74,18 @@ class Monitor:
             if reason and not self._liveness.going(at_ns):
                 cause = self._disturbances.cause(counted.at_s)
                 raise SafetyStop(f"{reason}; other programs may have caused that: {cause}" if cause else reason)
+
+    def _check_application(self, faulted: bool) -> None:
+        """Tell of instances that have ended by themselves. Raises :class:`EnvironmentLost` when a region has none left."""
+        told, reason = self._ended.look(faulted=faulted)
+        for sentence in told:
+            record(self._run, Mark(now_ns(), MarkKind.NOTE, sentence))
+        if reason:
+            raise EnvironmentLost(reason)
+
+    def _faulted(self, at_ns: int) -> bool:
+        """Whether the first fault is due: its experiment may begin at any moment."""
+        return self._first_fault_ns is not None and at_ns >= self._first_fault_ns - LOOK_EVERY_NS
 
     def _broken(self) -> list[Fault]:
         """Faults that may be in effect: planned in the ledger and not proven healed."""

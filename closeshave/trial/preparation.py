@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import shutil
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -205,8 +205,18 @@ def _draw(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
         return set(_troubles(replace(plan, faults=faults), definition)) <= before
 
     possible = candidates.possible_faults(plan.nemesis, definition.topology, kinds)
-    able = [each for each in possible if catalogue.able(each.kind, each.scope, definition.kind, definition.hooks)]
+    able = [
+        each
+        for each in possible
+        if catalogue.able(each.kind, each.scope, definition.kind, definition.hooks) and not _unserved(definition, each.kind, each.scope)
+    ]
     return nemesis.draw(plan, able, fits)
+
+
+def _unserved(definition: Definition, kind: str, scope: Mapping[str, object]) -> list[str]:
+    """What a fault needs and the environment does not have; nothing where a hook of its operator injects it."""
+    driver = drivers.of(definition.kind)
+    return catalogue.unserved(kind, scope, driver.offers(definition), driver.tiers(definition))
 
 
 def _troubles(plan: Plan, definition: Definition) -> list[str]:
@@ -240,6 +250,7 @@ def _fault_problems(prepared: Prepared) -> list[Problem]:
         if not messages:
             messages += _experiment_problems(fault)
             messages += _scope_problems(prepared, fault.scope)
+            messages += [f"fault {fault.id}: {message}" for message in _unserved(prepared.definition, fault.kind, fault.scope)]
         found += [Problem(str(path), place, f"faults.{index}", message) for message in messages]
     return found
 

@@ -24,6 +24,7 @@ from closeshave.deployment import LINK_KINDS, Deployment, load
 from closeshave.environments import drivers, registry
 from closeshave.environments.driver import Permission
 from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.evidence import grade
 from closeshave.faults import catalogue, janitor
 from closeshave.files import rundir, unexpected
 from closeshave.files.yamlfile import InvalidFile, Problem
@@ -31,7 +32,7 @@ from closeshave.history import Added, Manifest
 from closeshave.telemetry.exporter import Exporter
 from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.logins import LoginFailed
-from closeshave.trial import bytecode, nemesis, stopping
+from closeshave.trial import bytecode, ended, nemesis, stopping
 from closeshave.trial.calibrating import TooLittle, calibrate
 from closeshave.trial.cleanup import clean_up
 from closeshave.trial.display import Display
@@ -40,7 +41,7 @@ from closeshave.trial.loading import load_and_break
 from closeshave.trial.preparation import Prepared, check_disk
 from closeshave.trial.starting import bring_up, log_in, options
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
-from closeshave.vocabulary import RUN_VARIABLE, Ending, MarkKind
+from closeshave.vocabulary import RUN_VARIABLE, Ending, EvidenceGrade, MarkKind
 
 NOTHING_GIVEN = Permission()
 
@@ -83,7 +84,8 @@ def run(
         environment=prepared.definition.name,
         target=prepared.target.name,
         seed=prepared.plan.seed,
-        evidence=prepared.definition.evidence,
+        # The weakest, until the running platform has been asked.
+        evidence=EvidenceGrade.REHEARSED,
         version=__version__,
         started_at=started.isoformat(timespec="seconds"),
         anchor=Anchor.take(),
@@ -91,9 +93,9 @@ def run(
         rate_scale=prepared.rate_scale,
         lengths_s=tuple(phase.duration for phase in prepared.plan.phases),
         rate=None if prepared.calibrates else prepared.rate,
-        payments_ledger=drivers.of(prepared.definition.kind).ledger,
+        payments_ledger=drivers.of(prepared.definition.kind).ledger(prepared.definition),
         edge_counters=drivers.of(prepared.definition.kind).count_edges is not None,
-        looked_inside=drivers.of(prepared.definition.kind).looks_inside,
+        looked_inside=drivers.of(prepared.definition.kind).looks_inside(prepared.definition),
         kinds=tuple(sorted(catalogue.KINDS)),
         added=tuple(Added(each.group, each.name, each.package, each.version) for each in extensions.loaded()),
         sources=rundir.sources(prepared.inputs, Path.cwd()),
@@ -101,7 +103,7 @@ def run(
     trial = Trial(prepared, directory, manifest, display, attach)
     history.save_manifest(directory, manifest)
     if exporter is not None:
-        exporter.begin(directory, manifest, lambda: trial.prepared.plan)
+        exporter.begin(directory, lambda: trial.manifest, lambda: trial.prepared.plan)
         if exporter.address:
             display.say(exporter.address, "metrics")
     os.environ[RUN_VARIABLE] = manifest.id
@@ -143,6 +145,8 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
     try:
         trial.begin("starting the environment")
         bring_up(trial)
+        trial.manifest = replace(trial.manifest, evidence=grade.of(trial.serving))
+        history.save_manifest(trial.run, trial.manifest)
         if after_up is not None:
             after_up(trial.serving)
         trial.begin("logging customers in")
@@ -200,7 +204,13 @@ def _failed(trial: Trial, error: Exception) -> tuple[Ending | None, str]:
     if isinstance(error, OSError):
         # A full disk is named by the message; who looked for a file that is missing, only the traceback tells.
         unexpected.keep(error, trial.run, "the trial")
-    return Ending.ENVIRONMENT, str(error)
+    # Before the load, an instance that ends shows only by what could not be done.
+    gone = ended.ended(trial.deployment) if trial.deployment is not None and not trial.loaded else []
+    names = ", ".join(process.name for process in gone)
+    return (
+        Ending.ENVIRONMENT,
+        f"{error}; {names} of the application has ended by itself; {ended.last_words(trial.serving, gone)}" if gone else str(error),
+    )
 
 
 def _stopped(trial: Trial, reason: str) -> tuple[Ending | None, str]:

@@ -16,6 +16,7 @@ from closeshave.environments.definition import read_containers, read_definition
 from closeshave.environments.stack import Embedded, Stack
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
+from closeshave.standin.settings import of_process
 
 ROOT = Path("/state/containers-1")
 BLOCK = IPv4Network("10.213.4.0/23")
@@ -160,7 +161,7 @@ def test_customers_of_a_region_enter_on_its_own_network(layout):
 
 def test_applications_use_their_regions_proxy(layout):
     """Everything that they need leads through it."""
-    for settings in layout.settings.values():
+    for settings in (of_process(process.environ) for process in layout.deployment.processes if process.role == "app"):
         proxy = address_of(layout.deployment, f"toxiproxy-{settings.region}", settings.region)
         assert settings.host == proxy
         assert settings.payments_url.startswith(f"http://{proxy}:")
@@ -246,7 +247,7 @@ def test_parts_without_toxiproxy_are_reached_directly(definition):
     users = Users(everybody="0:0", databases="65534:65534")
     narrow = replace(definition, links=("app-cache",))
     deployment = (layout := lay_out("0123456789abcdef", ROOT, narrow, parts(narrow), 20_000, block=BLOCK, users=users)).deployment
-    told = layout.settings[ROOT / "config" / "app-us-west-2-0.json"]
+    told = of_process(deployment.process("app-us-west-2-0").environ)
     assert told.tiers_host == address_of(deployment, "toxiproxy-us-west-2", "us-west-2")
     assert told.host == address_of(deployment, "haproxy-us-west-2", "us-west-2")
     assert told.payments_url.startswith(f"http://{address_of(deployment, 'payments', 'us-west-2')}:")

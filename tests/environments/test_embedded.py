@@ -195,7 +195,7 @@ def test_a_lost_region_is_replaced_and_comes_back_from_its_recorded_processes(ru
     processes.send(victims, signal.SIGKILL)
     assert processes.gone(victims, 5) == []
     edge_port = int(running.edge(region).url.rsplit(":", 1)[1])
-    assert processes.poll_until(lambda: readiness.of_door("the edge", edge_port) == "", 20, interval_s=0.1)
+    assert processes.poll_until(lambda: readiness.of_door("the edge", edge_port, running.application.readiness) == "", 20, interval_s=0.1)
     shard2 = [member for member in running.members if member.shard == 2]
     away = next(member for member in shard2 if member.region != region)
     writes = next(link for link in running.links if link.name == "us-east-1-shard2-primary")

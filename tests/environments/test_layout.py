@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from closeshave.environments.layout import lay_out, ports_needed
+from closeshave.standin.settings import of_process
 
 CONFIG = Path("/state/embedded-1/config")
 
@@ -16,6 +17,11 @@ CONFIG = Path("/state/embedded-1/config")
 def text(layout, name):
     """The settings file ``name``."""
     return layout.files[CONFIG / name]
+
+
+def told_to(layout, name):
+    """The settings of an instance, as it reads its variables."""
+    return of_process(layout.deployment.process(name).environ)
 
 
 def block(settings, header):
@@ -78,7 +84,7 @@ def test_what_is_resident_stays_in_its_region(layout):
 
 def test_an_application_reaches_caches_by_the_home_of_the_franchise(layout):
     """A visitor in us-east-1 of a franchise in eu-west-1 is served from the cell in eu-west-1."""
-    told = layout.settings[CONFIG / "app-us-east-1-0.json"]
+    told = told_to(layout, "app-us-east-1-0")
     links = {link.port: link for link in layout.deployment.links}
     assert links[told.caches["eu-west-1"]].name == "us-east-1-cache-eu"
     assert links[told.caches["us-west-2"]].name == links[told.caches["us-east-1"]].name == "us-east-1-cache"
@@ -88,10 +94,10 @@ def test_an_application_reaches_caches_by_the_home_of_the_franchise(layout):
 def test_applications_take_their_own_regions_links_to_everything(layout):
     """So that a fault on a region's links is a fault of that region."""
     links = {link.port: link for link in layout.deployment.links}
-    for path, told in layout.settings.items():
+    for told in (told_to(layout, process.name) for process in layout.deployment.processes if process.role == "app"):
         ports = [*told.primaries.values(), *told.replicas.values(), *told.caches.values(), *told.sessions.values(), told.ratelimit]
         ports.append(int(told.payments_url.rsplit(":", 1)[1]))
-        assert {links[port].region for port in ports} == {told.region}, path
+        assert {links[port].region for port in ports} == {told.region}, told.instance
 
 
 def test_members_are_reached_for_replication_through_their_regions_link_and_serve_on_their_own_port(layout):
@@ -132,7 +138,7 @@ def test_without_toxiproxy_the_same_parts_are_connected_directly(definition, fou
     assert layout.deployment.missing == {"toxiproxy": "no Go"}
     assert not [process for process in layout.deployment.processes if process.role == "toxiproxy"]
     listening = {port for process in layout.deployment.processes for port in process.ports}
-    told = layout.settings[CONFIG / "app-us-east-1-0.json"]
+    told = told_to(layout, "app-us-east-1-0")
     assert {*told.primaries.values(), *told.caches.values(), told.ratelimit} <= listening
 
 
@@ -224,7 +230,7 @@ def test_a_second_member_in_one_region_is_its_second_zone(layout):
 def test_parts_on_one_machine_use_only_its_loopback_address(layout):
     """They cannot be reached from outside, and send nothing outside."""
     told = [*layout.files.values(), *(" ".join(process.argv) for process in layout.deployment.processes)]
-    told += [value for settings in layout.settings.values() for value in (settings.host, settings.bind, settings.payments_url)]
+    told += [" ".join(process.environ.values()) for process in layout.deployment.processes]
     assert set(re.findall(r"\d+\.\d+\.\d+\.\d+", " ".join(told))) == {"127.0.0.1"}
 
 
@@ -248,7 +254,7 @@ def test_only_the_kinds_of_links_that_are_named_lead_through_toxiproxy(definitio
     layout = lay_out("an-id", Path("/state/embedded-1"), dataclasses.replace(definition, links=("app-cache",)), found_parts, 20_000)
     assert {link.kind for link in layout.deployment.links} == {"app-cache"}
     assert sum(process.role == "toxiproxy" for process in layout.deployment.processes) == 4
-    told = layout.settings[CONFIG / "app-us-east-1-0.json"]
+    told = told_to(layout, "app-us-east-1-0")
     listening = {port: process.role for process in layout.deployment.processes for port in process.ports}
     assert {listening[port] for port in (*told.caches.values(), *told.sessions.values(), told.ratelimit)} == {"toxiproxy"}
     assert {listening[port] for port in (*told.primaries.values(), *told.replicas.values())} == {"haproxy"}

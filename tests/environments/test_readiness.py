@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave.deployment import Member, Sentinel, Store
+from closeshave.deployment import Member, Readiness, Sentinel, Store
 from closeshave.environments import readiness
 from tests.faults import toys
 
@@ -57,18 +57,26 @@ def test_every_shard_must_be_led_by_its_declared_member(found: dict[str, str], l
 
 
 @pytest.mark.parametrize(
-    ("answer", "lacking"),
+    ("answer", "wanted", "lacking"),
     [
-        (http("200 OK"), ""),
-        (http("503 Service Unavailable"), "the edge answers 503"),
-        (b"", "the edge does not answer"),
-        (b"+PONG\r\n", "the edge does not answer"),
+        (http("200 OK"), Readiness(), ""),
+        (http("503 Service Unavailable"), Readiness(), "the edge answers 503 to /health/ready; ready is 200"),
+        (http("204 No Content"), Readiness(path="/up", status=204), ""),
+        (http("200 OK", b'{"state": "up"}'), Readiness(body='"up"'), ""),
+        (
+            http("200 OK", b'{"state": "down"}'),
+            Readiness(body='"up"'),
+            """the edge answers 200 without '"up"' to /health/ready; ready is 200 with '"up"'""",
+        ),
+        (b"", Readiness(), "the edge does not answer on port"),
+        (b"+PONG\r\n", Readiness(), "the edge does not answer on port"),
     ],
 )
-def test_an_application_must_say_that_it_is_ready(answer: bytes, lacking: str) -> None:
-    """By its status: another one is told."""
+def test_an_application_must_say_that_it_is_ready(answer: bytes, wanted: Readiness, lacking: str) -> None:
+    """By its status or a text in its answer, as its environment file says; anything else is told."""
     with answering(answer) as port:
-        assert readiness.of_door("the edge", port) == lacking
+        said = readiness.of_door("the edge", port, wanted)
+        assert said.removesuffix(f" {port}") == lacking
 
 
 @pytest.mark.parametrize(

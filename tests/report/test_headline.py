@@ -138,3 +138,17 @@ def test_what_changes_no_verdict_is_noted():
     """A pass on a disturbed machine says so beside the verdict."""
     assert notices(replace(judged.passed(), verdicts=(*judged.verdicts(), HOST)))[0].startswith("Other programs disturbed")
     assert notices(judged.passed()) == ()
+
+
+@pytest.mark.parametrize(
+    ("grade", "words", "begins"),
+    [
+        ("rehearsed", "rehearsed", "Rehearsed: "),
+        ("measured", "measured in our environment", "Measured in our environment: "),
+        ("verified", "verified", "Verified: "),
+    ],
+)
+def test_each_grade_of_evidence_has_its_words_everywhere(grade, words, begins):
+    """What a run can show is said in the same words in every report, and explained in one sentence."""
+    assert f"Pass ({words}): " in headline(judged.passed(), grade, 0).text
+    assert meaning(grade).startswith(begins)

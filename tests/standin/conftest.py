@@ -10,7 +10,7 @@ import pytest
 
 from closeshave import deployment
 from closeshave.standin import defects
-from closeshave.standin.settings import VARIABLE
+from closeshave.standin.settings import to_variables
 from closeshave.standin.switches import Defect, parse
 from tests.standin.running import TOPOLOGY, Running, running
 from tests.standin.servers import Postgres, postgres
@@ -34,8 +34,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def deployed(platform: Running, tmp_path: Path) -> Iterator[deployment.Deployment]:
     """The platform as an environment would describe it, free of defects afterwards."""
     apps = [
-        deployment.Process(settings.instance, "app", region, (), {VARIABLE: str(platform.ledger.with_name(f"{region}.json"))})
-        for region, settings in platform.settings.items()
+        deployment.Process(settings.instance, "app", region, (), to_variables(settings)) for region, settings in platform.settings.items()
     ]
     described = deployment.Deployment(
         id="test",

@@ -19,8 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from closeshave.control.processes import poll_until
 from closeshave.files import read_lines
 from closeshave.standin import seed
-from closeshave.standin.settings import VARIABLE, SeedSizes, StandinSettings
-from closeshave.standin.settings import save as save_settings
+from closeshave.standin.settings import SeedSizes, StandinSettings, to_variables
 from closeshave.topology import Shard, Topology
 from tests.standin.relay import Relay, relay
 from tests.standin.servers import Postgres, Valkey, free_port, postgres, valkey
@@ -72,9 +71,7 @@ class Running:
 
     def start_app(self, region: str) -> None:
         """Start the process of ``region`` and wait until it reaches every database."""
-        file = self.ledger.with_name(f"{region}.json")
-        save_settings(file, self.settings[region])
-        environment = {**os.environ, VARIABLE: str(file)}
+        environment = {**os.environ, **to_variables(self.settings[region])}
         self.processes[region] = subprocess.Popen([sys.executable, "-m", "closeshave.standin.app"], env=environment, cwd=REPOSITORY)
         assert poll_until(lambda: self._all_reached(region), START_S)
 

@@ -15,12 +15,14 @@ from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Store
 from closeshave.environments.evidence import cache_entries, placements
 from closeshave.environments.evidence.reading import FinalStateUnreadable
+from closeshave.environments.standin_application import STAND_IN
 from closeshave.standin import defects
 from closeshave.standin.seed import administrator
 from closeshave.standin.switches import LOOK_EVERY_S
 from tests.standin.running import SIZES, Customer, Running
 
 pytestmark = pytest.mark.servers
+PAGES = STAND_IN.read_back.cached or pytest.fail("the stand-in's pages are compared")
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def boss(platform: Running) -> Customer:
 def read(deployment: Deployment) -> dict[int, dict[str, Any]]:
     """The entries by franchise."""
     primaries = {member.shard: member for member in deployment.members}
-    return {row["franchise"]: row for row in cache_entries.read(deployment, primaries, random.Random(1)).to_pylist()}
+    return {row["franchise"]: row for row in cache_entries.read(deployment, PAGES, primaries, random.Random(1)).to_pylist()}
 
 
 def look(boss: Customer, *franchises: int) -> None:
@@ -109,5 +111,8 @@ def test_a_cache_that_cannot_be_read_is_named(cached: Deployment) -> None:
 
 def test_each_member_counts_what_it_holds_of_a_bound_region(cached: Deployment) -> None:
     """Europe's 50 shops are on Europe's shard alone."""
-    held = {(row["member"], row["region"], row["resident"]): row["franchises"] for row in placements.read(cached).to_pylist()}
+    held = {
+        (row["member"], row["region"], row["resident"]): row["franchises"]
+        for row in placements.read(cached, STAND_IN.read_back.resident_rows).to_pylist()
+    }
     assert held == {("s1", "us-east-1", "eu-west-1"): 0, ("s3", "eu-west-1", "eu-west-1"): 50}

@@ -16,11 +16,9 @@ import pytest
 import uvicorn
 
 from closeshave.control.processes import poll_until
-from closeshave.deployment import OPERATIONS, OVERRIDES
-from closeshave.standin import settings as settings_file
 from closeshave.standin.operations import LOOK_EVERY_S, Operations
 from closeshave.standin.payments import CaptureLedger, application
-from closeshave.standin.settings import VARIABLE, StandinSettings
+from closeshave.standin.settings import StandinSettings, of_process, to_variables
 from closeshave.topology import Shard, Topology
 from tests.standin.servers import free_port
 
@@ -63,20 +61,37 @@ def test_a_process_notices_that_the_file_appears_and_disappears(tmp_path: Path) 
     assert operations.failure("/api/") is None
 
 
-def test_another_release_brings_other_settings(tmp_path: Path) -> None:
-    """Overrides have precedence over the file, setting by setting; without them the file counts."""
+def test_a_process_reads_its_settings_from_variables() -> None:
+    """They come back as they were written; a release may have another version and a wrong port of all primaries."""
     topology = Topology(("us-east-1",), (Shard(1, 1, 50, "us-east-1", "us-east-1"),))
     declared = StandinSettings(
-        "app-0", "us-east-1", 1, topology, {1: 5432}, {1: 5433}, {}, {}, 6379, "http://pay", "db", "me", "key.pem", "defects"
+        "app-0", "us-east-1", 1, topology, {1: 5432}, {1: 5433}, {"us-east-1": 6378}, {"us-east-1": 6378}, 6379, "http://pay", "db", "me", "key.pem",
+        "defects", 2.0, operations="word",
+    )  # fmt: skip
+    environ = to_variables(declared)
+    assert of_process(environ) == declared
+    changed = of_process({**environ, "VERSION": "2", "DATABASE_PORT": "9"})
+    assert (changed.version, changed.primaries, changed.replicas) == ("2", {1: 9}, {1: 5433})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("PORT", "none", "invalid literal"),
+        ("DATABASE_URLS", "{}", "not a JSON object of URLs"),
+        ("CACHE_URLS", '{"us-east-1": "redis://here/0"}', "has no port"),
+        ("CACHE_URLS", '{"us-east-1": "redis://there:1/0"}', "one host for all databases and one for all tiers"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_an_error(variable: str, value: str, message: str) -> None:
+    """It names what is wrong."""
+    topology = Topology(("us-east-1",), (Shard(1, 1, 50, "us-east-1", "us-east-1"),))
+    places = {"us-east-1": 6379}
+    declared = StandinSettings(
+        "app", "us-east-1", 1, topology, {1: 2}, {1: 3}, places, places, 6379, "http://pay", "db", "me", "key", "defects"
     )
-    file = tmp_path / "app.json"
-    settings_file.save(file, declared)
-    environ = {VARIABLE: str(file)}
-    assert settings_file.of_process(environ) == declared
-    changed = settings_file.of_process({**environ, OVERRIDES: '{"version": "2", "primaries": {"1": 9}}', OPERATIONS: "word"})
-    assert (changed.version, changed.primaries, changed.replicas, changed.operations) == ("2", {1: 9}, {1: 5433}, "word")
-    with pytest.raises(ValueError, match="port"):
-        settings_file.of_process({**environ, OVERRIDES: '{"port": "none"}'})
+    with pytest.raises(ValueError, match=message):
+        of_process({**to_variables(declared), variable: value})
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def served(family: Family) -> set[str]:
 
 def test_every_metric_of_the_dashboard_exists_and_every_metric_is_on_it() -> None:
     """A metric that is renamed, or new, changes the dashboard."""
-    made = [served(family) for family in families.families(Totals(), families.about(MANIFEST, lambda: PLAN), {})]
+    made = [served(family) for family in families.families(Totals(), families.about(lambda: MANIFEST, lambda: PLAN), {})]
     asked = set(re.findall(r"closeshave_\w+", " ".join(QUESTIONS.values())))
     assert asked - set().union(*made) == set()
     assert [names for names in made if not names & asked] == []
@@ -111,7 +111,7 @@ def test_every_panel_of_the_dashboard_has_data_in_a_real_server(tmp_path: Path, 
     exporter = Exporter.open(TelemetrySettings(metrics=Listen(LOOPBACK, 0)))
     (tmp_path / "victoria").mkdir()
     try:
-        exporter.begin(writer.run, MANIFEST, lambda: PLAN)
+        exporter.begin(writer.run, lambda: MANIFEST, lambda: PLAN)
         writer.phase("calm", 0)
         writer.fault(FaultEdge.PLANNED, FaultEdge.INJECTED)
         record(writer.run, Signal(1, SignalKind.PROMOTED, "shard:1", "patroni.log"))

@@ -39,7 +39,7 @@ def said(settings: TelemetrySettings, run: Path, writer: Writer) -> list[tuple[s
     """Everything that is shown at the end of a trial with one fault."""
     shown: list[tuple[str, str, str]] = []
     with exporting(settings, lambda *line: shown.append(line)) as exporter:
-        exporter.begin(run, MANIFEST, lambda: PLAN)
+        exporter.begin(run, lambda: MANIFEST, lambda: PLAN)
         writer.requests(1, 0.1)
         writer.fault(*FaultEdge)
     return shown
@@ -50,7 +50,7 @@ def test_a_scrape_shows_the_trial_as_it_is_now(writer: Writer) -> None:
     exporter = Exporter.open(SERVED)
     try:
         assert scraped(exporter) == {}
-        exporter.begin(writer.run, MANIFEST, lambda: PLAN)
+        exporter.begin(writer.run, lambda: MANIFEST, lambda: PLAN)
         writer.phase("broken", 30)
         writer.requests(3, 0.2)
         writer.requests(1, 0.002, source=Source.CANARY, good=False)
@@ -80,7 +80,7 @@ def test_a_text_from_outside_is_a_value_and_nothing_else(writer: Writer) -> None
     name = 'a"} 1\ncloseshave_requests_total{good="true",x="\\'
     exporter = Exporter.open(SERVED)
     try:
-        exporter.begin(writer.run, MANIFEST, lambda: PLAN)
+        exporter.begin(writer.run, lambda: MANIFEST, lambda: PLAN)
         writer.requests(2, 0.1, name)
         assert poll_until(lambda: any(key[0] == "closeshave_requests_total" for key in scraped(exporter)), WITHIN_S)
         shown = [dict(labels)["operation"] for metric, labels in scraped(exporter) if metric == "closeshave_requests_total"]
@@ -93,7 +93,7 @@ def test_a_text_from_outside_is_a_value_and_nothing_else(writer: Writer) -> None
 def test_without_a_receiver_nothing_is_read(writer: Writer) -> None:
     """Neither a thread nor a port."""
     exporter = Exporter.open(NOTHING)
-    exporter.begin(writer.run, MANIFEST, lambda: PLAN)
+    exporter.begin(writer.run, lambda: MANIFEST, lambda: PLAN)
     assert exporter.address == ""
     assert exporter._thread is None
     assert exporter.close() == ()
@@ -134,7 +134,7 @@ def test_a_broken_run_directory_does_not_end_the_telemetry(writer: Writer) -> No
     exporter = Exporter.open(SERVED)
     try:
         (writer.run / "timeline.jsonl").mkdir()
-        exporter.begin(writer.run, MANIFEST, lambda: PLAN)
+        exporter.begin(writer.run, lambda: MANIFEST, lambda: PLAN)
         assert poll_until(lambda: (value(exporter, "closeshave_telemetry_failures_total", receiver="none") or 0) >= 1, WITHIN_S)
         (writer.run / "timeline.jsonl").rmdir()
         writer.phase("calm", 0)
@@ -150,7 +150,7 @@ def test_a_torn_or_foreign_line_of_the_timeline_is_passed_over(writer: Writer) -
     (writer.run / "timeline.jsonl").write_text('{"type":"no such"}\n[]\nnonsense\n')
     exporter = Exporter.open(SERVED)
     try:
-        exporter.begin(writer.run, MANIFEST, lambda: PLAN)
+        exporter.begin(writer.run, lambda: MANIFEST, lambda: PLAN)
         writer.phase("calm", 0)
         assert poll_until(lambda: value(exporter, "closeshave_phase", phase="calm", role="calm") == 1, WITHIN_S)
     finally:

@@ -16,7 +16,7 @@ def told(grafana: Notes, writer: Writer, *edges: FaultEdge, fault: str = "primar
     """Carry out a trial whose fault passes these edges; returns what was shown at its end."""
     shown: list[tuple[str, str, str]] = []
     with exporting(TelemetrySettings(grafana=Grafana(grafana.url, "s3cret")), lambda *line: shown.append(line)) as exporter:
-        exporter.begin(writer.run, MANIFEST, lambda: PLAN)
+        exporter.begin(writer.run, lambda: MANIFEST, lambda: PLAN)
         writer.fault(*edges, fault=fault)
     return shown
 

@@ -28,7 +28,7 @@ def told(receiver: Receiver, writer: Writer, *edges: FaultEdge, verdict: str = "
     shown: list[tuple[str, str, str]] = []
     settings = TelemetrySettings(otlp=Collector(receiver.url, (("x-token", "s3cret"),)))
     with exporting(settings, lambda *line: shown.append(line)) as exporter:
-        exporter.begin(writer.run, MANIFEST, lambda: PLAN)
+        exporter.begin(writer.run, lambda: MANIFEST, lambda: PLAN)
         writer.phase("calm", 1)
         writer.requests(3, 0.2)
         writer.fault(*edges)

@@ -94,7 +94,7 @@ def test_the_shipped_plans_run_as_they_are(tmp_path, closeshave, name):
     verdicts = ended.verdicts()
     assert not [name for name, verdict in verdicts.items() if verdict["status"] == "fail"], ended.said
     told = json.loads((ended.run / "summary.json").read_text())
-    assert told["evidence"] == "measured"
+    assert told["evidence"] == "verified"
     assert all(fault["healed_verified"] and fault["observed_at_s"] is not None for fault in told["faults"])
     assert all(verdict["reason"] for verdict in verdicts.values() if verdict["status"] == "inconclusive")
     assert ended.code in {0, 3}

@@ -12,6 +12,7 @@ from closeshave.control.engine.images import image_digest, image_exists, image_s
 from closeshave.control.engine.limits import limit_cpu, limit_memory
 from closeshave.control.engine.making import run
 from closeshave.control.engine.networks import attached, connect, disconnect, make_network, taken_subnets
+from closeshave.control.engine.once import run_to_end
 from closeshave.control.engine.sweeping import sweep
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "pause",
     "paused",
     "run",
+    "run_to_end",
     "sweep",
     "taken_subnets",
     "unpause",

@@ -70,9 +70,10 @@ def _options(root: Path, environment_id: str, process: Process, container: Conta
         "hostname": process.name,
         "labels": labels(environment_id, root, process.name),
         "entrypoint": ["/bin/sh", "-c", INTO_LOG, process.name, str(_log(root, process, container))],
-        "command": list(process.argv),
+        "command": list(process.argv) or _own_command(container.image),
         "environment": dict(process.environ),
-        "working_dir": str(root),
+        # An application's image has a directory of its own.
+        "working_dir": process.directory or None,
         "user": container.user or None,
         "mounts": [_mount(words) for words in dict.fromkeys([str(root), *container.mounts])],
         "ports": {f"{port}/tcp": ("127.0.0.1", port) for port in process.ports},
@@ -86,6 +87,16 @@ def _options(root: Path, environment_id: str, process: Process, container: Conta
         # The same with swap as without: with swap, a lack of memory would only make it slow.
         **memory,
     }
+
+
+def _own_command(image: str) -> list[str]:
+    """What a container of the image runs by itself. Raises :class:`EngineFailed`."""
+    with asking(f"inspect {image}"):
+        told = client().client.images.get(image).attrs.get("Config") or {}
+    command = [*(told.get("Entrypoint") or ()), *(told.get("Cmd") or ())]
+    if not command:
+        raise EngineFailed(f"the image {image} has no command of its own: give one as application.command")
+    return command
 
 
 def _mount(words: str) -> Mount:

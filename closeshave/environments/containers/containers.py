@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,7 +31,8 @@ def up(definition: Containers, *, root: Path | None = None, say: Say) -> Deploym
     Raises :class:`EnvironmentFailed`. If it ends early, also by an interruption, no container, no network and no directory are left.
     """
     root = root or registry.new_root(definition.name)
-    if problem := obstacle(definition.images):
+    own = definition.application
+    if problem := obstacle(definition.images, filter(None, (own.image, *(release.image for release in own.releases.values())))):
         teardown.down(root)
         raise EnvironmentFailed(problem)
     try:
@@ -56,12 +57,15 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
     return tuple(left) if left else teardown.down(root, logs_to=logs_to)
 
 
-def obstacle(images: Images) -> str | None:
-    """Why no environment can be started here from these images, checked before anything starts; ``None`` when one can."""
+def obstacle(images: Images, others: Iterable[str] = ()) -> str | None:
+    """Why no environment can be started here from these images, checked before anything starts; ``None`` when one can.
+
+    ``others`` are the images of its application.
+    """
     if reason := engine.check():
         return reason
     try:
-        missing = [image for image in dict.fromkeys(asdict(images).values()) if not engine.image_exists(image)]
+        missing = [image for image in dict.fromkeys((*asdict(images).values(), *others)) if not engine.image_exists(image)]
         held = engine.image_sources(images.platform)
     except EngineFailed as error:
         return str(error)
@@ -104,7 +108,7 @@ def _gather(definition: Containers) -> Callable[[Say], BuildInputs]:
             port_count=port_count,
             lay_out=placed,
             databases=Wrapper(owner=owner),
-            starter=lambda place: ConcurrentStarter(place.root, place.id, say),
+            starter=lambda place, _layout: ConcurrentStarter(place.root, place.id, say),
         )
 
     return gather

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -22,6 +22,7 @@ from closeshave.environments.unprivileged import Wrapper
 IMAGES: Mapping[str, str] = MappingProxyType(
     {
         "app": "platform",
+        "worker": "platform",
         "payments": "platform",
         "patroni": "database",
         "etcd": "etcd",
@@ -32,8 +33,9 @@ IMAGES: Mapping[str, str] = MappingProxyType(
         "toxiproxy": "toxiproxy",
     }
 )
-"""Role → the image of its processes, by its name in environment files."""
+"""Role → the image of its processes, by its name in environment files; an application may have an image of its own."""
 
+APPLICATION = frozenset({"app", "worker"})
 LAUNCHER = "valkey_start.py"
 PREFIX_LENGTH = 8
 """How many characters of the environment's ID are in the names of containers and networks: 32 bits are enough for one machine."""
@@ -55,10 +57,23 @@ def lay_out(id: str, root: Path, definition: Containers, parts: Parts, first_por
     prefix = f"closeshave-{id[:PREFIX_LENGTH]}"
     plan = networks.plan(prefix, processes, definition.regions, block)
     found = layout.lay_out(id, root, definition, parts, first_port, plan)
-    contained = tuple(_contained(process, prefix, plan, definition.images, users) for process in found.deployment.processes)
+    own = definition.application
+
+    def contained(processes: Iterable[Process], other: str | None = None) -> tuple[Process, ...]:
+        return tuple(_contained(process, prefix, plan, _image(definition, process, other), users, root) for process in processes)
+
+    releases = {
+        name: replace(release, processes=contained(release.processes, own.releases[name].image))
+        for name, release in found.deployment.application.releases.items()
+    }
     return replace(
         found,
-        deployment=replace(found.deployment, processes=contained, networks=plan.networks),
+        deployment=replace(
+            found.deployment,
+            processes=contained(found.deployment.processes),
+            networks=plan.networks,
+            application=replace(found.deployment.application, releases=releases),
+        ),
         files={**found.files, root / "config" / LAUNCHER: Path(valkey_start.__file__).read_text(encoding="utf-8")},
     )
 
@@ -81,16 +96,27 @@ def parts_inside(root: Path, images: Images, *, postgres_version: str, etcd_rejo
         toxiproxy=inside.TOXIPROXY,
         versions={**asdict(images), "postgres": postgres_version},
         missing={},
-        python=Python(inside.PYTHON, {}, str(root / "config" / LAUNCHER)),
+        python=Python(inside.PYTHON, {}, str(root / "config" / LAUNCHER), str(inside.PACKAGES)),
     )
 
 
-def _contained(process: Process, prefix: str, plan: NetworkPlan, images: Images, users: Users) -> Process:
+def _image(definition: Containers, process: Process, of_release: str | None) -> tuple[str, bool]:
+    """The image of a process, and whether it is the application's own. ``of_release``: another image of a release."""
+    own = of_release or definition.application.image
+    if own is not None and process.role in APPLICATION:
+        return own, True
+    return getattr(definition.images, IMAGES[process.role]), False
+
+
+def _contained(process: Process, prefix: str, plan: NetworkPlan, image: tuple[str, bool], users: Users, root: Path) -> Process:
+    name, own = image
     container = Container(
         name=f"{prefix}-{process.name}",
-        image=getattr(images, IMAGES[process.role]),
+        image=name,
         attachments=plan.attachments[process.name],
         user=users.databases if process.role == "patroni" else users.everybody,
     )
     environ = {**process.environ, zone.VARIABLE: zone.here()}
-    return replace(process, environ=environ, container=container, address=plan.told(process.name))
+    # An image of the application's own has a working directory of its own.
+    directory = process.directory or ("" if own else str(root))
+    return replace(process, environ=environ, container=container, address=plan.told(process.name), directory=directory)

@@ -20,10 +20,10 @@ from closeshave.clients import postgres, sentinel
 from closeshave.clients.sentinel import Connection
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Member, Store
+from closeshave.environments.application import CachedPages
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
 from closeshave.files import foreign
 from closeshave.history import CACHE_ENTRIES, CacheEntry
-from closeshave.standin.franchises import PAGE, entry, franchise_of
 
 TIER = "cache"
 SCANNED_MAX = 100_000
@@ -48,25 +48,28 @@ class ComparedEntry:
         return self.cached != self.stored and bool(_content(self.cached) != _content(self.stored))
 
 
-def read(deployment: Deployment, promoted: Mapping[int, Member], rng: random.Random) -> pa.Table:
+def read(deployment: Deployment, pages: CachedPages, promoted: Mapping[int, Member], rng: random.Random) -> pa.Table:
     """The entries of every cache node; ``promoted`` are the shards' primaries. Raises :class:`FinalStateUnreadable`."""
-    rows = [asdict(row) for store in deployment.stores if store.tier == TIER for row in _held(deployment, promoted, store, rng)]
+    stores = [store for store in deployment.stores if store.tier == TIER]
+    rows = [asdict(row) for store in stores for row in _held(deployment, pages, promoted, store, rng)]
     return pa.Table.from_pylist(rows, schema=CACHE_ENTRIES)
 
 
-def _held(deployment: Deployment, promoted: Mapping[int, Member], store: Store, rng: random.Random) -> Iterator[CacheEntry]:
+def _held(
+    deployment: Deployment, pages: CachedPages, promoted: Mapping[int, Member], store: Store, rng: random.Random
+) -> Iterator[CacheEntry]:
     with _asking(store) as node:
-        held = sorted(_franchises(node))
+        held = sorted(_franchises(node, pages.prefix))
         # A replica serves no clients: the place of its entries counts, their contents do not.
         serves = node.info("replication")["role"] == "master"
         drawn = rng.sample(held, min(COMPARED_MAX, len(held))) if serves else []
-        pairs = _settled(deployment, promoted, node, drawn)
+        pairs = _settled(deployment, pages, promoted, node, drawn)
     for franchise in held:
         pair = pairs.get(franchise)
         yield CacheEntry(
             store=store.process,
             region=store.region,
-            key=entry(franchise),
+            key=f"{pages.prefix}{franchise}",
             franchise=franchise,
             cached=pair.cached if pair else None,
             stored=pair.stored if pair else None,
@@ -75,13 +78,15 @@ def _held(deployment: Deployment, promoted: Mapping[int, Member], store: Store, 
         )
 
 
-def _settled(deployment: Deployment, promoted: Mapping[int, Member], node: Connection, drawn: Sequence[int]) -> dict[int, ComparedEntry]:
+def _settled(
+    deployment: Deployment, pages: CachedPages, promoted: Mapping[int, Member], node: Connection, drawn: Sequence[int]
+) -> dict[int, ComparedEntry]:
     """The pairs of the drawn franchises. Differing ones are read again until the time to settle is over; entries removed meanwhile are left out."""
-    pairs = _pairs(deployment, promoted, node, drawn)
+    pairs = _pairs(deployment, pages, promoted, node, drawn)
 
     def agree() -> bool:
         differing = [franchise for franchise, pair in pairs.items() if pair.differs]
-        again = _pairs(deployment, promoted, node, differing)
+        again = _pairs(deployment, pages, promoted, node, differing)
         for franchise in differing:
             pairs.pop(franchise)
         pairs.update(again)
@@ -91,16 +96,18 @@ def _settled(deployment: Deployment, promoted: Mapping[int, Member], node: Conne
     return pairs
 
 
-def _pairs(deployment: Deployment, promoted: Mapping[int, Member], node: Connection, franchises: Sequence[int]) -> dict[int, ComparedEntry]:
+def _pairs(
+    deployment: Deployment, pages: CachedPages, promoted: Mapping[int, Member], node: Connection, franchises: Sequence[int]
+) -> dict[int, ComparedEntry]:
     if not franchises:
         return {}
-    texts = node.mget([entry(franchise) for franchise in franchises])
+    texts = node.mget([f"{pages.prefix}{franchise}" for franchise in franchises])
     cached = {franchise: _text(text) for franchise, text in zip(franchises, texts, strict=True) if text is not None}
-    stored = _stored(deployment, promoted, cached)
+    stored = _stored(deployment, pages.query, promoted, cached)
     return {franchise: ComparedEntry(text, stored[franchise]) for franchise, text in cached.items() if franchise in stored}
 
 
-def _stored(deployment: Deployment, promoted: Mapping[int, Member], franchises: Iterable[int]) -> dict[int, str]:
+def _stored(deployment: Deployment, query: str, promoted: Mapping[int, Member], franchises: Iterable[int]) -> dict[int, str]:
     """Each franchise as its shard's database has it; without those that no shard has."""
     of_shard: dict[int, list[int]] = {}
     for franchise in franchises:
@@ -111,15 +118,15 @@ def _stored(deployment: Deployment, promoted: Mapping[int, Member], franchises: 
     found: dict[int, str] = {}
     for shard_id, own in of_shard.items():
         with session(deployment, promoted[shard_id]) as connection:
-            rows = postgres.first_rows(connection, PAGE, [[franchise] for franchise in own])
+            rows = postgres.first_rows(connection, query, [[franchise] for franchise in own])
         found |= {franchise: str(row[0]) for franchise, row in zip(own, rows, strict=True) if row is not None}
     return found
 
 
-def _franchises(node: Connection) -> Iterator[int]:
-    keys = islice(node.scan_iter(match="franchise:*", count=1_000), SCANNED_MAX)
+def _franchises(node: Connection, prefix: str) -> Iterator[int]:
+    keys = islice(node.scan_iter(match=f"{prefix}*", count=1_000), SCANNED_MAX)
     # A scan may name a key twice.
-    return iter({franchise for key in keys if (franchise := franchise_of(_text(key))) is not None})
+    return iter({int(number) for key in keys if (number := _text(key).removeprefix(prefix)).isdecimal()})
 
 
 def _text(raw: bytes | str) -> str:

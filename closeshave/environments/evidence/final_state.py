@@ -1,15 +1,17 @@
-"""The final state of the platform, read directly and not through a proxy.
+"""The final state of the platform, read directly and not through a proxy, by the queries of the environment file's ``read_back``.
 
 Bookings come from each shard's promoted primary, captures from the provider's own ledger, entries from each cache. If a region's rows must not leave
-it, each database member reports how many of them it holds.
+it, each database member reports how many of them it holds. Without a query, bookings are read through the application's API, as its customers see
+them, and without a provider the charges are.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,8 +19,14 @@ from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Member
+from closeshave.environments import kept, outside
 from closeshave.environments.evidence import cache_entries, diverged, placements
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
+from closeshave.environments.remote import charges, read_back, record
+from closeshave.environments.remote.read_back import WHOLE
+from closeshave.environments.remote.record import FranchiseRecord
+from closeshave.environments.remote.rows import Odd, Row, row
+from closeshave.environments.stack import Stack
 from closeshave.files import record_of
 from closeshave.history import (
     BOOKINGS,
@@ -28,23 +36,14 @@ from closeshave.history import (
     CAPTURES_FILE,
     DIVERGED_FILE,
     PLACEMENTS_FILE,
-    Mark,
-    record,
     save_rows,
 )
 from closeshave.plurals import counted
-from closeshave.vocabulary import MarkKind
 
 ROWS_AT_ONCE = 20_000
 CALM_S = 0.5
 """How long primaries must show no transaction: a request between two transactions, for example at the provider, shows none either."""
 
-_BOOKINGS_SINCE = """
-SELECT id AS booking, franchise_id AS franchise, %(shard)s::int AS found_on, barber_id AS barber,
-       coalesce(client_id::text, guest_email) AS client, extract(epoch FROM starts_at)::bigint AS starts_at, minutes, status, version,
-       idempotency_key AS key, extract(epoch FROM created_at)::float8 AS created_at, price_cents
-FROM bookings WHERE created_at >= to_timestamp(%(since_s)s)
-"""
 _ACTIVE = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
@@ -103,40 +102,69 @@ def quiesce(deployment: Deployment, timeout_s: float) -> None:
         raise FinalStateUnreadable(f"not quiet after {timeout_s:g} s: {obstacle or 'it became quiet only just now'}")
 
 
-def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable[[str], None]) -> None:
+def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable[[str], None]) -> Mapping[str, str]:
     """Write ``final_state/`` of the run: all bookings and captures made since ``since_wall_s`` (seconds since the epoch), and the contents of caches
-    and members.
+    and members. Returns which parts are missing (``final state of shard 2``), and why.
 
-    Captures come first, because they depend on no database. A shard that cannot be read is noted in the timeline (``part-missing``, ``final state of
-    shard 2: why``), and the others are still read. Raises :class:`FinalStateUnreadable` if no shard can be read, or another part cannot; the file of
-    that part is not written.
+    Captures come first, because they depend on no database. A shard that cannot be read is noted, and the others are still read. Raises
+    :class:`OSError` if no shard can be read, or another part cannot; the file of that part is not written.
     """
-    captured = captures(Path(deployment.payments.ledger), since_wall_s)
-    save_rows(run / CAPTURES_FILE, captured)
+    definition = kept.load(Path(deployment.root))
+    own = definition.application
+    lacking: dict[str, str] = {}
+    if own.pays:
+        save_rows(run / CAPTURES_FILE, captured := captures(Path(deployment.payments.ledger), since_wall_s))
+        told = counted(captured.num_rows, "capture")
+    else:
+        lacking |= charges.export(outside.platform(definition, deployment), deployment, run)
+        told = "charges by the application's own list"
     promoted, unread = _primaries(deployment)
-    tables = []
-    for shard, member in sorted(promoted.items()):
-        try:
-            tables.append(_bookings(deployment, member, since_wall_s))
-        except FinalStateUnreadable as reason:
-            unread[shard] = str(reason)
-    if not tables:
-        raise FinalStateUnreadable("; ".join(f"shard {shard}: {why}" for shard, why in unread.items()))
-    for shard, why in unread.items():
+    booked, failed = _booked(definition, deployment, run, promoted, since_wall_s)
+    unread |= failed
+    for shard in unread:
         promoted.pop(shard, None)
-        record(run, Mark(now_ns(), MarkKind.PART_MISSING, f"final state of shard {shard}: {why}"))
-    booked = pa.concat_tables([BOOKINGS.empty_table(), *tables]).unify_dictionaries()
-    save_rows(run / BOOKINGS_FILE, booked)
-    entries = cache_entries.read(deployment, promoted, random.Random(run.name))  # noqa: S311 - which entries are looked at is no secret
-    save_rows(run / CACHE_ENTRIES_FILE, entries)
+    lacking |= {f"{WHOLE} of shard {shard}": why for shard, why in unread.items()} if own.read_back.query else {}
+    if own.read_back.query:
+        told = f"{counted(booked, 'booking')} on {counted(len(promoted), 'primary', 'primaries')}, {told}"
+    else:
+        found, missing = read_back.export(outside.platform(definition, deployment), deployment, run)
+        lacking |= missing
+        told = f"{counted(found, 'booking')} of this run, read back through the application's API, {told}"
+    if own.read_back.cached is not None:
+        entries = cache_entries.read(deployment, own.read_back.cached, promoted, random.Random(run.name))  # noqa: S311 - which entries are looked at is no secret
+        save_rows(run / CACHE_ENTRIES_FILE, entries)
+        compared = entries.num_rows - entries["stored"].null_count
+        told += f", {compared:,} of {counted(entries.num_rows, 'cache entry', 'cache entries')} compared"
     if (alone := diverged.read(Path(deployment.root), since_wall_s)) is not None:
         save_rows(run / DIVERGED_FILE, alone)
-    save_rows(run / PLACEMENTS_FILE, placements.read(deployment))
-    compared = entries.num_rows - entries["stored"].null_count
-    say(
-        f"final state: {counted(booked.num_rows, 'booking')} on {counted(len(tables), 'primary', 'primaries')}, "
-        f"{counted(captured.num_rows, 'capture')}, {compared:,} of {counted(entries.num_rows, 'cache entry', 'cache entries')} compared"
-    )
+    if own.read_back.resident_rows or not definition.resident:
+        save_rows(run / PLACEMENTS_FILE, placements.read(deployment, own.read_back.resident_rows))
+    say(f"final state: {told}")
+    return lacking
+
+
+def _booked(
+    definition: Stack, deployment: Deployment, run: Path, promoted: Mapping[int, Member], since_wall_s: float
+) -> tuple[int, dict[int, str]]:
+    """Write the bookings that the query finds on these primaries; returns how many, and for each shard that cannot be read why.
+
+    Raises :class:`FinalStateUnreadable` if none can. Without a query nothing is written.
+    """
+    query, failed, tables = definition.application.read_back.query, {}, []
+    if not query:
+        return 0, {}
+    made = record.read(run)
+    for shard, member in sorted(promoted.items()):
+        try:
+            tables.append(_bookings(deployment, member, query, made, {"tag": f"closeshave:{run.name}", "since_s": since_wall_s}))
+        except FinalStateUnreadable as reason:
+            failed[shard] = str(reason)
+    if not tables:
+        why = {**_primaries(deployment)[1], **failed}
+        raise FinalStateUnreadable("; ".join(f"shard {shard}: {reason}" for shard, reason in why.items()))
+    booked = pa.concat_tables([BOOKINGS.empty_table(), *tables]).unify_dictionaries()
+    save_rows(run / BOOKINGS_FILE, booked)
+    return booked.num_rows, failed
 
 
 def captures(ledger: Path, since_wall_s: float) -> pa.Table:
@@ -159,18 +187,31 @@ def captures(ledger: Path, since_wall_s: float) -> pa.Table:
         raise FinalStateUnreadable(f"{ledger.name}: values of the wrong type: {error}") from None
 
 
-def _bookings(deployment: Deployment, member: Member, since_wall_s: float) -> pa.Table:
-    """All bookings of one snapshot of the primary; a server-side cursor keeps a large table out of memory on both sides."""
+def _bookings(deployment: Deployment, member: Member, query: str, made: FranchiseRecord, given: Mapping[str, object]) -> pa.Table:
+    """All bookings of one snapshot of the primary; a server-side cursor keeps a large table out of memory on both sides.
+
+    Raises :class:`FinalStateUnreadable`, also for a row that is not a booking.
+    """
     parts = [BOOKINGS.empty_table()]
     with session(deployment, member) as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         # Patroni's answer is slightly outdated: the snapshot itself must be from a primary.
         if connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
             raise FinalStateUnreadable(f"shard {member.shard}: {member.name} is no longer a primary")
-        given = {"shard": member.shard, "since_s": since_wall_s}
-        with closing(postgres.batches(connection, "final_state", _BOOKINGS_SINCE, given, ROWS_AT_ONCE)) as batches:
-            parts += [pa.Table.from_pylist(rows, schema=BOOKINGS) for rows in batches]
+        with closing(postgres.batches(connection, "final_state", query, given, ROWS_AT_ONCE)) as batches:
+            parts += [pa.Table.from_pylist(_told(deployment, member, found, made), schema=BOOKINGS) for found in batches]
     return pa.concat_tables(parts)
+
+
+def _told(deployment: Deployment, member: Member, found: Sequence[Mapping[str, Any]], made: FranchiseRecord) -> list[Row]:
+    """Rows of the query in the form of the history; where they lie is known from the member. Raises :class:`FinalStateUnreadable`."""
+    first = deployment.topology.shard(member.shard).first
+    try:
+        return [{**read_back.placed(row(each), deployment.topology, made, first), "found_on": member.shard} for each in found]
+    except Odd as error:
+        raise FinalStateUnreadable(
+            f"shard {member.shard}: application.read_back.query returned a row that is no booking: {error}"
+        ) from None
 
 
 def _in_flight(deployment: Deployment) -> str:
@@ -181,6 +222,6 @@ def _in_flight(deployment: Deployment) -> str:
 def _open_transactions(deployment: Deployment, members: dict[int, Member]) -> Iterator[str]:
     for shard, member in members.items():
         with session(deployment, member) as connection:
-            row = connection.execute(_ACTIVE).fetchone()
-        if row is None or row[0]:
-            yield f"shard {shard} has {counted(row[0], 'open transaction') if row else 'an unknown number of open transactions'}"
+            active = connection.execute(_ACTIVE).fetchone()
+        if active is None or active[0]:
+            yield f"shard {shard} has {counted(active[0], 'open transaction') if active else 'an unknown number of open transactions'}"

@@ -12,20 +12,21 @@ from closeshave.environments.evidence.reading import session
 from closeshave.history import PLACEMENTS
 from closeshave.topology import Shard
 
-_COUNT = "SELECT count(*) FROM franchises WHERE id BETWEEN %s AND %s"
 
+def read(deployment: Deployment, query: str) -> pa.Table:
+    """One row for each member of each shard whose franchises are bound to their region; ``query`` counts the rows from one franchise to another.
 
-def read(deployment: Deployment) -> pa.Table:
-    """One row for each member of each shard whose franchises are bound to their region. Raises :class:`FinalStateUnreadable`."""
+    Raises :class:`FinalStateUnreadable`.
+    """
     bound = [shard for shard in deployment.topology.shards if shard.home in deployment.topology.resident]
-    rows = [row for member in deployment.members for row in _held(deployment, member, bound)] if bound else []
+    rows = [row for member in deployment.members for row in _held(deployment, member, bound, query)] if bound else []
     return pa.Table.from_pylist(rows, schema=PLACEMENTS)
 
 
-def _held(deployment: Deployment, member: Member, bound: list[Shard]) -> Iterator[dict[str, Any]]:
+def _held(deployment: Deployment, member: Member, bound: list[Shard], query: str) -> Iterator[dict[str, Any]]:
     with session(deployment, member) as connection:
         for shard in bound:
-            found = connection.execute(_COUNT, (shard.first, shard.last)).fetchone()
+            found = connection.execute(query.encode(), (shard.first, shard.last)).fetchone()
             assert found is not None  # a count has one row
             yield {
                 "member": member.name,

@@ -25,7 +25,7 @@ def existing(definition: Remote, directory: Path, say: Say) -> tuple[Account, ..
         return read(directory / definition.accounts.file, tuple(definition.regions))
     made, pace = [], Pace(definition.caps.requests_per_s)
     for region, url in definition.regions.items():
-        api = Api(url, definition.capabilities, pace=pace, proxy=definition.proxy, spoken=speaking.of(definition))
+        api = Api(url, definition.capabilities, pace=pace, proxy=definition.proxy, spoken=speaking.of(definition.api))
         try:
             for _ in range(definition.accounts.register):
                 account = new_account(region)

@@ -149,8 +149,8 @@ class Remote:
     """Where the platform's own measurements are."""
     proxy: Proxy | None = None
     """The proxy for requests to the regions' hosts; all other requests bypass it."""
-    evidence: Literal["measured"] = "measured"
-    """What its runs can show: the platform itself was measured."""
+    evidence: Literal["measured", "verified"] | None = None
+    """Not used any more: what a run can show depends on what the running platform says of itself. Older files may still state it."""
     description: str = ""
     """A description for readers."""
 

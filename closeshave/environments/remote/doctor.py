@@ -43,7 +43,7 @@ def routes(api: SpokenApi) -> tuple[str, ...]:
 
 def findings(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = NOTHING) -> tuple[Remark, ...]:
     """All findings, in the order of the requests."""
-    api = speaking.of(definition)
+    api = speaking.of(definition.api)
     return (
         *_health(heard, api),
         *_routes(heard, api),
@@ -268,7 +268,7 @@ def _zone(definition: Remote, noticed: Noticed) -> Iterator[Remark]:
 
 
 def _addresses(definition: Remote, heard: Mapping[str, Heard]) -> Iterator[Remark]:
-    known, api = meaning.honours_addresses(heard), speaking.of(definition)
+    known, api = meaning.honours_addresses(heard), speaking.of(definition.api)
     route = api.profile.examined.client_address
     for operation, limit in meaning.limits_met(heard).items():
         yield Remark(f"limit of {operation}", "note", f"from the text of a 429: {limit}", f"capabilities.limits: {{{operation}: {limit}}}")

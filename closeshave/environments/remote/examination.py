@@ -88,7 +88,7 @@ def write_first(directory: Path, examined: Examined) -> Path:
 def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed, tuple[Remark, ...]]:
     """Examine the first region; with ``write`` also as a customer who books."""
     region, url = next(iter(definition.regions.items()))
-    with closing(Asker(url, definition.proxy, speaking.of(definition))) as asker:
+    with closing(Asker(url, definition.proxy, speaking.of(definition.api))) as asker:
         ask_as_anybody(asker, definition.fingerprint.path)
         if not write:
             return asker.heard, Noticed(), ()

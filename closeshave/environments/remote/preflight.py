@@ -98,7 +98,7 @@ def judge(stated: str | None, named: str | None, booked: Booked | None, today: d
 
 def _not_honoured(url: str, definition: Remote) -> str:
     """Why customers share an address although the file says otherwise; empty if they do not, or if the platform does not show it."""
-    api = speaking.of(definition)
+    api = speaking.of(definition.api)
     if (route := api.profile.examined.client_address) is None:
         return ""
     answers: list[Any] = []
@@ -120,7 +120,7 @@ def _zone(definition: Remote, accounts: Sequence[Account], say: Say) -> tuple[st
     able = definition.capabilities
     if not accounts or {"slots", "book"} & set(able.steps_off):
         return judge(able.zone, None, None, datetime.now(UTC).date())
-    account, spoken = accounts[0], speaking.of(definition)
+    account, spoken = accounts[0], speaking.of(definition.api)
     if spoken.lists_instants:
         # Whatever the zone is, a free time and the booking of it are the same instant.
         return able.zone or spoken.profile.zone, ""

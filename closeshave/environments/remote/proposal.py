@@ -49,7 +49,7 @@ class Proposal:
 
 def propose(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = NOTHING) -> Proposal:
     """The proposed changes of the file."""
-    able, remarks = _capabilities(definition.capabilities, heard, noticed, speaking.of(definition))
+    able, remarks = _capabilities(definition.capabilities, heard, noticed, speaking.of(definition.api))
     plain = asdict(Capabilities())
     sections: dict[str, Any] = {"capabilities": {name: value for name, value in asdict(able).items() if value != plain[name]}}
     if (told := _fingerprint(definition.fingerprint, heard)) is not None:

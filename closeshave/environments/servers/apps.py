@@ -1,106 +1,140 @@
-"""The stand-in platform's processes: applications of each region, and the payment provider that belongs to none."""
+"""The processes of the application: its instances in each region and its workers, from the environment file's section ``application``."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import hashlib
+import json
+from collections.abc import Mapping
 
-from closeshave.deployment import OPERATIONS, Payments, Process
-from closeshave.environments.addresses import LOOPBACK
-from closeshave.environments.servers import haproxy, patroni, toxiproxy
-from closeshave.environments.site import APP_NICE, SERVER_NICE, Site
-from closeshave.standin.settings import VARIABLE, StandinSettings
+from closeshave.deployment import Application, Process, RunnableRelease
+from closeshave.environments import placeholders
+from closeshave.environments.application import Setting, text_of
+from closeshave.environments.servers import patroni, toxiproxy
+from closeshave.environments.site import APP_NICE, Site
+from closeshave.standin.settings import TOPOLOGY
 
-PAYMENTS = "payments"
-WEBHOOKS_PATH = "/api/v2/webhooks/payments"
+SCRATCH = "application"
+"""The name of the application's own directory."""
 
 
 def names(site: Site, region: str) -> tuple[tuple[str, int], ...]:
-    """Name and port of every application process of ``region``."""
+    """Name and port of every instance of ``region``."""
     instances = (f"app-{region}-{number}" for number in range(site.definition.apps_per_region))
     return tuple((name, site.ports.port(name, "http")) for name in instances)
 
 
 def processes(site: Site) -> tuple[Process, ...]:
-    """Every application process."""
-    return tuple(
-        Process(
-            name=name,
-            role="app",
-            region=region,
-            argv=(site.parts.python.program, "-m", "closeshave.standin.app"),
-            environ={
-                VARIABLE: str(site.config(f"{name}.json")),
-                OPERATIONS: str(site.config(f"{name}.operations.json")),
-                **site.parts.python.environ,
-            },
-            ports=(port,),
-            nice=APP_NICE,
-        )
-        for region in site.definition.regions
-        for name, port in names(site, region)
+    """Every instance, and every worker."""
+    own = site.definition.application
+    return (*_instances(site, own.command, own.variables), *_workers(site))
+
+
+def described(site: Site) -> Application:
+    """How the application is asked, and its other releases."""
+    own = site.definition.application
+    releases = {
+        name: RunnableRelease(release.version, _instances(site, release.command or own.command, {**own.variables, **release.variables}))
+        for name, release in own.releases.items()
+    }
+    files = {name: _operations_file(site, name) for region in site.definition.regions for name, _ in names(site, region)}
+    return Application(
+        readiness=own.readiness,
+        probe=own.probe,
+        version=own.version,
+        releases=releases,
+        instructions=files if "operations_file" in own.uses else {},
     )
 
 
-def settings(site: Site) -> dict[Path, StandinSettings]:
-    """The settings of every application process, by file."""
-    return {
-        site.config(f"{name}.json"): _settings(site, name, region, port)
-        for region in site.definition.regions
-        for name, port in names(site, region)
-    }
+def private_key(site: Site) -> str:
+    """The path of the file with the application's private key."""
+    return str(site.config("private-key.pem"))
 
 
-def signing_key(site: Site) -> Path:
-    """The file with the key with which every process of the platform signs tokens."""
-    return site.config("signing-key.pem")
+def scratch(site: Site) -> str:
+    """The path of the application's own directory."""
+    return str(site.data(SCRATCH))
 
 
-def payments(site: Site) -> Payments:
-    """The payment provider and its own ledger."""
-    url = f"http://{LOOPBACK}:{site.ports.port(PAYMENTS, 'http')}"
-    return Payments(process=PAYMENTS, url=url, ledger=str(site.data(PAYMENTS) / "ledger.jsonl"))
-
-
-def payments_process(site: Site) -> Process:
-    """The payment provider's process."""
-    port = site.ports.port(PAYMENTS, "http")
-    # Not through the edges, whose requests are counted and compared with what customers sent.
-    doors = [
-        f"http://{site.address(haproxy.region_process_name(region), region)}:{haproxy.balancer_port(site, region)}{WEBHOOKS_PATH}"
-        for region in site.definition.regions
-    ]
-    webhooks = [argument for door in doors for argument in ("--webhook", door)]
-    listening = ("--host", site.bind, "--port", str(port))
-    python = site.parts.python
-    argv = (python.program, "-m", "closeshave.standin.payments", *listening, "--ledger", payments(site).ledger, *webhooks)
-    return Process(name=PAYMENTS, role="payments", region=None, argv=argv, environ=python.environ, ports=(port,), nice=SERVER_NICE)
-
-
-def _settings(site: Site, name: str, region: str, port: int) -> StandinSettings:
+def values(site: Site, name: str, region: str, port: int | None = None) -> dict[str, str]:
+    """What each placeholder stands for in one process; without a port, that of a worker."""
     definition = site.definition
     doors = {link.name.removeprefix(f"{region}-"): toxiproxy.entrance(site, link, region) for link in toxiproxy.app_links(site, region)}
-    entrances = {name: port for name, (_, port) in doors.items()}
-    provider_host, provider_port = doors["payments"]
-    # Each the region's Toxiproxy, or else the region's HAProxy.
-    host = doors[f"shard{definition.shards[0].id}-primary"][0]
-    tiers_host, ratelimit = doors[definition.group_serving("ratelimit", region).name]
-    return StandinSettings(
-        instance=name,
-        region=region,
-        port=port,
-        topology=definition.topology,
-        primaries={shard.id: entrances[f"shard{shard.id}-primary"] for shard in definition.shards},
-        replicas={shard.id: entrances[f"shard{shard.id}-replica"] for shard in definition.shards},
-        caches={home: entrances[definition.group_serving("cache", home).name] for home in definition.regions},
-        sessions={home: entrances[definition.group_serving("sessions", home).name] for home in definition.regions},
-        ratelimit=ratelimit,
-        payments_url=f"http://{provider_host}:{provider_port}",
-        database=patroni.DATABASE,
-        user=patroni.USER,
-        signing_key=str(signing_key(site)),
-        defects=str(site.config("defects")),
-        rate_limit_scale=definition.rate_limit_scale,
-        bind=site.bind,
-        host=host,
-        tiers_host=tiers_host,
+    found = {
+        "host": site.bind,
+        "region": region,
+        "instance": name,
+        "secret": hashlib.sha256(f"secret of {site.id}".encode()).hexdigest(),
+        "private_key_file": private_key(site),
+        "scratch": scratch(site),
+        "topology": TOPOLOGY.dump_json(definition.topology).decode(),
+        "rate_limit_scale": str(definition.rate_limit_scale),
+        "python": site.parts.python.program,
+        "harness": site.parts.python.harness,
+    }
+    if port is not None:
+        found |= {"port": str(port), "operations_file": _operations_file(site, name)}
+    for kind, role in (("database", "primary"), ("replica", "replica")):
+        urls = {str(shard.id): _database_url(*doors[f"shard{shard.id}-{role}"]) for shard in definition.shards}
+        found |= {f"{kind}_url.{shard}": url for shard, url in urls.items()} | {f"{kind}_urls": json.dumps(urls)}
+        if len(urls) == 1:
+            found[f"{kind}_url"] = next(iter(urls.values()))
+    for tier in ("cache", "sessions", "ratelimit"):
+        if definition.has(tier):
+            urls = {home: _tier_url(*doors[definition.group_serving(tier, home).name]) for home in definition.regions}
+            found |= {f"{tier}_url.{home}": url for home, url in urls.items()} | {f"{tier}_url": urls[region]}
+            if tier != "ratelimit":
+                # A customer's limit counts in all regions, so that this tier is one.
+                found[f"{tier}_urls"] = json.dumps(urls)
+    if definition.application.pays:
+        host, provider = doors["payments"]
+        found["payments_url"] = f"http://{host}:{provider}"
+    return found
+
+
+def _instances(site: Site, command: tuple[str, ...], variables: Mapping[str, Setting]) -> tuple[Process, ...]:
+    return tuple(
+        _process(site, "app", name, region, command, variables, port)
+        for region in site.definition.regions
+        for name, port in names(site, region)
     )
+
+
+def _workers(site: Site) -> tuple[Process, ...]:
+    own = site.definition.application
+    return tuple(
+        _process(site, "worker", f"worker-{worker.name}-{region}-{number}", region, worker.command, own.of_worker(worker), None)
+        for worker in own.workers
+        for region in worker.regions or site.definition.regions
+        for number in range(worker.count)
+    )
+
+
+def _process(
+    site: Site, role: str, name: str, region: str, command: tuple[str, ...], variables: Mapping[str, Setting], port: int | None
+) -> Process:
+    known = values(site, name, region, port)
+    # The harness's own interpreter must find the harness's modules.
+    environ = dict(site.parts.python.environ) if command[:1] == ("{python}",) else {}
+    return Process(
+        name=name,
+        role=role,
+        region=region,
+        argv=placeholders.all_filled(command, known),
+        environ={**environ, **{key: placeholders.filled(text_of(value), known) for key, value in variables.items()}},
+        ports=() if port is None else (port,),
+        nice=APP_NICE,
+        directory=site.definition.application.directory or "",
+    )
+
+
+def _operations_file(site: Site, name: str) -> str:
+    return str(site.config(f"{name}.operations.json"))
+
+
+def _database_url(host: str, port: int) -> str:
+    return f"postgresql://{patroni.USER}@{host}:{port}/{patroni.DATABASE}"
+
+
+def _tier_url(host: str, port: int) -> str:
+    return f"redis://{host}:{port}/0"

@@ -83,10 +83,18 @@ def edge_settings(site: Site) -> str:
         [
             _GLOBAL,
             f"{stats}    timeout client 5s\n    stats enable\n    stats uri /\n",
-            *(_region_watch(region, _ingress(site, region)) for region in regions),
+            *(_region_watch(site, region) for region in regions),
             *(_endpoint(site, index) for index in range(len(regions))),
         ]
     )
+
+
+def _readiness(site: Site) -> list[str]:
+    """The check of an instance, or of a region behind its balancer: what the application itself says."""
+    asked = site.definition.application.readiness
+    # In single quotes nothing has a special meaning.
+    body = [f"    http-check expect string '{asked.body}'"] if asked.body else []
+    return [f"    option httpchk GET '{asked.path}'", f"    http-check expect status {asked.status}", *body]
 
 
 def _ingress(site: Site, region: str) -> str:
@@ -167,8 +175,7 @@ def _balancer(site: Site, region: str, apps: Sequence[tuple[str, int]]) -> str:
         _HTTP_IN.rstrip(),
         _HTTP_OUT.rstrip(),
         "    balance roundrobin",
-        "    option httpchk GET /health/ready",
-        "    http-check expect status 200",
+        *_readiness(site),
         # A refused connection shows that an application has ended, and the other one is used: checks find those that hang or are not ready.
         "    default-server inter 1s fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions",
         *(f"    server {name} {site.address(name, region)}:{port} check" for name, port in apps),
@@ -176,14 +183,13 @@ def _balancer(site: Site, region: str, apps: Sequence[tuple[str, int]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _region_watch(region: str, ingress: str) -> str:
+def _region_watch(site: Site, region: str) -> str:
     """One health check for each region, used by all endpoints, because checks cost the applications work."""
     lines = [
         f"backend region-{region}",
         _HTTP_OUT.rstrip(),
-        "    option httpchk GET /health/ready",
-        "    http-check expect status 200",
-        f"    server watch {ingress} check inter 500ms fastinter 100ms fall 2 rise 2",
+        *_readiness(site),
+        f"    server watch {_ingress(site, region)} check inter 500ms fastinter 100ms fall 2 rise 2",
     ]
     return "\n".join(lines) + "\n"
 

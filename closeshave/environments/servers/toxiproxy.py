@@ -18,7 +18,7 @@ def process_name(region: str) -> str:
 
 
 def app_links(site: Site, region: str) -> tuple[Link, ...]:
-    """The links of the region's applications: to each shard's primary and standby, each cache group, the payment provider."""
+    """The links of the region's applications: to each shard's primary and standby, each cache group, the payment provider if it uses one."""
     proxy = f"haproxy-{region}"
     databases = [
         _link(site, region, f"shard{shard.id}-{role}", "app-database", proxy, f"shard{shard.id}-{role}", shard=shard.id)
@@ -26,8 +26,8 @@ def app_links(site: Site, region: str) -> tuple[Link, ...]:
         for role in ("primary", "replica")
     ]
     caches = [_link(site, region, group.name, "app-cache", proxy, group.name, tier=group.tier) for group in site.definition.tiers]
-    provider = _link(site, region, "payments", "app-payments", "payments", "http")
-    return (*databases, *caches, provider)
+    provider = (_link(site, region, "payments", "app-payments", "payments", "http"),) if site.definition.application.pays else ()
+    return (*databases, *caches, *provider)
 
 
 def replication_link(site: Site, member: Member) -> Link:

@@ -39,6 +39,7 @@ KIND = Kind(
     observed_by="The provider's own port refuses connections, or accepts them and does not answer.",
     undone_by="Starts or resumes the provider; proven by its answers, directly and through every link, and ready applications.",
     scope=(),
+    uses=("payments",),
     parameters=(HANG,),
     expected=Expected.DEGRADES,
     unfit=provider.unfit,

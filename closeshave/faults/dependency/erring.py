@@ -31,6 +31,7 @@ KIND = Kind(
     observed_by="Test calls of the provider's API that change nothing are answered with 500.",
     undone_by="Makes the provider work normally again; proven by its settings, its answers, also through every link, and ready applications.",
     scope=(),
+    uses=("payments",),
     parameters=(SHARE,),
     expected=Expected.DEGRADES,
     unfit=provider.unfit,

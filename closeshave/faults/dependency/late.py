@@ -46,6 +46,7 @@ KIND = Kind(
     observed_by="An invalid charge, which the provider refuses, is not answered in time, while its health check is.",
     undone_by="Makes the provider work normally again; proven by its settings, its answers, also through every link, and ready applications.",
     scope=(),
+    uses=("payments",),
     parameters=(LATE_S,),
     expected=Expected.DEGRADES,
     unfit=provider.unfit,

@@ -37,6 +37,7 @@ KIND = Kind(
     observed_by="A request through each link that customers' payments use is answered late, and one that bypasses the links at once.",
     undone_by="Removes the toxics; proven by empty lists, the provider's answers through every link and ready applications.",
     scope=(),
+    uses=("payments",),
     parameters=(LATENCY_MS,),
     expected=Expected.DEGRADES,
     links=("app-payments",),

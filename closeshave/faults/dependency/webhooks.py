@@ -65,6 +65,7 @@ KIND = Kind(
     observed_by="One test event of the provider is counted several times by the applications.",
     undone_by="Makes the provider work normally again; proven by its settings, one test event that arrives once, and ready applications.",
     scope=(),
+    uses=("payments", "webhooks"),
     parameters=(COPIES,),
     expected=Expected.TOLERATES,
     unfit=provider.unfit,

@@ -2,56 +2,77 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 from closeshave.clients import ports
 from closeshave.clock import now_ns
-from closeshave.deployment import OVERRIDES
+from closeshave.deployment import Deployment, Process
 from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim, Kind, NotSeen
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import after, until, wait_until
+from closeshave.files import foreign
 from closeshave.history import Injection, Sighting, TouchedProcess
 from closeshave.plan import Expected
 
-VERSION = "1.0.1-bad"
-NOWHERE = 9
-"""The discard service's port, where no program listens: the release has the wrong address of every primary."""
+RELEASE = "bad"
+"""Its name among the releases of the environment file."""
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
     """Restart the region's applications one after the other with the bad release, each when the one before says that it is ready."""
-    bad = {"version": VERSION, "primaries": {str(shard.id): NOWHERE for shard in aim.deployment.topology.shards}}
+    release = aim.deployment.application.releases[RELEASE]
+    bad = {process.name: process for process in release.processes}
     touched = []
     wait_until(strike_ns)
     began_ns = now_ns()
     for app in fleet.fleet(aim):
         old = fleet.alive(aim, app)
         extra_processes.end([old])
-        new = extra_processes.start(aim.deployment, app, {OVERRIDES: json.dumps(bad)})
-        touched.append(TouchedProcess(app.name, old.pid, note=f"{VERSION} as pid {new.pid}"))
-        until(lambda app=app: fleet.ready(app), after(fleet.READY_WITHIN_S))  # type: ignore[misc] # a lambda's default
+        new = extra_processes.start(aim.deployment, bad[app.name], {})
+        touched.append(TouchedProcess(app.name, old.pid, note=f"{release.version or RELEASE} as pid {new.pid}"))
+        until(lambda app=app: fleet.ready(aim.deployment, app), after(fleet.READY_WITHIN_S))  # type: ignore[misc] # a lambda's default
     return Injection(aim.label, tuple(touched), began_ns, now_ns(), tuple(app.name for app in fleet.fleet(aim)))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Ask every process for its version and its readiness."""
-    answers = {app.name: ports.get(ports.url(app.ports[0], "/health/ready")) for app in fleet.fleet(aim)}
-    versions = {name: answer.headers.get("x-app-version") for name, answer in answers.items() if answer is not None}
-    if set(versions) != set(answers) or set(versions.values()) != {VERSION}:
-        told = [f"{name} {versions.get(name) or ('has no version' if name in versions else 'does not answer')}" for name in answers]
-        return NotSeen(f"X-App-Version: {', '.join(told)}; not {VERSION} everywhere")
-    said = ", ".join(f"{name} {answer.status_code}" for name, answer in answers.items() if answer is not None)
-    return Sighting("X-App-Version and readiness of the region's applications", f"{VERSION}: {said}")
+    wanted = aim.deployment.application.releases[RELEASE].version
+    versions = {app.name: version_of(aim.deployment, app) for app in fleet.fleet(aim)}
+    if set(versions.values()) != {wanted}:
+        told = ", ".join(f"{name} {version or 'says none'}" for name, version in versions.items())
+        return NotSeen(f"versions: {told}; not {wanted} everywhere")
+    said = ", ".join(f"{app.name} {'ready' if fleet.ready(aim.deployment, app) else 'not ready'}" for app in fleet.fleet(aim))
+    return Sighting("version and readiness of the region's applications, as they say", f"{wanted}: {said}")
+
+
+def version_of(deployment: Deployment, app: Process) -> str | None:
+    """The version that an instance says it is; ``None`` if it does not say."""
+    asked = deployment.application.version
+    answer = ports.get(ports.url(app.ports[0], asked.path)) if asked is not None else None
+    if asked is None or answer is None:
+        return None
+    if asked.header:
+        header: str | None = answer.headers.get(asked.header)
+        return header
+    try:
+        told: Any = foreign.loads(answer.content)
+    except ValueError:
+        return None
+    for part in asked.member.split("."):
+        told = told.get(part) if isinstance(told, dict) else None
+    return None if told is None else str(told)
 
 
 KIND = Kind(
     name="service.bad-version",
     hold_s=30,
-    does="Rolls out a bad release to a region, process by process: it is ready and reads, but has the wrong address of every primary.",
-    observed_by="Every process of the region reports the bad version in a header of its answers.",
+    does="Rolls out the release `bad` of the environment file to a region, process by process; the stand-in's is ready and reads, but has the "
+    "wrong address of every primary.",
+    observed_by="Every process of the region says that it has the bad version.",
     undone_by="Rolls back process by process; proven by the absence of the release, readiness, answers and the region's edge.",
     scope=("region",),
+    uses=("bad release",),
     # Health checks pass, so the region stays in rotation: an operator has to roll back.
     expected=Expected.RESTORED,
     unfit=fleet.unfit,

@@ -55,7 +55,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Compare the Date of its answers with this machine's clock."""
     app = fleet.instance(aim)
-    answer = ports.get(ports.url(app.ports[0], "/health/live"))
+    answer = ports.get(ports.url(app.ports[0], aim.deployment.application.readiness.path))
     if answer is None or "date" not in answer.headers:
         return NotSeen(f"{app.name} does not answer" if answer is None else f"answers of {app.name} have no Date")
     ahead_s = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()

@@ -20,18 +20,21 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     app = instance(aim)
     wait_until(strike_ns)
     began_ns = now_ns()
-    write_atomically(instruction_file(app), json.dumps({"error_share": aim.parameters["share"]}))
-    touched = TouchedSettings(app.name, f"by its instruction file {instruction_file(app).name}")
+    file = instruction_file(aim.deployment, app)
+    if file is None:
+        raise RuntimeError(f"{app.name} takes no instructions")
+    write_atomically(file, json.dumps({"error_share": aim.parameters["share"]}))
+    touched = TouchedSettings(app.name, f"by its instruction file {file.name}")
     return Injection(aim.label, (touched,), began_ns, now_ns(), (app.name,))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
-    """Request a shop's page from the process itself, several times, and its readiness: the page fails, the readiness check does not."""
+    """Read from the process itself, several times, and ask for its readiness: reads fail, the readiness check does not."""
     app = instance(aim)
     statuses = asked(aim, app, ASKED)
     if 500 not in statuses:
         return NotSeen(f"{ASKED} answers of {app.name}, none of them 500: {', '.join(map(str, dict.fromkeys(statuses)))}")
-    if not ready(app):
+    if not ready(aim.deployment, app):
         return NotSeen(f"{app.name} says that it is not ready")
     return Sighting(
         f"HTTP to {app.name} on port {app.ports[0]}", f"{statuses.count(500)} of {ASKED} answers are 500, but it says that it is ready"
@@ -44,6 +47,7 @@ KIND = Kind(
     observed_by="Reads sent to the process's own port are answered with 500, and its readiness with 200.",
     undone_by="Removes the instruction to fail from the process; proven by its answers, its readiness and the region's edge.",
     scope=("region",),
+    uses=("instructions",),
     parameters=(INSTANCE, SHARE),
     # Readiness cannot see it, by definition: without outlier ejection an operator has to take the process out.
     expected=Expected.RESTORED,

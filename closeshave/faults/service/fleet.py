@@ -6,7 +6,7 @@ from pathlib import Path
 
 from closeshave.clients import ports
 from closeshave.control import processes
-from closeshave.deployment import OPERATIONS, Process
+from closeshave.deployment import Deployment, Process
 from closeshave.faults import extra_processes, proofs, repair
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
 from closeshave.faults.waiting import after, until
@@ -48,18 +48,20 @@ def unfit(aim: Aim) -> str:
         return (
             f"{region_of(aim)} has {counted(len(apps), 'application process', 'application processes')}, so there is no instance {number}"
         )
-    unready = [app.name for app in apps if not ready(app)]
+    unready = [app.name for app in apps if not ready(aim.deployment, app)]
     return f"not ready: {', '.join(unready)}" if unready else ""
 
 
-def ready(app: Process) -> bool:
+def ready(deployment: Deployment, app: Process) -> bool:
     """Whether the application reports that it is ready."""
-    return ports.status(ports.url(app.ports[0], proofs.READY_PATH)) == 200
+    readiness = deployment.application.readiness
+    return readiness.met(*ports.answer(ports.url(app.ports[0], readiness.path)))
 
 
-def instruction_file(app: Process) -> Path:
-    """The file with an operator's instructions for this process. Raises :class:`KeyError` for a process without one."""
-    return Path(app.environ[OPERATIONS])
+def instruction_file(deployment: Deployment, app: Process) -> Path | None:
+    """The file with an operator's instructions for this process; ``None`` for an application that takes none."""
+    named = deployment.application.instructions.get(app.name)
+    return Path(named) if named else None
 
 
 def squeezer(app: Process) -> str:
@@ -68,9 +70,9 @@ def squeezer(app: Process) -> str:
 
 
 def asked(aim: Aim, app: Process, times: int) -> list[int]:
-    """The HTTP statuses of so many reads of a shop's page from the process itself; 0 for no answer."""
+    """The HTTP statuses of so many reads, which need the database, from the process itself; 0 for no answer."""
     franchise = next((shard.first for shard in aim.deployment.topology.shards if shard.home == region_of(aim)), 1)
-    url = ports.url(app.ports[0], "/api/v2/locations/")
+    url = ports.url(app.ports[0], aim.deployment.application.probe)
     return [ports.status(url, {"X-Franchise-Id": str(franchise)}) for _ in range(times)]
 
 
@@ -78,8 +80,9 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Remove all instructions, end helpers and processes with other settings, and run the region's applications as declared, one after the other."""
     done = []
     for app in fleet(aim):
-        if instruction_file(app).exists():
-            instruction_file(app).unlink(missing_ok=True)
+        file = instruction_file(aim.deployment, app)
+        if file is not None and file.exists():
+            file.unlink(missing_ok=True)
             done.append(f"removed the instruction from {app.name}")
         strangers = extra_processes.running(aim.deployment, [squeezer(app), app.name])
         if strangers:
@@ -89,7 +92,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         back = repair.revive(aim.deployment, [app.name], deadline_ns, say)
         if back:
             # A release is rolled back as it was rolled out: one process after another, each once the last one serves.
-            until(lambda app=app: ready(app), min(deadline_ns, after(READY_WITHIN_S)))  # type: ignore[misc] # a lambda's default
+            until(lambda app=app: ready(aim.deployment, app), min(deadline_ns, after(READY_WITHIN_S)))  # type: ignore[misc] # a lambda's default
         done += back
     return tuple(done)
 
@@ -112,7 +115,8 @@ def _as_declared(aim: Aim) -> Proof:
     """No helper, no process with other settings, no instructions to any of them."""
     names = [name for app in fleet(aim) for name in (app.name, squeezer(app))]
     left = [f"{name} pid {identity.pid}" for identity, name in extra_processes.running(aim.deployment, names).items()]
-    left += [str(instruction_file(app)) for app in fleet(aim) if instruction_file(app).exists()]
+    files = (instruction_file(aim.deployment, app) for app in fleet(aim))
+    left += [str(file) for file in files if file is not None and file.exists()]
     return Proof("no application has a trace of the fault", not left, ", ".join(left) or "nothing")
 
 

@@ -19,20 +19,20 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
-    """Send it a liveness check: the connection is accepted, but no answer comes."""
+    """Ask it for its readiness: the connection is accepted, but no answer comes."""
     app = instance(aim)
-    port = app.ports[0]
+    port, path = app.ports[0], aim.deployment.application.readiness.path
     if refused := ports.refusal(port):
         return NotSeen(f"{app.name} accepts no connection on port {port}: {refused}")
-    if status := ports.status(ports.url(port, "/health/live")):
-        return NotSeen(f"{app.name} answers GET /health/live with {status}")
-    return Sighting(f"GET /health/live of {app.name} on port {port}", f"accepted, but no answer within {ports.TIMEOUT_S:g} s")
+    if status := ports.status(ports.url(port, path)):
+        return NotSeen(f"{app.name} answers GET {path} with {status}")
+    return Sighting(f"GET {path} of {app.name} on port {port}", f"accepted, but no answer within {ports.TIMEOUT_S:g} s")
 
 
 KIND = Kind(
     name="service.hung",
     does="Stops one of a region's application processes by SIGSTOP: it accepts connections and never answers.",
-    observed_by="The process's own port accepts a connection and does not answer a liveness check.",
+    observed_by="The process's own port accepts a connection and does not answer when asked for its readiness.",
     undone_by="Resumes the process; proven by its readiness, its answers and the region's edge.",
     scope=("region",),
     parameters=(INSTANCE,),

@@ -70,6 +70,7 @@ KIND = Kind(
     observed_by="A booking of one free minute at the busiest of them waits for a lock until its own lock timeout.",
     undone_by="Ends the helper, whose transaction is rolled back; proven by its absence and that of its sessions, a write, replicas, applications.",
     scope=("shard",),
+    uses=("tables",),
     parameters=(FRANCHISES,),
     # The locked franchises cannot be booked until the transaction ends; the others of the shard should not notice.
     expected=Expected.RESTORED,
