@@ -97,7 +97,7 @@ def _from_anywhere(definition: Definition, path: Path, raw: Mapping[str, object]
         return definition
     own = definition.application
     # In containers it is a path inside the image, which does not depend on this file.
-    directory = str((_home(path) / (own.directory or "")).resolve()) if isinstance(definition, Embedded) else own.directory
+    directory = os.path.normpath(_home(path) / (own.directory or "")) if isinstance(definition, Embedded) else own.directory
     return replace(definition, application=replace(own, directory=directory, accounts=_beside(own.accounts, path), api=_api_beside(own.api, path)))
 
 
