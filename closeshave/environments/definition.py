@@ -98,7 +98,9 @@ def _from_anywhere(definition: Definition, path: Path, raw: Mapping[str, object]
     own = definition.application
     # In containers it is a path inside the image, which does not depend on this file.
     directory = os.path.normpath(_home(path) / (own.directory or "")) if isinstance(definition, Embedded) else own.directory
-    return replace(definition, application=replace(own, directory=directory, accounts=_beside(own.accounts, path), api=_api_beside(own.api, path)))
+    return replace(
+        definition, application=replace(own, directory=directory, accounts=_beside(own.accounts, path), api=_api_beside(own.api, path))
+    )
 
 
 def _beside(accounts: Accounts, path: Path) -> Accounts:
