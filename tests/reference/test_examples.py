@@ -194,7 +194,7 @@ def test_a_command_exists_with_its_options(block: Block, line: str):
                 return
             assert arguments[0] == "-m"
             assert importlib.util.find_spec(arguments[1])
-        case "pip" | "mkdir" | "." | "cp" | "export":
+        case "pip" | "mkdir" | "." | "cp" | "docker" | "export":
             assert block.why_not_run
         case _:
             assert (ROOT / program).is_file(), f"{block}: what is {program}?"

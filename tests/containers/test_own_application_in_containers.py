@@ -1,0 +1,57 @@
+"""An application of one's own from its image: the same plans as on the embedded environment, and nothing left on the engine."""
+
+from importlib.metadata import Distribution
+from pathlib import PurePosixPath
+
+import pytest
+
+from closeshave.control import processes
+from closeshave.environments.containers import interpreter
+from closeshave.environments.containers.images import ImageRecipe, make
+from tests.containers.traces import traces
+from tests.trial.brought import EXAMPLE, IN_WORDS, MEASURED, SLOW, carry_out, copied, planted
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
+
+TAG = "barbers:local"
+MODULES = ("asyncpg", "fastapi", "hiredis", "httptools", "httpx", "jwt", "redis.asyncio", "uvicorn.protocols.http.httptools_impl", "uvloop")
+"""What the application imports."""
+LEFT_S_MAX = 90
+
+
+@pytest.fixture(scope="module")
+def image(images):
+    """The application's image, from what is installed here: its Dockerfile needs a registry."""
+
+    def fill(tree, _say):
+        interpreter.add_interpreter(tree)
+        interpreter.add_packages(tree, MODULES)
+        interpreter.add_distribution(tree, Distribution.from_name("tzdata"))
+        tree.put_all(PurePosixPath("/application/barbers"), EXAMPLE / "barbers")
+
+    make(ImageRecipe(TAG, fill), print)
+
+
+@pytest.fixture
+def directory(tmp_path, image):
+    """Where the example's plans are; afterwards the machine is as it was."""
+    before = traces()
+    yield copied(tmp_path)
+    assert processes.poll_until(lambda: traces() == before, LEFT_S_MAX, interval_s=0.5), (before, traces())
+
+
+def test_a_correct_application_in_containers_is_measured_and_does_not_fail(directory, tmp_path):
+    """A minute with the loss of its database's primary."""
+    ended = carry_out(directory, tmp_path / "runs", "smoke.yaml", *SLOW, "--environment", "containers.yaml")
+    assert ended.code in {0, 3}, ended.said
+    assert ended.failed == []
+    assert (ended.summary["evidence"], IN_WORDS in ended.said) == (MEASURED, True)
+    assert ended.status("observed/primary-killed") == ended.status("healed/primary-killed") == "pass", ended.said
+
+
+def test_a_planted_double_booking_in_containers_is_convicted(directory, tmp_path):
+    """With a witness."""
+    ended = carry_out(directory, tmp_path / "runs", "smoke.yaml", "--environment", planted(directory, "double-booking", "containers.yaml"))
+    assert ended.code == 1, ended.said
+    assert ended.status("integrity/double_booked") == "fail"
+    assert ended.witnesses("integrity/double_booked")
