@@ -93,7 +93,9 @@ def test_it_is_started_found_and_removed(tmp_path: Path, nothing_is_left: None) 
         assert (root / "logs" / "app-here-0.log").read_text() == "starting app-here-0\n"
         app = deployment.process("app-here-0")
         for identity in processes.family(root, app):
-            identity.handle().kill()
+            process = identity.handle()
+            assert process is not None
+            process.kill()
         assert processes.poll_until(lambda: processes.find(root, app) is None, 5)
         processes.start(root, deployment.id, app)
         assert processes.poll_until(lambda: ports.status(ports.url(app.ports[0], "/up")) == 200, 10)

@@ -148,7 +148,7 @@ def doctor(data: bytes) -> None:
     definition = _definition()
     with _platform(script.read(data)):
         for edge in _deployment().edges:
-            status._status(edge, Capabilities(ready_by="body"))
+            status._status(edge, "/health/", Capabilities(ready_by="body"))
         list(guard.unsound(definition, look(definition)))
         with suppress(EnvironmentFailed):
             preflight.learn(definition, [_ACCOUNT], lambda _said: None)
@@ -215,7 +215,7 @@ def _platform(told: list[Response]) -> Iterator[None]:
     with (
         mock.patch.object(httpx.HTTPTransport, "handle_request", handle),
         mock.patch.object(asking, "PATIENCE_S", 0.0),
-        mock.patch.object(Api.__init__, "__defaults__", (0.0, FREE, None)),
+        mock.patch.object(Api.__init__, "__defaults__", (0.0, FREE, None, None)),
         mock.patch("time.sleep"),
         mock.patch.object(asking.Asker, "ask_without_csrf"),
         mock.patch.object(examination, "new_account", return_value=_ACCOUNT),
