@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from closeshave import extensions, history, judge, report
+from closeshave.comparison import nights, stored
+from closeshave.comparison.compare import compare
+from closeshave.comparison.trend import trend
 from closeshave.files import rundir, unexpected, write_atomically
 from closeshave.files.jsonfile import Damaged
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, read_plan
+from closeshave.report.curves import Curves, curves
+from closeshave.report.findings import Findings
+from closeshave.report.github import Annotation
 from closeshave.target import Target, read_target
 from closeshave.trial import nemesis
 from closeshave.vocabulary import ENDING, MANIFEST, PLAN, TARGET, Ending
@@ -99,10 +105,57 @@ def _ending(run: Path) -> Ending | None:
         raise rundir.NoRun(f"{run} cannot be judged: its file '{ENDING}' is damaged, so it is unknown how the run ended") from None
 
 
-def publish(conclusion: Conclusion) -> Path:
-    """Write all files of the report into the run directory; returns the path of the page. Raises :class:`OSError`."""
+def publish(conclusion: Conclusion, others: report.OtherRuns | None = None) -> Path:
+    """Write all files of the report into the run directory; returns the path of the page. ``others`` is what other runs say of this one.
+
+    Raises :class:`OSError`.
+    """
     said = conclusion
-    return report.write(said.run, said.recorded, said.plan, said.target, said.assessment, said.exit_code)
+    return report.write(said.run, said.recorded, said.plan, said.target, said.assessment, said.exit_code, others or report.OtherRuns())
+
+
+def annotated(conclusion: Conclusion) -> list[Annotation]:
+    """What a CI job shows beside the lines of plan and target. Raises :class:`OSError`."""
+    said = conclusion
+    return report.annotated(said.run, said.recorded, said.plan, said.target, said.assessment, said.exit_code)
+
+
+def curves_of(run: Path) -> Curves:
+    """What is drawn of a run over its time. Raises as :func:`conclude` does."""
+    said = conclude(run)
+    return curves(Findings(said.recorded, said.plan, said.target, said.assessment, said.exit_code))
+
+
+def beside(conclusion: Conclusion, baseline: Path | None, history: Path | None = None) -> report.OtherRuns:
+    """What other runs say of this one: a baseline, and the nights before. A file of nights gets this one appended.
+
+    Raises :class:`closeshave.files.rundir.NotARun` or :class:`closeshave.files.jsonfile.Damaged` for a baseline that is no judged run or a file that holds
+    no nights, :class:`OSError`.
+    """
+    if baseline is None and history is None:
+        return report.OtherRuns()
+    mine = _stored(conclusion)
+    return report.OtherRuns(
+        None if baseline is None else compare(stored.load(baseline), mine), "" if history is None else _trend(history, mine)
+    )
+
+
+def _trend(history: Path, mine: stored.StoredRun) -> str:
+    tonight = nights.night(mine)
+    before = nights.read(history) if history.exists() else ()
+    if tonight is None:
+        return "this run ended early, so it is no night of the trend."
+    if not history.is_dir():
+        nights.append(history, tonight)
+    others = [one for one in nights.alike(before, tonight) if one.run != tonight.run and one.at <= tonight.at]
+    return trend([*others, tonight]).sentence
+
+
+def _stored(conclusion: Conclusion) -> stored.StoredRun:
+    told = report.summarize(
+        conclusion.run, conclusion.recorded, conclusion.plan, conclusion.target, conclusion.assessment, conclusion.exit_code
+    )
+    return stored.read(told, conclusion.run)
 
 
 def summary(conclusion: Conclusion) -> dict[str, Any]:

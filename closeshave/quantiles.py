@@ -44,3 +44,23 @@ def poisson_exceeded(share: float, mean: float) -> float:
     most = np.ceil(special.pdtrik(kept, mean))
     before = np.maximum(most - 1, 0)
     return float(before if special.pdtr(before, mean) >= kept else most)
+
+
+def student(share: float, degrees: float) -> float:
+    """The quantile of Student's t distribution with these degrees of freedom for this probability."""
+    return float(special.stdtrit(degrees, share))
+
+
+def student_at_most(value: float, degrees: float) -> float:
+    """The probability that Student's t with these degrees of freedom is at most this value."""
+    return float(special.stdtr(degrees, value))
+
+
+def chi_square(share: Any, degrees: float) -> Any:
+    """The quantile of a chi-square distribution for this probability, or for each of an array of them."""
+    return special.chdtri(degrees, 1.0 - np.asarray(share))
+
+
+def normal_at_most(value: Any) -> Any:
+    """The probability that a standard normal variable is at most this value, or each of an array of them."""
+    return special.ndtr(value)

@@ -32,7 +32,7 @@ from closeshave.files.yamlfile import (
     share,
     stated,
 )
-from closeshave.plan import Fault
+from closeshave.plan import Fault, Waiver
 
 
 class Measure(StrEnum):
@@ -305,6 +305,8 @@ class Target:
     """Every promise, also those that no objective can test yet."""
     objectives: tuple[Objective, ...]
     """What puts the promises to the test: each gives one verdict or several."""
+    waive: tuple[Waiver, ...] = ()
+    """Known failures that do not count until a day, under every plan."""
 
     @property
     def error_budget(self) -> float | None:

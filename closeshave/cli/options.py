@@ -22,7 +22,7 @@ def _named(folder: str) -> Callable[[str], list[str]]:
     return complete
 
 
-def _runs(incomplete: str) -> list[str]:
+def runs_below(incomplete: str) -> list[str]:
     """Run directories, newest first."""
     return [path for path in sorted(map(str, RUNS.glob("*/")), reverse=True) if path.startswith(incomplete)]
 
@@ -30,7 +30,22 @@ def _runs(incomplete: str) -> list[str]:
 plans, environments, targets = _named("scenarios"), _named("environments"), _named("environments/targets")
 
 RunDirectory = Annotated[
-    Path, typer.Argument(help="A run directory, below reports/runs.", exists=True, file_okay=False, autocompletion=_runs)
+    Path, typer.Argument(help="A run directory, below reports/runs.", exists=True, file_okay=False, autocompletion=runs_below)
+]
+OtherRun = Annotated[
+    Path, typer.Argument(help="Another run directory, to compare with the first.", exists=True, file_okay=False, autocompletion=runs_below)
+]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        help="A run directory to compare with: the report gets a section about it.", exists=True, file_okay=False, autocompletion=runs_below
+    ),
+]
+History = Annotated[
+    Path | None,
+    typer.Option(
+        help="A directory of runs, or a file of nights (*.jsonl), which this run is appended to: the report says where figures changed over the nights."
+    ),
 ]
 EnvironmentName = Annotated[
     str, typer.Argument(help="An environment file, or the name of one in environments/.", autocompletion=environments)

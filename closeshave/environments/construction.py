@@ -20,6 +20,7 @@ from closeshave.deployment import Deployment, Process
 from closeshave.environments import customers, kept, log_keeper, ports, registry, template
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.fingerprint import STARTUP
 from closeshave.environments.helper import Helper
 from closeshave.environments.layout import Layout
 from closeshave.environments.site import SERVER_NICE
@@ -103,7 +104,7 @@ def _build(definition: Stack, place: EnvironmentRoot, say: Say, gather: Callable
         **{f"+ {name}": at for name, at in milestones.items()},
     }
     times["total"] = time.monotonic() - began
-    write_atomically(place.root / "startup.json", json.dumps(times, indent=1))
+    write_atomically(place.root / STARTUP, json.dumps(times, indent=1))
     say(_summary(times))
     return deployment
 

@@ -17,6 +17,7 @@ import psutil
 from closeshave import __version__
 from closeshave.control import processors
 from closeshave.deployment import Deployment
+from closeshave.files import foreign
 from closeshave.history import Rate
 
 PACKAGES = (
@@ -25,6 +26,8 @@ PACKAGES = (
 )  # fmt: skip
 """Packages that can influence a figure."""
 
+STARTUP = "startup.json"
+"""In the root of an environment of ours: how long the steps of its start took, in seconds."""
 _GIT_TIMEOUT_S = 5.0
 _ENGINE_FILES = (("docker", Path("/.dockerenv")), ("podman", Path("/run/.containerenv")))
 _LIMIT_FILES = {
@@ -59,6 +62,15 @@ def describe(deployment: Deployment | None, seed: int, rate: Rate | None = None)
         "container": _container(),
         "git": checkout(Path(__file__).parents[1]),
     }
+
+
+def startup_s(deployment: Deployment) -> float | None:
+    """How long the start of an environment of ours took, in seconds; ``None`` where it was not recorded."""
+    try:
+        told = foreign.loads((Path(deployment.root) / STARTUP).read_bytes())["total"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return float(told) if isinstance(told, int | float) else None
 
 
 def versions(packages: Iterable[str]) -> Iterable[tuple[str, str]]:

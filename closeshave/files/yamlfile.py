@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -43,6 +45,7 @@ PARSED_KEPT = 16
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """Pattern of a name in a file, which may be a part of a verdict's ID or of a directory's name."""
 
+DAY = r"^\d{4}-\d{2}-\d{2}$"
 STRICT = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
 """The ``__pydantic_config__`` of every dataclass that is read from YAML: an unknown key is an error, and so is the number ``.nan`` or ``.inf``."""
 
@@ -250,6 +253,16 @@ def quantity(text: object) -> float:
         raise ValueError(f"{_short(text)} is not a quantity; write 99.99%, 100ms, 5m or a number") from None
 
 
+def day(text: object) -> date:
+    """A day, written as ``2026-12-24``. Raises :class:`ValueError`."""
+    if isinstance(text, date) and not isinstance(text, datetime):
+        return text
+    if isinstance(text, str) and re.fullmatch(DAY, text):
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(text)
+    raise ValueError(f"{_short(text)} is not a day; write it like 2026-12-24")
+
+
 def name(text: str) -> str:
     """A name in a file. Raises :class:`ValueError` for one that cannot be part of a verdict's ID or of a directory's name."""
     if not re.fullmatch(NAME, text):
@@ -317,6 +330,8 @@ Quantity = Annotated[float, BeforeValidator(quantity), WithJsonSchema(QUANTITY_S
 """A share, a duration or a plain number, as :func:`quantity` reads it."""
 Share = Annotated[float, BeforeValidator(share), WithJsonSchema(SHARE_SCHEMA)]
 """A percentage, or a number from 0 to 1."""
+Day = Annotated[date, BeforeValidator(day), WithJsonSchema({"type": "string", "pattern": DAY})]
+"""A day, as :func:`day` reads it."""
 Positive = Annotated[float, BeforeValidator(plain), Field(gt=0, le=MOST)]
 """A rate or a factor above 0."""
 NotNegative = Annotated[float, BeforeValidator(plain), Field(ge=0, le=MOST)]

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from closeshave.extensions import CHECKS
 from closeshave.history import History
-from closeshave.judge import asked
+from closeshave.judge import asked, waivers
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life
 from closeshave.judge.integrity import verdicts as integrity
@@ -61,6 +61,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, analysis, findings), UNKNOWN, broken)
     verdicts += asked.without_verdict(plan, target, tested.objectives, verdicts, known)
     verdicts += broken.verdicts
+    verdicts = waivers.applied(verdicts, (*plan.waive, *target.waive), history.manifest.started_at)
     gating = [verdict for verdict in verdicts if verdict.gates]
     return Assessment(
         status=worst(verdict.status for verdict in gating),

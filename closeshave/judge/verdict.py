@@ -62,6 +62,18 @@ class NotRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Waived:
+    """A known failure that does not count until a day, as the plan or the target states it."""
+
+    owner: str
+    """Who sees to it that the failure is corrected."""
+    reason: str
+    """Why it is accepted until then."""
+    until: str
+    """The last day on which it does not count, as in ``2026-12-24``, by UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer to one objective in one scope. Times are in seconds; ratios between 0 and 1."""
 
@@ -93,6 +105,8 @@ class Verdict:
     """Whether it counts for the run's status; false for figures that are only shown."""
     exposure: Exposure | None = None
     """How often the breach could have happened; ``None`` for verdicts on the run itself."""
+    waived: Waived | None = None
+    """For a verdict that is not pass and would count, were it not waived on the day of the run; then ``gates`` is false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,9 @@ class LoadFigures:
     """Windows of ten seconds in which the sender of customers could not keep its schedule."""
     edge_count: int | None
     """Requests that the platform's edges counted by themselves; ``null`` where they cannot be asked."""
+    platform_cpu_ms_per_request: float | None = None
+    """Processor time of the platform's processes in the calm phases, in milliseconds for each request of customers and canaries; ``null`` where the use
+    of the machine was not recorded, and in summaries of older versions."""
 
 
 @dataclass(frozen=True, slots=True)

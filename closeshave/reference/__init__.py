@@ -1,6 +1,7 @@
-"""The reference: JSON Schemas of the files that people write and of the summary, and the pages below ``docs/reference``, made from the code.
+"""The reference: JSON Schemas of the files that people write and of those that other programs read, and the pages below ``docs/reference``.
 
-``python -m closeshave.reference docs`` writes them again. What a key means stands beside it, as the docstring below a field; nothing is said twice.
+Made from the code: ``python -m closeshave.reference docs`` writes them again. What a key means stands beside it, as the docstring below a field;
+nothing is said twice.
 
-May import: api, cli, environments, faults, files, judge, plan, report, target, traffic, vocabulary.
+May import: api, cli, environments, faults, files, gate, judge, plan, report, target, traffic, vocabulary.
 """

@@ -81,6 +81,22 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
             [*_sections(calls_once(sections(schemas["api"], schemas["api"], example("api.yaml"))), 2), *_placeholders()],
             "How to write one is in [Describe your API](../how-to/describe-your-api.md).",
         ),
+        "gate.md": _page(
+            "Files of a gate",
+            "What `closeshave gate` writes for other programs: its result, `gate.json`, and baselines of other jobs, `reports/baselines/NAME.json`.",
+            "gate",
+            [
+                "## gate.json",
+                "",
+                *_sections(sections(schemas["gate"], schemas["gate"], example("gate.json")), 3, "gate", written=False),
+                "## A baseline",
+                "",
+                "Its schema: [`baseline.schema.json`](../baseline.schema.json).",
+                "",
+                *_sections(sections(schemas["baseline"], schemas["baseline"], example("baseline.json")), 3, "baseline", written=False),
+            ],
+            "How a gate decides is in [The gate](../gate.md).",
+        ),
         "summary.md": _page(
             "The summary",
             "`summary.json` of a run, for other programs. Fields keep their names; more may be added. What is unknown is `null`, never 0.",
@@ -93,7 +109,7 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
 
 
 def _page(title: str, about: str, name: str, body: Iterable[str], more: str) -> str:
-    form = "" if name == "summary" else " [How keys are written](index.md#how-values-are-written)."
+    form = "" if name in {"summary", "gate"} else " [How keys are written](index.md#how-values-are-written)."
     lines = [f"# {title}", "", MADE, "", f"{about} {more}".strip(), "", f"[JSON Schema](../{name}.schema.json).{form}", "", *body]
     return "\n".join(lines).rstrip("\n") + "\n"
 

@@ -1,4 +1,5 @@
-"""JSON Schemas (draft 2020-12) of the files that people write and of the summary, made from the classes that read and write them.
+"""JSON Schemas (draft 2020-12) of the files that people write and of those that other programs read, made from the classes that read and write
+them.
 
 They refuse what the harness refuses, as far as a schema can say it: keys, forms, ranges, and which keys go together. What needs two places of a file, or
 another file, the harness alone refuses: phases that a fault names, regions that a shard names, claims that an objective names.
@@ -19,6 +20,8 @@ from closeshave.environments.definition import Definition
 from closeshave.faults.catalogue import OWN as KINDS
 from closeshave.faults.kind import Kind, Parameter
 from closeshave.files.described import about, meanings
+from closeshave.gate.baseline import Baseline
+from closeshave.gate.result import GateResult
 from closeshave.judge.integrity.registry import NAME, TITLES
 from closeshave.judge.integrity.registry import OWN as INVARIANTS
 from closeshave.plan import FAULT_KIND, Plan
@@ -31,6 +34,8 @@ Schema = dict[str, Any]
 
 FILES: Mapping[str, Any] = {"plan": Plan, "target": Target, "environment": Definition, "profile": Profile, "api": ApiProfile}
 """Kinds of files that people write, and what each is read as."""
+WRITTEN: Mapping[str, Any] = {"baseline": Baseline, "gate": GateResult}
+"""Files that the harness writes for other programs, beside the summary."""
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _STANDARD = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 """pydantic leaves its own names of bounds in a schema where a number is read from text first."""
@@ -38,7 +43,11 @@ _STANDARD = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "
 
 def schemas() -> Mapping[str, Schema]:
     """Name → schema: of each kind of file, and of the summary."""
-    return {**{name: _of_file(name, type_) for name, type_ in FILES.items()}, "summary": _of_summary()}
+    return {
+        **{name: _of_file(name, type_) for name, type_ in FILES.items()},
+        "summary": _of_summary(),
+        **{name: _of_written(name, type_) for name, type_ in WRITTEN.items()},
+    }
 
 
 def text(schema: Schema) -> str:
@@ -67,6 +76,11 @@ def _of_summary() -> Schema:
     for name, count in told["properties"]["integrity"]["properties"].items():
         count["description"] = _COUNTS.get(name) or f"{TITLES[name]} in the whole run; `null` where the evidence to count is missing."
     return {"$schema": DRAFT, "title": "Closeshave summary, version 1", **told}
+
+
+def _of_written(name: str, type_: Any) -> Schema:
+    told = described(TypeAdapter(type_).json_schema(mode="serialization"), type_, defaults=False)
+    return {"$schema": DRAFT, "title": f"closeshave {name}", **told}
 
 
 _COUNTS = {

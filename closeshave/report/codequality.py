@@ -38,7 +38,7 @@ def lines(path: Path, key: str, what: str) -> dict[str, int]:
 
 def _finding(verdict: Verdict, findings: Findings) -> dict[str, Any]:
     manifest = findings.history.manifest
-    what, line = _place(verdict, findings)
+    what, line = place(verdict, findings)
     # The same in every run, so that GitLab knows which findings a merge request brings and which were there before.
     told = "\0".join((manifest.plan, manifest.target, verdict.id, verdict.status))
     return {
@@ -46,7 +46,7 @@ def _finding(verdict: Verdict, findings: Findings) -> dict[str, Any]:
         "check_name": verdict.measure,
         "fingerprint": hashlib.sha256(told.encode("utf-8", "replace")).hexdigest(),
         "severity": _severity(verdict),
-        "location": {"path": _path(what, manifest.sources), "lines": {"begin": line}},
+        "location": {"path": path_of(what, manifest.sources), "lines": {"begin": line}},
     }
 
 
@@ -58,7 +58,7 @@ def _severity(verdict: Verdict) -> str:
     return "blocker" if kind_of(verdict) is VerdictKind.INTEGRITY else "critical"
 
 
-def _place(verdict: Verdict, findings: Findings) -> tuple[str, int]:
+def place(verdict: Verdict, findings: Findings) -> tuple[str, int]:
     """Which file asks for it, and at which line: the objective in the target, else the fault in the plan, else the plan."""
     for objective in findings.target.objectives:
         line = findings.lines.get(f"objective:{objective.id}")
@@ -67,7 +67,7 @@ def _place(verdict: Verdict, findings: Findings) -> tuple[str, int]:
     return "plan", findings.lines.get(verdict.scope, 1)
 
 
-def _path(what: str, sources: Mapping[str, str]) -> str:
+def path_of(what: str, sources: Mapping[str, str]) -> str:
     """As the repository names the file; of one that lies elsewhere only the name, because GitLab takes no other paths."""
     path = PurePath(sources.get(what) or INPUTS[what])
     return path.name if path.is_absolute() or ".." in path.parts else str(path)

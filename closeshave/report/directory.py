@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
+from closeshave.comparison.values import Comparison
 from closeshave.files import write_atomically
 from closeshave.history import History
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan
-from closeshave.report import added, codequality, html, junit, markdown, summary
+from closeshave.report import added, bencher, codequality, github, html, junit, markdown, summary
 from closeshave.report.curves import curves
 from closeshave.report.findings import ATTACHMENTS, INPUTS, Findings
 from closeshave.target import Target
-from closeshave.vocabulary import CHARTS, CODE_QUALITY, JUNIT, MARKDOWN, PAGE, PLAN, RESOURCES_FILE, SUMMARY, TARGET
+from closeshave.vocabulary import BENCHER, CHARTS, CODE_QUALITY, JUNIT, MARKDOWN, PAGE, PLAN, RESOURCES_FILE, SUMMARY, TARGET
 
 
-def write(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> Path:
+@dataclass(frozen=True, slots=True)
+class OtherRuns:
+    """What other runs say of this one."""
+
+    baseline: Comparison | None = None
+    trend: str = ""
+
+
+ALONE = OtherRuns()
+
+
+def write(
+    run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int, others: OtherRuns = ALONE
+) -> Path:
     """Write every artefact, ``summary.json``, ``junit.xml``, ``report.html`` and the others; the answer is the HTML file's path.
 
     What other programs wait for is written first, so that a crash while drawing loses pictures and no verdict. Raises :class:`OSError`.
     """
-    findings = _findings(run, history, plan, target, assessment, exit_code)
+    findings = _findings(run, history, plan, target, assessment, exit_code, others)
     write_atomically(run / SUMMARY, summary.render(findings))
     write_atomically(run / JUNIT, junit.render(findings))
     write_atomically(run / CODE_QUALITY, codequality.render(findings))
     write_atomically(run / MARKDOWN, markdown.render(findings))
+    write_atomically(run / BENCHER, bencher.render(findings))
     drawn = curves(findings)
     page = run / PAGE
     write_atomically(page, html.render(findings, drawn).encode(errors="replace"))
@@ -47,10 +63,19 @@ def summarize(run: Path, history: History, plan: Plan, target: Target, assessmen
     return summary.render(_findings(run, history, plan, target, assessment, exit_code))
 
 
-def _findings(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> Findings:
+def annotated(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> list[github.Annotation]:
+    """What a CI job shows beside the lines of plan and target. Raises :class:`OSError`."""
+    return github.annotated(_findings(run, history, plan, target, assessment, exit_code))
+
+
+def _findings(
+    run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int, others: OtherRuns = ALONE
+) -> Findings:
     attachments = {name: (run / name).read_text(errors="replace", encoding="utf-8") for name in ATTACHMENTS if (run / name).is_file()}
     lines = {**codequality.lines(run / TARGET, "objectives", "objective"), **codequality.lines(run / PLAN, "faults", "fault")}
-    return Findings(history, plan, target, assessment, exit_code, _resources(run), attachments, _digests(run), lines)
+    return Findings(
+        history, plan, target, assessment, exit_code, _resources(run), attachments, _digests(run), lines, others.baseline, others.trend
+    )
 
 
 def _digests(run: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from closeshave.comparison.values import Comparison
 from closeshave.history import History
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan
@@ -38,3 +39,7 @@ class Findings:
     """SHA-256 of the files of :data:`INPUTS` that exist, by what they are: two runs of the same are runs of the same promise."""
     lines: Mapping[str, int] = field(default_factory=dict)
     """Where the plan and the target say it: ``objective:ID`` and ``fault:ID`` → line of the run's copy, from 1."""
+    baseline: Comparison | None = None
+    """The comparison with the run that the operator named as the baseline; ``None`` where none was named."""
+    trend: str = ""
+    """What the nights before say of this one, in a sentence; empty where nobody asked."""

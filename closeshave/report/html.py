@@ -15,6 +15,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from closeshave.comparison import views as compared
+from closeshave.comparison.values import Comparison
 from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.report import rate, recovery, vendor, views, words
 from closeshave.report.breakdown import breakdown
@@ -86,9 +88,24 @@ def render(findings: Findings, curves: Curves) -> str:
         "environment": views.flat_json(findings.attachments["environment.json"]) if "environment.json" in findings.attachments else (),
         "rerun": words.clean(findings.attachments["rerun.sh"]) if "rerun.sh" in findings.attachments else None,
         "licence": vendor.licence(),
+        "baseline": _baseline(findings.baseline),
+        "trend": words.clean(findings.trend),
         "words": words,
     }
     return _environment().get_template("report.html.j2").render(context)
+
+
+def _baseline(comparison: Comparison | None) -> dict[str, object] | None:
+    """What the page says of the run that this one is compared with."""
+    if comparison is None:
+        return None
+    return {
+        "comparison": comparison,
+        "sentence": words.clean(comparison.sentence),
+        "conditions": compared.conditions(comparison),
+        "telling": compared.telling(comparison),
+        "figures": compared.load_rows(comparison),
+    }
 
 
 def script() -> str:

@@ -43,6 +43,10 @@ def render(findings: Findings) -> str:
     if assessment.faults:
         score, name, remark = views.resilience(assessment.resilience)
         lines += [f"{name.capitalize()}: {score} ({_safe(remark)}).", ""]
+    if findings.baseline is not None:
+        lines += ["### Baseline", "", _safe(f"Compared with {findings.baseline.base}: {findings.baseline.sentence}", None), ""]
+    if findings.trend:
+        lines += [_safe(f"Trend: {findings.trend}", None), ""]
     told = "; ".join(text for _, text in views.integrity_figures(assessment))
     lines += [f"Integrity: {views.customers_bookings(assessment)}; {_safe(told, None)}.", ""]
     for title, ones in views.silences(assessment):

@@ -142,12 +142,17 @@ def load(path: Path) -> Summary:
 
     Raises :class:`closeshave.files.jsonfile.Damaged` for a file that is none, :class:`FileNotFoundError`.
     """
+    return parse(path.read_bytes(), str(path))
+
+
+def parse(content: bytes, where: str) -> Summary:
+    """Read the text of a summary; ``where`` names it in an error. Raises :class:`closeshave.files.jsonfile.Damaged`."""
     try:
         # Our own file: witnesses may hold half a surrogate, which RFC 8259 allows and strict readers refuse.
-        told = json.loads(path.read_bytes())
+        told = json.loads(content)
         return _CODEC.validate_python({**_LATER, **told} if isinstance(told, dict) else told)
     except (ValueError, RecursionError) as error:
-        raise Damaged(f"{path} holds no summary: {str(error).splitlines()[0]}") from None
+        raise Damaged(f"{where} holds no summary: {str(error).splitlines()[0]}") from None
 
 
 def render(findings: Findings) -> bytes:

@@ -74,17 +74,24 @@ class Series:
     """The name of its file."""
     root: Path = field(init=False)
     _spoilt: bool = False
+    _chosen: Path | None = None
 
     @property
     def deployed(self) -> Deployment:
         """The deployment of the environment."""
         return deployment.load(self.root)
 
+    def choose(self) -> Path:
+        """The root at which the next start puts the environment: known before it, so that somebody can watch over it."""
+        definition = read_definition(locate("environments", self.environment))
+        self._chosen = drivers.of(definition.kind).place(definition)
+        return self._chosen
+
     def up(self) -> None:
         """Start the environment. Raises :class:`closeshave.environments.errors.EnvironmentFailed`."""
         definition = read_definition(locate("environments", self.environment))
         driver = drivers.of(definition.kind)
-        self.root = driver.place(definition)
+        self.root = self._chosen or driver.place(definition)
         driver.up(definition, self.root, Display(self.console).say, True)
 
     def down(self) -> None:

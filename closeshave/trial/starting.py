@@ -48,6 +48,8 @@ def describe(trial: Trial) -> None:
     plain = compiled.why_plain()
     description = {
         **fingerprint.describe(trial.deployment, trial.prepared.plan.seed, trial.manifest.rate),
+        # An environment that was attached may have been started on another day.
+        "startup_s": fingerprint.startup_s(trial.deployment) if trial.owned and trial.deployment is not None else None,
         "load_engine": "compiled" if plain is None else f"plain Python: {plain}",
     }
     write_atomically(trial.run / DESCRIPTION, json.dumps(description, indent=1, default=str))

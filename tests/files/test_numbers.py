@@ -51,6 +51,7 @@ PLAN = {
         "phase": "broken", "kinds": ["shard.*"], "every": "9s", "hold": "9s", "overlap_max": 1, "rest": "9s", "scopes": {"shard": [1]}, "seed": 1,
     },
     "aborts": {"budget": 1.0, "leakage": 0.5, "window": "10s", "blind": "15s"},
+    "gate": {"tolerate": 0.02, "tolerate_share": 0.002, "notice": 0.05, "notice_share": 0.01, "blocks": 6, "repeats": 3},
 }  # fmt: skip
 TARGET = {
     "name": "t", "title": "T", "claims": [],

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from closeshave.cli import exits
+from closeshave.cli import exits, hosted
 from closeshave.cli.app import app
 from closeshave.cli.at_hand import at_hand
-from closeshave.cli.options import RunDirectory
+from closeshave.cli.options import Against, History, RunDirectory
 from closeshave.cli.saying import Json, Quiet, Voice, complain_of_judges, lines
 from closeshave.files.yamlfile import InvalidFile, Problem
-from closeshave.vocabulary import PAGE, Exit
+from closeshave.vocabulary import MARKDOWN, PAGE, Exit
 
 EPILOG = exits.told(Exit.FAIL, Exit.INCONCLUSIVE, Exit.SAFETY)
 
@@ -20,7 +20,7 @@ EPILOG = exits.told(Exit.FAIL, Exit.INCONCLUSIVE, Exit.SAFETY)
 @app.command(epilog=EPILOG)
 def judge(directory: RunDirectory, json: Json = False, quiet: Quiet = False) -> None:
     """Judge a run again from its files alone; changes nothing in it but the log of errors."""
-    from closeshave.conclusion import conclude, summary
+    from closeshave.conclusion import annotated, conclude, summary
     from closeshave.report import terminal
 
     with at_hand(directory):
@@ -32,6 +32,7 @@ def judge(directory: RunDirectory, json: Json = False, quiet: Quiet = False) -> 
         )
         complain_of_judges(conclusion.tracebacks)
         voice.last("report", directory / PAGE)
+        hosted.tell(directory / MARKDOWN, lambda: annotated(conclusion))
     raise typer.Exit(conclusion.exit_code)
 
 
@@ -63,13 +64,14 @@ def explain(
 
 
 @app.command(epilog=EPILOG)
-def report(directory: RunDirectory, json: Json = False, quiet: Quiet = False) -> None:
+def report(directory: RunDirectory, against: Against = None, history: History = None, json: Json = False, quiet: Quiet = False) -> None:
     """Judge a run again and write its report again."""
-    from closeshave.conclusion import conclude, publish, summary
+    from closeshave.conclusion import annotated, beside, conclude, publish, summary
 
     with at_hand(directory):
         conclusion = conclude(directory)
         complain_of_judges(conclusion.tracebacks)
-        page = publish(conclusion)
+        page = publish(conclusion, beside(conclusion, against, history))
         Voice(json, quiet).result(summary(conclusion), (str(page),), lines([str(page)]))
+        hosted.tell(directory / MARKDOWN, lambda: annotated(conclusion))
     raise typer.Exit(conclusion.exit_code)

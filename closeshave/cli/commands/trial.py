@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from closeshave.cli import exits, options, output, settings
+from closeshave.cli import exits, hosted, options, output, settings
 from closeshave.cli.app import app
 from closeshave.cli.at_hand import at_hand
 from closeshave.cli.saying import Json, Quiet, Voice, complain_of_judges, lines
 from closeshave.files.yamlfile import InvalidFile, Problem
-from closeshave.vocabulary import Exit
+from closeshave.vocabulary import MARKDOWN, Exit
 
 if TYPE_CHECKING:
     from closeshave.trial.preparation import Prepared
@@ -52,6 +52,8 @@ def run(  # noqa: PLR0917 - an option each
             allow_from_autoenv=False,
         ),
     ] = "",
+    against: options.Against = None,
+    history: options.History = None,
     metrics_port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="Serve Prometheus metrics of the running trial on this port; 0 takes any that is free."),
@@ -75,7 +77,8 @@ def run(  # noqa: PLR0917 - an option each
     quiet: Quiet = False,
 ) -> None:
     """Run a trial: start the environment, load it, inject faults, judge the result and write the report."""
-    from closeshave.conclusion import conclude, publish, summary
+    from closeshave.comparison import nights, stored
+    from closeshave.conclusion import annotated, beside, conclude, publish, summary
     from closeshave.environments import drivers
     from closeshave.environments.driver import Permission
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
@@ -107,6 +110,11 @@ def run(  # noqa: PLR0917 - an option each
     settings.forget(context)
     if attach is not None and not drivers.of(prepared.definition.kind).ours:
         raise InvalidFile(Problem("--attach", 0, "", "a remote platform has no root directory to attach to; leave out --attach"))
+    if against is not None:
+        # Said before the trial, not after half an hour.
+        stored.load(against)
+    if history is not None and history.exists():
+        nights.read(history)
     warn(prepared, voice.progress)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     display = Display(voice.progress)
@@ -127,7 +135,8 @@ def run(  # noqa: PLR0917 - an option each
                 lambda console: terminal.render(conclusion.assessment, directory, console),
             )
             complain_of_judges(conclusion.tracebacks)
-            voice.last("report", publish(conclusion))
+            voice.last("report", publish(conclusion, beside(conclusion, against, history)))
+            hosted.tell(directory / MARKDOWN, lambda: annotated(conclusion))
     raise typer.Exit(conclusion.exit_code)
 
 

@@ -9,6 +9,7 @@ from closeshave.judge.evidence.columns import Flags, equal
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import NEVER_NS, spans, within
 from closeshave.judge.measures import sampling
+from closeshave.judge.measures.processor import cpu_ms_per_request
 from closeshave.judge.verdict import LoadFigures
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
@@ -33,6 +34,7 @@ def figures(evidence: Evidence) -> LoadFigures:
         response_ms=_response_ms(evidence, rows),
         generator_limited_windows=len(evidence.late),
         edge_count=sum(edge.requests for edge in history.edges) if history.edges is not None else None,
+        platform_cpu_ms_per_request=cpu_ms_per_request(evidence, covered),
     )
 
 

@@ -1,0 +1,130 @@
+"""Runs beside runs: two of them, or many nights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from closeshave.cli import exits
+from closeshave.cli.app import app
+from closeshave.cli.options import RUNS, OtherRun, RunDirectory, plans, runs_below
+from closeshave.cli.saying import Json, Quiet, Voice
+from closeshave.files.yamlfile import InvalidFile, Problem
+from closeshave.vocabulary import Exit
+
+if TYPE_CHECKING:
+    from closeshave.comparison.nights import Night
+    from closeshave.comparison.stored import StoredRun
+    from closeshave.plan import Plan
+
+
+@app.command(epilog=exits.told())
+def compare(
+    base: RunDirectory,
+    other: OtherRun,
+    html: Annotated[Path | None, typer.Option(help="Write the comparison as an HTML page into this file.", dir_okay=False)] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show two judged runs side by side: conditions, verdicts, figures with the interval of their difference, timelines. It judges nothing."""
+    from closeshave.comparison import page, plain, stored, terminal
+    from closeshave.comparison.compare import compare as compared
+    from closeshave.comparison.views import telling
+    from closeshave.files import write_atomically
+
+    voice, before, now = Voice(json, quiet), stored.load(base), stored.load(other)
+    found = compared(before, now)
+    if html is not None:
+        write_atomically(html, page.compared(found, _timelines(before, now, voice)))
+    brief = (found.sentence, *(f"{each.status} {each.id} {each.difference}".strip() for each in telling(found)))
+    voice.result(plain.told(found), brief, lambda console: terminal.show(found, console))
+    if html is not None:
+        voice.last("page", html)
+
+
+def _timelines(before: StoredRun, now: StoredRun, voice: Voice) -> str | None:
+    """A picture of both runs; ``None`` where the requests of one are not there any more."""
+    if not (before.whole and now.whole):
+        return None
+    from closeshave.comparison.pictures import timelines
+    from closeshave.conclusion import curves_of
+
+    voice.note("reading the requests of both runs")
+    return timelines(*((run.summary.run.id, curves_of(run.path)) for run in (before, now)))
+
+
+@app.command(epilog=exits.told(Exit.FAIL))
+def trend(
+    nights: Annotated[
+        Path, typer.Argument(help="A directory of runs, or a file to which each night is appended.", autocompletion=runs_below)
+    ] = RUNS,
+    plan: Annotated[
+        str,
+        typer.Option(
+            help="Look at the nights of this plan alone. Its key gate.trend decides whether a change for the worse gates.",
+            autocompletion=plans,
+        ),
+    ] = "",
+    add: Annotated[
+        Path | None,
+        typer.Option(
+            help="Append this judged run to the file of nights first; the file is made if it is missing.", exists=True, file_okay=False
+        ),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the trend as an HTML page into this file.", dir_okay=False)] = None,
+    otava: Annotated[Path | None, typer.Option(help="Write the nights as a CSV file for Apache Otava.", dir_okay=False)] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show where figures changed over many nights, and what differs between the two runs of each change. It gates only where the plan says so."""
+    from closeshave.comparison import trending
+    from closeshave.comparison.otava import render
+    from closeshave.comparison.trend import trend as changes
+    from closeshave.files import write_atomically
+
+    voice, stated = Voice(json, quiet), _plan(plan)
+    if add is not None:
+        _append(nights, add)
+    found = changes(_of_one_plan(nights, stated))
+    if html is not None:
+        write_atomically(html, trending.page(found))
+    if otava is not None:
+        write_atomically(otava, render(found.nights))
+    brief = [each.sentence for each in found.shifts] or [found.sentence]
+    voice.result(trending.told(found), brief, lambda console: trending.show(found, console))
+    if html is not None:
+        voice.last("page", html)
+    raise typer.Exit(Exit.FAIL if stated is not None and stated.gate.trend == "gates" and found.worse else 0)
+
+
+def _plan(name: str) -> Plan | None:
+    from closeshave.files.shipped import locate
+    from closeshave.plan import read_plan
+
+    return read_plan(locate("scenarios", name)) if name else None
+
+
+def _append(nights: Path, run: Path) -> None:
+    from closeshave.comparison import nights as stored_nights
+    from closeshave.comparison import stored
+
+    if nights.is_dir():
+        raise InvalidFile(
+            Problem("--add", 0, "", f"{nights} is a directory, which has its runs already; name a file, like reports/nights.jsonl")
+        )
+    one = stored_nights.night(stored.load(run))
+    if one is None:
+        raise InvalidFile(Problem("--add", 0, "", f"{run} ended early, so its figures are not those of a whole night"))
+    stored_nights.append(nights, one)
+
+
+def _of_one_plan(path: Path, plan: Plan | None) -> tuple[Night, ...]:
+    """The nights of the plan, else of the plan of the newest night."""
+    from closeshave.comparison.nights import alike, read
+
+    found = read(path)
+    if plan is not None:
+        found = tuple(each for each in found if each.plan == plan.name)
+    return alike(found, found[-1]) if found else ()

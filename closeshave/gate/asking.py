@@ -1,0 +1,195 @@
+"""What a gate is asked to do, from the words of its command: found, checked and fixed before anything is started."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from rich.console import Console
+
+from closeshave.comparison.fingerprint import Fact, RunFingerprint, differences, unknown
+from closeshave.control import processors
+from closeshave.environments import drivers
+from closeshave.environments.definition import read_definition
+from closeshave.environments.fingerprint import cpu_model
+from closeshave.files.shipped import locate
+from closeshave.files.yamlfile import InvalidFile, Problem
+from closeshave.gate import baseline, directory
+from closeshave.gate.baseline import Baseline, BaselineUnusable
+from closeshave.gate.design import Side
+from closeshave.gate.directory import GateOrder
+from closeshave.gate.legs import GateSide
+from closeshave.gate.rules import rules
+from closeshave.gate.running import GateTask
+from closeshave.plan import Waiver
+from closeshave.trial.preparation import Prepared, prepare
+from closeshave.trial.series import Series
+
+NAME = "letters, digits, dots, dashes and underscores"
+
+
+@dataclass(frozen=True, slots=True)
+class GateWords:
+    """The options of the command."""
+
+    plan: str
+    base: str | None = None
+    candidate: str | None = None
+    target: str | None = None
+    save: str = ""
+    seed: int | None = None
+    rate_scale: float | None = None
+
+
+def prepared(words: GateWords, console: Console, gates: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> GateTask:
+    """A new gate, its directory made. Raises :class:`InvalidFile`, and :class:`BaselineUnusable` for a baseline that is refused before any leg."""
+    order, sides, candidate = _found(words, console, now)
+    if order.kind == "baseline" and not order.save:
+        _refuse_early(Path(order.base), candidate, order)
+    return GateTask(_in(directory.create(gates, order, now()), sides), order, sides, _waivers(candidate), candidate.plan.name)
+
+
+def continued(path: Path, console: Console) -> GateTask:
+    """A gate that was stopped. Raises :class:`closeshave.files.rundir.NotARun`, :class:`closeshave.files.jsonfile.Damaged`, :class:`InvalidFile`."""
+    path = path.resolve()
+    before = directory.order_of(path)
+    words = GateWords(before.plan, before.base or None, before.candidate, before.target, before.save, before.seed, before.rate_scale)
+    now, sides, candidate = _found(words, console, lambda: datetime.fromisoformat(before.started_at))
+    directory.refuse_changed(path, before, now)
+    return GateTask(_in(path, sides), before, sides, _waivers(candidate), candidate.plan.name)
+
+
+def _in(path: Path, sides: dict[Side, GateSide]) -> Path:
+    """Legs lie in the directory of their gate."""
+    for side in sides.values():
+        side.series.runs = path
+    return path
+
+
+def _found(words: GateWords, console: Console, now: Callable[[], datetime]) -> tuple[GateOrder, dict[Side, GateSide], Prepared]:
+    kind, file = _kind(words)
+    candidate = _prepared(words, words.candidate)
+    sides = {Side.CANDIDATE: GateSide(candidate.definition.name, candidate, Series(Path(), console, str(candidate.inputs.environment)))}
+    base_name = str(file) if file is not None else ""
+    environments = [candidate]
+    if kind == "sides":
+        base = _prepared(words, words.base)
+        base_name = words.base or ""
+        same = base.inputs.environment == candidate.inputs.environment
+        series = sides[Side.CANDIDATE].series if same else Series(Path(), console, str(base.inputs.environment))
+        sides[Side.BASE] = GateSide(base.definition.name, base, series)
+        environments.insert(0, base)
+    order = GateOrder(
+        plan=str(candidate.inputs.plan),
+        base=base_name,
+        candidate=words.candidate or candidate.written.environment,
+        seed=candidate.plan.seed,
+        started_at=now().isoformat(timespec="seconds"),
+        rules=rules(candidate.plan.gate),
+        plan_digest=directory.digest(candidate.inputs.plan),
+        environment_digests=tuple(directory.digest(one.inputs.environment) for one in environments),
+        target_digest=directory.digest(candidate.inputs.target),
+        target=words.target,
+        save=words.save,
+        rate_scale=words.rate_scale,
+        kind=kind,
+    )
+    return order, sides, candidate
+
+
+def _kind(words: GateWords) -> tuple[Literal["sides", "baseline", "save"], Path | None]:
+    """What is compared, and the file of a baseline of other jobs."""
+    if words.save and not all(letter.isalnum() or letter in "._-" for letter in words.save):
+        raise InvalidFile(Problem("--save", 0, "", f"{words.save!r} is no name of a baseline; use {NAME}"))
+    if words.base is None:
+        if not words.save:
+            raise InvalidFile(
+                Problem(
+                    "--baseline",
+                    0,
+                    "",
+                    "name what to compare with: an environment, or a baseline like reports/baselines/main.json; or --save NAME",
+                )
+            )
+        return "save", None
+    given = Path(words.base)
+    if given.suffix == ".json":
+        return "baseline", given
+    if (baseline.FOLDER / f"{words.base}.json").is_file():
+        return "baseline", baseline.FOLDER / f"{words.base}.json"
+    if words.candidate is None:
+        raise InvalidFile(Problem("--candidate", 0, "", f"name what to compare {words.base} with"))
+    return "sides", None
+
+
+def _prepared(words: GateWords, environment: str | None) -> Prepared:
+    if environment is not None:
+        # Before anything else that a plan of the embedded environment has wrong there.
+        _refuse_remote(locate("environments", environment))
+    found = prepare(words.plan, environment=environment, target=words.target, seed=words.seed, rate_scale=words.rate_scale)
+    plan = str(found.inputs.plan)
+    _refuse_remote(found.inputs.environment)
+    if found.plan.faults or found.plan.nemesis:
+        raise InvalidFile(
+            Problem(plan, 0, "faults", "a gate compares calm load; a plan with faults is compared over nights ('closeshave trend')")
+        )
+    if not found.plan.calm_s:
+        raise InvalidFile(Problem(plan, 0, "phases", "a gate needs a calm phase"))
+    return found
+
+
+def _refuse_remote(path: Path) -> None:
+    """Raises :class:`InvalidFile` for an environment that is not started here, or that cannot be read."""
+    if not drivers.of(read_definition(path).kind).ours:
+        raise InvalidFile(Problem(str(path), 0, "kind", "a gate starts its environments itself, which it cannot do with a remote one"))
+
+
+def _waivers(candidate: Prepared) -> tuple[Waiver, ...]:
+    return (*candidate.plan.waive, *candidate.target.waive)
+
+
+def _refuse_early(path: Path, candidate: Prepared, order: GateOrder) -> None:
+    """What can be known of a baseline without a leg: nobody should wait ten minutes for it. Raises :class:`BaselineUnusable`."""
+    found = baseline.read(path)
+    if found.plan != candidate.plan.name:
+        raise BaselineUnusable(f"the baseline {found.name} is of the plan {found.plan}, not of {candidate.plan.name}")
+    if missing := unknown(found.fingerprint):
+        raise BaselineUnusable(f"the baseline {found.name} cannot be compared with: it was not recorded: {', '.join(missing)}")
+    now = _known(found, order)
+    if moving := [each.text for each in differences(found.fingerprint, now) if each.moves]:
+        raise BaselineUnusable(f"the conditions are not those of the baseline {found.name}: {'; '.join(moving)}")
+    baseline.refuse_few(found)
+
+
+def _known(found: Baseline, order: GateOrder) -> RunFingerprint:
+    """The baseline's own conditions, with those that are known here already in their place."""
+    return replace(
+        found.fingerprint,
+        machine={**found.fingerprint.machine, **machine()},
+        plan={**found.fingerprint.plan, "plan file": order.plan_digest, "seed": order.seed},
+        harness={**found.fingerprint.harness, "Closeshave": order.version},
+    )
+
+
+def machine() -> dict[str, Fact]:
+    """This machine, as the fingerprint of a run names it."""
+    return {
+        "kernel": platform.release(),
+        "processor": _processor(),
+        "cores": float(processors.available()),
+        "memory (GiB)": round(psutil.virtual_memory().total / 2**30, 1),
+        "architecture": platform.machine(),
+    }
+
+
+def _processor() -> str | None:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    return cpu_model(text) or platform.processor() or None

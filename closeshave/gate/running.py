@@ -1,0 +1,175 @@
+"""A gate from its first leg to its answer. Everything that decides was fixed before; what is here only acts, records and asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from closeshave.comparison import stored
+from closeshave.comparison.fingerprint import RunFingerprint
+from closeshave.files import append_line, read_lines, write_atomically
+from closeshave.gate import baseline, directory, legs
+from closeshave.gate.baseline import BaselineJob, BaselineUnusable
+from closeshave.gate.decision import Changes, change_of, decide, suspicious
+from closeshave.gate.design import STAGES, Block, Side, draw
+from closeshave.gate.directory import GateOrder
+from closeshave.gate.legs import GateSide
+from closeshave.gate.result import GateAbout, GateResult, JudgedBlock, conclude, nothing, told
+from closeshave.gate.rules import Rules
+from closeshave.plan import Waiver
+from closeshave.plurals import counted
+
+Say = Callable[[str], None]
+WARM_UP = "warm-up.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class GateTask:
+    """A gate that is ready to start, or to go on."""
+
+    directory: Path
+    order: GateOrder
+    sides: dict[Side, GateSide]
+    """Without a base where the baseline is one of other jobs."""
+    waivers: tuple[Waiver, ...]
+    plan_name: str
+
+
+def run(task: GateTask, say: Say) -> GateResult:
+    """Carry out what is missing, and decide. Raises :class:`closeshave.trial.series.SeriesStopped`, and
+    :class:`closeshave.environments.errors.EnvironmentFailed` for an environment that does not start."""
+    rules = task.order.rules
+    before = tuple(directory.kept(task.directory))
+    if before:
+        say(f"going on after {counted(len(before), 'finished block')}")
+    if not _complete(task, before):
+        with legs.serving(task.directory, tuple(task.sides.values())):
+            before = _stages(task, rules, before, say)
+    found = _decided(task, rules, before)
+    write_atomically(task.directory / directory.RESULT, json.dumps(told(found), indent=1) + "\n")
+    return found
+
+
+def _stages(task: GateTask, rules: Rules, before: Sequence[JudgedBlock], say: Say) -> tuple[JudgedBlock, ...]:
+    blocks = list(before)
+    scale = _scale(task, say)
+    for stage in range(1, STAGES + 1):
+        if stage > 1 and not (task.order.kind == "sides" and suspicious(rules, changes(rules, blocks, 1))):
+            break
+        if stage > 1:
+            say(f"suspicious: {', '.join(suspicious(rules, changes(rules, blocks, 1)))}; the second stage repeats it with fresh legs")
+        for block in planned(task.order, rules, stage):
+            mine = [one for one in blocks if one.stage == stage]
+            if any(one.number == block.number for one in mine):
+                continue
+            sound = [one for one in mine if not one.spoilt]
+            if len(sound) >= rules.blocks:
+                break
+            done = legs.carry_out(block, task.sides, rules, scale, say)
+            directory.keep(task.directory, done)
+            blocks.append(done)
+            if done.spoilt:
+                say(f"{block.name} is thrown away: {done.spoilt}")
+    return tuple(blocks)
+
+
+def planned(order: GateOrder, rules: Rules, stage: int) -> tuple[Block, ...]:
+    """The blocks of a stage and their possible repetitions. Against a baseline, a block is two legs of the candidate."""
+    drawn = draw(order.seed, stage, rules.blocks + rules.repeats)
+    if order.kind == "sides":
+        return drawn
+    return tuple(Block(one.stage, one.number, tuple(leg for leg in one.legs if leg.side is Side.CANDIDATE)) for one in drawn)
+
+
+def changes(rules: Rules, blocks: Sequence[JudgedBlock], stage: int) -> list[Changes]:
+    """What the sound blocks of a stage say."""
+    found: list[Changes] = []
+    for block in blocks:
+        if block.stage != stage or block.spoilt:
+            continue
+        by_metric = {}
+        for rule in rules.metrics:
+            change = change_of([(leg.side, leg.figures.get(rule.metric)) for leg in block.legs], rule)
+            if change is not None:
+                by_metric[rule.metric] = change
+        found.append(by_metric)
+    return found
+
+
+def _complete(task: GateTask, blocks: Sequence[JudgedBlock]) -> bool:
+    """Whether all blocks that the gate needs are there."""
+    rules = task.order.rules
+
+    def full(stage: int) -> bool:
+        mine = [one for one in blocks if one.stage == stage]
+        return len([one for one in mine if not one.spoilt]) >= rules.blocks or len(mine) >= rules.blocks + rules.repeats
+
+    if not full(1):
+        return False
+    return task.order.kind != "sides" or not suspicious(rules, changes(rules, blocks, 1)) or full(2)
+
+
+def _decided(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> GateResult:
+    order = task.order
+    conditions = _conditions(task.directory, blocks)
+    about = GateAbout(task.plan_name, order.base, order.candidate, order.seed, order.started_at)
+    refused = ""
+    unlike: tuple[str, ...] = ()
+    decision = None
+    if order.kind == "sides":
+        stages = [found for stage in range(1, STAGES + 1) if (found := changes(rules, blocks, stage))]
+        decision = decide(rules, stages or [[]])
+    else:
+        job = _job(task, rules, blocks)
+        try:
+            if order.kind == "baseline":
+                against = baseline.read(Path(order.base))
+                unlike = tuple(each.text for each in baseline.refuse_unlike(against, task.plan_name, conditions))
+                decision = baseline.decide_against(rules, against, job.figures)
+        except BaselineUnusable as error:
+            refused = str(error)
+        if order.save:
+            try:
+                _save(order.save, task.plan_name, conditions, job)
+            except BaselineUnusable as error:
+                refused = refused or str(error)
+    if decision is None:
+        why = refused or f"nothing was compared; this job is saved in the baseline {order.save}"
+        return nothing(about, why, blocks, task.waivers, conditions)
+    return conclude(about, decision, blocks, task.waivers, conditions, unlike)
+
+
+def _job(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> BaselineJob:
+    sound = [leg for block in blocks if not block.spoilt for leg in block.legs if leg.side is Side.CANDIDATE]
+    return BaselineJob(task.order.started_at, tuple(leg.run for leg in sound), baseline.over_legs([leg.figures for leg in sound], rules))
+
+
+def _save(name: str, plan: str, conditions: RunFingerprint, job: BaselineJob) -> None:
+    path = baseline.FOLDER / f"{name}.json"
+    before = baseline.read(path) if path.exists() else None
+    baseline.save(path, baseline.added(before, name, plan, conditions, job))
+
+
+def _conditions(path: Path, blocks: Sequence[JudgedBlock]) -> RunFingerprint:
+    """Those of the first leg of the candidate. The seed is the gate's: that of its legs is drawn from it."""
+    for block in blocks:
+        for leg in block.legs:
+            if leg.side is Side.CANDIDATE and (path / leg.run).is_dir():
+                found = stored.load(path / leg.run).fingerprint
+                return RunFingerprint(found.machine, found.parts, {**found.plan, "seed": directory.order_of(path).seed}, found.harness)
+    return RunFingerprint()
+
+
+def _scale(task: GateTask, say: Say) -> float:
+    """The factor on the plan's rates, found once: legs at different rates cannot be compared. Each environment is warmed up after every start."""
+    found = task.order.rate_scale
+    for side in task.sides.values():
+        say(f"warming up {side.label}; this leg does not count")
+        scale = legs.warm_up(side)
+        found = scale if found is None else min(found, scale)
+    for record in read_lines(task.directory / WARM_UP):
+        return float(record["scale"])
+    append_line(task.directory / WARM_UP, {"scale": float(found or 1.0)}, durable=True)
+    return float(found or 1.0)

@@ -1,0 +1,43 @@
+"""Known failures that do not count until a day: shown all the time, with their owner. Pure; the day is that on which the run was started."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from closeshave.judge.verdict import Status, Verdict, Waived
+from closeshave.plan import Waiver
+
+
+def applied(verdicts: Iterable[Verdict], waivers: Sequence[Waiver], started_at: str) -> list[Verdict]:
+    """The verdicts, of which those that are waived on the day of the run no longer gate. ``started_at`` is the run's, in ISO 8601."""
+    on = day_of(started_at)
+    return [_applied(verdict, waivers, on) for verdict in verdicts]
+
+
+def in_force(name: str, waivers: Iterable[Waiver], on: date | None) -> Waiver | None:
+    """The first waiver of the verdict with this ID that still holds on a day; none where the day is not known."""
+    return next((one for one in waivers if on is not None and on <= one.until and fnmatch.fnmatchcase(name, one.verdict)), None)
+
+
+def day_of(started_at: str) -> date | None:
+    """The day of an instant by UTC; ``None`` for text that is none, which only a damaged file holds."""
+    try:
+        instant = datetime.fromisoformat(started_at)
+    except ValueError:
+        return None
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC).date()
+
+
+def _applied(verdict: Verdict, waivers: Sequence[Waiver], on: date | None) -> Verdict:
+    if verdict.status is Status.PASS or not verdict.gates:
+        return verdict
+    found = in_force(verdict.id, waivers, on)
+    if found is None:
+        return verdict
+    waived = Waived(found.owner, found.reason, found.until.isoformat())
+    return replace(
+        verdict, gates=False, waived=waived, reason=f"waived until {waived.until} by {waived.owner} ({waived.reason}): {verdict.reason}"
+    )

@@ -1,0 +1,79 @@
+"""Customers of the gate: each looks at free times and books, so that a short leg has more than a thousand requests of both.
+
+Runs by itself (``locust -f scenarios/gate.py``) and under the harness. It is no picture of real traffic, in which few who look book: a gate compares two
+releases, and needs many requests of each key operation in little time.
+"""
+
+from __future__ import annotations
+
+from locust import task
+
+from closeshave.traffic.dialect import Slot
+from closeshave.traffic.journeys import BookingUser, thinking
+from closeshave.traffic.steps import choose, services_at
+
+
+class Customer(BookingUser):
+    """A customer who came to book."""
+
+    weight = 10
+    wait_time = thinking(mean_s=1.0)
+    tasks_per_visit = 2.0
+    profiles_per_visit = 0.1
+
+    @task(9)
+    def search(self) -> None:
+        """List the free times of a day."""
+        self.steps.slots(self.steps.some_day())
+
+    @task(10)
+    def book(self) -> None:
+        """Choose a barber and a time, book it, and read the booking."""
+        steps = self.steps
+        barbers = steps.barbers()
+        if not barbers:
+            return
+        slot = choose(steps.slots(steps.some_day(), self.rng.choice(barbers), to_book=True), self.session)
+        if slot is None:
+            return
+        booking = steps.book(slot, self.rng.choice(services_at(slot)), submissions=2 if self.chance(0.1) else 1)
+        if booking is not None:
+            steps.read_booking(booking)
+
+    @task(1)
+    def profile(self) -> None:
+        """Read the customer's own profile."""
+        self.steps.profile()
+
+
+class Rivals(BookingUser):
+    """Two customers request the same slot at the same instant: one must get it, the other must be refused because it is taken."""
+
+    weight = 1
+    contest = True
+    wait_time = thinking(mean_s=1.0)
+
+    @task
+    def race(self) -> None:
+        """Both find the same free slot, then both request it."""
+        steps = self.steps
+        barbers = steps.barbers()
+        if not barbers:
+            return
+        day, barber = steps.some_day(), self.rng.choice(barbers)
+        if barber is None:
+            # If any barber will do, both requests may succeed: that is no conflict.
+            return
+        slot = choose(steps.slots(day, barber), self.session)
+        if slot is None:
+            return
+        rival = self.rival()
+        rival.steps.slots(day, barber)
+        self.wait_for(rival)
+        self.compete(rival, lambda customer: customer.go_for(slot))
+
+    def go_for(self, slot: Slot) -> None:
+        """Book the slot, and read the booking back if it was won."""
+        booking = self.steps.book(slot, "Haircut")
+        if booking is not None:
+            self.steps.read_booking(booking)

@@ -1,0 +1,135 @@
+"""The command's words: what is refused before anything starts, each with one sentence and the right exit code."""
+
+import json
+import platform
+
+import pytest
+
+from closeshave import __version__
+from closeshave.comparison.fingerprint import RunFingerprint
+from closeshave.files.shipped import locate
+from closeshave.gate import asking, baseline, directory
+from closeshave.gate.baseline import Baseline, BaselineJob
+from closeshave.gate.decision import LegFigure
+from closeshave.plan import read_plan
+
+PLAN = locate("scenarios", "gate")
+
+
+def saved(tmp_path, jobs=6, plan="gate", **machine):
+    """A baseline of this machine, unless told otherwise."""
+    here = asking.machine()
+    conditions = RunFingerprint(
+        machine={**here, **machine},
+        parts={"PostgreSQL": "18.6"},
+        plan={"plan": "gate", "plan file": directory.digest(PLAN), "seed": read_plan(PLAN).seed},
+        harness={"Closeshave": __version__},
+    )
+    several = tuple(BaselineJob(f"2026-11-{at + 1:02}T02:00:00+00:00", (f"r{at}",), {"p95/book": LegFigure(0.01, 9)}) for at in range(jobs))
+    baseline.save(tmp_path / "main.json", Baseline("main", plan, conditions, several))
+    return tmp_path / "main.json"
+
+
+def said(command, tmp_path, *arguments):
+    """The exit code and the one sentence of the command; nothing was made."""
+    done = command("gate", *arguments, cwd=tmp_path)
+    assert not (tmp_path / "reports").exists()
+    assert b"Traceback" not in done.said
+    lines = done.stderr.decode().strip().splitlines()
+    assert len(lines) == 1, lines
+    return done.code, lines[0]
+
+
+def test_a_missing_baseline_is_unknown(tmp_path, command):
+    """Never success."""
+    code, sentence = said(command, tmp_path, "gate", "--baseline", "reports/baselines/main.json")
+    assert code == 3
+    assert sentence == "unknown: there is no baseline reports/baselines/main.json; 'closeshave gate PLAN --save main' makes one"
+
+
+def replaced(old, new):
+    """The file with another text in place of one."""
+
+    def change(path):
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-20]), "damaged or cut off", id="truncated"),
+        pytest.param(replaced("baseline/1", "baseline/9"), "this version of Closeshave reads closeshave.baseline/1", id="another schema"),
+        pytest.param(replaced('"plan": "gate",\n "schema"', '"plan": "nightly",\n "schema"'), "is of the plan nightly", id="another plan"),
+        pytest.param(replaced(platform.release(), "5.10.0"), "kernel 5.10.0 → ", id="another kernel"),
+        pytest.param(replaced(directory.digest(PLAN), "0" * 64), "plan file 000000000000 → ", id="a changed plan"),
+    ],
+)
+def test_a_baseline_that_cannot_be_compared_with_is_unknown_at_once(tmp_path, command, change, sentence):
+    """Before ten minutes of legs."""
+    path = saved(tmp_path)
+    change(path)
+    code, told = said(command, tmp_path, "gate", "--baseline", path)
+    assert code == 3
+    assert sentence in told
+
+
+def test_too_few_jobs_are_unknown_at_once(tmp_path, command):
+    """With the number that is needed."""
+    code, told = said(command, tmp_path, "gate", "--baseline", saved(tmp_path, jobs=4))
+    assert (code, "has 4 jobs; at least 5 are needed" in told) == (3, True)
+
+
+def test_a_refused_gate_is_told_to_the_job_too(tmp_path, command):
+    """An annotation and the summary, as of one that ran."""
+    there = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    done = command("gate", "gate", "--baseline", "none.json", cwd=tmp_path, environ=there)
+    assert done.code == 3
+    assert b"::error file=gate,line=1,title=gate%3A unknown::there is no baseline none.json" in done.stderr
+    assert (tmp_path / "summary").read_text(encoding="utf-8").startswith("## ? Unknown: there is no baseline none.json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("gate",), "name what to compare with"),
+        (("gate", "--baseline", "embedded"), "name what to compare embedded with"),
+        (("gate", "--baseline", "embedded", "--candidate", "atlantis"), "no such file in environments/"),
+        (("smoke", "--baseline", "embedded", "--candidate", "embedded"), "a plan with faults is compared over nights"),
+        (("gate", "--save", "../x"), "is no name of a baseline"),
+        (("gate", "--baseline", "embedded", "--candidate", "bookedbarber-staging"), "cannot do with a remote one"),
+        (("nothing", "--baseline", "embedded", "--candidate", "embedded"), "no such file in scenarios/"),
+    ],
+)
+def test_wrong_words_end_with_code_2(tmp_path, command, arguments, sentence):
+    """Before anything is started."""
+    code, told = said(command, tmp_path, *arguments)
+    assert (code, sentence in told) == (2, True), told
+
+
+def test_a_directory_that_is_no_gate_is_not_resumed(tmp_path, command):
+    """Nor one of a plan that changed since."""
+    code, told = said(command, tmp_path, "--resume", tmp_path)
+    assert (code, "has no rules.json" in told) == (2, True)
+    (tmp_path / "rules.json").write_text("{", encoding="utf-8")
+    code, told = said(command, tmp_path, "--resume", tmp_path)
+    assert (code, "rules.json is damaged" in told) == (4, True)
+
+
+def test_rules_are_written_before_the_first_leg(tmp_path, monkeypatch):
+    """With seed and digests; a gate that is continued reads the same."""
+    from rich.console import Console  # noqa: PLC0415 - of this test alone
+
+    words = asking.GateWords("gate", "embedded", "embedded", seed=7)
+    made = asking.prepared(words, Console(quiet=True), tmp_path / "gates")
+    told = json.loads((made.directory / "rules.json").read_text(encoding="utf-8"))
+    assert told["seed"] == 7
+    assert told["plan_digest"] == directory.digest(PLAN)
+    assert [each["metric"] for each in told["rules"]["metrics"]] == list(read_plan(PLAN).gate.metrics)
+    again = asking.continued(made.directory, Console(quiet=True))
+    assert again.order == made.order
+    # The same file: both sides share an environment, which is started once.
+    assert len({id(side.series) for side in made.sides.values()}) == 1

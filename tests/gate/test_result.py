@@ -1,0 +1,134 @@
+"""The whole answer of a gate: metrics, broken promises, waivers, and how it looks."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+import xmlschema
+
+from closeshave.comparison.fingerprint import RunFingerprint
+from closeshave.gate import telling
+from closeshave.gate.decision import GateAnswer, decide
+from closeshave.gate.design import Side
+from closeshave.gate.result import GateAbout, conclude, nothing, parsed, told
+from closeshave.gate.rules import rules
+from closeshave.gate.running import changes
+from closeshave.plan import Gate, Waiver
+from closeshave.report import github
+from tests.gate.stages import blocks
+
+RULES = rules(Gate())
+ABOUT = GateAbout("gate", "current", "next", 1, "2026-11-29T20:00:00+00:00")
+SCHEMA = xmlschema.XMLSchema(str(Path(__file__).parents[1] / "report/junit-10.xsd"))
+
+
+def result(*stages, waivers=()):
+    """What a gate with these stages says."""
+    whole = [one for stage in stages for one in stage]
+    decision = decide(RULES, [changes(RULES, whole, number + 1) for number in range(len(stages))])
+    return conclude(ABOUT, decision, whole, waivers, RunFingerprint())
+
+
+SLOW = result(blocks(1, slower=1.1), blocks(2, slower=1.1))
+SAME = result(blocks(1))
+NOISY = result(blocks(1, noise=0.09))
+BROKEN = result(blocks(1, broken=Side.CANDIDATE))
+HOSTILE = replace(
+    conclude(
+        replace(ABOUT, base="<script>::error::\n| x", plan="](y)"),
+        decide(RULES, [[]]),
+        blocks(1, broken=Side.CANDIDATE),
+        (),
+        RunFingerprint(),
+    ),
+    sentence="<b>::error::\nsecond line | `x`",
+)
+NONE = nothing(ABOUT, "there is no baseline reports/baselines/x.json", [], (), RunFingerprint())
+ALL = {"slow": SLOW, "same": SAME, "noisy": NOISY, "broken": BROKEN, "hostile": HOSTILE, "none": NONE}
+
+
+def test_a_slower_candidate_is_worse_on_that_metric_alone():
+    """With exit code 1; the others are the same."""
+    assert (SLOW.answer, SLOW.exit_code) == (GateAnswer.WORSE, 1)
+    assert [one.metric for one in SLOW.metrics if one.answer is GateAnswer.WORSE] == ["p95/book"]
+    assert SLOW.sentence.startswith("Worse: p95/book (+10.0 %; in both stages")
+
+
+def test_an_equal_candidate_is_the_same():
+    """With exit code 0."""
+    assert (SAME.answer, SAME.exit_code) == (GateAnswer.SAME, 0)
+    assert SAME.sentence == "Same: p95/book, p95/slots, not-good, cpu-per-request, cache-misses."
+
+
+def test_noise_is_unknown_and_never_success():
+    """With exit code 3."""
+    assert (NOISY.answer, NOISY.exit_code) == (GateAnswer.UNKNOWN, 3)
+
+
+def test_a_candidate_that_breaks_a_promise_fails_however_quick_it_is():
+    """Named once, with the number of legs and the first of them."""
+    assert (BROKEN.answer, BROKEN.exit_code) == (GateAnswer.SAME, 1)
+    assert BROKEN.sentence.startswith("The candidate breaks a promise: integrity/lost in 12 legs, first in run-1-1-")
+    assert telling.headline(BROKEN) == "✘ Fail:"
+
+
+def test_a_promise_that_only_the_base_breaks_is_shown():
+    """The candidate is not worse for it."""
+    found = result(blocks(1, broken=Side.BASE))
+    assert found.exit_code == 0
+    assert "The base alone broke integrity/lost." in found.sentence
+
+
+def test_a_block_that_was_thrown_away_still_counts_for_promises():
+    """No noisy machine loses a booking."""
+    (lost, *_) = blocks(1, broken=Side.CANDIDATE)
+    thrown = replace(lost, legs=(*lost.legs[:-1], replace(lost.legs[-1], spoilt="the senders were late")))
+    assert result([thrown, *blocks(1, number=6)[1:]]).exit_code == 1
+
+
+@pytest.mark.parametrize(("until", "code"), [(date(2026, 11, 29), 0), (date(2026, 11, 28), 1)])
+def test_what_is_waived_does_not_gate_until_its_day(until, code):
+    """A metric and a promise; the day after, both count again."""
+    waive = (Waiver("gate/p95/*", "Mara", "known", until), Waiver("integrity/lost", "Mara", "known", until))
+    slow = result(blocks(1, slower=1.1, broken=Side.CANDIDATE), blocks(2, slower=1.1), waivers=waive)
+    assert slow.exit_code == code
+    assert ("Waived: p95/book until" in slow.sentence) is (code == 0)
+    assert ("Waived promises: integrity/lost until" in slow.sentence) is (code == 0)
+
+
+def test_nothing_to_compare_with_is_unknown():
+    """But a broken promise is a fail all the same."""
+    assert (NONE.answer, NONE.exit_code) == (GateAnswer.UNKNOWN, 3)
+    assert NONE.sentence == "Unknown: there is no baseline reports/baselines/x.json."
+    assert nothing(ABOUT, "x", blocks(1, broken=Side.CANDIDATE), (), RunFingerprint()).exit_code == 1
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_result_is_read_as_it_was_written(name):
+    """As plain JSON."""
+    assert parsed(json.loads(json.dumps(told(ALL[name]), allow_nan=False))) == ALL[name]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_junit_is_valid_by_the_schema_of_jenkins(name):
+    """Worse is a failure, unknown an error."""
+    text = telling.junit(ALL[name]).decode()
+    SCHEMA.validate(text)
+    assert ("<failure" in text) is (name in {"slow", "broken", "hostile"})
+    assert ("<error" in text) is (name in {"noisy", "none", "hostile"})
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_form_names_the_answer_and_lets_no_text_out(name):
+    """Markup and workflow commands of a name stay text."""
+    found = ALL[name]
+    page, markdown = telling.page(found), telling.markdown(found)
+    assert telling.headline(found) in page
+    assert telling.headline(found) in markdown
+    assert "<script>" not in page
+    assert "<script>" not in markdown
+    lines = github.commands(telling.annotated(found, "scenarios/gate.yaml"))
+    assert all("\n" not in line and line.startswith("::") for line in lines)
+    assert any(line.startswith("::error") for line in lines) is (found.exit_code == 1 or name == "none")

@@ -1,0 +1,183 @@
+"""The course of a gate: stages, repetitions, continuing; with legs that are made up."""
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from benchmarks import gate_resampling
+from closeshave.files import jsonfile
+from closeshave.files.rundir import NotARun
+from closeshave.files.yamlfile import InvalidFile
+from closeshave.gate import directory, legs, running
+from closeshave.gate.design import Side
+from closeshave.gate.directory import GateOrder
+from closeshave.gate.resampling import resample
+from closeshave.gate.result import parsed
+from closeshave.gate.rules import rules
+from closeshave.gate.running import GateTask
+from closeshave.plan import Gate
+from closeshave.trial.series import SeriesStopped
+from tests.gate.stages import block
+
+ORDER = GateOrder("gate.yaml", "current", "next", 1, "2026-11-29T20:00:00+00:00", rules(Gate()), "p", ("a", "b"), "t")
+
+
+class Machine:
+    """Carries out legs that are made up, and counts."""
+
+    def __init__(self, monkeypatch, tmp_path, **changes):
+        self.starts = self.warmed = 0
+        self.done, self.told, self.stop_at, self.spoil = [], changes, None, set()
+        candidate: Any = SimpleNamespace(label="next")
+        self.task = GateTask(tmp_path, ORDER, {Side.CANDIDATE: candidate}, (), "gate")
+        directory.write_rules(tmp_path, ORDER)
+        monkeypatch.setattr(legs, "serving", self._serving)
+        monkeypatch.setattr(legs, "warm_up", self._warm)
+        monkeypatch.setattr(legs, "carry_out", self._carry_out)
+
+    @contextmanager
+    def _serving(self, *_):
+        self.starts += 1
+        yield
+
+    def _warm(self, _side):
+        self.warmed += 1
+        return 0.7 + self.warmed / 100
+
+    def _carry_out(self, planned, _sides, _rules, scale, _say):
+        if len(self.done) == self.stop_at:
+            raise SeriesStopped
+        self.done.append((planned.stage, planned.number, scale))
+        return block(planned, spoilt="the senders were late" if (planned.stage, planned.number) in self.spoil else "", **self.told)
+
+    def run(self):
+        """The gate, from where it stopped."""
+        return running.run(self.task, lambda _line: None)
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Makes one: ``slower`` says by what factor the candidate is slower."""
+    return lambda **told: Machine(monkeypatch, tmp_path, **told)
+
+
+def test_equal_releases_need_one_stage(machine):
+    """Six blocks, and the result is in the directory."""
+    made = machine()
+    found = made.run()
+    assert [each[:2] for each in made.done] == [(1, number) for number in range(1, 7)]
+    assert found.exit_code == 0
+    assert parsed(json.loads((made.task.directory / directory.RESULT).read_text(encoding="utf-8"))) == found
+
+
+def test_a_suspicious_stage_is_followed_by_a_second_one(machine):
+    """Of fresh blocks."""
+    made = machine(slower=1.1)
+    assert made.run().exit_code == 1
+    assert [each[:2] for each in made.done] == [(stage, number) for stage in (1, 2) for number in range(1, 7)]
+
+
+def test_a_spoilt_block_is_repeated_as_often_as_was_fixed(machine):
+    """And no more often: then too few blocks are left, and the answer is unknown."""
+    made = machine()
+    made.spoil = {(1, 2), (1, 5)}
+    found = made.run()
+    assert len(made.done) == 8
+    assert found.exit_code == 0
+    assert [one.number for one in found.blocks if one.spoilt] == [2, 5]
+
+
+def test_a_gate_without_a_sound_block_is_unknown(machine):
+    """And says how many blocks there were."""
+    made = machine()
+    made.spoil = {(1, number) for number in range(1, 10)}
+    found = made.run()
+    assert found.exit_code == 3
+    assert "0 blocks of a stage can be used" in found.sentence
+
+
+def test_too_many_spoilt_blocks_are_unknown(machine):
+    """Rather than a gate without end."""
+    made = machine()
+    made.spoil = {(1, number) for number in range(1, 6)}
+    found = made.run()
+    assert len(made.done) == 9
+    assert found.exit_code == 3
+    assert "4 blocks of a stage can be used" in found.sentence
+
+
+def test_a_gate_that_was_stopped_goes_on(machine):
+    """Finished blocks are kept, at the rate that was found first; nothing is done twice."""
+    made = machine(slower=1.1)
+    made.stop_at = 8
+    with pytest.raises(SeriesStopped):
+        made.run()
+    assert len(list(directory.kept(made.task.directory))) == 8
+    made.stop_at = None
+    found = made.run()
+    assert [each[:2] for each in made.done] == [(stage, number) for stage in (1, 2) for number in range(1, 7)]
+    assert {each[2] for each in made.done} == {0.71}
+    assert (made.starts, found.exit_code) == (2, 1)
+
+
+def test_a_line_that_was_cut_off_is_a_block_that_is_run_again(machine):
+    """As ``kill -9`` or a full disk leaves it."""
+    made = machine()
+    made.run()
+    file = made.task.directory / directory.BLOCKS
+    file.write_bytes(file.read_bytes()[:-30])
+    made.run()
+    assert [each[:2] for each in made.done][6:] == [(1, 6)]
+    assert [one.number for one in directory.kept(made.task.directory)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_gate_that_is_complete_starts_nothing(machine):
+    """Its answer is made again."""
+    made = machine()
+    first = made.run()
+    assert made.run() == first
+    assert made.starts == 1
+
+
+def test_against_a_baseline_only_the_candidate_is_loaded():
+    """Two legs a block."""
+    for one in running.planned(replace(ORDER, kind="baseline"), ORDER.rules, 1):
+        assert [leg.side.value for leg in one.legs] == ["candidate", "candidate"]
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    """Rather than measured again without a word."""
+    (tmp_path / directory.BLOCKS).write_text('{"stage": 1}\n', encoding="utf-8")
+    with pytest.raises(jsonfile.Damaged, match=r"blocks.jsonl is damaged"):
+        list(directory.kept(tmp_path))
+
+
+def test_a_gate_whose_plan_changed_cannot_be_continued(tmp_path):
+    """It would compare legs of two plans."""
+    changed = replace(ORDER, plan_digest="other", version="9")
+    with pytest.raises(InvalidFile, match="cannot be continued: the plan and Closeshave changed since it began"):
+        directory.refuse_changed(tmp_path, ORDER, changed)
+    directory.refuse_changed(tmp_path, ORDER, ORDER)
+
+
+def test_a_directory_that_is_no_gate_is_refused(tmp_path):
+    """With what is missing."""
+    with pytest.raises(NotARun, match=r"has no rules.json"):
+        directory.order_of(tmp_path)
+
+
+def test_recorded_blocks_of_live_gates_are_resampled(machine):
+    """The tool for the table of false alarms reads the directories of gates; thrown away blocks are left out."""
+    made = machine(slower=1.1)
+    made.spoil = {(1, 2)}
+    made.run()
+    rules_read, blocks = gate_resampling.recorded([made.task.directory])
+    assert rules_read == ORDER.rules
+    assert len(blocks) == 12
+    told = gate_resampling.table(resample(rules_read, blocks, 20, 1))
+    assert "20 gates of 12 recorded blocks; 20 needed their second stage." in told
+    assert "* worse on p95/book: 20" in told

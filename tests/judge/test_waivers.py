@@ -1,0 +1,83 @@
+"""A known failure that is waived: shown with its owner, without effect until its day, with effect the day after."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from closeshave.judge.assess import assess
+from closeshave.judge.exits import exit_code
+from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.waivers import applied, day_of
+from closeshave.plan import Waiver
+from tests.judge.test_assess import whole
+
+STARTED = "2026-11-29T23:30:00+00:00"
+
+
+def verdict(id="latency/us-east-1", status=Status.FAIL, **changes):
+    """A verdict that fails, unless told otherwise."""
+    plain = Verdict(id, ("C1",), status, "latency", "region:us-east-1", 0.2, 0.1, "s", reason="too slow")
+    return replace(plain, **changes)
+
+
+def waiver(name="latency/*", until=date(2026, 12, 24)):
+    """A waiver of all verdicts on response times."""
+    return Waiver(name, "Mara Lindqvist", "slower until the index is there", until)
+
+
+def test_a_waived_failure_is_shown_with_its_owner_and_does_not_count():
+    """By its ID or a pattern of IDs."""
+    for name in ("latency/*", "latency/us-east-1"):
+        (found,) = applied([verdict()], [waiver(name)], STARTED)
+        assert not found.gates
+        assert found.waived is not None
+        assert (found.waived.owner, found.waived.until) == ("Mara Lindqvist", "2026-12-24")
+        assert found.reason == "waived until 2026-12-24 by Mara Lindqvist (slower until the index is there): too slow"
+        assert found.status is Status.FAIL
+
+
+@pytest.mark.parametrize(("until", "gates"), [(date(2026, 11, 30), False), (date(2026, 11, 29), False), (date(2026, 11, 28), True)])
+def test_the_day_after_it_counts_again(until, gates):
+    """The day is that on which the run began, by UTC."""
+    (found,) = applied([verdict()], [waiver(until=until)], STARTED)
+    assert found.gates is gates
+    assert (found.waived is None) is gates
+
+
+def test_what_is_not_named_or_passes_stays_as_it_is():
+    """A pass needs no waiver; a verdict that is only shown gets none."""
+    others = [verdict("availability/all"), verdict(status=Status.PASS), verdict(gates=False)]
+    assert applied(others, [waiver()], STARTED) == others
+
+
+def test_an_inconclusive_verdict_can_be_waived_too():
+    """A platform whose ledger cannot be read makes every night inconclusive."""
+    (found,) = applied([verdict(status=Status.INCONCLUSIVE)], [waiver()], STARTED)
+    assert not found.gates
+
+
+def test_a_run_whose_start_is_not_known_waives_nothing():
+    """Unknown never becomes success."""
+    assert day_of("yesterday") is None
+    (found,) = applied([verdict()], [waiver()], "yesterday")
+    assert found.gates
+
+
+def test_a_day_is_one_of_utc():
+    """Half past eleven at night in New York is the next day."""
+    assert day_of("2026-11-29T23:30:00-05:00") == date(2026, 11, 30)
+
+
+def test_a_waived_failure_does_not_fail_the_run():
+    """From the plan or from the target; without it the run fails."""
+    run = whole()
+    strict = tuple(replace(each, at_most=0.5) if each.id == "recovery" else each for each in run.target.objectives)
+    target = replace(run.target, objectives=strict)
+    failed = assess(run.history, run.plan, target)
+    assert exit_code(failed) == 1
+    waived = Waiver("recovery/*", "Mara Lindqvist", "known", date(9999, 1, 1))
+    for plan, promised in ((replace(run.plan, waive=(waived,)), target), (run.plan, replace(target, waive=(waived,)))):
+        found = assess(run.history, plan, promised)
+        assert exit_code(found) == 0
+        assert [each.id for each in found.verdicts if each.waived] == ["recovery/kill"]

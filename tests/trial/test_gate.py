@@ -1,0 +1,107 @@
+"""A gate on a real environment: interrupted, killed, continued, and equal releases."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from closeshave.control import processes
+from closeshave.environments import registry
+from closeshave.files import read_lines
+from closeshave.files.shipped import locate
+
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(900)]
+
+SHORT = (
+    locate("scenarios", "gate")
+    .read_text(encoding="utf-8")
+    .replace("duration: 18s", "duration: 6s")
+    .replace("sessions_per_s: 50", "sessions_per_s: 12")
+    .replace("rate: auto", "rate: fixed")
+    .replace("scenario: gate.py", f"scenario: {locate('scenarios', 'gate').with_name('gate.py')}")
+)
+
+
+class Gating:
+    """A gate in a process of its own."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.before = set(registry.running())
+        (place / "short.yaml").write_text(SHORT, encoding="utf-8")
+
+    def start(self, *options: str) -> "subprocess.Popen[bytes]":
+        """Start it with these options."""
+        self.log = (self.place / "log").open("ab")
+        argv = [sys.executable, "-m", "closeshave", "gate", *options]
+        return subprocess.Popen(argv, cwd=self.place, stdout=self.log, stderr=subprocess.STDOUT, env={**os.environ, "COLUMNS": "200"})
+
+    def said(self) -> str:
+        """Everything that it said."""
+        return (self.place / "log").read_text(encoding="utf-8")
+
+    def directory(self) -> Path:
+        """Of the gate."""
+        return next((self.place / "reports/gates").iterdir())
+
+    def roots(self) -> set[Path]:
+        """Environments that it left."""
+        return set(registry.running()) - self.before
+
+
+@pytest.fixture
+def gating(tmp_path):
+    """In a directory of its own; what is left of it is removed."""
+    made = Gating(tmp_path)
+    yield made
+    for root in made.roots():
+        subprocess.run([sys.executable, "-m", "closeshave", "env", "down", "--root", str(root)], check=False)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_gate_that_is_stopped_in_its_fifth_leg_leaves_nothing_and_goes_on(gating, how):
+    """Ctrl-C ends with 130 and says how to go on; after ``kill -9`` its environment is gone within 20 s. The first block is kept."""
+    process = gating.start("short.yaml", "--baseline", "embedded", "--candidate", "embedded")
+    assert processes.poll_until(lambda: "block 2, leg 1 of 4" in gating.said() or process.poll() is not None, 400), gating.said()
+    assert process.poll() is None, gating.said()
+    process.send_signal(how)
+    process.wait(60)
+    if how == signal.SIGINT:
+        assert process.returncode == 130, gating.said()
+        assert f"'closeshave gate --resume {gating.directory()}' goes on" in gating.said()
+    assert processes.poll_until(lambda: not gating.roots(), 20)
+    (first,) = read_lines(gating.directory() / "blocks.jsonl")
+    assert all((gating.directory() / leg["run"] / "summary.json").is_file() for leg in first["legs"])
+    again = gating.start("--resume", str(gating.directory()))
+    assert processes.poll_until(lambda: gating.said().count("block 2, leg 1 of 4") > 1 or again.poll() is not None, 200), gating.said()
+    assert "going on after 1 finished block" in gating.said()
+    again.send_signal(signal.SIGINT)
+    assert again.wait(60) == 130
+    assert not gating.roots()
+
+
+def test_an_environment_that_does_not_start_ends_with_code_4(gating):
+    """With its reason, and nothing left."""
+    text = locate("environments", "embedded").read_text(encoding="utf-8").replace("binaries: wheel", "binaries: path")
+    (gating.place / "none.yaml").write_text(text, encoding="utf-8")
+    process = gating.start("short.yaml", "--baseline", "embedded", "--candidate", str(gating.place / "none.yaml"))
+    assert process.wait(200) in {2, 4}, gating.said()
+    assert not gating.roots()
+    assert "Traceback" not in gating.said()
+
+
+def test_a_job_is_saved_as_a_baseline_that_is_then_too_small(gating):
+    """One of five jobs: unknown, with the number."""
+    process = gating.start("short.yaml", "--save", "main", "--json")
+    assert process.wait(800) in {1, 3}, gating.said()
+    saved = json.loads((gating.place / "reports/baselines/main.json").read_text(encoding="utf-8"))
+    assert saved["schema"] == "closeshave.baseline/1"
+    assert set(saved["jobs"][0]["figures"]) >= {"cpu-per-request", "not-good"}
+    assert saved["fingerprint"]["machine"]["kernel"] == os.uname().release
+    again = gating.start("short.yaml", "--baseline", "main", "--candidate", "embedded")
+    assert again.wait(60) == 3, gating.said()
+    assert "has 1 job; at least 5 are needed" in gating.said()
