@@ -10,7 +10,7 @@ from locust import task
 
 from closeshave.traffic.dialect import Slot
 from closeshave.traffic.journeys import BookingUser, thinking
-from closeshave.traffic.steps import choose, services_at
+from closeshave.traffic.steps import choose
 
 
 class Customer(BookingUser):
@@ -36,7 +36,7 @@ class Customer(BookingUser):
         slot = choose(steps.slots(steps.some_day(), self.rng.choice(barbers), to_book=True), self.session)
         if slot is None:
             return
-        booking = steps.book(slot, self.rng.choice(services_at(slot)), submissions=2 if self.chance(0.1) else 1)
+        booking = steps.book(slot, self.rng.choice(steps.services_at(slot)), submissions=2 if self.chance(0.1) else 1)
         if booking is not None:
             steps.read_booking(booking)
 
@@ -74,6 +74,6 @@ class Rivals(BookingUser):
 
     def go_for(self, slot: Slot) -> None:
         """Book the slot, and read the booking back if it was won."""
-        booking = self.steps.book(slot, "Haircut")
+        booking = self.steps.book(slot, self.steps.usual_service)
         if booking is not None:
             self.steps.read_booking(booking)
