@@ -95,8 +95,10 @@ class Server:
 
     async def _note_lost(self, error: BaseException) -> None:
         self._away_until_s = time.monotonic() + AWAY_S
-        # The others of the pool are most likely lost too: each is replaced before it is used again.
-        await self._pool.expire_connections()
+        # The others of the pool are most likely lost too: each is replaced before it is used again. A slow answer says nothing about them, and new
+        # connections would only cost a busy server more.
+        if not isinstance(error, TimeoutError):
+            await self._pool.expire_connections()
         if not self._lost:
             self._lost = True
             LOG.warning("%s is lost: %s: %s", self.name, type(error).__name__, error)
