@@ -9,12 +9,12 @@ import fcntl
 import os
 import re
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from closeshave.control.machinewide import machine_wide
 from closeshave.files.existing import may_exist
 
 _NAMED = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
@@ -45,7 +45,7 @@ class PortAllocator:
 
 def claims_dir() -> Path:
     """The machine's directory of claims: one file ``FIRST-COUNT`` for each, which names its owner's root."""
-    return Path(tempfile.gettempdir()) / "closeshave-ports"
+    return machine_wide("closeshave-ports")
 
 
 def claim(root: Path, count: int, first: int | None = None, directory: Path | None = None) -> int:

@@ -90,6 +90,14 @@ def shipped(name: str) -> dict[str, Any]:
         "apps_per_region": 2,
         "seed": {"barbers_per_franchise": 3, "accounts_per_region": 60},
     }
+    application = whole["application"]
+    application |= {
+        "readiness": {"path": "/health", "status": 200, "within": "30s"},
+        "workers": [{"name": "mail", "command": ["true"], "count": 1}],
+        "accounts": {"register": 3},
+        "capabilities": {"idle_barbers": [1]},
+        "prepare": application["prepare"] | {"within": "60s"},
+    }
     return whole | {"database": {"ttl": "20s", "loop_wait": "1s", "retry_timeout": "3s"}}
 
 
@@ -102,8 +110,10 @@ FILES: Mapping[str, tuple[dict[str, Any], Any, Any]] = {
     "profile": (PROFILE, Profile, lambda path: read(path, Profile)),
 }
 """Kind of file → one that states every number it can, its class, and who reads it."""
-WORDS = frozenset({"Fault.parameters", "ReadBack.sql", "Expect.members"})
-"""Fields whose numbers are checked by the kind of fault (see tests/faults), or are keys."""
+TEXTS = {f"{each}.variables" for each in ("ApplicationOf", "Prepare", "WorkerOf", "ReleaseOf")}
+"""Environment variables: a number in them is a text to everybody."""
+WORDS = frozenset({"Fault.parameters", "ReadBack.sql", "Expect.members", *TEXTS})
+"""Fields whose numbers are checked by the kind of fault (see tests/faults), or are keys or texts."""
 
 
 def numeric(hint: Any) -> bool:

@@ -9,23 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.control import machinewide
 from closeshave.environments.remote.lock import Lock, PlatformInUse
 
-REGIONS = {"us-east-1": "http://127.0.0.1:1", "us-west-2": "http://127.0.0.1:2"}
-
-
-@pytest.fixture(autouse=True)
-def own_directory(tmp_path, monkeypatch):
-    """Locks of this test alone."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    yield
-    monkeypatch.setattr("tempfile.tempdir", None)
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+"""Locks are of the whole machine: each process of the tests has platforms of its own."""
+FIRST, SECOND = f"http://127.0.0.1:1/{WORKER}", f"http://127.0.0.1:2/{WORKER}"
+REGIONS = {"us-east-1": FIRST, "us-west-2": SECOND}
 
 
 def test_the_second_gets_a_message_that_names_the_first():
     """Also if only one of their regions is the same."""
-    first, second = Lock(REGIONS), Lock({"elsewhere": "http://127.0.0.1:2"})
+    first, second = Lock(REGIONS), Lock({"elsewhere": SECOND})
     first.take("run 1 of somebody")
     with pytest.raises(PlatformInUse, match="run 1 of somebody"):
         second.take("run 2")
@@ -36,14 +31,14 @@ def test_the_second_gets_a_message_that_names_the_first():
 
 def test_regions_behind_one_address_are_one_platform():
     """A holder does not block itself."""
-    lock = Lock({"us-east-1": "http://127.0.0.1:1", "us-west-2": "http://127.0.0.1:1"})
+    lock = Lock({"us-east-1": FIRST, "us-west-2": FIRST})
     lock.take("run 1")
     lock.release()
 
 
 def test_a_refused_harness_holds_nothing():
     """A lock covers all regions or none."""
-    first, second, third = Lock({"b": "http://127.0.0.1:2"}), Lock(REGIONS), Lock({"a": "http://127.0.0.1:1"})
+    first, second, third = Lock({"b": SECOND}), Lock(REGIONS), Lock({"a": FIRST})
     first.take("first")
     with pytest.raises(PlatformInUse):
         second.take("second")
@@ -73,7 +68,7 @@ def test_two_users_of_one_machine_exclude_each_other(monkeypatch, first, second)
     """Whoever comes first makes the files, and the other must be able to open them."""
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         Path(directory).chmod(0o1777)
-        monkeypatch.setattr("tempfile.tempdir", directory)
+        monkeypatch.setattr(machinewide, "BASE", Path(directory))
         holder, other = Lock(REGIONS), Lock(REGIONS)
         as_user(first, lambda: holder.take("run 1"))
         with pytest.raises(PlatformInUse, match="run 1"):

@@ -29,7 +29,7 @@ url, place = sys.argv[1], Path(sys.argv[2])
 writer = Writer(place)
 settings = TelemetrySettings(otlp=Collector(url), grafana=Grafana(url, "t"))
 with exporting(settings, lambda text, *_: print(text)) as exporter:
-    exporter.begin(place, MANIFEST, lambda: PLAN)
+    exporter.begin(place, lambda: MANIFEST, lambda: PLAN)
     writer.requests(3, 0.2)
     writer.fault(*FaultEdge)
     exporter.judged("pass")

@@ -8,10 +8,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from closeshave.control.machinewide import machine_wide
 
 
 class PlatformInUse(RuntimeError):
@@ -24,7 +25,7 @@ class Lock:
     def __init__(self, regions: Mapping[str, str]) -> None:
         """``regions``: base URL by region. Platforms with a common address share a lock."""
         # A directory of all users, so that two users of this machine exclude each other too.
-        base = Path(tempfile.gettempdir()) / "closeshave-targets"
+        base = machine_wide("closeshave-targets")
         self._paths = sorted({base / hashlib.sha256(url.encode()).hexdigest()[:24] for url in regions.values()})
         self._held: list[int] = []
 
