@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, WithJsonSchema
@@ -311,17 +311,29 @@ class Expect:
             raise ValueError(f"{self.status} is not an HTTP status; write 100 to 599")
 
 
+ExperimentPart = Literal["method", "rollbacks", "steady-state", "deviation"]
+"""What of a Chaos Toolkit experiment a call runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a hook: a command (without a shell) or an HTTP request."""
+    """One call of a hook: a command (without a shell), an HTTP request, or a part of a Chaos Toolkit experiment."""
 
-    __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"oneOf": [{"required": ["command"]}, {"required": ["http"]}]})
+    __pydantic_config__ = ConfigDict(
+        **STRICT, json_schema_extra={"oneOf": [{"required": ["command"]}, {"required": ["http"]}, {"required": ["experiment"]}]}
+    )
 
     command: tuple[str, ...] = ()
-    """The program and its arguments, one text each; no shell runs it, and it gets the environment variables of the command's caller. Either this or
-    ``http``."""
+    """The program and its arguments, one text each; no shell runs it, and it gets the environment variables of the command's caller. Either this,
+    ``http`` or ``experiment``."""
     http: str | None = None
-    """URL of an HTTP request. Either this or ``command``."""
+    """URL of an HTTP request. Either this, ``command`` or ``experiment``."""
+    experiment: str | None = None
+    """A Chaos Toolkit experiment (YAML or JSON) beside the environment file, or at an absolute path. Either this, ``command`` or ``http``."""
+    part: ExperimentPart | None = None
+    """What of the experiment is run: ``method`` (its actions must succeed), ``rollbacks`` (all must succeed), ``steady-state`` (succeeds while the
+    steady-state hypothesis is met) or ``deviation`` (succeeds while it is not met). By default ``inject`` runs the method, ``undo`` the rollbacks,
+    ``heal_check`` the steady state, and ``observe`` the deviation."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     """Of the HTTP request."""
     headers_from: Mapping[str, str] = field(default_factory=dict)
@@ -344,11 +356,19 @@ class Asked:
     """Succeeds once the old primary cannot acknowledge any more."""
 
 
+UNSAID = Call()
+"""A call that a file leaves out."""
+PARTS: Mapping[str, ExperimentPart] = {"inject": "method", "observe": "deviation", "undo": "rollbacks", "heal_check": "steady-state"}
+"""What of an experiment each call of a hook runs."""
+_ALL_CALLED: dict[str, Any] = {"required": ["observe", "undo", "heal_check"]}
+_BY_EXPERIMENT: dict[str, Any] = {"properties": {"inject": {"required": ["experiment"]}}}
+
+
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """How one kind of fault is injected into a platform that the harness does not run: by calls that its operator provides."""
+    """How one kind of fault is injected by calls that an operator provides: commands, HTTP requests, or a Chaos Toolkit experiment."""
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"anyOf": [_ALL_CALLED, _BY_EXPERIMENT]})
 
     kind: str
     """A kind of the catalogue, such as ``shard.primary-killed``."""
@@ -356,12 +376,14 @@ class Hook:
     """The part that the hook breaks. A fault of a plan needs a hook with exactly its scope."""
     inject: Call
     """Breaks it."""
-    observe: Call
-    """Succeeds while the fault is in effect. Shares nothing with ``inject``."""
-    undo: Call
-    """Repairs it, or waits until the platform has. It is called in any case, and may be called more than once."""
-    heal_check: Call
-    """Succeeds once the platform is healthy again."""
+    observe: Call = UNSAID
+    """Succeeds while the fault is in effect. Shares nothing with ``inject``. Where ``inject`` is an experiment, it is by default: its steady state
+    is not met."""
+    undo: Call = UNSAID
+    """Repairs it, or waits until the platform has. It is called in any case, and may be called more than once. Where ``inject`` is an experiment, it is
+    by default its rollbacks."""
+    heal_check: Call = UNSAID
+    """Succeeds once the platform is healthy again. Where ``inject`` is an experiment, it is by default: its steady state is met."""
     observed_within: Lasting = 30.0
     """How long after the injection ``observe`` may take to succeed; after it the fault was *not observed*."""
     healed_within: Lasting = 300.0
@@ -373,6 +395,29 @@ class Hook:
 
     If it is left out, it is at some time between the start of ``inject`` and the first sign: a failed request, the observation, a promotion.
     """
+
+    def __post_init__(self) -> None:
+        for name, part in PARTS.items():
+            call: Call = getattr(self, name)
+            if call == UNSAID and name != "inject" and self.inject.experiment is not None:
+                call = Call(experiment=self.inject.experiment, timeout=self.inject.timeout)
+            if call.experiment is not None and call.part is None:
+                object.__setattr__(self, name, replace(call, part=part))
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """Every call by its key."""
+        found = {name: getattr(self, name) for name in PARTS}
+        return {**found, "ends": self.ends.asked} if isinstance(self.ends, Asked) else found
+
+    def below(self, directory: Path) -> Hook:
+        """The same with the paths of its experiments counted from ``directory``."""
+        there = {
+            name: replace(call, experiment=str(directory / call.experiment))
+            for name in PARTS
+            if (call := getattr(self, name)).experiment is not None
+        }
+        return replace(self, **there)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from closeshave.files.yamlfile import (
 )
 from closeshave.operations import OPERATIONS
 from closeshave.shapes import Replayed, Shape
+from closeshave.topology import Topology
 
 MOST_PARTS = 1000
 """Upper limit of a plan's phases and faults, drawn ones included: each is checked against every other."""
@@ -145,6 +146,45 @@ PER_SESSION: Mapping[str, float] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class LocustFile:
+    """A Locust file of your own instead of a scenario: plain users of Locust, no class of this harness."""
+
+    __pydantic_config__ = STRICT
+
+    file: str
+    """The file: a path from the plan's own directory, or an absolute one."""
+    model: Literal["open", "closed"] = "open"
+    """``open``: each arrival of ``sessions_per_s`` is a new user, however many others are not finished. ``closed``: a number of users, each of which does
+    one task after the other, so that a slow platform gets fewer requests."""
+    users: Annotated[Count, Field(le=100_000)] | None = None
+    """Closed model: the users at the plan's highest ``sessions_per_s``; fewer in proportion where that is lower, all of them in a phase with replayed
+    arrivals. Left out if the file has a ``LoadTestShape``, which then decides alone."""
+    tasks_per_visit: Annotated[Count, Field(le=100_000)] | None = None
+    """The tasks that a user does before it leaves. By default, in the open model, as many as the longest ``SequentialTaskSet`` of the file has, else one;
+    in the closed model users stay until the end, and one that leaves is replaced by a new one."""
+    canary: str | None = None
+    """The task whose request is the canary, like ``Shopper.look``: it is sent at the steady rate of ``canaries``, and recovery is measured by it.
+    Choose a task that sends one request. Without it recovery is not asked."""
+    shard: WholeNumber | None = None
+    """The shard to which the file's requests belong; needed where the environment has several."""
+    effects: bool = False
+    """Whether the file says what its requests booked, by ``closeshave.traffic.effects.report``. Otherwise integrity and data loss are not asked,
+    because nobody said what a booking is."""
+
+    def __post_init__(self) -> None:
+        if self.users is not None and self.model == "open":
+            raise ValueError("users is for the closed model; in the open model sessions_per_s says how many users arrive")
+        if 0 in {self.users, self.tasks_per_visit}:
+            raise ValueError("users and tasks_per_visit must be at least 1")
+
+    def shard_in(self, topology: Topology) -> int:
+        """The shard to which its requests belong; 0 if there are several and the plan names none."""
+        if self.shard is not None:
+            return self.shard
+        return topology.shards[0].id if len(topology.shards) == 1 else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """The customers of a plan."""
 
@@ -166,6 +206,8 @@ class Traffic:
     """Multiplies every think time, in which a customer reads and decides: below 1 for short plans."""
     contests_per_s: NotNegative = 1.0
     """Contests per second: pairs of customers who request the same slot at the same time. Without them no double booking can happen."""
+    locust: LocustFile | None = None
+    """A Locust file of your own instead of ``scenario``. Of the other keys only ``processes``, ``profile`` and ``requests_per_session`` then apply."""
 
     def __post_init__(self) -> None:
         if self.processes < 1:
@@ -391,6 +433,18 @@ class Plan:
     """Known failures that do not count until a day, in addition to those of the target."""
 
     @property
+    def probed(self) -> bool:
+        """Whether canaries probe the platform. A user's own Locust file must name a task for that."""
+        own = self.traffic.locust
+        return own is None or own.canary is not None
+
+    @property
+    def tells_effects(self) -> bool:
+        """Whether senders record what their requests changed, so that integrity can be judged."""
+        own = self.traffic.locust
+        return own is None or own.effects
+
+    @property
     def duration_s(self) -> float:
         """Length of all phases together, in seconds."""
         return sum(phase.duration for phase in self.phases)
@@ -406,7 +460,7 @@ class Plan:
             self,
             limits=replace(self.limits, requests=math.ceil(self.limits.requests * factor)),
             phases=tuple(replace(phase, sessions_per_s=phase.sessions_per_s * factor) for phase in self.phases),
-            traffic=replace(self.traffic, contests_per_s=self.traffic.contests_per_s * factor),
+            traffic=replace(self.traffic, contests_per_s=self.traffic.contests_per_s * factor, locust=_scaled(self.traffic.locust, factor)),
             canaries=replace(self.canaries, home_per_s=self.canaries.home_per_s * factor, away_per_s=self.canaries.away_per_s * factor),
         )
 
@@ -433,6 +487,12 @@ class Plan:
                 return elapsed
             elapsed += phase.duration
         raise KeyError(name)
+
+
+def _scaled(own: LocustFile | None, factor: float) -> LocustFile | None:
+    if own is None or own.users is None:
+        return own
+    return replace(own, users=max(1, round(own.users * factor)))
 
 
 def read_plan(path: Path) -> Plan:
@@ -468,6 +528,8 @@ def _inconsistencies(plan: Plan) -> list[_Trouble]:
 
 
 def _wrong_rate(plan: Plan) -> Iterator[_Trouble]:
+    if plan.rate == "auto" and plan.traffic.locust is not None:
+        yield ("rate",), "a calibration needs the journeys of the harness; with a Locust file of your own write rate: fixed"
     if plan.rate == "auto" and (files := [phase.name for phase in plan.phases if isinstance(phase.shape, Replayed)]):
         yield ("rate",), f"the arrivals of {files[0]} are replayed from a file and cannot be scaled; write rate: fixed"
 

@@ -39,6 +39,12 @@ class MarkKind(StrEnum):
     NOTE = "note"
 
 
+TASKS = "tasks"
+"""The missing part of a run in which tasks of a user's own Locust file raised errors."""
+OWN_PROBE = "canary_task"
+"""The kind of operation of a canary that runs a task of a user's own Locust file."""
+
+
 class SignalKind(StrEnum):
     """The platform's own signals, read from its logs and alerts."""
 

@@ -34,7 +34,7 @@ def sd_per_s(plan: Plan, phase: Phase) -> float:
     """Standard deviation of a phase's requests per second, as a mean over :data:`WINDOW_S`."""
     # Products, not powers: of what is far too large these become infinite instead of raising.
     session, contest = offered.of_session(plan), offered.CONTEST_REQUESTS
-    squares_per_s = phase.sessions_per_s * SESSIONS_VARY * session * session + plan.traffic.contests_per_s * contest * contest
+    squares_per_s = phase.sessions_per_s * SESSIONS_VARY * session * session + offered.contests_per_s(plan) * contest * contest
     return math.sqrt(max(0.0, squares_per_s) / WINDOW_S)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from closeshave.environments import placeholders
 from closeshave.environments.application import ApplicationOf, Setting, commands, text_of
-from closeshave.environments.remote.definition import Location
+from closeshave.environments.hooks import Location
 from closeshave.environments.stack import Containers, Stack
 from closeshave.files.closest import meant
 

@@ -16,10 +16,11 @@ from typing import Any
 
 from closeshave.api.spoken import SpokenApi
 from closeshave.environments import application_problems
+from closeshave.environments.hooks import Location, wrong_hooks
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
 from closeshave.environments.remote import speaking
-from closeshave.environments.remote.definition import Accounts, Location, Remote
+from closeshave.environments.remote.definition import Accounts, Remote
 from closeshave.environments.stack import Containers, Embedded, Stack
 from closeshave.files import record_of
 from closeshave.files.closest import meant
@@ -56,6 +57,8 @@ def read_definition(path: Path) -> Definition:
     ]
     if problems:
         raise InvalidFile(*problems)
+    if definition.hooks:
+        definition = replace(definition, hooks=tuple(hook.below(path.absolute().parent) for hook in definition.hooks))
     return _speaking(definition, path, raw)
 
 
@@ -152,6 +155,7 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     yield from _wrong_shards(definition)
     yield from _wrong_tiers(definition)
     yield from application_problems.find(definition)
+    yield from wrong_hooks(definition.hooks)
     if isinstance(definition, Containers):
         yield from _wrong_images(definition)
     for key, regions in (("etcd", definition.etcd), ("sentinels", definition.sentinels)):

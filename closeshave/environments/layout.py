@@ -79,6 +79,8 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
         capabilities=definition.application.capabilities,
         api=speaking.profile(definition.application.api),
         application=apps.described(site),
+        hooks=definition.hooks,
+        secrets=definition.secrets,
         straight=tuple(kind for kind in LINK_KINDS if kind not in definition.links),
     )
     return Layout(

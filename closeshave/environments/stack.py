@@ -9,6 +9,7 @@ from pydantic import Field
 
 from closeshave.deployment import LINK_KINDS, Capabilities, Hook, LinkKind, Secrets
 from closeshave.environments.application import ApplicationOf
+from closeshave.environments.hooks import variables
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.standin_application import STAND_IN
 from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, NotNegative, WholeNumber, stated
@@ -120,6 +121,8 @@ class Stack:
     """Multiplies the stand-in's limits per client address (``{rate_limit_scale}``)."""
     application: ApplicationOf = STAND_IN
     """The application that runs on these parts; by default the stand-in."""
+    hooks: tuple[Hook, ...] = ()
+    """Faults that calls of your own inject, instead of the harness: commands, HTTP requests, or Chaos Toolkit experiments."""
     evidence: Literal["rehearsed"] | None = None
     """Not used any more: what a run can show depends on what the running application says of itself. Older files may still state it."""
     description: str = ""
@@ -137,15 +140,10 @@ class Stack:
         return self.application.capabilities
 
     @property
-    def hooks(self) -> tuple[Hook, ...]:
-        """None: the harness itself injects faults here."""
-        return ()
-
-    @property
     def secrets(self) -> Secrets:
-        """Only an administrator's password, for reading bookings back: the parts create their secrets themselves."""
+        """Those of its hooks, and an administrator's password for reading bookings back: the parts create their secrets themselves."""
         admin = self.application.read_back.admin
-        return Secrets(reading=(admin,)) if admin else Secrets()
+        return Secrets(reading=(admin,) if admin else (), hooks=variables(self.hooks))
 
     def group_serving(self, tier: str, home: str) -> StoreGroup:
         """The group of ``tier`` that holds the entries of franchises or accounts at home in ``home``. The tier must be there."""

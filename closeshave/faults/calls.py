@@ -1,4 +1,5 @@
-"""Carries out one call of an operator's hook: a command (without a shell) or an HTTP request; limited in time and size, whatever the other side does.
+"""Carries out one call of an operator's hook: a command (without a shell), an HTTP request or a part of a Chaos Toolkit experiment; limited in time and
+size, whatever the other side does.
 
 The output of a command and the body of an answer are not kept: they may hold secrets, and run directories are shared. The result of a call is its
 exit code or status, and whether the expected text was found.
@@ -13,14 +14,16 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from closeshave.clients import web
 from closeshave.clock import now_ns
 from closeshave.control.processes import descendants, identify, send
 from closeshave.deployment import Call, Expect, Proxy
+from closeshave.faults import ownexperiment
 from closeshave.files import foreign
 
 KEPT_BYTES = 1 << 20
@@ -51,20 +54,36 @@ def carry_out(call: Call, timeout_s: float, environ: Mapping[str, str], way: Way
     """
     if call.http is not None:
         return _request(call, call.http, timeout_s, way(call.http))
-    return _command(call, timeout_s, environ)
+    if call.experiment is not None:
+        return _experiment(call, Path(call.experiment), timeout_s, environ)
+    ended = _ended(call.command, timeout_s, environ, heard=call.expect is not None)
+    return ended if isinstance(ended, Done) else _judged(call, ended.code == 0, f"exit code {ended.code}", ended.output, ended.sent_ns)
 
 
-def _command(call: Call, timeout_s: float, environ: Mapping[str, str]) -> Done:
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A process that ended in time."""
+
+    code: int
+    output: bytes
+    sent_ns: int
+
+
+def _ended(
+    command: Sequence[str], timeout_s: float, environ: Mapping[str, str], *, heard: bool, place: Path | None = None
+) -> _Ended | Done:
+    """Run a program to its end; ``heard``: with its output. What became of it instead, where it did not end by itself."""
     sent_ns = now_ns()
     try:
         child = subprocess.Popen(
-            call.command,
+            command,
             stdin=subprocess.DEVNULL,
             # A file would grow without bound while the command hangs.
-            stdout=subprocess.PIPE if call.expect is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if heard else subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             env={**os.environ, **environ},
+            cwd=place,
         )
     except (OSError, ValueError) as error:
         return Done(well=False, saw=f"could not be started: {type(error).__name__}")
@@ -76,7 +95,18 @@ def _command(call: Call, timeout_s: float, environ: Mapping[str, str]) -> Done:
         return Done(well=False, saw=f"had not ended after {timeout_s:g} s and was killed", sent_ns=sent_ns)
     finally:
         _end(child)
-    return _judged(call, code == 0, f"exit code {code}", output, sent_ns)
+    return _Ended(code, output, sent_ns)
+
+
+def _experiment(call: Call, path: Path, timeout_s: float, environ: Mapping[str, str]) -> Done:
+    """Its own interpreter, in the directory of the experiment's file: programs, files and modules that it names may lie there."""
+    part = call.part or "method"
+    told_to = {**ownexperiment.variables(path), **environ}
+    ended = _ended(ownexperiment.command(part, path), timeout_s, told_to, heard=True, place=path.parent)
+    if isinstance(ended, Done):
+        return ended
+    told = ended.output.decode("utf-8", "replace").strip() or f"ended with exit code {ended.code}"
+    return Done(ended.code == 0, f"({part} of {path.name}) {told}", ended.sent_ns)
 
 
 def _read(stream: IO[bytes], deadline: float) -> bytes:

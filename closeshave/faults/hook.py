@@ -10,14 +10,18 @@ from functools import partial
 from closeshave.clock import now_ns
 from closeshave.deployment import Asked, Call, Hook
 from closeshave.faults.calls import Done, Way, carry_out, straight
-from closeshave.faults.kind import Aim, Kind, NotSeen, Proof, Say
+from closeshave.faults.kind import OWNED, Aim, Kind, NotSeen, Proof, Say
 from closeshave.faults.waiting import after, left_s, until, wait_until
 from closeshave.history import Injection, SeenMeanwhile, Sighting, TouchedText
 
+EVERYWHERE = frozenset({*OWNED, "remote"})
+"""The kinds of environments in which a hook works."""
 ASK_EVERY_S = 1.0
 """A remote platform is asked rarely."""
 WATCH_EVERY_S = 0.2
 """While a fault is being injected it is asked more often, because a fail-over takes only seconds."""
+EXPERIMENT_EVERY_S = 0.5
+"""A probe of an experiment starts an interpreter, which takes a quarter of a second of processor time."""
 CHECK_TRIES = 5
 """A heal check may report a healthy platform so many times while the fault is in effect, because it may notice late."""
 
@@ -77,7 +81,7 @@ class Meanwhile:
                 self._look()
             elif self.seen.worthless is None and (self._ended_ns is not None or not isinstance(self.hook.ends, Asked)):
                 self._check(self.seen)
-            self.over.wait(WATCH_EVERY_S)
+            self.over.wait(EXPERIMENT_EVERY_S if self.hook.observe.experiment is not None else WATCH_EVERY_S)
 
     def wait_ended(self, began_ns: int, within_s: float) -> tuple[int, int] | None:
         """The interval in which the old primary ended; ``None`` if no call reports it. Waits for the report for at most ``within_s`` seconds."""
@@ -173,8 +177,9 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str], way: Way = straight
         lead_s=lambda _aim: 0.5,
         observed_within_s=hook.observed_within,
         healed_within_s=hook.healed_within,
-        environments=frozenset({"remote"}),
+        environments=EVERYWHERE,
         needs="",
+        links=(),
         lasting=hook.lasting,
         course=lambda _aim: (),
         ask_every_s=ASK_EVERY_S,

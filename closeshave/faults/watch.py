@@ -109,11 +109,19 @@ def clean_up(duty: Duty, why: str) -> None:
     except OSError as error:
         say(f"{private.place(duty.run)} could not be removed: {error}")
     _note(duty.run, MarkKind.ABORT, f"{why}; the janitor {'destroys' if duty.destroy else 'heals'} the environment")
+    if not duty.destroy or _has_hooks(duty.root):
+        # What a hook broke need not be a part of the environment, so its removal does not undo it.
+        _heal(duty, why)
     if duty.destroy:
         _destroy(duty)
-    else:
-        _heal(duty, why)
     say("done")
+
+
+def _has_hooks(root: Path) -> bool:
+    try:
+        return bool(deployments.load(root).hooks)
+    except (OSError, ValueError):
+        return False
 
 
 def say(line: str) -> None:

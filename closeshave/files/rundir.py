@@ -6,8 +6,8 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class Inputs:
     environment: Path
     taken: tuple[Taken, ...] = ()
     """The options that were set, and where."""
+    beside: Mapping[str, Path] = field(default_factory=dict)
+    """Files that the plan or the environment names by a path from its own directory, by that path: experiments, a Locust file."""
 
 
 def sources(inputs: Inputs, started_in: Path) -> dict[str, str]:
@@ -54,6 +56,11 @@ def keep(run: Path, inputs: Inputs, options: Iterable[str]) -> None:
     """Copy the inputs into the run, note where its options came from, and write ``rerun.sh``, which runs them again."""
     for source, name in ((inputs.plan, PLAN), (inputs.target, TARGET), (inputs.environment, ENVIRONMENT)):
         shutil.copyfile(source, run / name)
+    for name, source in inputs.beside.items():
+        copy = run / name
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
     write_atomically(run / OPTIONS, json.dumps(told(inputs.taken), indent=1) + "\n")
     write_rerun(run, options, inputs.taken)
 

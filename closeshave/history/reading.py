@@ -61,7 +61,7 @@ def load(run: Path) -> History:
         marks=tuple(event for event in events if isinstance(event, Mark)),
         sent=tuple({(one.source, one.worker): one for one in sent}.values()),
         edges=_whole(run / EDGE_COUNTS, EDGES_CODEC, None, damage),
-        bookings=_rows(run / BOOKINGS_FILE, BOOKINGS, damage),
+        bookings=_rows(run / BOOKINGS_FILE, BOOKINGS, damage) if manifest.final_state or (run / BOOKINGS_FILE).is_file() else None,
         # A run that needs no ledger may still have read one.
         captures=_rows(run / CAPTURES_FILE, CAPTURES, damage) if manifest.payments_ledger or (run / CAPTURES_FILE).is_file() else None,
         resources=_rows(run / RESOURCES_FILE, None, damage) if (run / RESOURCES_FILE).exists() else None,

@@ -137,6 +137,8 @@ class Manifest:
     """``None`` for runs of older versions."""
     looked_inside: bool = False
     """Whether the final state includes the contents of each cache and database member, which cannot be read from a remote platform."""
+    final_state: bool = True
+    """Whether the final state of bookings is read. If not, because nobody says what was booked, a missing one is not damage."""
     kinds: tuple[str, ...] = ()
     """Names of all kinds of faults that the harness knew. Empty for runs of older versions."""
     added: tuple[Added, ...] = ()

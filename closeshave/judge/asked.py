@@ -24,6 +24,8 @@ SCOPES = {
     "franchise_decile": ("franchise_decile:",),
 }
 """The first word of the scopes of an objective's verdicts, by the parts for which it is stated."""
+OF_JOURNEYS = frozenset({Measure.DATABASE_TIME, Measure.CACHE_TIME, Measure.CACHE_HIT_RATIO})
+"""Measures that only the harness's own journeys record."""
 NO_VERDICT = "no-verdict"
 NOBODY = {
     "attest": "attested by {owner}",
@@ -52,6 +54,18 @@ def asked(plan: Plan, target: Target, known: Collection[str] = ()) -> PlanCovera
     answered = {claim for objective in chosen for claim in objective.claims}
     rows = [NotRun(claim.id, claim.text, _why(plan, target, claim, known)) for claim in target.claims if claim.id not in answered]
     return PlanCoverage(chosen, tuple(rows))
+
+
+def unsaid(plan: Plan) -> tuple[NotRun, ...]:
+    """What no run of the plan is asked, whatever its target promises, because its Locust file is the user's own and does not say enough."""
+    found = []
+    if plan.faults and not plan.probed:
+        found.append(NotRun("recovery", "recovery", "the plan names no task of its Locust file as the canary (traffic.locust.canary)"))
+    if not plan.tells_effects:
+        found.append(
+            NotRun("integrity", "integrity", "nobody said what a booking is: the Locust file reports no effects (traffic.locust.effects)")
+        )
+    return tuple(found)
 
 
 def left_out(plan: Plan, target: Target, objective: Objective, known: Collection[str] = ()) -> str:
@@ -87,6 +101,12 @@ def unable(plan: Plan, objective: Objective) -> str:
         needs = f"a fault of {patterns}"
     elif objective.measure is Measure.RESILIENCE and not plan.faults:
         needs = "a fault"
+    elif objective.measure in {Measure.RECOVERY, Measure.RESILIENCE} and not plan.probed:
+        needs = "a canary (traffic.locust.canary)"
+    elif objective.measure in {Measure.INTEGRITY, Measure.LOSS} and not plan.tells_effects:
+        needs = "a Locust file that says what a booking is (traffic.locust.effects)"
+    elif plan.traffic.locust is not None and (objective.measure in OF_JOURNEYS or objective.per in {"shard", "franchise_decile"}):
+        needs = "the journeys of the harness, which read franchises and times in answers"
     elif objective.window == "degraded" and not any(fault.expected is Expected.DEGRADES for fault in covered):
         needs = f"a fault of {patterns} that may degrade the service (expected: degrades)"
     elif (

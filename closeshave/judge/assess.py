@@ -54,7 +54,9 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     findings = _findings(analysis, broken)
     verdicts += _guarded("integrity", partial(integrity.judge, analysis, findings), NO_VERDICTS, broken)
     not_asked = _guarded("what is asked", partial(integrity.not_asked, analysis, findings), NOTHING, broken)
-    score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, BREACHES, known), NO_RESILIENCE, broken)
+    # Without canaries nobody asked whether a fault was survived.
+    survived = lives if plan.probed else NO_LIVES
+    score = _guarded("resilience", lambda: resilience.figures(survived, verdicts, BREACHES, known), NO_RESILIENCE, broken)
     verdicts += resilience.judge(analysis, score, lives, verdicts)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, analysis, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, evidence), UNKNOWN_LOAD, broken)
@@ -72,7 +74,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
         integrity=integrity_figures,
         resilience=score,
         not_run=tested.not_run,
-        not_asked=not_asked,
+        not_asked=(*not_asked, *asked.unsaid(plan)),
         tracebacks=broken.tracebacks,
     )
 

@@ -33,6 +33,7 @@ PRECONDITIONS = {
     "proxy": "Proxy forwarded all requests",
     "rate_limits": "No unexpected rate limits",
     "fault": "Only planned faults",
+    "recorder": "Recorded by the load engine",
 }
 """Measures that say whether the other verdicts can be trusted, and their titles."""
 
@@ -50,6 +51,7 @@ _CAUSES = (
     "clock_offset",
     "clock",
     "host",
+    "recorder",
     "fault",
     "observed",
     "healed",

@@ -27,6 +27,8 @@ STOP_TIMEOUT_S = 4.0
 TAIL_LINES = 15
 MODELS: Mapping[SenderKind, str] = {"customers": "CustomerModel", "canary": "CanaryModel"}
 """The class of each Locust file that sends."""
+OWN_MODELS: Mapping[str, str] = {"open": "OwnOpenModel", "closed": "OwnClosedModel", "canary": "OwnCanaryModel"}
+"""The classes of ``locustfiles/own.py``, which run a Locust file of the user's own: by model, and for canaries."""
 
 _LOCUSTFILES = Path(__file__).parent / "locustfiles"
 
@@ -60,7 +62,8 @@ class Generator:
         with log.open("ab") as output:
             process = subprocess.Popen(
                 _command(kind, load),
-                cwd=run,
+                # What a user's own file opens, it names from where the user is.
+                cwd=run if load.traffic.locust is None else None,
                 env=_environment(run, load.withheld),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -128,15 +131,18 @@ class Generator:
 
 
 def _command(kind: SenderKind, load: Load) -> list[str]:
-    files = [str(_LOCUSTFILES / f"{kind}.py")]
-    if kind == "customers":
+    own = load.traffic.locust
+    files = [str(_LOCUSTFILES / f"{kind if own is None else 'own'}.py")]
+    model = MODELS[kind] if own is None else OWN_MODELS[own.model if kind == "customers" else kind]
+    if own is None and kind == "customers":
         files.insert(0, str(scenario(load.traffic.scenario)))
     options = ["--headless", "--only-summary", "--users", "1", "--spawn-rate", "1", "--exit-code-on-error", "0"]
+    options += ["--host", next(iter(load.edges.values()))] if own is not None else []
     if (processes := _processes(kind, load)) > 1:
         port = str(ports.free())
         master = ["--master-bind-host", ports.LOOPBACK, "--master-bind-port", port, "--master-host", ports.LOOPBACK, "--master-port", port]
         options += ["--processes", str(processes), *master]
-    return [sys.executable, "-m", "closeshave.traffic.bare_locust", "-f", ",".join(files), *options, MODELS[kind]]
+    return [sys.executable, "-m", "closeshave.traffic.bare_locust", "-f", ",".join(files), *options, model]
 
 
 def _processes(kind: SenderKind, load: Load) -> int:

@@ -9,7 +9,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,11 @@ GRACE_S = 1.5
 """Seconds that requests in flight may take after a stop, for which an operator waits."""
 CREW = 20_000
 """The most visits with a greenlet at the same time: they wait for an answer, or pause within a task. Between tasks they need none."""
+
+
+def _nothing() -> None:
+    """The senders have nothing running but requests in flight."""
+
 
 VisitSteps = Iterator[int]
 """A running visit: yields the instants at which it continues, in monotonic nanoseconds."""
@@ -92,7 +97,10 @@ class Worker:
     """One Locust process of a load: what its customers share, and its steps from ready to recorded."""
 
     def __init__(self, load: Load, kind: SenderKind, environment: Environment) -> None:
-        """Open the records. Raises :class:`FileExistsError` when a worker of this name has already written some."""
+        """Open the records. For a user's own Locust file, Locust itself keeps the statistics, and nothing is learnt about bookings.
+
+        Raises :class:`FileExistsError` when a worker of this name has already written some.
+        """
         self.environment, self.place = environment, place_of(environment)
         self.name = runfiles.worker(kind, self.place.index)
         self.conventions = conventions.of(load.capabilities, load.topology, load.days, spoken(load.api))
@@ -102,8 +110,11 @@ class Worker:
         number = runfiles.FIRST_NUMBER[kind] + self.place.index
         proxy = None if load.proxy is None else RequestProxy.of(load.proxy.url, load.edges.values(), ":".join(web.login(load.proxy) or ()))
         settings = Settings(Path(load.run) / runfiles.RECORDS, Source(kind), self.name, number, proxy=proxy)
-        self.engine = Engine(settings, EngineStats(environment.stats).observe)
-        self._recorder = EngineRecorder(self.engine.records)
+        self._own = load.traffic.locust is not None
+        self.engine = Engine(settings, None if self._own else EngineStats(environment.stats).observe)
+        self.recorder = EngineRecorder(self.engine.records)
+        self.ending: Callable[[], None] = _nothing
+        """Called when nothing more may start: ends whatever the senders have running."""
         self._load, self._kind, self._run = load, kind, Path(load.run)
         self._parent = os.getppid()
         self._broken = 0
@@ -123,7 +134,7 @@ class Worker:
             self._load.topology,
             self._load.tag,
             self.window,
-            self._recorder,
+            self.recorder,
             asleep,
             time.time,
             self.conventions,
@@ -141,7 +152,7 @@ class Worker:
             return
         end_ns = self.window.end_ns = start_ns + round(self._load.duration_s * 1e9)
         agenda = Arrivals(senders.at_ns, start_ns)
-        self.engine.records.told = _Told(self._recorder.counters, agenda, self.window)
+        self.engine.records.told = _Told(self.recorder.counters, agenda, self.window)
         # Perhaps nothing more is due before then, but a generator that ends before its load counts as dead.
         agenda.park(iter(()), end_ns)
         watcher = gevent.spawn(self._watch_parent)
@@ -177,10 +188,13 @@ class Worker:
         if self._closed:
             return
         self._closed = True
+        self.ending()
         self._await_answers()
         stop_waiting()
         self._await_answers()
         self.engine.close(finished=finished)
+        if self._own:
+            return
         try:
             self.learnt.save(self._run / runfiles.RECORDS / f"{self.name}{learning.SUFFIX}")
         except OSError as error:
@@ -204,5 +218,5 @@ class Worker:
     def _await_answers(self) -> None:
         """Wait shortly until all sent requests are recorded; those that are not by then show as a difference in the reconciliation."""
         with gevent.Timeout(GRACE_S, exception=False):
-            while self._recorder.counters.sent > self._recorder.recorded:
+            while self.recorder.counters.sent > self.recorder.recorded:
                 gevent.sleep(GO_POLL_S)

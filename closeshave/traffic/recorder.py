@@ -23,6 +23,10 @@ class EngineRecorder:
         """The ID that the next recorded operation must carry."""
         return self._records.next_id
 
+    def add_effect(self, effect: Effect) -> None:
+        """Add an effect of an operation that is recorded already."""
+        self._records.add_effect(effect)
+
     def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:
         """Record a finished operation and its effect; ``method`` is for Locust's statistics."""
         if effect is not None:

@@ -15,10 +15,10 @@ from closeshave.faults import child as experiment
 from closeshave.faults import heal, ledger
 from closeshave.faults.janitor import Janitor
 from closeshave.files import unexpected
-from closeshave.traffic import collect, learning
+from closeshave.traffic import collect, learning, raised
 from closeshave.traffic.runfiles import RECORDS
 from closeshave.trial.state import Trial
-from closeshave.vocabulary import MarkKind
+from closeshave.vocabulary import TASKS, MarkKind
 
 DOWN_AGAIN_S = 60.0
 """How long a failed removal is repeated: long enough for a container engine to restart."""
@@ -52,10 +52,10 @@ def _steps(trial: Trial, *, early: bool) -> tuple[_Step, ...]:
     """What is done, in this order."""
     quiesce_s = QUIESCE_EARLY_S if early else QUIESCE_S
     records = _Step("records", "keeping the records", _collect_records)
+    # What a hook broke need not be a part of the environment, so its removal does not undo it.
+    abandoned = early and trial.owned and not (trial.deployment is not None and trial.deployment.hooks)
     faults = (
-        _Step("faults", "ending the faults", _abandon_faults)
-        if early and trial.owned
-        else _Step("faults", "healing the faults", _heal_what_is_open)
+        _Step("faults", "ending the faults", _abandon_faults) if abandoned else _Step("faults", "healing the faults", _heal_what_is_open)
     )
     asked = (
         _Step("quiesce", f"waiting until nothing is in flight, {quiesce_s:g} s at most", partial(_quiesce, timeout_s=quiesce_s)),
@@ -137,7 +137,7 @@ def _save_edges(trial: Trial) -> None:
 
 
 def _export(trial: Trial) -> None:
-    if trial.loaded:
+    if trial.loaded and trial.prepared.plan.tells_effects:
         trial.say("reading the final state")
         lacking = trial.driver.export(trial.serving, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say)
         for part, why in lacking.items():
@@ -158,6 +158,9 @@ def _collect_records(trial: Trial) -> None:
         for what, why in learning.notes(trial.run / RECORDS).items():
             trial.mark(MarkKind.PART_MISSING, f"{what}: {why}")
             trial.say(why, what, "yellow")
+        if why := raised.told(trial.run):
+            trial.mark(MarkKind.PART_MISSING, f"{TASKS}: {why}")
+            trial.say(why, TASKS, "yellow")
     if trial.sampler is not None:
         resources.collect(trial.run)
 
@@ -171,7 +174,9 @@ def _leave(trial: Trial) -> None:
     """Remove an owned environment; release any other."""
     if trial.attach is not None or trial.root is None:
         return
-    if trial.deployment is None:
+    if trial.deployment is None or not trial.prepared.plan.tells_effects:
+        if trial.loaded:
+            trial.mark(MarkKind.NOTE, "what the Locust file made on the platform is left there: the file does not say what it made")
         trial.driver.down(trial.root, None)
         return
     for what in trial.driver.clean_up(trial.serving, trial.run, trial.say):

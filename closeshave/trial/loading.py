@@ -34,7 +34,8 @@ def load_and_break(trial: Trial) -> None:
     load = plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id)
     if trial.prepared.rate_by == "calibration":
         load = replace(load, days="first")
-    trial.generators = [Generator.start(sender, load) for sender in SENDERS]
+    senders = [sender for sender in SENDERS if sender == "customers" or trial.prepared.plan.probed]
+    trial.generators = [Generator.start(sender, load) for sender in senders]
     for generator in trial.generators:
         generator.wait_ready(60)
         trial.mark(MarkKind.SENDER_PRIORITY, f"{generator.kind}: {generator.priority}")

@@ -29,7 +29,9 @@ class Monitor:
     def __init__(self, trial: Trial, start_ns: int) -> None:
         plan, topology = trial.prepared.plan, trial.manifest.topology
         shards, others = len(topology.shards), len(topology.regions) - 1
-        probes_per_s = shards * (plan.canaries.home_per_s + others * plan.canaries.away_per_s)
+        probes_per_s = (plan.canaries.home_per_s + others * plan.canaries.away_per_s) * (
+            shards if plan.traffic.locust is None else plan.probed
+        )
         real = not trial.driver.ours
         aborts = replace(plan.aborts, integrity=real if plan.aborts.integrity is None else plan.aborts.integrity)
         bounds = Bounds(aborts, trial.prepared.target.error_budget, topology, probes_per_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import shutil
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,10 +14,11 @@ import numpy as np
 
 from closeshave import extensions
 from closeshave.caps import chance
+from closeshave.deployment import ExperimentPart
 from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition, speaks
 from closeshave.environments.remote.definition import Remote
-from closeshave.faults import catalogue, guard
+from closeshave.faults import catalogue, guard, ownexperiment
 from closeshave.files.closest import meant
 from closeshave.files.rundir import Inputs
 from closeshave.files.shipped import locate
@@ -26,10 +27,10 @@ from closeshave.files.yamlfile import InvalidFile, Problem, document, duration_t
 from closeshave.history import Rate
 from closeshave.judge import asked, kinds
 from closeshave.judge.integrity.registry import INVARIANTS
-from closeshave.plan import Expected, Fault, Plan, read_plan
+from closeshave.plan import Expected, Fault, LocustFile, Plan, read_plan
 from closeshave.shapes import Replayed
 from closeshave.target import Measure, Target, read_target
-from closeshave.traffic import conventions, limits
+from closeshave.traffic import conventions, limits, ownfilecheck
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.known_profiles import ADDED, read_profile
 from closeshave.trial import candidates, fitting, nemesis
@@ -109,7 +110,7 @@ def prepare(
     if not 0 < scale <= fitting.MOST:
         raise InvalidFile(Problem("--rate-scale", 0, "", f"{scale:g} is not above 0 and at most {fitting.MOST:g}"))
     plan_path = locate("scenarios", plan)
-    read = read_plan(plan_path)
+    read = _with_locust_file(read_plan(plan_path), plan_path)
     if seed is not None:
         read = replace(read, seed=seed)
     if processes is not None:
@@ -124,6 +125,9 @@ def prepare(
         taken=taken,
     )
     definition = read_definition(inputs.environment)
+    experiments = (call.experiment for hook in definition.hooks for call in hook.calls.values())
+    own = read.traffic.locust
+    inputs = replace(inputs, beside=_beside(inputs.environment, experiments) | _beside(plan_path, [own.file if own else None]))
     if accounts is not None:
         definition = _with_accounts(definition, accounts)
     drawn = _draw(read, definition)
@@ -147,6 +151,13 @@ def prepare(
     if problems:
         raise InvalidFile(*problems)
     return prepared
+
+
+def _beside(file: Path, named: Iterable[str | None]) -> dict[str, Path]:
+    """Files below the directory of a file that names them: a run keeps copies in the same places, so that its copy of the file finds them."""
+    there = file.absolute().parent
+    found = (Path(name) for name in named if name is not None)
+    return {str(path.relative_to(there)): path for path in found if path.is_relative_to(there) and path.is_file()}
 
 
 def _with_accounts(definition: Definition, path: Path) -> Definition:
@@ -285,6 +296,9 @@ def _target_problems(prepared: Prepared) -> list[Problem]:
     for index, objective in enumerate(prepared.target.objectives):
         for key, (what, there) in known.items():
             for pattern in getattr(objective, key):
+                if prepared.plan.traffic.locust is not None and key.endswith("operations"):
+                    # Which requests a Locust file names, nobody knows before it has sent them.
+                    continue
                 if kinds.matches_nothing(pattern, there) if key == "faults" else pattern not in there:
                     message = f"{pattern!r} is {what}{kinds.suggestion(pattern, there)}; available: {', '.join(sorted(there))}"
                     found.append(Problem(str(path), line_of(raw, ("objectives", index, key)), f"objectives.{index}.{key}", message))
@@ -324,7 +338,11 @@ def _hook_problems(prepared: Prepared) -> list[Problem]:
     for index, hook in enumerate(prepared.definition.hooks):
         messages = [*catalogue.check_hook(hook), *_scope_problems(prepared, dict(hook.scope))]
         found += [Problem(str(path), line_of(document(path), ("hooks", index)), f"hooks.{index}", message) for message in messages]
-    return found
+    parts: dict[Path, list[ExperimentPart]] = {}
+    for call in (call for hook in prepared.definition.hooks for call in hook.calls.values()):
+        if call.experiment is not None:
+            parts.setdefault(Path(call.experiment), []).append(call.part or "method")
+    return [*found, *(problem for file, needed in parts.items() for problem in ownexperiment.problems(file, needed))]
 
 
 def _conventions_problems(prepared: Prepared) -> list[Problem]:
@@ -349,7 +367,7 @@ def _sending_problems(prepared: Prepared) -> list[Problem]:
     def troubles(plan: Plan) -> list[str]:
         loudest = _loudest(plan)
         found = list(driver.objections(definition, loudest))
-        if not definition.capabilities.forwarded_for:
+        if not definition.capabilities.forwarded_for and plan.traffic.locust is None:
             spoken = conventions.of(definition.capabilities, definition.topology, api=speaks(definition))
             found += limits.exceeded(loudest, definition.topology, spoken.limits, spoken.steps_off)
         return found
@@ -419,6 +437,8 @@ def _scope_problems(prepared: Prepared, scope: object) -> list[str]:
 
 def _scenario_problems(prepared: Prepared) -> list[Problem]:
     traffic, path = prepared.plan.traffic, prepared.inputs.plan
+    if traffic.locust is not None:
+        return _locust_problems(prepared, traffic.locust)
     found = []
     for key, folder in (("scenario", "scenarios"), ("profile", "scenarios/profiles")):
         if key == "profile" and traffic.profile in ADDED:
@@ -440,6 +460,46 @@ def _scenario_problems(prepared: Prepared) -> list[Problem]:
         return [wrong]
     read_profile(traffic.profile)
     return _replay_problems(prepared)
+
+
+def _with_locust_file(plan: Plan, path: Path) -> Plan:
+    """A relative path of its Locust file counts from the plan."""
+    if plan.traffic.locust is None:
+        return plan
+    own = replace(plan.traffic.locust, file=str(path.absolute().parent / plan.traffic.locust.file))
+    return replace(plan, traffic=replace(plan.traffic, locust=own))
+
+
+def _locust_problems(prepared: Prepared, own: LocustFile) -> list[Problem]:
+    """What is wrong with a Locust file of the user's own, and what this environment cannot do for one."""
+    plan, definition = prepared.inputs.plan, prepared.definition
+    raw, shards = document(plan), definition.topology.shards
+
+    def problem(key: str, message: str) -> Problem:
+        return Problem(str(plan), line_of(raw, ("traffic", "locust", key)), f"traffic.locust.{key}", message)
+
+    if not Path(own.file).is_file():
+        return [problem("file", f"{own.file}: no such file; a relative path counts from the plan's directory")]
+    if (wrong := _no_python(Path(own.file))) is not None:
+        return [wrong]
+    found = []
+    there = ", ".join(str(shard.id) for shard in shards)
+    if own.shard is not None and own.shard not in {shard.id for shard in shards}:
+        found.append(problem("shard", f"{own.shard} is not a shard of this environment; available: {there}"))
+    if own.shard is None and len(shards) > 1 and (own.canary is not None or own.effects):
+        found.append(
+            problem("shard", f"is missing: the environment has several shards, so say to which the file's requests belong: {there}")
+        )
+    if isinstance(definition, Remote) and definition.proxy is not None:
+        found.append(
+            problem(
+                "file", "clients of Locust do not use the proxy of the environment file: this platform needs the harness's own journeys"
+            )
+        )
+    if not found:
+        found += ownfilecheck.check(own)
+    read_profile(prepared.plan.traffic.profile)
+    return found + _replay_problems(prepared)
 
 
 def _no_python(path: Path) -> Problem | None:

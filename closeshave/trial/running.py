@@ -78,6 +78,7 @@ def run(
     display.say(str(directory), "run directory")
     if prepared.inputs.taken:
         display.say(", ".join(map(str, prepared.inputs.taken)), "options")
+    driver = drivers.of(prepared.definition.kind)
     manifest = Manifest(
         id=directory.name,
         plan=prepared.plan.name,
@@ -93,9 +94,11 @@ def run(
         rate_scale=prepared.rate_scale,
         lengths_s=tuple(phase.duration for phase in prepared.plan.phases),
         rate=None if prepared.calibrates else prepared.rate,
-        payments_ledger=drivers.of(prepared.definition.kind).ledger(prepared.definition),
-        edge_counters=drivers.of(prepared.definition.kind).count_edges is not None,
-        looked_inside=drivers.of(prepared.definition.kind).looks_inside(prepared.definition),
+        payments_ledger=driver.ledger(prepared.definition) and prepared.plan.tells_effects,
+        # The clients of a user's own file may send other requests than Locust's events tell of: redirects, retries, other protocols.
+        edge_counters=driver.count_edges is not None and prepared.plan.traffic.locust is None,
+        looked_inside=driver.looks_inside(prepared.definition) and prepared.plan.tells_effects,
+        final_state=prepared.plan.tells_effects,
         kinds=tuple(sorted(catalogue.KINDS)),
         added=tuple(Added(each.group, each.name, each.package, each.version) for each in extensions.loaded()),
         sources=rundir.sources(prepared.inputs, Path.cwd()),

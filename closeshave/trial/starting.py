@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from closeshave.deployment import load as load_deployment
 from closeshave.environments import fingerprint, registry
-from closeshave.environments.remote.definition import Remote
+from closeshave.environments.remote.definition import Accounts, ReadBack, Remote
 from closeshave.faults import catalogue, janitor, ledger
 from closeshave.files import write_atomically
 from closeshave.loadgen import compiled
@@ -33,6 +34,9 @@ def bring_up(trial: Trial) -> None:
         trial.guard = janitor.start(trial.run, trial.root, destroy, trial.prepared.definition.secrets.not_for_faults)
         faults = trial.prepared.plan.faults
         definition = trial.driver.narrow(trial.prepared.definition, catalogue.links_of(faults))
+        if isinstance(definition, Remote) and not trial.prepared.plan.tells_effects:
+            # Nobody of the harness logs in, and nothing of it is read back.
+            definition = replace(definition, accounts=Accounts(register=0), read_back=ReadBack(api="none"))
         trial.deployment = trial.driver.up(definition, trial.root, trial.say, catalogue.kill_etcd(faults))
         if trial.owned:
             registry.own(trial.root, trial.run)
@@ -56,7 +60,12 @@ def describe(trial: Trial) -> None:
 
 
 def log_in(trial: Trial) -> None:
-    """Log in every customer. Raises :class:`closeshave.traffic.logins.LoginFailed`, :class:`OSError`."""
+    """Log in every customer; nobody for a user's own Locust file that books nothing.
+
+    Raises :class:`closeshave.traffic.logins.LoginFailed`, :class:`OSError`.
+    """
+    if not trial.prepared.plan.tells_effects:
+        return
     count = logins.log_in(trial.serving, trial.run, trial.say, trial.driver.rate_cap(trial.prepared.definition))
     trial.say(counted(count, "customer is logged in", "customers are logged in"))
 

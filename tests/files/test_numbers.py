@@ -45,6 +45,7 @@ PLAN = {
     "traffic": {
         "processes": 1, "zipf": 0.8, "roaming": 0.02, "think_time_scale": 1.0, "contests_per_s": 1.0, "per_session": {"slots": 6.9},
         "requests_per_session": 11.0,
+        "locust": {"file": "shop.py", "model": "closed", "users": 9, "tasks_per_visit": 3, "shard": 1},
     },
     "canaries": {"home_per_s": 10, "away_per_s": 1, "latency": "1s", "hold": "5s", "restored_share": 0.95},
     "nemesis": {
@@ -85,6 +86,7 @@ def shipped(name: str) -> dict[str, Any]:
     """A shipped environment, with its defaults written out."""
     whole: dict[str, Any] = YAML(typ="safe").load(locate("environments", name))
     whole |= {
+        "hooks": REMOTE["hooks"],
         "ports": 20000,
         "rate_limit_scale": 1.0,
         "apps_per_region": 2,

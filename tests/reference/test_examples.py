@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 from closeshave.api.known import read_api
 from closeshave.cli.app import app
 from closeshave.environments.definition import read_definition
+from closeshave.faults import ownexperiment
 from closeshave.files.yamlfile import InvalidFile, read
 from closeshave.plan import read_plan
 from closeshave.target import read_target
@@ -26,6 +27,13 @@ from tests.reference.blocks import PAGES, ROOT, Block, blocks, of_page
 
 LANGUAGES = {"sh", "yaml", "toml", "python", "text"}
 EVERY_KEY = ROOT / "docs" / "examples" / "every-key"
+def an_experiment(path: Path) -> bool:
+    """Accepted as a hook's experiment is. Raises :class:`InvalidFile`."""
+    if wrong := ownexperiment.problems(path, ("method", "rollbacks", "steady-state")):
+        raise InvalidFile(*wrong)
+    return True
+
+
 READERS = {
     "plan": read_plan,
     "target": read_target,
@@ -33,6 +41,7 @@ READERS = {
     "remote": read_definition,
     "profile": lambda path: read(path, Profile),
     "api": read_api,
+    "experiment": an_experiment,
 }
 QUICK = {"list", "validate"}
 """Commands that start nothing and ask nobody: these are carried out."""
@@ -97,6 +106,7 @@ BASES: dict[str, dict[str, Any]] = {
     },
     **{name: YAML(typ="safe").load(EVERY_KEY / f"{name}.yaml") for name in ("containers", "remote", "profile")},
     "api": YAML(typ="safe").load(ROOT / "docs" / "examples" / "salon-api.yaml"),
+    "experiment": {"title": "T", "description": "D", "method": [], "rollbacks": [], "steady-state-hypothesis": {}},
 }
 """What a part of a file is completed by."""
 

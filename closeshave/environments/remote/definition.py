@@ -6,15 +6,13 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Protocol
-from urllib.parse import SplitResult
 from zoneinfo import available_timezones
 
 from pydantic import Field
 
 from closeshave.api import known
-from closeshave.clients import web
-from closeshave.deployment import Asked, Call, Capabilities, Expect, Hook, Proxy, Secrets
-from closeshave.files import foreign
+from closeshave.deployment import Capabilities, Hook, Proxy, Secrets
+from closeshave.environments.hooks import CREDENTIALS, Location, address_of, variables, wrong_hooks
 from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Positive, WholeNumber, stated
 from closeshave.topology import Shard, Topology
 
@@ -22,8 +20,6 @@ EVERYTHING = Capabilities()
 QUERY = """
 SELECT id, barber_id, client_id, start_time, duration_minutes, status, notes, created_at, price FROM appointments WHERE notes = %(tag)s
 """.strip()
-CREDENTIALS = "credentials do not belong in an address, because addresses are written to logs"
-Location = tuple[str | int, ...]
 Stage = Literal["development", "staging", "production"]
 
 
@@ -166,8 +162,7 @@ class Remote:
         """Every variable that the file names."""
         read, proxy = self.read_back, self.proxy
         reading = (*read.sql.values(), *((read.admin,) if read.admin else ()))
-        headers = (variable for hook in self.hooks for _, call in _calls(hook) for variable in call.headers_from.values())
-        return Secrets(reading, tuple(dict.fromkeys(headers)), (proxy.login,) if proxy and proxy.login else ())
+        return Secrets(reading, variables(self.hooks), (proxy.login,) if proxy and proxy.login else ())
 
 
 def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
@@ -189,7 +184,7 @@ def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
     yield from _unknown_regions(definition)
     yield from _wrong_shards(definition)
     yield from _wrong_people(definition)
-    yield from _wrong_hooks(definition)
+    yield from wrong_hooks(definition.hooks)
     yield from _wrong_proxy(definition)
     if "@" in (definition.metrics.prometheus or ""):
         yield ("metrics", "prometheus"), CREDENTIALS
@@ -251,34 +246,13 @@ def _wrong_people(definition: Remote) -> Iterator[tuple[Location, str]]:
         yield ("read_back", "admin"), "the name of the environment variable that holds email:password of the administrator"
 
 
-def _wrong_hooks(definition: Remote) -> Iterator[tuple[Location, str]]:
-    seen: set[tuple[str, str]] = set()
-    for index, hook in enumerate(definition.hooks):
-        for name, call in _calls(hook):
-            if bool(call.command) == bool(call.http):
-                yield ("hooks", index, name), "either a command (a list: the program and its arguments) or the URL of an HTTP request"
-            elif call.http is not None and (parts := _address(call.http)) is not None and "@" in parts.netloc:
-                yield ("hooks", index, name), f"{CREDENTIALS}: headers_from names a variable for an Authorization header"
-            elif call.http is not None and (parts is None or parts.scheme not in {"http", "https"}):
-                yield ("hooks", index, name), f"{call.http!r} is not the URL of an HTTP request"
-            elif call.command and isinstance(call.expect, Expect) and call.expect.status is not None:
-                yield (
-                    ("hooks", index, name, "expect"),
-                    "a command has no status; its exit code must be 0: give members of the JSON that it prints",
-                )
-        aim = (hook.kind, repr(sorted((key, str(value)) for key, value in hook.scope.items())))
-        if aim in seen:
-            yield ("hooks", index), f"a second hook for {hook.kind} on the same scope"
-        seen.add(aim)
-
-
 def _wrong_proxy(definition: Remote) -> Iterator[tuple[Location, str]]:
     proxy = definition.proxy
     if proxy is None:
         return
     if "@" in proxy.url:
         yield ("proxy", "url"), f"{CREDENTIALS}: login names a variable that holds user:password"
-    elif wrong_url(proxy.url) is not None or (parts := _address(proxy.url)) is None or parts.scheme != "http" or not parts.port:
+    elif wrong_url(proxy.url) is not None or (parts := address_of(proxy.url)) is None or parts.scheme != "http" or not parts.port:
         yield ("proxy", "url"), "write the proxy's plain HTTP address with its port, like http://proxy.example.com:3128"
     for region, url in definition.regions.items():
         if _is_here(url):
@@ -287,7 +261,7 @@ def _wrong_proxy(definition: Remote) -> Iterator[tuple[Location, str]]:
 
 def _is_here(url: str) -> bool:
     """Whether a URL's host is this machine, by name or by address."""
-    parts = _address(url)
+    parts = address_of(url)
     host = (parts and parts.hostname) or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -295,22 +269,11 @@ def _is_here(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _calls(hook: Hook) -> Iterator[tuple[str, Call]]:
-    yield from (("inject", hook.inject), ("observe", hook.observe), ("undo", hook.undo), ("heal_check", hook.heal_check))
-    if isinstance(hook.ends, Asked):
-        yield "ends", hook.ends.asked
-
-
-def _address(url: str) -> SplitResult | None:
-    """The parts of a URL with a valid host; ``None`` for a URL that no client accepts, such as ``http://a..b``."""
-    return foreign.address(url) if web.takes(url) else None
-
-
 def wrong_url(url: str) -> str | None:
     """What is wrong with a base URL, and what would be right; ``None`` when nothing is. Pure."""
     if "@" in url:
         return CREDENTIALS
-    parts = _address(url)
+    parts = address_of(url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         return f"{url!r} is not a base URL like https://api.example.com"
     if parts.path.strip("/") or parts.query or parts.fragment:

@@ -45,7 +45,7 @@ def findings(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = 
     """All findings, in the order of the requests."""
     api = speaking.of(definition.api)
     return (
-        *_health(heard, api),
+        *health(heard, api),
         *_routes(heard, api),
         *_times(noticed, heard),
         *_people(noticed, api),
@@ -53,6 +53,11 @@ def findings(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = 
         *_abilities(definition, heard, noticed),
         *_tidied(noticed),
     )
+
+
+def health(heard: Mapping[str, Heard], api: SpokenApi) -> tuple[Remark, ...]:
+    """The findings about the routes on which a platform says how it is."""
+    return tuple(_health(heard, api))
 
 
 def _health(heard: Mapping[str, Heard], api: SpokenApi) -> Iterator[Remark]:

@@ -39,21 +39,25 @@ class Examined:
         return self.proposed.capabilities
 
 
-def examine(definition: Remote) -> Examined:
-    """Examine the platform. On production, and on one that is not recognised, nothing is registered, booked or changed."""
+def examine(definition: Remote, *, books: bool = True) -> Examined:
+    """Examine the platform. On production, and on one that is not recognised, nothing is registered, booked or changed.
+
+    Without ``books`` only what anybody may ask: the platform need not be one for bookings.
+    """
     wrong = tuple(Remark("guard", "missing", said) for said in guard.unsound(definition, look(definition)))
     reading_only = bool(wrong) or definition.stage == "production"
-    heard, noticed, people = _ask(definition, write=not reading_only)
+    heard, noticed, people = _ask(definition, write=books and not reading_only)
     unasked = Remark(
         "customers' routes", "note", "were not tested: nothing is registered or booked on production, or where the guard refuses"
     )
-    told = doctor.findings(definition, heard, noticed)
+    told = doctor.findings(definition, heard, noticed) if books else doctor.health(heard, speaking.of(definition.api))
+    reading_only = reading_only and books
     found = (*wrong, *people, *told, *((unasked,) if reading_only else ()))
-    return Examined(definition, found, proposal.propose(definition, heard, noticed), bool(wrong))
+    return Examined(definition, found, proposal.propose(definition, heard, noticed) if books else Proposal({}), bool(wrong))
 
 
-def examine_url(url: str, stage: Stage | None) -> Examined:
-    """Examine a platform of which only the address is known.
+def examine_url(url: str, stage: Stage | None, *, books: bool = True) -> Examined:
+    """Examine a platform of which only the address is known; ``books`` as for :func:`examine`.
 
     Raises :class:`InvalidFile` for an invalid address, or one that does not identify itself.
     """
@@ -71,7 +75,7 @@ def examine_url(url: str, stage: Stage | None) -> Examined:
     path, expect = told
     known = stage or proposal.stage_of(expect, url) or "production"
     named = re.sub(r"[^A-Za-z0-9._-]+", "-", expect.get("service") or urlsplit(url).hostname or "platform").strip("-._") or "platform"
-    return examine(proposal.first(url, known, Fingerprint(path, expect), f"{named}-{known}"[:64]))
+    return examine(proposal.first(url, known, Fingerprint(path, expect), f"{named}-{known}"[:64]), books=books)
 
 
 def propose(path: Path, examined: Examined) -> Path:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from closeshave.caps import chance, offered
-from closeshave.deployment import Asked
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
 from closeshave.environments.remote.definition import Remote
@@ -40,7 +39,7 @@ def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> It
             mean_per_s = offered.of_phase(plan, phase, topology)
             yield (
                 f"phase {phase.name} can send {per_s:.1f} requests/s for {chance.WINDOW_S:g} s: {mean_per_s:.1f} on average "
-                f"({phase.sessions_per_s:g} sessions/s of {offered.of_session(plan):g} requests, {plan.traffic.contests_per_s:g} contests/s of "
+                f"({phase.sessions_per_s:g} sessions/s of {offered.of_session(plan):g} requests, {offered.contests_per_s(plan):g} contests/s of "
                 f"{offered.CONTEST_REQUESTS:g}, {canaries_per_s:g}/s from canaries), and the rest because arrivals are random; "
                 f"{definition.name} allows {caps.requests_per_s:g}"
             )
@@ -62,7 +61,7 @@ def unprepared(definition: Remote, plan: Plan, environ: Mapping[str, str], found
     for hook in definition.hooks:
         if (hook.kind, _aim(hook.scope)) not in wanted:
             continue
-        for call in (hook.inject, hook.observe, hook.undo, hook.heal_check, *([hook.ends.asked] if isinstance(hook.ends, Asked) else [])):
+        for call in hook.calls.values():
             if call.command and not found(call.command[0]):
                 yield f"the hook for {hook.kind} needs the program {call.command[0]!r}, which this machine does not have"
             for variable in call.headers_from.values():

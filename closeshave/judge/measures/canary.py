@@ -19,9 +19,10 @@ from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import NEVER_NS
 from closeshave.plan import Fault, Role
 from closeshave.scope import holds
+from closeshave.vocabulary import OWN_PROBE
 
 WRITE, READ = "canary_write", "canary_read"
-PROBES = (WRITE, READ)
+PROBES = (WRITE, READ, OWN_PROBE)
 """Operations of canaries that test the service. Their clean-up and the renewal of their tokens do not count."""
 ENOUGH = 20
 """With so many probes a share of 95 % can be told from an outage: more than one failure among them is too many."""
@@ -128,12 +129,14 @@ def pairs(evidence: Evidence, rows: Flags, fault: Fault) -> list[tuple[str, int]
     """The canaries among ``rows``, and those that the plan has in the fault's scope: a canary that never probed is in no row."""
     found = evidence.operations.loc[rows, ["region", "shard"]].drop_duplicates()
     seen = {(str(region), int(shard)) for region, shard in zip(found["region"], found["shard"], strict=True)}
-    topology = evidence.history.manifest.topology
+    topology, own = evidence.history.manifest.topology, evidence.plan.traffic.locust
     planned = {
         (region, shard.id)
         for region in topology.regions
         for shard in topology.shards
-        if rate_per_s(evidence, region, shard.id) > 0 and holds(fault, region, shard.id, evidence.history.manifest.topology)
+        if (own is None or shard.id == own.shard_in(topology))
+        and rate_per_s(evidence, region, shard.id) > 0
+        and holds(fault, region, shard.id, evidence.history.manifest.topology)
     }
     return sorted(seen | planned)
 

@@ -13,7 +13,7 @@ from closeshave.judge.evidence.windows import ROLES, Late, blindness, late_windo
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.plurals import counted, plural
 from closeshave.target import Measure
-from closeshave.vocabulary import MarkKind
+from closeshave.vocabulary import TASKS, MarkKind
 
 _DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
 """The directories of an absolute path, not of a URL: a reader of a verdict may not have the machine of the run."""
@@ -30,8 +30,34 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
         *([_proxy(n)] if (n := _judged(evidence, evidence.unpassed)) else []),
         *([_rate_limits(evidence, n)] if (n := _judged(evidence, evidence.limited)) else []),
         _generator(evidence, "customers", evidence.customers, evidence.late),
-        *([_generator(evidence, "canary", evidence.canaries, _late_canaries(evidence))] if evidence.plan.faults else []),
+        *(
+            [_generator(evidence, "canary", evidence.canaries, _late_canaries(evidence))]
+            if evidence.plan.faults and evidence.plan.probed
+            else []
+        ),
+        *([_recorder(evidence)] if evidence.plan.traffic.locust is not None else []),
     )
+
+
+_RECORDED_BY_LOCUST = Verdict(
+    id="recorder",
+    claims=(),
+    status=Status.INCONCLUSIVE,
+    measure="recorder",
+    scope="all",
+    measured=1.0,
+    bound=0.0,
+    unit="count",
+    reason="requests are those that Locust's events tell, by Locust's clock, which is coarser than the load engine's: a response time includes waiting "
+    "for other users of the same process, and only the first request of a visit counts from the instant at which it was due",
+    gates=False,
+)
+"""Shown, not judged."""
+
+
+def _recorder(evidence: Evidence) -> Verdict:
+    raised = evidence.missing.get(TASKS, "")
+    return replace(_RECORDED_BY_LOCUST, reason=f"{raised}; {_RECORDED_BY_LOCUST.reason}" if raised else _RECORDED_BY_LOCUST.reason)
 
 
 def _verdict(id: str, measure: str, troubles: list[str]) -> Verdict:

@@ -24,7 +24,9 @@ NO_OBJECTIVE = "recovery"
 
 
 def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
-    """One verdict for each recovery objective that covers the fault, and one on franchises that stayed without service."""
+    """One verdict for each recovery objective that covers the fault, and one on franchises that stayed without service; none without canaries."""
+    if not analysis.evidence.plan.probed:
+        return ()
     objectives = [each for each in analysis.evidence.target.objectives if each.measure is Measure.RECOVERY and each.covers(life.fault)]
     found = tuple(_exposed(_verdict(analysis, life, objective), objective) for objective in objectives or (None,))
     return (*found, *left_behind.judge(analysis, life))

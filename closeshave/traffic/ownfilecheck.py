@@ -1,0 +1,46 @@
+"""What is wrong with a Locust file of the user's own, before anything starts. The file is imported in a process of its own: importing runs its code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from closeshave.files.yamlfile import Problem
+from closeshave.plan import LocustFile
+
+CHECKED_WITHIN_S = 60.0
+ORDER = TypeAdapter(LocustFile)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFound:
+    """What the process that imported the file says of it."""
+
+    problem: str = ""
+    """Why it cannot be used, as a sentence; empty when it can."""
+    line: int = 0
+    """The line of the file that raised; 0 where none did."""
+
+
+FOUND = TypeAdapter(FileFound)
+
+
+def check(own: LocustFile) -> list[Problem]:
+    """Import the file in a process of its own, and say what is wrong with it; none when it can be used."""
+    sources = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    # What is only looked at leaves nothing behind.
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sources)), "PYTHONDONTWRITEBYTECODE": "1"}
+    argv = [sys.executable, "-m", "closeshave.traffic.ownfile", ORDER.dump_json(own).decode()]
+    try:
+        done = subprocess.run(argv, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=CHECKED_WITHIN_S, check=False)
+        found = FOUND.validate_json(done.stdout)
+    except subprocess.TimeoutExpired:
+        found = FileFound(f"was not imported within {CHECKED_WITHIN_S:g} s: code at its top level must not wait")
+    except (OSError, ValueError):
+        found = FileFound("ends the interpreter when it is imported: leave exits, and the start of Locust, out of its top level")
+    return [Problem(own.file, found.line, "", found.problem)] if found.problem else []
