@@ -12,7 +12,7 @@ from closeshave.traffic import effects
 class Booking(SequentialTaskSet):
     """Look for a time, and take it."""
 
-    user: "Shopper"
+    user: Shopper
 
     @task
     def look(self) -> None:
@@ -35,7 +35,7 @@ class Shopper(HttpUser):
     """A customer."""
 
     wait_time = between(1, 3)
-    tasks = [Booking]
+    tasks = [Booking]  # noqa: RUF012 - as the documentation of Locust writes it
     booked = 0
 
     def next_time(self) -> datetime:
