@@ -57,10 +57,10 @@ application:
 """
 
 
-def up(directory: Path, section: str = SECTION):
+def up(directory: Path, section: str = SECTION, instances: int = 2):
     """Start the environment of this section."""
     (directory / "accounts.csv").write_text("email,password,region\nme@here.test,secret,here\n")
-    path = own.write(directory, section)
+    path = own.write(directory, section, own.HEAD.replace("apps_per_region: 2", f"apps_per_region: {instances}"))
     (directory / "server.py").write_text(SERVER)
     (directory / "worker.py").write_text(WORKER)
     return embedded.up(read_embedded(path), say=print, etcd_killed=False)
@@ -135,7 +135,7 @@ def test_what_it_does_wrong_is_one_sentence_with_the_end_of_its_log(
 ) -> None:
     """And nothing is left running."""
     with pytest.raises(EnvironmentFailed, match=message):
-        up(tmp_path, section)
+        up(tmp_path, section, instances=1)
 
 
 def test_an_application_that_logs_a_hundred_megabytes_does_not_fill_the_disk(tmp_path: Path, nothing_is_left: None) -> None:
