@@ -42,7 +42,9 @@ def test_a_locust_file_of_ones_own_needs_no_booking_platform(command, platform: 
     (tmp_path / "load").mkdir()
     (tmp_path / "load" / "shop.py").write_text(QUICKSTART)
     before = platform.ask("state")
-    done = command("init", "there", "--url", platform.url, "--stage", "staging", "--name", "shop", "--locust", "load/shop.py", "-q", cwd=tmp_path)
+    done = command(
+        "init", "there", "--url", platform.url, "--stage", "staging", "--name", "shop", "--locust", "load/shop.py", "-q", cwd=tmp_path
+    )
     assert done.code == 0, done.said
     assert done.stdout.decode().split() == [f"there/{path}/shop.yaml" for path in ("environments", "environments/targets", "scenarios")]
     assert platform.ask("state") == before
@@ -56,7 +58,9 @@ def test_on_a_terminal_it_asks(platform: Plain, tmp_path: Path) -> None:
     """For the address, the stage and a Locust file; the platform says its own name."""
     terminal, inside = os.openpty()
     place = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "dumb"}
-    process = subprocess.Popen([sys.executable, "-m", "closeshave", "init"], cwd=tmp_path, env=place, stdin=inside, stdout=subprocess.PIPE, stderr=inside)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "closeshave", "init"], cwd=tmp_path, env=place, stdin=inside, stdout=subprocess.PIPE, stderr=inside
+    )
     os.close(inside)
     os.write(terminal, f"{platform.url}\nstaging\n\n".encode())
     said, _ = process.communicate(timeout=120)

@@ -27,6 +27,8 @@ from tests.reference.blocks import PAGES, ROOT, Block, blocks, of_page
 
 LANGUAGES = {"sh", "yaml", "toml", "python", "text"}
 EVERY_KEY = ROOT / "docs" / "examples" / "every-key"
+
+
 def an_experiment(path: Path) -> bool:
     """Accepted as a hook's experiment is. Raises :class:`InvalidFile`."""
     if wrong := ownexperiment.problems(path, ("method", "rollbacks", "steady-state")):

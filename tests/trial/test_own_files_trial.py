@@ -53,7 +53,10 @@ class Looker(FastHttpUser):
 TARGET = {
     "name": "shop",
     "title": "What a shop promises",
-    "claims": [{"id": name, "text": text, "how": ["load"]} for name, text in (("A", "answers"), ("L", "is quick"), ("R", "recovers"), ("I", "is right"))],
+    "claims": [
+        {"id": name, "text": text, "how": ["load"]}
+        for name, text in (("A", "answers"), ("L", "is quick"), ("R", "recovers"), ("I", "is right"))
+    ],
     "objectives": [
         {"id": "availability", "claims": ["A"], "measure": "availability", "at_least": "90%"},
         {"id": "services", "claims": ["A"], "measure": "availability", "at_least": "90%", "operations": ["GET services"]},
