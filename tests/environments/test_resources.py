@@ -197,7 +197,7 @@ def test_a_load_generator_is_known_by_the_command_that_starts_it(helper, tmp_pat
     """Its delays are the senders', and its processor time is no helper's."""
     program = tmp_path / "sleeper"
     program.write_text("import time; time.sleep(60)")
-    load = SimpleNamespace(traffic=SimpleNamespace(scenario="booking.py", processes=1))
+    load = SimpleNamespace(traffic=SimpleNamespace(scenario="booking.py", locust=None, processes=1))
     pid = helper("run-1", sys.executable, str(program), *generator._command(kind, load)[1:])  # type: ignore[arg-type]  # what it looks at
     census = resources.Census(None, "run-1", os.getpid())  # type: ignore[arg-type]  # only the mark is asked for
     assert census._marked(proctable.table()[pid]) == resources.LOCUST
