@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import signal
 import subprocess
@@ -41,13 +40,6 @@ class Ended:
     def failed(self) -> list[str]:
         """The verdicts that failed."""
         return [one["id"] for one in self.summary["verdicts"] if one["status"] == "fail"]
-
-    @property
-    def up_s(self) -> float:
-        """How long the start of the environment took; making the programs and the database, which is done once, is not counted."""
-        found = re.search(r"up in ([0-9.]+) s \(parts ([0-9.]+), templates ([0-9.]+)", self.said)
-        assert found, self.said
-        return float(found[1]) - float(found[2]) - float(found[3])
 
 
 def copied(place: Path) -> Path:

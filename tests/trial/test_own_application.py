@@ -9,7 +9,6 @@ from tests.trial.conftest import started_by_this_test
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(900)]
 
-UP_S_MAX = 15.0
 NIGHT = ("primary-killed", "instance-killed", "instance-hung", "cache-killed", "cache-lost")
 
 
@@ -32,7 +31,6 @@ def test_a_correct_application_is_measured_and_does_not_fail(directory, tmp_path
     assert IN_WORDS in ended.said
     assert ended.status("observed/primary-killed") == ended.status("healed/primary-killed") == "pass", ended.said
     assert ended.status("integrity/lost") == ended.status("integrity/phantom") == "pass"
-    assert ended.up_s < UP_S_MAX
 
 
 def test_a_night_in_which_every_part_is_lost_once(directory, tmp_path):
