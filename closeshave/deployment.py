@@ -115,7 +115,7 @@ class Process:
     The harness always uses :data:`closeshave.clients.address.HOST`, with the same ports.
     """
     directory: str = ""
-    """Its working directory; empty: the root of the environment, or an image's own."""
+    """Its working directory; empty: the root of the environment, and for an application in a container that of its image."""
 
 
 @dataclass(frozen=True, slots=True)

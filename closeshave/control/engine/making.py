@@ -28,6 +28,9 @@ SHARES = 1024
 NICE_STEP = 1.25
 """The factor between the kernel's weights of two neighbouring niceness values (``sched_prio_to_weight``, sched(7))."""
 
+OF_AN_IMAGE = frozenset({"app", "worker"})
+"""Roles whose images have a working directory of their own."""
+
 
 def run(root: Path, environment_id: str, process: Process) -> int:
     """Start a process in a new container, with nothing but its own environment variables; returns the first process's ID on this machine.
@@ -72,8 +75,7 @@ def _options(root: Path, environment_id: str, process: Process, container: Conta
         "entrypoint": ["/bin/sh", "-c", INTO_LOG, process.name, str(_log(root, process, container))],
         "command": list(process.argv) or _own_command(container.image),
         "environment": dict(process.environ),
-        # An application's image has a directory of its own.
-        "working_dir": process.directory or None,
+        "working_dir": process.directory or (None if process.role in OF_AN_IMAGE else str(root)),
         "user": container.user or None,
         "mounts": [_mount(words) for words in dict.fromkeys([str(root), *container.mounts])],
         "ports": {f"{port}/tcp": ("127.0.0.1", port) for port in process.ports},
