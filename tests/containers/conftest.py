@@ -41,7 +41,7 @@ class Scene:
             Attachment(network.name, f"{network.subnet.rpartition('.')[0]}.{self._first(network) + number}") for network in self.networks
         )
         container = replace(Container(f"{self.id}-{name}", self.image, places), **changes.pop("container", {}))
-        return Process(name, "app", None, tuple(argv), ports=ports, container=container, address=places[1].address, **changes)
+        return Process(name, "toxiproxy", None, tuple(argv), ports=ports, container=container, address=places[1].address, **changes)
 
     @staticmethod
     def _first(network):

@@ -138,9 +138,9 @@ def test_availability_latency_and_recovery_of_an_own_file_are_judged(tmp_path, c
         ended = closeshave("run", files(tmp_path, platform, canary="Looker.look"), "--runs", tmp_path / "runs")
     assert ended.code == 0, ended.said
     verdicts = ended.verdicts()
-    assert {name: verdicts[name]["status"] for name in ("availability", "services", "latency", "recovery/database")} == dict.fromkeys(
-        ("availability", "services", "latency", "recovery/database"), "pass"
-    )
+    assert {
+        name: verdicts[name]["status"] for name in ("availability/all", "services/all", "latency/all", "recovery/database")
+    } == dict.fromkeys(("availability/all", "services/all", "latency/all", "recovery/database"), "pass")
     assert 4 < verdicts["recovery/database"]["measured"] < 7
     assert edges(ended.run, "database") == ["planned", "injected", "observed", "healed", "verified-healed"]
     assert not [name for name in verdicts if name.startswith(("integrity", "loss", "reconciled/edges"))]
