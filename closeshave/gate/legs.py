@@ -119,7 +119,7 @@ def _keep(said: Conclusion) -> None:
 
 
 def judged(leg: Leg, said: Conclusion, rules: Rules) -> JudgedLeg:
-    """What a leg says. Pure, but for reading nothing twice."""
+    """What a leg says. Pure."""
     evidence = Evidence(said.recorded, said.plan, said.target)
     measured = figures(evidence, [rule.metric for rule in rules.metrics]) if said.exit_code != Exit.BROKEN else {}
     return JudgedLeg(

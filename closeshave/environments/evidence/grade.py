@@ -16,15 +16,20 @@ TIMEOUT_S = 5.0
 def of(deployment: Deployment) -> EvidenceGrade:
     """The grade of the running platform: a stand-in declares itself in its health route (``stand_in: true``).
 
-    Every instance that runs here is asked itself, so that a single stand-in among others is enough. If none of them answers, nothing is known of the
-    application, and the weakest grade counts.
+    Every instance that runs here is asked itself, and every address of a remote platform, so that a single stand-in among others is enough. If none of
+    them answers, nothing is known of the application, and the weakest grade counts.
     """
     if not deployment.processes:
         told = [_remote(deployment, edge.url) for edge in deployment.edges]
-        return EvidenceGrade.REHEARSED if any(map(declares, told)) else EvidenceGrade.VERIFIED
+        return _grade(told, EvidenceGrade.VERIFIED)
     answers = [ports.fresh_answer(ports.url(app.ports[0], PATH)) for app in deployment.processes if app.role == "app"]
-    declared = any(declares(_json(body)) for _, body in answers)
-    return EvidenceGrade.REHEARSED if declared or not any(status for status, _ in answers) else EvidenceGrade.MEASURED
+    return _grade([_json(body) if status else None for status, body in answers], EvidenceGrade.MEASURED)
+
+
+def _grade(told: list[Any], otherwise: EvidenceGrade) -> EvidenceGrade:
+    """From what each instance or address answered, ``None`` where none answered. Pure."""
+    answered = [each for each in told if each is not None]
+    return EvidenceGrade.REHEARSED if not answered or any(map(declares, answered)) else otherwise
 
 
 def declares(told: Any) -> bool:
@@ -33,10 +38,12 @@ def declares(told: Any) -> bool:
 
 
 def _json(text: str | bytes) -> Any:
+    """The JSON of an answer; empty text where it is none or null: there was an answer all the same."""
     try:
-        return foreign.loads(text)
+        told = foreign.loads(text)
     except ValueError:
-        return None
+        return ""
+    return "" if told is None else told
 
 
 def _remote(deployment: Deployment, url: str) -> Any:
