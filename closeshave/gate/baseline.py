@@ -87,8 +87,8 @@ def read(path: Path) -> Baseline:
         first = error.errors(include_input=False, include_url=False)[0]
         raise BaselineUnusable(f"the baseline {path} is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     values = [figure for job in found.jobs for figure in job.figures.values()]
-    if any(not math.isfinite(figure.value) or figure.value < 0 or figure.n < 0 for figure in values):
-        raise BaselineUnusable(f"the baseline {path} is damaged: a figure is not a finite number from 0 on")
+    if any(not math.isfinite(figure.value) or figure.value < 0 or figure.n < 1 for figure in values):
+        raise BaselineUnusable(f"the baseline {path} is damaged: a figure is not a finite number from 0 on, or is of no request")
     return found
 
 

@@ -169,8 +169,9 @@ def conclude(
         if one.answer in {GateAnswer.WORSE, GateAnswer.UNKNOWN} and (found := _waived(f"{PREFIX}{one.metric}", waivers, on)) is not None
     )
     aside = {one.metric for one in waived}
+    # Where every metric is waived, nothing that counts was compared.
     answer = max(
-        (one.answer for one in decision.metrics if one.metric not in aside), key=lambda each: each.severity, default=GateAnswer.SAME
+        (one.answer for one in decision.metrics if one.metric not in aside), key=lambda each: each.severity, default=GateAnswer.UNKNOWN
     )
     sentence = _sentence(answer, decision.metrics, broken, waived)
     return _result(about, answer, sentence, blocks, broken, fingerprint, metrics=decision.metrics, waived=waived, unlike=unlike)
@@ -249,7 +250,9 @@ def _sentence(
         said.append(f"Waived promises: {'; '.join(f'{name} until {one.until} by {one.owner}' for name, one in forgiven.items() if one)}.")
     if others := sorted({one.verdict for one in broken if one.side is Side.BASE} - {one.verdict for one in guilty}):
         said.append(f"The base alone broke {', '.join(others)}.")
-    return " ".join(said) or f"{answer.value.capitalize()}."
+    if aside.issuperset(one.metric for one in metrics):
+        said.append("Unknown: no metric counts.")
+    return " ".join(said)
 
 
 def _accusations(guilty: Sequence[BrokenPromise]) -> list[str]:

@@ -98,6 +98,16 @@ def test_what_is_waived_does_not_gate_until_its_day(until, code):
     assert ("Waived promises: integrity/lost until" in slow.sentence) is (code == 0)
 
 
+def test_where_every_metric_is_waived_nothing_was_compared():
+    """Such a gate has no evidence for a pass."""
+    found = result(blocks(1), waivers=(Waiver("gate/*", "Mara", "known", date(2026, 12, 1)),))
+    assert found.exit_code == 0, "a metric that is the same needs no waiver, and counts"
+    none = conclude(ABOUT, replace(decide(RULES, [[]]), metrics=()), blocks(1), (), RunFingerprint())
+    assert (none.answer, none.exit_code, none.sentence) == (GateAnswer.UNKNOWN, 3, "Unknown: no metric counts.")
+    empty = conclude(ABOUT, decide(RULES, [[]]), [], (Waiver("gate/*", "Mara", "known", date(2026, 12, 1)),), RunFingerprint())
+    assert (empty.answer, empty.exit_code) == (GateAnswer.UNKNOWN, 3)
+
+
 def test_nothing_to_compare_with_is_unknown():
     """But a broken promise is a fail all the same."""
     assert (NONE.answer, NONE.exit_code) == (GateAnswer.UNKNOWN, 3)
