@@ -173,7 +173,7 @@ def conclude(
     answer = max(
         (one.answer for one in decision.metrics if one.metric not in aside), key=lambda each: each.severity, default=GateAnswer.UNKNOWN
     )
-    sentence = _sentence(answer, decision.metrics, broken, waived)
+    sentence = _sentence(decision.metrics, broken, waived)
     return _result(about, answer, sentence, blocks, broken, fingerprint, metrics=decision.metrics, waived=waived, unlike=unlike)
 
 
@@ -232,7 +232,6 @@ def _waived(name: str, waivers: Sequence[Waiver], on: date | None) -> Waived | N
 
 
 def _sentence(
-    answer: GateAnswer,
     metrics: Sequence[MetricAnswer],
     broken: Sequence[BrokenPromise],
     waived: Sequence[WaivedMetric],

@@ -80,6 +80,11 @@ def rewritten(**keys):
             "not a finite number",
             id="a negative figure",
         ),
+        pytest.param(
+            rewritten(jobs=[{"at": "x", "runs": [], "figures": {"not-good": {"value": 0, "n": 0}}}]),
+            "of no request",
+            id="a figure of no request",
+        ),
         pytest.param(lambda path: (path.unlink(), path.mkdir()), "cannot be read", id="a directory"),
     ],
 )
