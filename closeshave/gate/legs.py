@@ -21,7 +21,7 @@ from closeshave.gate.rules import Rules
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import spans
 from closeshave.judge.verdict import Status
-from closeshave.report.kinds import VerdictKind, kind_of
+from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.trial.preparation import Prepared
 from closeshave.trial.series import Act, Series
 from closeshave.vocabulary import SUMMARY, Exit

@@ -64,6 +64,8 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     verdicts += asked.without_verdict(plan, target, tested.objectives, verdicts, known)
     verdicts += broken.verdicts
     verdicts = waivers.applied(verdicts, (*plan.waive, *target.waive), history.manifest.started_at)
+    if waivers.nothing_counts(verdicts):
+        verdicts.append(_unjudged("waivers", "every promise that was tested is waived, so nothing is left that could count"))
     gating = [verdict for verdict in verdicts if verdict.gates]
     return Assessment(
         status=worst(verdict.status for verdict in gating),

@@ -1,4 +1,7 @@
-"""Known failures that do not count until a day: shown all the time, with their owner. Pure; the day is that on which the run was started."""
+"""Known failures that do not count until a day: shown all the time, with their owner. Pure; the day is that on which the run was started.
+
+Promises and invariants can be waived. Whether a run can be trusted cannot: with its own preconditions waived, a run without evidence would pass.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from closeshave.judge.verdict import Status, Verdict, Waived
+from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.plan import Waiver
 
 
@@ -15,6 +19,12 @@ def applied(verdicts: Iterable[Verdict], waivers: Sequence[Waiver], started_at: 
     """The verdicts, of which those that are waived on the day of the run no longer gate. ``started_at`` is the run's, in ISO 8601."""
     on = day_of(started_at)
     return [_applied(verdict, waivers, on) for verdict in verdicts]
+
+
+def nothing_counts(verdicts: Iterable[Verdict]) -> bool:
+    """Whether promises were waived, and none is left that counts."""
+    promises = [verdict for verdict in verdicts if kind_of(verdict) is not VerdictKind.PRECONDITION]
+    return any(verdict.waived is not None for verdict in promises) and not any(verdict.gates for verdict in promises)
 
 
 def in_force(name: str, waivers: Iterable[Waiver], on: date | None) -> Waiver | None:
@@ -32,7 +42,7 @@ def day_of(started_at: str) -> date | None:
 
 
 def _applied(verdict: Verdict, waivers: Sequence[Waiver], on: date | None) -> Verdict:
-    if verdict.status is Status.PASS or not verdict.gates:
+    if verdict.status is Status.PASS or not verdict.gates or kind_of(verdict) is VerdictKind.PRECONDITION:
         return verdict
     found = in_force(verdict.id, waivers, on)
     if found is None:

@@ -11,9 +11,9 @@ import math
 from collections.abc import Iterator
 
 from closeshave.judge.verdict import Status
+from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.report import words
 from closeshave.report.findings import Findings
-from closeshave.report.kinds import VerdictKind, kind_of
 
 MEASURES = {"s": ("latency", 1e9), "1/s": ("throughput", 1.0), "ratio": ("share", 1.0), "count": ("count", 1.0), "times": ("times", 1.0)}
 """Unit → name of the measure and the factor to its unit."""

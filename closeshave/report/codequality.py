@@ -10,9 +10,9 @@ from typing import Any
 
 from closeshave.files.yamlfile import InvalidFile, document, line_of
 from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.report import words
 from closeshave.report.findings import INPUTS, Findings
-from closeshave.report.kinds import VerdictKind, kind_of
 
 
 def render(findings: Findings) -> bytes:

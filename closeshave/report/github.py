@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.plurals import counted
 from closeshave.report import codequality, words
 from closeshave.report.findings import Findings
-from closeshave.report.kinds import VerdictKind, kind_of
 
 SHOWN_MOST = 10
 SUMMARY_BYTES = 1_000_000

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from closeshave.judge.verdict import Assessment, Status, Verdict
+from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.plurals import counted, plural
 from closeshave.report import ranking, words
-from closeshave.report.kinds import VerdictKind, kind_of
 from closeshave.vocabulary import EVIDENCE_WORDS, EvidenceGrade
 
 WORDS = {Status.PASS: "Pass", Status.INCONCLUSIVE: "Inconclusive", Status.FAIL: "Fail"}

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from closeshave.comparison import views as compared
 from closeshave.comparison.values import Comparison
 from closeshave.judge.integrity.registry import INVARIANTS
+from closeshave.judge.verdictkinds import VerdictKind
 from closeshave.report import rate, recovery, vendor, views, words
 from closeshave.report.breakdown import breakdown
 from closeshave.report.chartdata import chartdata
@@ -26,7 +27,6 @@ from closeshave.report.entries import entries
 from closeshave.report.failures import failures
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning, notices
-from closeshave.report.kinds import VerdictKind
 from closeshave.report.parts import parts
 
 TEMPLATES = Path(__file__).parent / "templates"

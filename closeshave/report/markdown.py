@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from closeshave.judge.verdict import FaultFigures
+from closeshave.judge.verdictkinds import VerdictKind
 from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning
-from closeshave.report.kinds import VerdictKind
 from closeshave.report.recovery import recovered
 from closeshave.report.views import VerdictView
 

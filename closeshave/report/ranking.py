@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.verdictkinds import VerdictKind, cause_rank, kind_of
 from closeshave.report import words
-from closeshave.report.kinds import VerdictKind, cause_rank, kind_of
 from closeshave.target import FROM_BELOW, Measure
 
 MOST_ROWS = 10

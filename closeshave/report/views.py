@@ -9,10 +9,10 @@ from typing import Any
 
 from closeshave.history import FaultEdge, FaultEvent
 from closeshave.judge.verdict import Assessment, FaultFigures, ResilienceFigures, Status, Verdict
+from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.plurals import counted
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
-from closeshave.report.kinds import VerdictKind, kind_of
 from closeshave.report.recovery import given, recovered
 from closeshave.report.witness import Testimony, testimony
 from closeshave.target import Target

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from closeshave.files import plaintext
 from closeshave.judge.integrity.registry import TITLES
 from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.verdictkinds import PRECONDITIONS, VerdictKind, kind_of
 from closeshave.plurals import counted
-from closeshave.report.kinds import PRECONDITIONS, VerdictKind, kind_of
 from closeshave.target import FROM_BELOW, MEASURES, Measure, Objective, Target
 
 UNKNOWN = "unknown"

@@ -8,7 +8,8 @@ import pytest
 from closeshave.judge.assess import assess
 from closeshave.judge.exits import exit_code
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.judge.waivers import applied, day_of
+from closeshave.judge.verdictkinds import PRECONDITIONS
+from closeshave.judge.waivers import applied, day_of, nothing_counts
 from closeshave.plan import Waiver
 from tests.judge.test_assess import whole
 
@@ -55,6 +56,26 @@ def test_an_inconclusive_verdict_can_be_waived_too():
     """A platform whose ledger cannot be read makes every night inconclusive."""
     (found,) = applied([verdict(status=Status.INCONCLUSIVE)], [waiver()], STARTED)
     assert not found.gates
+
+
+@pytest.mark.parametrize("measure", ["host", "completeness", "reconciliation", "generator_health", "observed", "judge"])
+def test_whether_a_run_can_be_trusted_cannot_be_waived(measure):
+    """Otherwise a run that lost its records would pass, by a waiver of everything."""
+    doubtful = verdict(measure, Status.INCONCLUSIVE, measure=measure)
+    assert applied([doubtful], [waiver("*")], STARTED) == [doubtful]
+
+
+def test_a_run_of_which_every_promise_is_waived_is_inconclusive():
+    """Nothing that counts was put to the test."""
+    run = whole()
+    strict = tuple(replace(each, at_most=1e-9) if each.at_most is not None else each for each in run.target.objectives)
+    everything = Waiver("*", "Mara Lindqvist", "known", date(9999, 1, 1))
+    found = assess(run.history, replace(run.plan, waive=(everything,)), replace(run.target, objectives=strict))
+    passing = [each for each in found.verdicts if each.gates and each.measure not in PRECONDITIONS and each.status is Status.PASS]
+    assert exit_code(found) == (0 if passing else 3)
+    assert nothing_counts(applied([verdict()], [waiver("*")], STARTED))
+    assert not nothing_counts(applied([verdict(), verdict("availability/all", Status.PASS)], [waiver("latency/*")], STARTED))
+    assert not nothing_counts([verdict(gates=False)])
 
 
 def test_a_run_whose_start_is_not_known_waives_nothing():
