@@ -378,7 +378,8 @@ class Waiver:
     __pydantic_config__ = STRICT
 
     verdict: Annotated[str, stated(minLength=1)]
-    """The ID of the verdict, like ``integrity/lost`` or ``gate/p95/book``, or a pattern of IDs, like ``latency/*``."""
+    """The ID of the verdict, like ``integrity/lost`` or ``gate/p95/book``, or a pattern of IDs, like ``latency/*``. Checks that say whether a run can be
+    trusted cannot be waived, and a run of which every promise is waived is inconclusive."""
     owner: Annotated[str, stated(minLength=1)]
     """Who sees to it that the failure is corrected."""
     reason: Annotated[str, stated(minLength=1)]
