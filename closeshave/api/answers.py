@@ -14,6 +14,7 @@ from typing import Any
 
 from closeshave.api import times
 from closeshave.api.expressions import found_by
+from closeshave.api.fields import SlotFields
 from closeshave.api.profile import (
     ApiCall,
     ApiProfile,
@@ -24,7 +25,6 @@ from closeshave.api.profile import (
     ProfileCall,
     ServicesCall,
     ShopCall,
-    SlotFields,
     SlotsCall,
     TokenCall,
 )

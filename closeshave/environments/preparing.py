@@ -101,7 +101,7 @@ def carry_out(preparation: Preparation, shard: Shard, database_url: str) -> str 
         what = f"application.prepare of shard {shard.id}: {shlex.join(preparation.command)[:120]!r}"
         if preparation.image:
             _carry_out_in_image(preparation, argv, environ, Path(scratch), what)
-            return accounts.read_text(encoding="utf-8-sig") if accounts.exists() else None
+            return _told(accounts, what)
         try:
             # Those of this process include the mark by which clean-up finds everything of the environment.
             process = subprocess.Popen(
@@ -126,7 +126,17 @@ def carry_out(preparation: Preparation, shard: Shard, database_url: str) -> str 
             process.wait()
         if code:
             raise EnvironmentFailed(f"{what} ended with exit code {code}; it said last: {said.last()}")
-        return accounts.read_text(encoding="utf-8-sig") if accounts.exists() else None
+        return _told(accounts, what)
+
+
+def _told(accounts: Path, what: str) -> str | None:
+    """The text of the file of accounts; ``None`` without one. Raises :class:`EnvironmentFailed`."""
+    try:
+        return accounts.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentFailed(f"{what} wrote an {{accounts_file}} that is no file of UTF-8 text: {error}") from None
 
 
 def _carry_out_in_image(preparation: Preparation, argv: Sequence[str], environ: Mapping[str, str], scratch: Path, what: str) -> None:

@@ -56,6 +56,12 @@ def test_a_preparation_gets_its_database_and_may_write_accounts(tmp_path: Path) 
             "has not ended within 1 s; it said last: waiting for a lock",
         ),
         ("import sys\nwhile True: sys.stdout.write('x' * 9999 + '\\n')", 1.0, "has not ended within 1 s; it said last: x"),
+        (
+            "import os; open(os.environ['OUT'], 'wb').write(b'\\xff\\xfe')",
+            20.0,
+            r"wrote an \{accounts_file\} that is no file of UTF-8 text",
+        ),
+        ("import os; os.mkdir(os.environ['OUT'])", 20.0, r"wrote an \{accounts_file\} that is no file of UTF-8 text"),
     ],
 )
 def test_a_preparation_that_fails_or_never_ends_is_told_of(tmp_path: Path, script: str, within_s: float, message: str) -> None:
