@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 
 from closeshave.files import foreign, seal, write_atomically
 from closeshave.history import EFFECTS, ODD_EFFECTS, OPERATIONS, WRITING, Blind, Sent, Source, ids, save_rows
-from closeshave.loadgen.records import RecordFiles, Rows
+from closeshave.loadgen.records import Rows
 from closeshave.loadgen.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, WORKERS_MAX, operation_id
+from closeshave.loadgen.writing import RecordFiles
 
 BLOCK_ROWS = 500_000
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gevent
+from gevent.event import Event
+from gevent.lock import BoundedSemaphore
+from gevent.threadpool import ThreadPool
 
 from closeshave.history import Source
 from closeshave.loadgen.client import Client, Timeouts
@@ -19,7 +22,7 @@ from closeshave.loadgen.errors import TransportError
 from closeshave.loadgen.loop import Loop
 from closeshave.loadgen.pool import Connector, Pool
 from closeshave.loadgen.proxy import RequestProxy
-from closeshave.loadgen.records import FLUSH_INTERVAL_S, Observer, Records, Rows
+from closeshave.loadgen.records import FLUSH_INTERVAL_S, Observer, Records, Rows, rows_of
 from closeshave.loadgen.tls import TlsSessions, TlsSettings
 from closeshave.loadgen.wire import Origin, split
 
@@ -59,6 +62,10 @@ class Engine:
         self._unobserved: deque[Rows] = deque()
         self._connector = Connector(self.loop, Resolver(settings.dns_interval_s), TlsSessions(settings.tls), settings.proxy)
         self._shared: dict[Origin, Pool] = {}
+        self._closing = Event()
+        # A thread of its own: a disk that is busy must not stop the sending, nor wait for look-ups of names.
+        self._writer = ThreadPool(1)
+        self._order = BoundedSemaphore()
         self._flusher = gevent.spawn(self._keep_flushing)
 
     def client(
@@ -107,29 +114,39 @@ class Engine:
         """How many connections have been established so far."""
         return self._connector.opened
 
+    def flush(self) -> None:
+        """Write what was recorded so far. Only the calling greenlet waits for the disk. Raises as :meth:`.records.Records.write` does."""
+        with self._order:
+            batch = self.records.take()
+            rows = rows_of(batch)
+            self._unobserved += [rows[start : start + _SLICE_ROWS] for start in range(0, len(rows), _SLICE_ROWS)]
+            self._writer.apply(self.records.write, (batch,))
+
     def close(self, *, overdue: int = 0, finished: bool = True) -> None:
-        """Write the last records and close everything. ``overdue`` counts arrivals that were due but not begun.
+        """Write the last records and close everything, also when writing fails. ``overdue`` counts arrivals that were due but not begun.
 
         ``finished``: the worker has done all its work.
         """
-        self._flusher.kill()
-        self._unobserved.append(self.records.close(overdue=overdue, finished=finished))
-        while self._unobserved:
-            self._observe()
-        for pool in self._shared.values():
-            pool.close()
-        self.loop.close()
+        # Ended, not killed: a batch that is being written is written to its end before the last one.
+        self._closing.set()
+        self._flusher.join()
+        self._writer.kill()
+        try:
+            self._unobserved.append(self.records.close(overdue=overdue, finished=finished))
+        finally:
+            while self._unobserved:
+                self._observe()
+            for pool in self._shared.values():
+                pool.close()
+            self.loop.close()
 
     def _keep_flushing(self) -> None:
-        while True:
-            gevent.sleep(FLUSH_INTERVAL_S)
+        while not self._closing.wait(FLUSH_INTERVAL_S):
             try:
-                rows = self.records.flush()
+                self.flush()
             except OSError as error:
                 # A disk that is full now may have room again; at the latest the last flush says what is lost.
                 _LOG.warning("records cannot be written: %s", error)
-                continue
-            self._unobserved += [rows[start : start + _SLICE_ROWS] for start in range(0, len(rows), _SLICE_ROWS)]
             while self._unobserved:
                 self._observe()
                 # All at once would make every arrival of these milliseconds late.

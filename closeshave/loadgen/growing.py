@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from closeshave.files.growing import GrowingLines
-from closeshave.loadgen.records import RecordFiles, Rows
+from closeshave.loadgen.records import Rows
 from closeshave.loadgen.rows import DTYPE, HEADER, ROW
+from closeshave.loadgen.writing import RecordFiles
 
 
 class Growing:

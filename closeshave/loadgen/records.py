@@ -1,13 +1,10 @@
 """Records a worker's rows: in memory with each request, and a few times a second to Locust's statistics and to the disk.
 
-The order matters if the worker is killed: texts are written before the rows that use them, effects before their operations, counters last, so that
-they never count a missing row. A killed worker loses its records since the last flush: at most :data:`FLUSH_INTERVAL_S` seconds, unless its hub is
-blocked.
+A killed worker loses its records since the last flush: at most :data:`FLUSH_INTERVAL_S` seconds, unless its hub is blocked or its disk is busy.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,7 +17,8 @@ import orjson
 
 from closeshave.history import RATE_LIMITED, Effect, Source
 from closeshave.loadgen.errors import Reason
-from closeshave.loadgen.rows import DTYPE, HEADER, MAGIC, ROW, operation_id
+from closeshave.loadgen.rows import DTYPE, ROW, operation_id
+from closeshave.loadgen.writing import Batch, CountersTold, RecordWriter
 
 FLUSH_INTERVAL_S = 0.25
 
@@ -37,21 +35,6 @@ Rows: TypeAlias = npt.NDArray[np.void]
 
 Observer = Callable[[Rows, "Texts"], None]
 """Gets every row once, with the texts of its codes."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordFiles:
-    """The files of one worker."""
-
-    rows: Path
-    texts: Path
-    effects: Path
-    counters: Path
-
-    @classmethod
-    def of(cls, directory: Path, worker: str) -> RecordFiles:
-        """The files of ``worker`` below ``directory``."""
-        return cls(*(directory / f"{worker}.{suffix}" for suffix in ("rows", "texts", "effects.jsonl", "counters.json")))
 
 
 @dataclass(slots=True)
@@ -117,10 +100,7 @@ class Texts:
 
 
 class Records:
-    """One worker's records. Not safe for threads; the worker's greenlets share it.
-
-    Without a directory nothing is written, and :meth:`flush` only returns the rows.
-    """
+    """One worker's records. Not safe for threads, except :meth:`write`; the worker's greenlets share it. Without a directory nothing is written."""
 
     def __init__(self, directory: Path | None, source: Source, worker: str, number: int) -> None:
         """Create the worker's files. Raises :class:`FileExistsError` if they exist: two workers must never share a spool."""
@@ -129,20 +109,13 @@ class Records:
         """The counters that are written at a flush; others than the engine's client may replace them."""
         self.texts = Texts()
         self.recorded = 0
-        self._source, self._worker, self._number = source, worker, number
+        """Rows that were taken so far, whether written or not yet."""
+        self._number = number
         self._rows, self._effects = bytearray(), bytearray()
         self.add: Callable[[bytes], None] = self._rows.extend
         """Add one packed row: ``add(ROW.pack(…))``."""
-        self._texts_written = 0
-        self._files: RecordFiles | None = None
-        if directory is not None:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._files = RecordFiles.of(directory, worker)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-            self._rows_fd, self._texts_fd, self._effects_fd = (
-                os.open(path, flags, 0o644) for path in (self._files.rows, self._files.texts, self._files.effects)
-            )
-            os.write(self._rows_fd, HEADER.pack(MAGIC, number, ROW.size, source.value.encode()))
+        self._texts_taken = 0
+        self._writer = None if directory is None else RecordWriter(directory, source, worker, number)
 
     @property
     def next_id(self) -> int:
@@ -157,51 +130,45 @@ class Records:
             line = orjson.dumps({name: _writable(value) for name, value in asdict(effect).items()})
         self._effects += line + b"\n"
 
-    def flush(self, *, overdue: int = 0, finished: bool = False, closed: bool = False) -> Rows:
-        """Write everything to the operating system, so that it survives a kill of this process; returns the new rows.
+    def take(self, *, overdue: int = 0, finished: bool = False, closed: bool = False) -> Batch:
+        """Everything that was recorded since the last call, to be given to :meth:`write`.
 
-        ``overdue`` counts arrivals that are due but not yet begun. No fsync: it may take as long as a request, and is only needed for a power cut.
-        Raises :class:`OSError` when the disk is full: the rest is kept for the next flush, and no file ends in half a row.
+        ``overdue`` counts arrivals that are due but not yet begun; ``finished``: the worker has done all its work.
         """
-        rows = bytes(self._rows)
-        if self._files is not None:
-            texts = self.texts.texts[self._texts_written :]
-            _append(self._texts_fd, _lines(texts))
-            self._texts_written += len(texts)
-            _append(self._effects_fd, bytes(self._effects))
-            self._effects.clear()
-            _append(self._rows_fd, rows)
+        rows, effects = bytes(self._rows), bytes(self._effects)
         # Cleared, not replaced: `add` is bound to this very buffer.
         self._rows.clear()
         self._effects.clear()
+        texts = tuple(self.texts.texts[self._texts_taken :])
+        self._texts_taken += len(texts)
         self.recorded += len(rows) // ROW.size
-        if self._files is not None:
-            self._write_counters(self._files.counters, overdue=overdue, finished=finished, closed=closed)
-        return np.frombuffer(rows, DTYPE)
+        told = CountersTold(self.told.intended + overdue, self.told.sent, self.told.requests, finished, closed)
+        return Batch(texts, effects, rows, told)
+
+    def write(self, batch: Batch) -> None:
+        """Write it to the files if there are any. Batches in their order and one at a time, but in any thread; as :meth:`RecordWriter.write`."""
+        if self._writer is not None:
+            self._writer.write(batch)
+
+    def flush(self, *, overdue: int = 0) -> Rows:
+        """Take and write, in the calling thread; returns the new rows. Raises :class:`OSError` as :meth:`write` does."""
+        batch = self.take(overdue=overdue)
+        self.write(batch)
+        return rows_of(batch)
 
     def close(self, *, overdue: int = 0, finished: bool = True) -> Rows:
-        """Flush for the last time. ``finished``: the worker has done all its work."""
-        rows = self.flush(overdue=overdue, finished=finished, closed=True)
-        if self._files is not None:
-            for descriptor in (self._texts_fd, self._effects_fd, self._rows_fd):
-                os.close(descriptor)
-            self._files = None
-        return rows
-
-    def _write_counters(self, path: Path, *, overdue: int, finished: bool, closed: bool) -> None:
-        counters = {
-            "source": self._source.value, "worker": self._worker, "intended": self.told.intended + overdue, "sent": self.told.sent,
-            "recorded": self.recorded, "finished": finished, "closed": closed,
-            "requests": self.told.requests,
-        }  # fmt: skip
-        scratch = path.with_suffix(".writing")
-        scratch.write_bytes(orjson.dumps(counters))
-        scratch.replace(path)
+        """Flush for the last time and close the files. Raises :class:`OSError`: then not everything is in the files."""
+        batch = self.take(overdue=overdue, finished=finished, closed=True)
+        self.write(batch)
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        return rows_of(batch)
 
 
-def _lines(texts: list[str]) -> bytes:
-    """One line for each text. A text that UTF-8 cannot encode (a lone surrogate) must not stop the writing of the others."""
-    return "".join(text.replace("\n", " ") + "\n" for text in texts).encode("utf-8", "backslashreplace")
+def rows_of(batch: Batch) -> Rows:
+    """The rows of a batch as an array."""
+    return np.frombuffer(batch.rows, DTYPE)
 
 
 def _writable(value: object) -> object:
@@ -209,15 +176,3 @@ def _writable(value: object) -> object:
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63):
         return value
     return str(value).encode("utf-8", "backslashreplace").decode()
-
-
-def _append(descriptor: int, data: bytes) -> None:
-    """Write all of it or nothing: after half a row all further ones would be read wrongly."""
-    before, view = os.fstat(descriptor).st_size, memoryview(data)
-    try:
-        while view:
-            written = os.write(descriptor, view)
-            view = view[written:]
-    except OSError:
-        os.ftruncate(descriptor, before)
-        raise

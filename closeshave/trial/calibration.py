@@ -37,7 +37,11 @@ sustains it any more.
 SATURATED = 0.9
 """Share of the processors in use by all programs above which a second counts as saturated: it shows the machine's limit, and not the demand."""
 SECONDS_MIN = 4
-"""At least so many unsaturated seconds are needed for a line. With fewer, a ratio is used, which counts the constant use as a cost of the requests."""
+"""At least so many unsaturated seconds are needed for a line. With fewer, the largest ratio of processor time to requests is used.
+
+It counts the constant use as a cost of the requests. No larger load costs more than this ratio says, but a smaller one may: the constant use remains.
+The calibration begins with a fifth of the plan's requests, and below :data:`FLOOR` nothing is judged.
+"""
 
 
 class NothingMeasured(ValueError):
@@ -151,7 +155,7 @@ def _line(unsaturated: Sequence[Sample], samples: Sequence[Sample]) -> tuple[flo
     x = np.array([each.requests_per_s for each in unsaturated])
     y = np.array([each.cores for each in unsaturated])
     if len(unsaturated) < SECONDS_MIN or float(np.ptp(x)) <= 0:
-        return 0.0, sum(each.own_s for each in samples) / sum(each.customers + each.canaries for each in samples)
+        return 0.0, max(each.cores / each.requests_per_s for each in samples if each.requests_per_s > 0)
     slope = float(np.cov(x, y, bias=True)[0, 1] / np.var(x))
     standing = float(y.mean() - slope * x.mean())
     if slope < 0:

@@ -51,7 +51,7 @@ def rows(engine: Engine) -> Callable[[], Rows]:
     """Reads back what has been written so far."""
 
     def read() -> Rows:
-        engine.records.flush()
+        engine.flush()
         assert engine.settings.records is not None
         data = (engine.settings.records / "worker-0.rows").read_bytes()
         return np.frombuffer(data, DTYPE, offset=HEADER.size)

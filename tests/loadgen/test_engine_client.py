@@ -259,7 +259,7 @@ def test_a_writes_effect_is_recorded_with_its_operation(engine: Engine, client: 
 
     client.get("/plain")
     client.post("/plain", json={}, effect=effect)
-    engine.records.flush()
+    engine.flush()
     assert engine.settings.records is not None
     (line,) = (engine.settings.records / "worker-0.effects.jsonl").read_bytes().splitlines()
     assert (orjson.loads(line)["operation"], orjson.loads(line)["booking"]) == (1, 3)

@@ -14,8 +14,9 @@ from closeshave.history import EFFECTS, ODD_EFFECTS, OPERATIONS, Effect, Operati
 from closeshave.loadgen import convert as converting
 from closeshave.loadgen.convert import convert, convert_effects
 from closeshave.loadgen.percentiles import percentiles
-from closeshave.loadgen.records import RecordFiles, Records
+from closeshave.loadgen.records import Records
 from closeshave.loadgen.rows import ROW
+from closeshave.loadgen.writing import RecordFiles
 from closeshave.traffic.recorder import EngineRecorder
 
 

@@ -41,7 +41,7 @@ class Place:
 
     def counted(self) -> tuple[int, int]:
         """Requests that the engine sent, and those that have a row."""
-        self.engine.records.flush()
+        self.engine.flush()
         return self.engine.records.counters.sent, len(np.frombuffer(self._path.read_bytes(), DTYPE, offset=HEADER.size))
 
     def ask(self, answer: Answer, method: str = "GET", timeouts: Timeouts = HASTY) -> Response:

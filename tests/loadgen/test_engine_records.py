@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
+import threading
 from pathlib import Path
 
+import gevent
 import numpy as np
 import orjson
 import pytest
 
 from closeshave.history import Effect, Source
-from closeshave.loadgen.records import RecordFiles, Records, Texts
+from closeshave.loadgen.engine import Engine, Settings
+from closeshave.loadgen.records import Records, Texts
 from closeshave.loadgen.rows import DTYPE, HEADER, MAGIC, ROW
+from closeshave.loadgen.writing import RecordFiles
 
 
 def row(records: Records, kind: str, started_ns: int, ended_ns: int) -> bytes:
@@ -103,9 +108,36 @@ def test_a_full_disk_leaves_no_half_row_and_forgets_none(tmp_path: Path) -> None
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert (RecordFiles.of(tmp_path, "w").rows.stat().st_size - HEADER.size) % ROW.size == 0
         records.add(row(records, "k", 10, 10))
-        assert records.flush()["started_ns"].tolist() == list(range(11))
+        assert records.flush()["started_ns"].tolist() == [10]
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
     data = RecordFiles.of(tmp_path, "w").rows.read_bytes()
     assert np.frombuffer(data, DTYPE, offset=HEADER.size)["started_ns"].tolist() == list(range(11))
+
+
+def test_a_busy_disk_does_not_stop_the_sending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the thread that writes waits for the storage, the greenlets go on; the end waits for it, and every row is in the file, in order."""
+    storage, waiting, wrote = threading.Event(), threading.Event(), os.write
+
+    def busy(descriptor: int, data: bytes) -> int:
+        waiting.set()
+        storage.wait()
+        return wrote(descriptor, data)
+
+    engine = Engine(Settings(records=tmp_path))
+    monkeypatch.setattr("closeshave.loadgen.writing.os.write", busy)
+    engine.records.add(row(engine.records, "first", 0, 5))
+    with gevent.Timeout(20):
+        while not waiting.is_set():
+            gevent.sleep(0.001)
+        # This greenlet is running although the write has not come back.
+        engine.records.add(row(engine.records, "second", 1, 5))
+        closing = gevent.spawn(engine.close)
+        gevent.sleep(0.01)
+        assert not closing.ready()
+        storage.set()
+        closing.get()
+    rows = np.frombuffer(RecordFiles.of(tmp_path, "worker-0").rows.read_bytes(), DTYPE, offset=HEADER.size)
+    assert rows["started_ns"].tolist() == [0, 1]
+    assert RecordFiles.of(tmp_path, "worker-0").texts.read_text().splitlines() == ["first", "second"]

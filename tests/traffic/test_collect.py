@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from closeshave import history
 from closeshave.history import EFFECTS, OPERATIONS, Blind, Effect, Operation, Outcome, Sent, Source
 from closeshave.loadgen.convert import Converted
-from closeshave.loadgen.records import MOST_TEXTS, OTHER, RecordFiles, Records
+from closeshave.loadgen.records import MOST_TEXTS, OTHER, Records
 from closeshave.loadgen.rows import ROW
 from closeshave.loadgen.transport import TOTAL_TIMEOUT_S
+from closeshave.loadgen.writing import RecordFiles
 from closeshave.traffic.collect import collect
 from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.runfiles import RECORDS

@@ -88,11 +88,19 @@ def test_a_machine_that_other_programs_fill_is_saturated_too() -> None:
 
 @given(COST)
 def test_a_machine_that_is_saturated_at_once_is_not_overestimated(cpu_s: float) -> None:
-    """Too few seconds for a line: all processor time is assigned to the requests."""
+    """Too few seconds for a line: all processor time is assigned to the requests, in the second in which a request cost most."""
     samples = [replace(each, own_s=0.5) for each in rising(0.1, cpu_s, seconds=3)]
     found = calibration.decide(samples, WANTED, MachineProcessors(0.5, 2))
     assert found.standing_cores == 0
-    assert found.cpu_s_per_request == pytest.approx(1.5 / sum(each.customers + each.canaries for each in samples))
+    assert found.cpu_s_per_request == pytest.approx(0.5 / min(each.customers + each.canaries for each in samples))
+
+
+@given(STANDING, st.floats(0.008, 0.05))
+def test_a_rate_that_is_judged_fits_also_when_the_machine_was_soon_saturated(standing: float, cpu_s: float) -> None:
+    """Whatever the constant use: at the decided rate the platform takes no more than its share, if the rate is one at which a run is judged."""
+    found = calibration.decide(rising(standing, cpu_s, most=2.0), WANTED, TWO)
+    if found.scale >= calibration.FLOOR:
+        assert standing + found.scale * cpu_s * (23 * 11 + 10 + 60) <= SHARE * 2 + 1e-9
 
 
 @pytest.mark.parametrize(
