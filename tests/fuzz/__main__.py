@@ -7,9 +7,9 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from tests.fuzz.scratch import scratch, swept
 from tests.fuzz.targets import TARGETS, Target
 
 TIMEOUT_S = 20
@@ -25,6 +25,7 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.names) - set(TARGETS):
         parser.error(f"there is no {', '.join(sorted(unknown))}; available: {', '.join(TARGETS)}")
+    swept()
     chosen = [TARGETS[name] for name in options.names or TARGETS]
     whole = sum(target.share for target in chosen)
     found = 0
@@ -67,11 +68,12 @@ def _bears(target: Target, path: Path) -> bool:
 
 def _child(target: Target, *options: str) -> str:
     """The output of a run of atheris. Its temporary files are in a directory that is removed afterwards: libFuzzer ends without Python's normal exit."""
-    with tempfile.TemporaryDirectory(prefix="closeshave-fuzz-") as place:
+    with scratch() as (place, lock):
         command = [sys.executable, "-m", "tests.fuzz.child", target.name, *options]
         done = subprocess.run(
-            command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "TMPDIR": place}, errors="replace"
-        )
+            command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "TMPDIR": str(place)}, errors="replace",
+            pass_fds=[lock],
+        )  # fmt: skip
     return done.stdout
 
 
