@@ -34,7 +34,10 @@ from closeshave.environments.unprivileged import Wrapper
 from closeshave.files import write_atomically
 from closeshave.topology import Shard
 
-START_S_MAX = 30.0
+START_S_MAX = 120.0
+"""Seconds for each step of the server: a few on a quiet machine, more than 30 where all shards are made at once on two busy processors."""
+INITDB_SETS_SINCE = 16
+"""The first version of PostgreSQL whose initdb takes settings."""
 UNUSED_DAYS_MAX = 14
 ACCOUNTS = ".accounts.csv"
 """After the name of a template: the customers' accounts that its preparation has written."""
@@ -56,7 +59,12 @@ class TemplateRecipe:
     @property
     def parameters(self) -> dict[str, str | int]:
         """PostgreSQL's settings, the same as those of the running shard."""
-        return patroni.parameters(int(self.postgres_version.split(".")[0]))
+        return patroni.parameters(self.major)
+
+    @property
+    def major(self) -> int:
+        """PostgreSQL's major version, like 18."""
+        return int(self.postgres_version.split(".")[0])
 
     @property
     def path(self) -> Path:
@@ -124,6 +132,9 @@ def _fill(recipe: TemplateRecipe, directory: Path) -> str | None:
     wrapper, programs = recipe.nobody, recipe.postgres
     wrapper.own(directory)
     initdb = [*wrapper.words, str(programs / "initdb"), "-D", str(directory), "-U", patroni.SUPERUSER, "-A", "trust"]
+    if recipe.major >= INITDB_SETS_SINCE:
+        # A killed initdb would leave shared memory in /dev/shm. With mmap it lies in the directory.
+        initdb += ["-c", "dynamic_shared_memory_type=mmap"]
     run([*initdb, "--locale=C.UTF-8", "-E", "UTF8", "--no-sync", "--wal-segsize=4"], timeout_s=START_S_MAX)
     with _server(recipe, directory) as (socket, port):
         with postgres.connect_by_socket(socket, "postgres", patroni.SUPERUSER, port=port) as connection:
