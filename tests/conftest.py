@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from closeshave.control import engine, processors
+from tests import stopping
 from tests.command import IN_ASCII, forked
 
 # How long an example takes on a busy machine says nothing of the code.
@@ -59,6 +60,11 @@ def images(_engine):
     from closeshave.environments.containers.images import build  # noqa: PLC0415 - most tests need none
 
     build(print)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """SIGTERM ends what fixtures started, as Ctrl-C does."""
+    config.pluginmanager.register(stopping)
 
 
 @pytest.hookimpl(optionalhook=True)
