@@ -28,6 +28,7 @@ from tests.faults.timelines import WHOLE_LIFE, edges
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 FAILS_OVER_WITHIN_S = 60
+FULL_WITHIN_S = 15
 TTL_S = 20
 AHEAD_S = 6
 """From an experiment's start to its injection: as a trial does."""
@@ -88,13 +89,18 @@ def outlives_ttl(platform: Deployment, old: Mapping[int, str], shard: int) -> bo
 
 
 def keeps_others_out(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
-    """No session is available at the shard's primary, and Patroni keeps it primary anyway."""
+    """No session is available at the shard's primary, and Patroni keeps it primary anyway. A slot is free for a moment after each session that ends, until
+    nobody but the fault has one."""
+
+    def full() -> bool:
+        try:
+            postgres.standing(platform, lead)
+        except postgres.Unavailable as error:
+            return postgres.is_full(error)
+        return False
+
     lead = patroni.leader(platform, shard)
-    try:
-        postgres.standing(platform, lead)
-    except postgres.Unavailable as error:
-        return postgres.is_full(error) and lead.process == old[shard]
-    return False
+    return lead.process == old[shard] and until(full, after(FULL_WITHIN_S), interval_s=0.2) and patroni.leader(platform, shard) == lead
 
 
 def books_elsewhere(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:

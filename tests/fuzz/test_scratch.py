@@ -61,5 +61,10 @@ def test_the_next_fuzzer_removes_what_a_killed_one_left(tmp_path):
 
 def _removed_within(seconds):
     found = []
-    processes.poll_until(lambda: bool(found.extend(swept()) or found), seconds)
+
+    def any_removed():
+        found.extend(swept())
+        return bool(found)
+
+    processes.poll_until(any_removed, seconds)
     return found
