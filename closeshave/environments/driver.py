@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from closeshave.plan import Plan
 
 Say = Callable[[str], None]
 """Shows a line of progress."""
+Lacks = Callable[[str, str], None]
+"""Notes a part of the final state that could not be read (``final state of shard 2``), and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,10 @@ class Driver:
     """Whether the payment provider's own ledger is part of the final state."""
     quiesce: Callable[[Deployment, float], None]
     """Waits until nothing is in flight, at most so many seconds. Raises :class:`OSError`."""
-    export: Callable[[Deployment, Path, float, Say], Mapping[str, str]]
+    export: Callable[[Deployment, Path, float, Say, Lacks], None]
     """Writes the final state of everything created since an instant (seconds after the epoch) into the run directory.
 
-    Returns which parts could not be read (``final state of shard 2``), and why. Raises :class:`OSError` when nothing could be read.
+    Says which parts could not be read as soon as it knows, because a later part may fail: it then raises :class:`OSError`.
     """
     signals: Callable[[Deployment, Anchor, int, int], list[Signal]]
     """The platform's own signals (alerts, failovers) between two monotonic instants, in nanoseconds."""

@@ -139,9 +139,11 @@ def _save_edges(trial: Trial) -> None:
 def _export(trial: Trial) -> None:
     if trial.loaded and trial.prepared.plan.tells_effects:
         trial.say("reading the final state")
-        lacking = trial.driver.export(trial.serving, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say)
-        for part, why in lacking.items():
+
+        def lacks(part: str, why: str) -> None:
             trial.mark(MarkKind.PART_MISSING, f"{part}: {why}")
+
+        trial.driver.export(trial.serving, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say, lacks)
 
 
 def _collect_signals(trial: Trial) -> None:

@@ -11,6 +11,7 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
+from closeshave.clients import postgres
 from closeshave.clock import Anchor, now_ns
 from closeshave.control import processes
 from closeshave.environments import embedded, fingerprint
@@ -18,7 +19,7 @@ from closeshave.environments.definition import read_embedded
 from closeshave.environments.evidence import edge_counts, final_state, resources, signals
 from closeshave.environments.evidence.reading import FinalStateUnreadable
 from closeshave.files.shipped import locate
-from closeshave.history import BOOKINGS_FILE, CACHE_ENTRIES_FILE, CAPTURES_FILE, PLACEMENTS_FILE, TIMELINE, EdgeCount
+from closeshave.history import BOOKINGS_FILE, CACHE_ENTRIES_FILE, CAPTURES_FILE, PLACEMENTS_FILE, EdgeCount
 
 pytestmark = pytest.mark.servers
 
@@ -64,6 +65,11 @@ class Customer:
         self.post("/api/v2/payments/confirm", {"booking_id": booking, "payment_intent_id": intent})
 
 
+def nothing_lacks(part, why):
+    """Every part can be read."""
+    pytest.fail(f"{part}: {why}")
+
+
 def test_the_edges_count_what_their_customers_sent(deployment):
     """One endpoint's requests are not another's."""
     before = edge_counts.read(deployment)
@@ -83,7 +89,7 @@ def test_the_final_state_holds_the_runs_bookings_and_captures(deployment, tmp_pa
     [paid, *_] = booked
     customers[0].pay(paid)
     final_state.quiesce(deployment, 20)
-    final_state.export(deployment, tmp_path, since, print)
+    final_state.export(deployment, tmp_path, since, print, nothing_lacks)
     bookings = {row["booking"]: row for row in pq.read_table(tmp_path / BOOKINGS_FILE).to_pylist()}
     assert bookings.keys() == booked.keys()
     for booking, row in bookings.items():
@@ -111,26 +117,27 @@ def test_the_final_state_holds_what_caches_and_members_hold(deployment, tmp_path
 
 def _entries(deployment, directory):
     """Those of each shard's first shop."""
-    final_state.export(deployment, directory, time.time(), print)
+    final_state.export(deployment, directory, time.time(), print, nothing_lacks)
     shops = {shard.first for shard in deployment.topology.shards}
     return [row for row in pq.read_table(directory / CACHE_ENTRIES_FILE).to_pylist() if row["franchise"] in shops]
 
 
 def test_a_shard_that_cannot_be_read_is_named_and_the_others_are_read(deployment, tmp_path):
-    """Its role may not log in on one shard: the rows of the others are there, and the timeline says which are missing and why."""
+    """Its role may not log in on one shard: the rows of the others are there, and the trial notes which are missing and why."""
+    lacking: list[str] = []
     member = final_state.primaries(deployment)[2]
     name = f'ALTER ROLE "{deployment.user}" '
     with psycopg.connect(host="127.0.0.1", port=member.port, dbname=deployment.database, user="postgres", autocommit=True) as connection:
         connection.execute(name + "NOLOGIN")
         try:
-            # What members hold of bound regions each must say for itself; bookings were written before that.
+            # What members hold of bound regions each must say for itself. That fails, after bookings were written and the gap was noted.
             with pytest.raises(FinalStateUnreadable, match="shard 2"):
-                final_state.export(deployment, tmp_path, 0, print)
+                final_state.export(deployment, tmp_path, 0, print, lambda part, why: lacking.append(f"{part}: {why}"))
         finally:
             connection.execute(name + "LOGIN")
     found = set(pq.read_table(tmp_path / BOOKINGS_FILE).column("found_on").to_pylist())
     assert found == {shard.id for shard in deployment.topology.shards} - {2}
-    [missing] = _missing(tmp_path)
+    [missing] = lacking
     assert missing.startswith("final state of shard 2: ")
 
 
@@ -171,6 +178,15 @@ def test_the_parts_signal_what_happened_to_them(deployment, anchor):
     assert processes.poll_until(lambda: _primary(deployment, 1) not in (None, old.name), FAILOVER_S_MAX, 0.2)
     for process in (deployment.process(cache.process), *apps):
         processes.start(root, deployment.id, process)
+    # The next tests read every member.
+    assert processes.poll_until(lambda: all(_answers(deployment, member) for member in deployment.members), FAILOVER_S_MAX, 0.2)
+
+
+def _answers(deployment, member):
+    try:
+        return postgres.standing(deployment, member) is not None
+    except postgres.Unavailable:
+        return False
 
 
 def _primary(deployment, shard):
@@ -207,22 +223,17 @@ def test_a_shard_without_a_primary_is_named_and_the_others_are_read(deployment, 
     """The last test here: it stops a shard. Captures and the other shards' bookings are stored; where Europe's rows lie is not, because every member
     would have to say it.
     """
+    lacking: list[str] = []
     root = Path(deployment.root)
     for member in deployment.members:
         if member.shard == 3:
             processes.send(reversed(processes.family(root, deployment.process(member.process))), signal.SIGKILL)
     with pytest.raises(FinalStateUnreadable, match=r"shard 3: \S+ cannot be read"):
-        final_state.export(deployment, tmp_path, 0, print)
+        final_state.export(deployment, tmp_path, 0, print, lambda part, why: lacking.append(f"{part}: {why}"))
     with pytest.raises(FinalStateUnreadable, match="not quiet after 1 s: shard 3 has no primary"):
         final_state.quiesce(deployment, 1)
     assert (tmp_path / CAPTURES_FILE).exists()
     found = set(pq.read_table(tmp_path / BOOKINGS_FILE).column("found_on").to_pylist())
     assert found == {shard.id for shard in deployment.topology.shards} - {3}
-    assert _missing(tmp_path) == ["final state of shard 3: has no primary"]
+    assert lacking == ["final state of shard 3: has no primary"]
     assert not (tmp_path / PLACEMENTS_FILE).exists()
-
-
-def _missing(run):
-    """What the timeline says of parts that could not be read."""
-    marks = [json.loads(line) for line in (run / TIMELINE).read_text().splitlines()]
-    return [mark["detail"] for mark in marks if mark["kind"] == "part-missing"]

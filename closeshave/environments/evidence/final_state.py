@@ -8,7 +8,7 @@ them, and without a provider the charges are.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from closeshave.clock import now_ns
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Member
 from closeshave.environments import kept, outside
+from closeshave.environments.driver import Lacks, Say
 from closeshave.environments.evidence import cache_entries, diverged, placements
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
 from closeshave.environments.remote import charges, read_back, record
@@ -102,33 +103,32 @@ def quiesce(deployment: Deployment, timeout_s: float) -> None:
         raise FinalStateUnreadable(f"not quiet after {timeout_s:g} s: {obstacle or 'it became quiet only just now'}")
 
 
-def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable[[str], None]) -> Mapping[str, str]:
+def export(deployment: Deployment, run: Path, since_wall_s: float, say: Say, lacks: Lacks) -> None:
     """Write ``final_state/`` of the run: all bookings and captures made since ``since_wall_s`` (seconds since the epoch), and the contents of caches
-    and members. Returns which parts are missing (``final state of shard 2``), and why.
+    and members.
 
-    Captures come first, because they depend on no database. A shard that cannot be read is noted, and the others are still read. Raises
-    :class:`OSError` if no shard can be read, or another part cannot; the file of that part is not written.
+    Captures come first, because they depend on no database. A shard that cannot be read is noted by ``lacks`` before anything else is read, and the others
+    are still read. Raises :class:`OSError` if no shard can be read, or another part cannot; the file of that part is not written.
     """
     definition = kept.load(Path(deployment.root))
     own = definition.application
-    lacking: dict[str, str] = {}
     if own.pays:
         save_rows(run / CAPTURES_FILE, captured := captures(Path(deployment.payments.ledger), since_wall_s))
         told = counted(captured.num_rows, "capture")
     else:
-        lacking |= charges.export(outside.platform(definition, deployment), deployment, run)
+        _note(charges.export(outside.platform(definition, deployment), deployment, run), lacks)
         told = "charges by the application's own list"
     promoted, unread = _primaries(deployment)
     booked, failed = _booked(definition, deployment, run, promoted, since_wall_s)
     unread |= failed
     for shard in unread:
         promoted.pop(shard, None)
-    lacking |= {f"{WHOLE} of shard {shard}": why for shard, why in unread.items()} if own.read_back.query else {}
     if own.read_back.query:
+        _note({f"{WHOLE} of shard {shard}": why for shard, why in unread.items()}, lacks)
         told = f"{counted(booked, 'booking')} on {counted(len(promoted), 'primary', 'primaries')}, {told}"
     else:
         found, missing = read_back.export(outside.platform(definition, deployment), deployment, run)
-        lacking |= missing
+        _note(missing, lacks)
         told = f"{counted(found, 'booking')} of this run, read back through the application's API, {told}"
     if own.read_back.cached is not None:
         entries = cache_entries.read(deployment, own.read_back.cached, promoted, random.Random(run.name))  # noqa: S311 - which entries are looked at is no secret
@@ -140,7 +140,11 @@ def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable
     if own.read_back.resident_rows or not definition.resident:
         save_rows(run / PLACEMENTS_FILE, placements.read(deployment, own.read_back.resident_rows))
     say(f"final state: {told}")
-    return lacking
+
+
+def _note(lacking: Mapping[str, str], lacks: Lacks) -> None:
+    for part, why in lacking.items():
+        lacks(part, why)
 
 
 def _booked(

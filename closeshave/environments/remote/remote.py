@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -15,7 +14,7 @@ from pydantic import TypeAdapter
 from closeshave.clock import Anchor
 from closeshave.deployment import FILE, Deployment, Edge, Payments, load
 from closeshave.environments import registry
-from closeshave.environments.driver import Driver, Permission, Say
+from closeshave.environments.driver import Driver, Lacks, Permission, Say
 from closeshave.environments.remote import charges, guard, metrics, preflight, read_back, reader, speaking
 from closeshave.environments.remote import status as statuses
 from closeshave.environments.remote.accounts import existing
@@ -152,15 +151,15 @@ def quiesce(_deployment: Deployment, _timeout_s: float) -> None:
     """Does nothing: from outside it is unknown what a platform still has in flight."""
 
 
-def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say) -> Mapping[str, str]:
-    """Write bookings and charges of this run into its ``final_state/``; returns what is missing, and why. Raises :class:`OSError`."""
+def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say, lacks: Lacks) -> None:
+    """Write bookings and charges of this run into its ``final_state/``; ``lacks`` notes what is missing, and why. Raises :class:`OSError`."""
     definition = _definition(deployment)
     found, lacking = read_back.export(definition, deployment, run)
     say(f"final state: {counted(found, 'booking')} of this run, read back from the platform")
     lacking = {**lacking, **charges.export(definition, deployment, run)}
     for part, why in lacking.items():
         say(f"{part} is incomplete: {why}")
-    return lacking
+        lacks(part, why)
 
 
 def signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
