@@ -218,7 +218,7 @@ def test_what_runs_in_a_container_is_counted_for_its_part(scene):
     assert processes.poll_until(lambda: len(processes.family(scene.root, process)) == 2, 5)
     deployment = SimpleNamespace(root=str(scene.root), processes=(process,), networks=())
     owned = Census(deployment, "run", os.getpid()).owners(proctable.table())  # type: ignore[arg-type] # all that is asked for
-    assert {pid for pid, group in owned.items() if group == ProcessGroup("app", None)} == {
+    assert {pid for pid, group in owned.items() if group == ProcessGroup(process.role, None)} == {
         each.pid for each in processes.descendants(identity)
     }
 
