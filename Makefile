@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults compiled test test-servers test-trials test-containers fuzz fuzz-runs bench truth noisy truth-plain measured-error docs lint lock package clean
+.PHONY: help run smoke faults drills compiled test test-servers test-trials test-containers fuzz fuzz-runs bench truth noisy truth-plain measured-error docs lint lock package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ smoke: $(INSTALLED) ## A short trial with one fault (about two minutes)
 
 faults: $(INSTALLED) ## Every kind of fault once, under load: a table of what it did (about half an hour)
 	$(BIN)/python -m proving
+
+drills: $(INSTALLED) ## Every kind of drill once, under load: a table of what it took and cost (about four minutes)
+	$(BIN)/python -m proving.drills
 
 compiled: $(INSTALLED) ## Compile the hot modules of the load engine, which then takes less processor time (needs a C compiler and Python's headers; a minute)
 	$(BIN)/python hatch_build.py || [ $$? -eq 69 ] # what is lacking was said

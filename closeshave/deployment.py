@@ -96,7 +96,8 @@ class Process:
     name: str
     """Unique in the deployment, e.g. ``shard1-us-west-2`` or ``app-us-east-1-0``."""
     role: str
-    """``etcd``, ``patroni``, ``valkey``, ``sentinel``, ``haproxy``, ``toxiproxy``, ``pooler``, ``app``, ``worker``, ``edge`` or ``payments``."""
+    """``etcd``, ``patroni``, ``valkey``, ``sentinel``, ``haproxy``, ``toxiproxy``, ``pooler``, ``app``, ``worker``, ``edge``,
+    ``payments`` or ``backup``."""
     region: str | None
     """Its failure domain; ``None`` for processes that must survive the loss of every region (edge endpoints, payment provider)."""
     argv: tuple[str, ...]
@@ -131,6 +132,26 @@ class Member:
     """The port of Patroni's REST API."""
     name: str
     """The member's name inside its Patroni cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupServer:
+    """The backup server of a shard: a process that receives the write-ahead log, and a directory of base backups."""
+
+    process: str
+    shard: int
+    region: str
+    directory: str
+
+    @property
+    def log(self) -> str:
+        """The directory of the received log, a file a segment; the one that is being written ends with ``.partial``."""
+        return f"{self.directory}/log"
+
+    @property
+    def bases(self) -> str:
+        """The directory of the base backups, a directory each, the newest last by name."""
+        return f"{self.directory}/bases"
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,6 +481,20 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
+class Programs:
+    """How programs are started that are no part of the environment, such as a restored database."""
+
+    postgres: str = ""
+    """The directory of PostgreSQL's programs; empty: they are on the PATH."""
+    words: tuple[str, ...] = ()
+    """What stands before a command that must not run as root."""
+
+    def of_postgres(self, name: str) -> str:
+        """The program with this name, such as ``pg_verifybackup``."""
+        return f"{self.postgres}/{name}" if self.postgres else name
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """A running environment. Addresses are loopback; ports are below 32768."""
 
@@ -498,6 +533,10 @@ class Deployment:
     application: Application = Application()
     """The application that runs here; without meaning for a remote platform."""
     secrets: Secrets = Secrets()
+    backups: tuple[BackupServer, ...] = ()
+    """The backup servers; empty if nothing of this run uses any."""
+    programs: Programs = Programs()
+    """Programs that drills start themselves."""
     api: ApiProfile = field(default_factory=known.shipped)
     """The dialect that the platform's API speaks."""
 

@@ -139,6 +139,68 @@ class Fault:
         return self.kind.split(".")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class DrillBounds:
+    """What a drill may take and cost. Each key that is given becomes a verdict; the figures are shown in any case."""
+
+    __pydantic_config__ = STRICT
+
+    duration: Lasting | None = None
+    """The longest time from the first step until the end state is proven: the RTO of a restore."""
+    failed_requests: Share | None = None
+    """The largest share of the customers' requests in the drill's scope, from its begin until everything is put back, that may be not good."""
+    loss: Seconds | None = None
+    """The largest loss window: how long before the drill's instant (for a restore, its target) the oldest acknowledged write lies that is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """A procedure of the operators that is carried out under load. Its kind (the catalogue in ``closeshave/drills``) says its steps, the proof of its end
+    state, and how everything is put back afterwards."""
+
+    __pydantic_config__ = STRICT
+
+    id: Annotated[str, stated(pattern=FAULT_ID)]
+    """The name of the drill, as verdicts refer to it: small letters, digits and dashes; unique among the plan's drills and faults."""
+    kind: Annotated[str, stated(pattern=FAULT_KIND)]
+    """``family.name``, one of the catalogue of drills."""
+    phase: str
+    """Name of the phase in which it is carried out; its role must be ``fault``."""
+    at: Seconds
+    """Start of the first step, in seconds after the start of its phase."""
+    limit: Lasting = 60.0
+    """The longest time that it may take. After it the drill is ended, everything is put back, and the drill has failed."""
+    scope: Mapping[str, Place] = field(default_factory=dict)
+    """The part that it works on: ``shard: 1``, as the kind needs it."""
+    parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """Parameters of the kind, such as ``back``; the others have their defaults."""
+    expected: DrillBounds = DrillBounds()
+    """What it may take and cost."""
+    claims: tuple[str, ...] = ()
+    """IDs of the target's promises that this drill tests, such as ``E27``; its verdicts answer them."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(FAULT_ID, self.id):
+            raise ValueError(f"id {self.id!r}: use small letters, digits and dashes")
+        if not re.fullmatch(FAULT_KIND, self.kind):
+            raise ValueError(f"kind {self.kind!r}: write family.name, like database.switchover")
+        if self.limit <= 0:
+            raise ValueError("limit must be longer than 0")
+
+    @property
+    def hold(self) -> float:
+        """For how many seconds it may be under way."""
+        return self.limit
+
+    @property
+    def family(self) -> str:
+        """``database`` or ``restore``."""
+        return self.kind.split(".")[0]
+
+
+Disruption = Fault | Drill
+"""What a plan does to its platform at an instant."""
+
 PER_SESSION: Mapping[str, float] = MappingProxyType(
     {"slots": 6.9, "login": 0.58, "book": 0.33, "reschedule": 0.03, "cancel": 0.1, "pay_intent": 0.15, "pay_confirm": 0.17}
 )
@@ -412,6 +474,8 @@ class Plan:
     """The phases of the trial, in order."""
     faults: Annotated[tuple[Fault, ...], stated(maxItems=MOST_PARTS)] = ()
     """The faults to inject, with their instants and lengths; none in a plan of load alone."""
+    drills: Annotated[tuple[Drill, ...], stated(maxItems=MOST_PARTS)] = ()
+    """The drills to carry out: what operators do, such as a restore or a switchover, under load, timed and proven."""
     traffic: Traffic = Traffic()
     """Who the customers are and what they do."""
     canaries: Canaries = Canaries()
@@ -432,6 +496,11 @@ class Plan:
     """How two releases are compared under this plan."""
     waive: tuple[Waiver, ...] = ()
     """Known failures that do not count until a day, in addition to those of the target."""
+
+    @property
+    def disruptions(self) -> tuple[Disruption, ...]:
+        """Its faults and its drills."""
+        return (*self.faults, *self.drills)
 
     @property
     def probed(self) -> bool:
@@ -515,7 +584,7 @@ _Trouble = tuple[tuple[str | int, ...], str]
 def _inconsistencies(plan: Plan) -> list[_Trouble]:
     found: list[_Trouble] = []
     phases = {phase.name: phase for phase in plan.phases}
-    if long := next((key for key in ("phases", "faults") if len(getattr(plan, key)) > MOST_PARTS), None):
+    if long := next((key for key in ("phases", "faults", "drills") if len(getattr(plan, key)) > MOST_PARTS), None):
         return [((long,), f"at most {MOST_PARTS:,}")]
     if not plan.phases:
         found.append((("phases",), "a plan needs at least one phase"))
@@ -525,7 +594,7 @@ def _inconsistencies(plan: Plan) -> list[_Trouble]:
         found.append(
             (("limits", "duration"), f"the phases last {plan.duration_s:g} s, longer than the limit of {plan.limits.duration:g} s")
         )
-    return [*found, *_wrong_rate(plan), *_wrong_faults(plan, phases), *_wrong_nemesis(plan, phases)]
+    return [*found, *_wrong_rate(plan), *_wrong_faults(plan, phases), *_wrong_drills(plan, phases), *_wrong_nemesis(plan, phases)]
 
 
 def _wrong_rate(plan: Plan) -> Iterator[_Trouble]:
@@ -545,6 +614,18 @@ def _wrong_faults(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble]
             yield ("faults", index, "hold"), f"at + hold is {fault.at + fault.hold:g} s, past the end of its phase ({lasts:g} s)"
 
 
+def _wrong_drills(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble]:
+    if len({drill.id for drill in plan.drills}) != len(plan.drills):
+        yield ("drills",), "drill IDs must differ"
+    for shared in sorted({drill.id for drill in plan.drills} & {fault.id for fault in plan.faults}):
+        yield ("drills",), f"{shared!r} is the ID of a fault too; drills and faults need different IDs"
+    for index, drill in enumerate(plan.drills):
+        if trouble := _no_fault_phase(drill.phase, phases, "drills"):
+            yield ("drills", index, "phase"), trouble
+        elif drill.at + drill.limit > (lasts := phases[drill.phase].duration):
+            yield ("drills", index, "limit"), f"at + limit is {drill.at + drill.limit:g} s, past the end of its phase ({lasts:g} s)"
+
+
 def _wrong_nemesis(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble]:
     if plan.nemesis is None:
         return
@@ -554,14 +635,15 @@ def _wrong_nemesis(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble
         yield ("nemesis", "hold"), "is longer than its phase"
     elif lasts / plan.nemesis.every > MOST_PARTS:
         yield ("nemesis", "every"), f"asks for {lasts / plan.nemesis.every:,.0f} faults in its phase; at most {MOST_PARTS:,}"
-    if taken := [fault.id for fault in plan.faults if fault.id.startswith("nemesis-")]:
-        yield ("faults",), f"the IDs of drawn faults begin with nemesis-; call {', '.join(taken)} something else"
+    for key, planned in (("faults", plan.faults), ("drills", plan.drills)):
+        if taken := [each.id for each in planned if each.id.startswith("nemesis-")]:
+            yield (key,), f"the IDs of drawn faults begin with nemesis-; call {', '.join(taken)} something else"
 
 
-def _no_fault_phase(name: str, phases: Mapping[str, Phase]) -> str:
-    """Why no fault may be in the phase with this name; empty when one may."""
+def _no_fault_phase(name: str, phases: Mapping[str, Phase], what: str = "faults") -> str:
+    """Why no fault (``what`` says what) may be in the phase with this name; empty when one may."""
     if name not in phases:
         return f"{name!r} is not a phase of this plan; available: {', '.join(phases)}"
     if phases[name].role is not Role.FAULT:
-        return f"{name!r} is a {phases[name].role} phase; faults must be in fault phases"
+        return f"{name!r} is a {phases[name].role} phase; {what} must be in fault phases"
     return ""

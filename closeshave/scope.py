@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
-from closeshave.plan import Fault
+from closeshave.plan import Disruption, Fault
 from closeshave.topology import Shard, Topology
 
 TIERS = ("cache", "sessions", "ratelimit")
@@ -39,12 +39,12 @@ def part(scope: Mapping[str, str | int], shard: Shard) -> Involvement:
     return Involvement.STANDING_BY if region == shard.standby else Involvement.UNTOUCHED
 
 
-def struck(fault: Fault, topology: Topology) -> list[int]:
+def struck(fault: Disruption, topology: Topology) -> list[int]:
     """The shards whose data the fault may cost; none for a fault of a tier."""
     return [shard.id for shard in topology.shards if part(fault.scope, shard) is Involvement.STRUCK]
 
 
-def holds(fault: Fault, region: str, shard: int, topology: Topology) -> bool:
+def holds(fault: Disruption, region: str, shard: int, topology: Topology) -> bool:
     """Whether requests that enter at ``region`` and concern ``shard`` are in the scope.
 
     A shard's scope is its franchises, at any region. A region's scope is the requests that enter there, and the shards at home there. The scope of a
@@ -81,8 +81,8 @@ def parts(kind: str, scope: Mapping[str, str | int], topology: Topology) -> froz
     return frozenset(named | shards | {f"tier {tier}" for tier in TIERS})
 
 
-def meet(one: Fault, other: Fault, topology: Topology) -> frozenset[str]:
-    """The parts that both affect: there, healing one fault would heal the other, or the other would prevent it. Empty when they may overlap."""
+def meet(one: Disruption, other: Disruption, topology: Topology) -> frozenset[str]:
+    """The parts that both affect: there, healing one would heal the other, or the other would prevent it. Empty when they may overlap."""
     return parts(one.kind, one.scope, topology) & parts(other.kind, other.scope, topology)
 
 

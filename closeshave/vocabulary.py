@@ -103,6 +103,8 @@ OPERATIONS_FILE, EFFECTS_FILE, ODD_EFFECTS = "operations.parquet", "effects.parq
 BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/captures.parquet"
 CACHE_ENTRIES_FILE, PLACEMENTS_FILE = "final_state/cache_entries.parquet", "final_state/placements.parquet"
 DIVERGED_FILE = "final_state/diverged.parquet"
+DRILLS, RESTORED = "drills", "bookings.parquet"
+"""The directory of what drills keep, a directory each; there, the bookings of a restored database."""
 RESOURCES_FILE = "resources.parquet"
 """What the machine and every group of processes used, about once a second."""
 DESCRIPTION = "environment.json"

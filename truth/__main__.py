@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from closeshave.trial.interrupts import Interrupted, interrupts
-from truth import damages, defects, judging, matrix, result
+from truth import damages, defects, judging, matrix, result, sabotage
 from truth.result import Result
 from truth.stage import HERE, SeriesStopped, Stage, stage
 
@@ -28,7 +28,7 @@ SHORT = ("clean-01", "double-booking", "wrong-shard", "double-charge", "dropped-
 """The cases in CI: three defects, two damages, one clean run."""
 
 WHAT = """
-Is the judge right? Plants defects in the stand-in platform and damages the harness, one case at a time on one embedded environment, and
+Is the judge right? Plants defects in the stand-in platform, damages the harness and sabotages drills, one case at a time on one environment, and
 says whether each was judged as it must be. Prints the matrix and writes docs/truth.md. Results are kept: the next call continues where this
 one stopped.
 """
@@ -74,6 +74,7 @@ def cases(runs: Path) -> dict[str, Work]:
     }
     work |= {case.defect: partial(judging.defect, case=case) for case in defects.CASES}
     work |= {case.name: partial(_damage, case=case, runs=runs) for case in damages.CASES}
+    work |= {case.name: partial(judging.sabotage, case=case) for case in sabotage.CASES}
     return work
 
 

@@ -19,10 +19,12 @@ from closeshave.plan import read_plan
 from closeshave.standin import defects
 from closeshave.standin.switches import LOOK_EVERY_S
 from truth import drawing, scene
+from truth import sabotage as sabotages
 from truth.damages import Damage
 from truth.defects import Case
 from truth.drawing import Drawn
 from truth.result import Result, brief
+from truth.sabotage import Sabotage
 from truth.stage import HERE, Stage
 
 ATTEMPTS = 3
@@ -85,6 +87,27 @@ def damage(stage: Stage, case: Damage, clean_run: Path | None) -> Result:
         case=case.name, sort="damage", plan=case.plan, right=bool(right) and not failing, status=conclusion.assessment.status.value,
         verdict=f"{shown[0].id}: {shown[0].status}" if shown else f"{case.verdicts[0]}: not there",
         reason=shown[0].reason if shown else "", witness="", run=conclusion.run.name, attempts=1, detection=None,
+        seed=conclusion.recorded.manifest.seed,
+    )  # fmt: skip
+
+
+def sabotage(stage: Stage, case: Sabotage) -> Result:
+    """Make something wrong with a backup or a restore while its drill's trial runs: the drill must fail for this reason."""
+    with scene.damaged(stage.runs, case.act) as begin:
+        conclusion = stage.carry_out(sabotages.PLAN, begin)
+    meant = _of(conclusion, (case.verdict,))
+    right = [
+        verdict
+        for verdict in meant
+        if verdict.status is Status.FAIL
+        and re.search(case.reason, verdict.reason)
+        and any(re.search(case.witness, str(witness.facts())) for witness in verdict.witnesses)
+    ]
+    shown = right or meant
+    return Result(
+        case=case.name, sort="sabotage", plan=sabotages.PLAN, right=bool(right), status=conclusion.assessment.status.value,
+        verdict=f"{shown[0].id}: {shown[0].status}" if shown else f"{case.verdict}: not there",
+        reason=shown[0].reason if shown else "", witness=brief(shown[0]) if shown else "", run=conclusion.run.name, attempts=1, detection=None,
         seed=conclusion.recorded.manifest.seed,
     )  # fmt: skip
 

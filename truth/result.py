@@ -18,7 +18,7 @@ class Result:
 
     case: str
     sort: str
-    """``defect``, ``damage`` or ``clean``."""
+    """``defect``, ``damage``, ``sabotage`` or ``clean``."""
     plan: str
     right: bool
     """Whether the verdict was the required one."""

@@ -1,10 +1,10 @@
-"""What ``closeshave list`` finds: names, or one file or kind of fault with all that is known of it."""
+"""What ``closeshave list`` finds: names, or one file, kind of fault or kind of drill with all that is known of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,8 +15,11 @@ from closeshave.files.plaintext import clean
 from closeshave.files.shipped import available, locate
 from closeshave.files.yamlfile import InvalidFile, Problem, document
 
+if TYPE_CHECKING:
+    from closeshave.faults.kind import Parameter
+
 FOLDERS = {"plans": "scenarios", "environments": "environments", "targets": "environments/targets", "apis": "scenarios/apis"}
-SORTS = (*FOLDERS, "faults")
+SORTS = (*FOLDERS, "faults", "drills")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ def names(sort: str) -> list[str]:
     """All of one sort, by name; nothing for a sort that is none."""
     if sort in FOLDERS:
         return available(FOLDERS[sort])
+    if sort == "drills":
+        from closeshave.drills import catalogue as drills
+
+        return sorted(drills.KINDS)
     from closeshave.faults import catalogue
 
     return sorted(catalogue.KINDS) if sort == "faults" else []
@@ -43,6 +50,8 @@ def find(sort: str, name: str) -> Found:
         raise InvalidFile(Problem(sort, 0, "", f"is not to be listed{meant(sort, SORTS)}; available: {', '.join(SORTS)}"))
     if not name:
         return _listing({one: names(one) for one in ([sort] if sort else SORTS)})
+    if sort == "drills":
+        return _drill(name)
     return _fault(name) if sort == "faults" else _file(sort, name)
 
 
@@ -72,6 +81,50 @@ def _file(sort: str, name: str) -> Found:
     return Found(told, (told["file"],), show)
 
 
+def _drill(name: str) -> Found:
+    from closeshave.drills import catalogue
+    from closeshave.drills.kind import USES
+
+    kind = catalogue.KINDS.get(name)
+    if kind is None:
+        raise InvalidFile(Problem(name, 0, "", f"is no kind of drill{meant(name, catalogue.KINDS)}; 'closeshave list drills' shows all"))
+    told: dict[str, Any] = {
+        "name": kind.name,
+        "does": kind.does,
+        "steps": [step.name for step in kind.steps],
+        "proven_by": kind.proven_by,
+        "put_back_by": kind.put_back_by,
+        "scope": list(kind.scope),
+        "environments": sorted(kind.environments),
+        "needs": [USES[need] for need in kind.uses],
+        "parameters": _parameters(kind.parameters),
+    }
+    brief = tuple(f"{key}: {', '.join(told[key])}" for key in ("scope", "environments"))
+    lines = (
+        ("does", told["does"]),
+        ("steps", ", ".join(told["steps"])),
+        ("proven by", told["proven_by"]),
+        ("put back by", told["put_back_by"]),
+        ("scope", ", ".join(told["scope"])),
+        ("environments", ", ".join(told["environments"])),
+        ("needs", "; ".join(told["needs"])),
+    )
+    return Found(told, brief, lambda console: _show(told, lines, console))
+
+
+def _parameters(several: Iterable[Parameter]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": one.name,
+            "type": one.type.__name__,
+            "default": one.default,
+            "about": one.about,
+            **({"at_least": one.at_least, "at_most": one.at_most} if one.type in {int, float} else {}),
+        }
+        for one in several
+    ]
+
+
 def _fault(name: str) -> Found:
     from closeshave.faults import catalogue
 
@@ -88,26 +141,10 @@ def _fault(name: str) -> Found:
         "environments": sorted(kind.environments),
         "needs": kind.needs,
         "links": list(kind.links),
-        "parameters": [
-            {
-                "name": one.name,
-                "type": one.type.__name__,
-                "default": one.default,
-                "about": one.about,
-                **({"at_least": one.at_least, "at_most": one.at_most} if one.type in {int, float} else {}),
-            }
-            for one in kind.parameters
-        ],
+        "parameters": _parameters(kind.parameters),
     }
     brief = tuple(f"{key}: {', '.join(told[key])}" for key in ("scope", "environments"))
-    return Found(told, brief, lambda console: _show(told, console))
-
-
-def _show(told: Mapping[str, Any], console: Console) -> None:
-    """A kind of fault, for a person."""
-    whole = not console.is_terminal
-    console.print(Text(told["name"], style="bold"))
-    for title, text in (
+    lines = (
         ("does", told["does"]),
         ("observed by", told["observed_by"]),
         ("undone by", told["undone_by"]),
@@ -116,7 +153,15 @@ def _show(told: Mapping[str, Any], console: Console) -> None:
         ("environments", f"{', '.join(told['environments'])}; remote, by a hook of the platform's operator"),
         ("needs", told["needs"]),
         ("links", ", ".join(told["links"])),
-    ):
+    )
+    return Found(told, brief, lambda console: _show(told, lines, console))
+
+
+def _show(told: Mapping[str, Any], lines: Iterable[tuple[str, str]], console: Console) -> None:
+    """A kind of fault or drill, for a person."""
+    whole = not console.is_terminal
+    console.print(Text(told["name"], style="bold"))
+    for title, text in lines:
         if text:
             console.print(Text(f"{title}: ", style="dim").append(text, style="not dim"), soft_wrap=whole)
     if not told["parameters"]:

@@ -136,9 +136,12 @@ def standing(deployment: Deployment, member: Member) -> Standing:
 
 
 def streaming(deployment: Deployment, primary: Member) -> int:
-    """How many replicas currently stream from ``primary``. Raises :data:`Unavailable`."""
+    """How many replicas currently stream from ``primary``: its shard's other members, and no backup server. Raises :data:`Unavailable`."""
+    others = [server.process for server in deployment.backups]
     with session(deployment, primary) as connection:
-        row = connection.execute("select count(*) from pg_stat_replication where state = 'streaming'").fetchone()
+        row = connection.execute(
+            "select count(*) from pg_stat_replication where state = 'streaming' and not application_name = any(%s)", (others,)
+        ).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -159,6 +162,35 @@ def refused_write(port: int, database: str, user: str) -> str:
     except Unavailable as error:
         return first_line(error)
     return ""
+
+
+def receiving(deployment: Deployment, primary: Member, name: str) -> tuple[str, str] | None:
+    """The state of a receiver of the log, by its session's name, and the position up to which it has written; ``None`` if there is none.
+
+    Raises :data:`Unavailable`.
+    """
+    with session(deployment, primary) as connection:
+        row = connection.execute(
+            "select state, coalesce(write_lsn, '0/0')::text from pg_stat_replication where application_name = %s", (name,)
+        ).fetchone()
+    return None if row is None else (str(row[0]), str(row[1]))
+
+
+def written_by(deployment: Deployment, primary: Member, name: str, position: str) -> bool:
+    """Whether a receiver of the log has written it up to a position, as it reported to the primary. Raises :data:`Unavailable`."""
+    with session(deployment, primary) as connection:
+        row = connection.execute(
+            "select coalesce(bool_or(write_lsn >= %s::pg_lsn), false) from pg_stat_replication where application_name = %s",
+            (position, name),
+        ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def slot_exists(deployment: Deployment, primary: Member, name: str) -> bool:
+    """Whether the server has a replication slot of this name. Raises :data:`Unavailable`."""
+    with session(deployment, primary) as connection:
+        row = connection.execute("select count(*) from pg_replication_slots where slot_name = %s", (name,)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def walreceiver(deployment: Deployment, standby: Member) -> int | None:

@@ -159,7 +159,7 @@ def _claim_ports(definition: Stack, place: EnvironmentRoot, count: int) -> int:
 def _write(layout: Layout, databases: Wrapper) -> None:
     root = Path(layout.deployment.root)
     stores = (f"data/{store.process}" for store in layout.deployment.stores)
-    for place in (*(root / name for name in ("config", "data", *stores, "data/payments")), layout.scratch):
+    for place in (*(root / name for name in ("config", "data", *stores, *_backups(layout), "data/payments")), layout.scratch):
         place.mkdir(exist_ok=True)
     for path, text in layout.files.items():
         path.write_text(text, encoding="utf-8")
@@ -169,6 +169,13 @@ def _write(layout: Layout, databases: Wrapper) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     write_atomically(layout.private_key, pem, 0o600)
+
+
+def _backups(layout: Layout) -> list[str]:
+    """The directories of the backup servers, below the root, the outer ones first."""
+    root = Path(layout.deployment.root)
+    places = [place for server in layout.deployment.backups for place in (server.directory, server.log, server.bases)]
+    return [str(Path(place).relative_to(root)) for place in places]
 
 
 def _keep_logs_short(deployment: Deployment) -> None:

@@ -183,6 +183,7 @@ def _unknown_regions(definition: Stack) -> Iterator[tuple[Location, str]]:
     named += [(("sentinels",), region) for region in definition.sentinels]
     for index, shard in enumerate(definition.shards):
         named += [(("shards", index, "home"), shard.home), (("shards", index, "standby"), shard.standby)]
+        named += [(("shards", index, "backup"), shard.backup)] if shard.backup else []
     for index, group in enumerate(definition.tiers):
         named += [(("tiers", index, "primary"), group.primary), (("tiers", index, "replica"), group.replica)]
         named += [(("tiers", index, "serves"), region) for region in group.serves]
@@ -200,6 +201,12 @@ def _wrong_shards(definition: Stack) -> Iterator[tuple[Location, str]]:
     for index, shard in enumerate(definition.shards):
         if shard.home in definition.resident and shard.standby != shard.home:
             yield ("shards", index, "standby"), f"rows of {shard.home} may not leave it, so its standby must be there too"
+        if shard.backup and isinstance(definition, Containers):
+            yield ("shards", index, "backup"), "backup servers do not run in containers yet; leave this key out"
+        elif shard.home in definition.resident and shard.backup not in {"", shard.home}:
+            yield ("shards", index, "backup"), f"rows of {shard.home} may not leave it, so its backup server must be there too"
+        elif shard.backup == shard.home and shard.home not in definition.resident and len(definition.regions) > 1:
+            yield ("shards", index, "backup"), f"with {shard.home} the shard would lose its backups too; name another region"
 
 
 def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:

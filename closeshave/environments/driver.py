@@ -62,8 +62,9 @@ class Driver:
     """The platform's own signals (alerts, failovers) between two monotonic instants, in nanoseconds."""
     clean_up: Callable[[Deployment, Path, Say], tuple[str, ...]]
     """Removes what a run left in an environment that stays running, and releases it; returns what could not be removed."""
-    narrow: Callable[[Any, Collection[str]], Any] = lambda definition, _kinds: definition
-    """The same environment with Toxiproxy only on links of these kinds, if the harness decides that."""
+    narrow: Callable[[Any, Collection[str], Collection[str]], Any] = lambda definition, _kinds, _uses: definition
+    """The same environment with Toxiproxy only on links of these kinds, and with those extra parts (:attr:`has`) that drills use, if the harness decides
+    that."""
     links_of: Callable[[Any], frozenset[str] | None] = lambda _definition: None
     """Kinds of links that a fault can disturb there; ``None`` if the harness does not know."""
     objections: Callable[[Any, Plan], tuple[str, ...]] = lambda _definition, _plan: ()
@@ -72,5 +73,7 @@ class Driver:
     """Whether :attr:`export` also writes what each cache and each database member holds."""
     offers: Callable[[Any], frozenset[str] | None] = lambda _definition: None
     """What its application offers to faults (:attr:`closeshave.faults.kind.Kind.uses`); ``None`` if the harness does not know."""
+    has: Callable[[Any, Mapping[str, str | int]], frozenset[str]] = lambda _definition, _scope: frozenset()
+    """What it has for drills at a scope: ``standby``, ``backups``, ``rows`` (:data:`closeshave.drills.kind.USES`)."""
     tiers: Callable[[Any], tuple[str, ...] | None] = lambda _definition: None
     """The tiers that are there; ``None`` if the harness does not know."""

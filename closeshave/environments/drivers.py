@@ -23,8 +23,16 @@ def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, unt
     return sorted([*told, *timelines.read(deployment, anchor, since_ns, until_ns)], key=lambda signal: signal.at_ns)
 
 
-def _narrowed(definition: Stack, kinds: Collection[str]) -> Stack:
-    return replace(definition, links=tuple(kind for kind in definition.links if kind in kinds))
+def _narrowed(definition: Stack, kinds: Collection[str], uses: Collection[str]) -> Stack:
+    shards = definition.shards if "backups" in uses else tuple(replace(shard, backup="") for shard in definition.shards)
+    return replace(definition, links=tuple(kind for kind in definition.links if kind in kinds), shards=shards)
+
+
+def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
+    """What the environment has for drills at a scope."""
+    backed = any(shard.backup for shard in definition.shards if shard.id == scope.get("shard"))
+    there = {"standby": True, "backups": backed, "rows": bool(definition.application.read_back.query)}
+    return frozenset(name for name, has in there.items() if has)
 
 
 EMBEDDED = Driver(
@@ -46,6 +54,7 @@ EMBEDDED = Driver(
     links_of=lambda definition: frozenset(definition.links),
     looks_inside=lambda definition: definition.application.read_back.cached is not None,
     offers=lambda definition: definition.application.offers,
+    has=_has,
     tiers=lambda definition: tuple(dict.fromkeys(group.tier for group in definition.tiers)),
 )
 

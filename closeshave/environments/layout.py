@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from closeshave.deployment import LINK_KINDS, Deployment
+from closeshave.deployment import LINK_KINDS, Deployment, Programs
 from closeshave.environments.addresses import ONE_MACHINE, Addresses
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import PortAllocator
 from closeshave.environments.remote import speaking
-from closeshave.environments.servers import apps, etcd, haproxy, patroni, payments, toxiproxy, valkey
+from closeshave.environments.servers import apps, backup, etcd, haproxy, patroni, payments, toxiproxy, valkey
 from closeshave.environments.site import Site
 from closeshave.environments.stack import Stack
 
@@ -35,6 +35,8 @@ class Layout:
     primary_ports: Mapping[str, Mapping[int, int]]
     """Region → shard ID → port of the region's proxy for the shard's primary."""
     port_count: int
+    base_backups: Mapping[str, tuple[str, ...]]
+    """Backup server → the command that makes its first base backup."""
 
 
 def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: int, addresses: Addresses = ONE_MACHINE) -> Layout:
@@ -60,6 +62,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
             *valkey.store_processes(site),
             *valkey.sentinel_processes(site),
             *patroni.processes(site),
+            *backup.processes(site),
             *toxiproxy.processes(site, links),
             *haproxy.processes(site),
             *payments.processes(site),
@@ -81,6 +84,8 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
         application=apps.described(site),
         hooks=definition.hooks,
         secrets=definition.secrets,
+        backups=backup.servers(site),
+        programs=Programs(str(parts.postgres or ""), parts.nobody.words),
         straight=tuple(kind for kind in LINK_KINDS if kind not in definition.links),
     )
     return Layout(
@@ -98,6 +103,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
             for region in definition.regions
         },
         port_count=site.ports.count,
+        base_backups={server.process: backup.base_command(site, server) for server in backup.servers(site)},
     )
 
 

@@ -80,3 +80,20 @@ def of_door(name: str, port: int, readiness: Readiness) -> str:
     wanted = f"{readiness.status}{f' with {readiness.body!r}' if readiness.body else ''}"
     without = f" without {readiness.body!r}" if status == readiness.status else ""
     return f"{name} answers {status}{without} to {readiness.path}; ready is {wanted}"
+
+
+def of_slot(deployment: Deployment, home: Member, slot: str) -> str:
+    """Of a shard's primary that should have a replication slot."""
+    try:
+        return "" if postgres.slot_exists(deployment, home, slot) else f"{home.process} has no replication slot {slot!r}"
+    except postgres.Unavailable as error:
+        return f"{home.process} does not say which replication slots it has: {postgres.first_line(error)}"
+
+
+def of_receiver(deployment: Deployment, home: Member, receiver: str) -> str:
+    """Of a receiver that should get a shard's log from its primary."""
+    try:
+        found = postgres.receiving(deployment, home, receiver)
+    except postgres.Unavailable as error:
+        return f"{home.process} does not say who receives its log: {postgres.first_line(error)}"
+    return "" if found is not None and found[0] == "streaming" else f"{receiver} does not receive the log of {home.process}"

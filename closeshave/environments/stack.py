@@ -32,6 +32,9 @@ class ShardOf:
     """The region of its primary."""
     standby: str
     """The region of its standby; the home region itself where rows may not leave it."""
+    backup: str = ""
+    """The region of its backup server, which keeps base backups and receives the write-ahead log all the time; another one than the home, unless rows
+    may not leave that. Empty: it has none. A run that starts its environment itself starts backup servers only if a drill of its plan uses them."""
 
 
 @dataclass(frozen=True, slots=True)

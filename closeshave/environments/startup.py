@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Protocol
 
 from closeshave.control import processes
-from closeshave.deployment import Deployment, Member, Process
+from closeshave.deployment import BackupServer, Deployment, Member, Process
 from closeshave.environments import listening, readiness
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.helper import Helper
@@ -60,6 +60,7 @@ class Startup:
     """The user that must own the copies."""
     starter: Starter
     _copies: dict[str, Helper] = field(default_factory=dict)
+    _bases: dict[str, Helper] = field(default_factory=dict)
     _application_started_s: float | None = None
     """When the first instance was started, by ``time.monotonic``."""
 
@@ -112,7 +113,40 @@ class Startup:
                 partial(self._start, "haproxy"),
             ),
             Milestone("shards writable", lambda: first(map(self._unwritable, homes)), ("standbys stream",)),
+            *self._backup_milestones(homes),
         ]
+
+    def _backup_milestones(self, homes: Sequence[Member]) -> list[Milestone]:
+        """Receivers first, so that the log has no gap from the first base backup on."""
+        deployment = self._deployment
+        backed = [(home, server) for home in homes for server in deployment.backups if server.shard == home.shard]
+        if not backed:
+            return []
+        slot = patroni.BACKUP_SLOT
+        return [
+            Milestone(
+                "backup slots there",
+                lambda: first(readiness.of_slot(deployment, home, slot) for home, _ in backed),
+                ("shards writable",),
+                partial(self._start, "backup"),
+            ),
+            Milestone(
+                "backup servers receive",
+                lambda: first(readiness.of_receiver(deployment, home, server.process) for home, server in backed),
+                ("backup slots there",),
+                self._back_up,
+            ),
+            Milestone("base backups made", lambda: first(map(self._unsaved, deployment.backups)), ("backup servers receive",)),
+        ]
+
+    def _back_up(self) -> None:
+        root = Path(self._deployment.root)
+        for server, command in self.layout.base_backups.items():
+            self._bases[server] = Helper(root, self._deployment.id, f"base-{server}", command)
+
+    def _unsaved(self, server: BackupServer) -> str:
+        made = server.process in self._bases and self._bases[server.process].done()
+        return "" if made else f"the base backup of shard {server.shard} is still being made"
 
     def _cache_milestones(self) -> list[Milestone]:
         deployment = self._deployment

@@ -77,11 +77,15 @@ def start(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> subpro
     Call this about five seconds before the injection: the interpreter takes a second or two to start, and then checks that the environment is fit.
     Output goes to ``RUN/logs/fault-ID.log``, Chaos Toolkit's journal to ``RUN/journal-ID.json``. Raises :class:`OSError`.
     """
-    written = order(deployment, run, fault, at_ns)
+    return begin(deployment, run, order(deployment, run, fault, at_ns), "closeshave.faults.experiment")
+
+
+def begin(deployment: Deployment, run: Path, written: Path, module: str) -> subprocess.Popen[bytes]:
+    """Carry out a written order in a new interpreter that runs ``module``. Raises :class:`OSError`."""
     with log_file(written).open("ab") as log:
         # A session of its own: Ctrl-C at the terminal is for the trial, which then asks the experiment to heal.
         return subprocess.Popen(
-            [sys.executable, "-m", "closeshave.faults.experiment", str(written)],
+            [sys.executable, "-m", module, str(written)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

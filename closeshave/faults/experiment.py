@@ -36,7 +36,7 @@ def run(order: ExperimentOrder) -> int:
     # What healing starts again belongs to the environment, not to this run: it must not carry the run's mark.
     os.environ.pop(RUN_MARK, None)
     halt = stop_file(Path(order.run), order.fault)
-    _obey(halt)
+    obey(halt)
     journal = _experiment(order, halt)
     for name, told in tracebacks(journal):
         unexpected.keep_text(told, Path(order.run), f"{order.fault}: {name}")
@@ -65,7 +65,7 @@ def _experiment(order: ExperimentOrder, halt: Path) -> dict[str, Any]:
     # "always": by default an interrupted experiment, the one that needs it most, is not rolled back.
     settings = {"runtime": {"rollbacks": {"strategy": "always"}}}
     # Chaos Toolkit installs a handler that raises at any point on SIGTERM, inside a rollback too; afterwards the harness's own is restored.
-    writer = JournalWriter(Path(order.run) / f"journal-{order.fault}.json", running=lambda: _obey(halt))
+    writer = JournalWriter(Path(order.run) / f"journal-{order.fault}.json", running=lambda: obey(halt))
     journal: dict[str, Any] = run_experiment(experiment, settings, (configuration, {}), event_handlers=[writer])
     return journal
 
@@ -81,7 +81,7 @@ def _file(order: ExperimentOrder) -> Path:
     return made
 
 
-def _obey(halt: Path) -> None:
+def obey(halt: Path) -> None:
     """On SIGTERM, create a file that every step of the experiment looks for. Ctrl-C is ignored here; the trial handles it."""
 
     def note(_number: int, _frame: object) -> None:

@@ -46,16 +46,16 @@ class ForkServer:
     _codes: dict[int, int] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, run: Path, withheld: Iterable[str] = ()) -> ForkServer:
+    def start(cls, run: Path, withheld: Iterable[str] = (), module: str = "closeshave.faults.forking") -> ForkServer:
         """Start it; it is ready after about two seconds. Its log is ``RUN/logs/faults.log``.
 
-        ``withheld`` names variables with secrets that faults do not need. Raises :class:`OSError`.
+        ``withheld`` names variables with secrets that faults do not need. ``module`` imports everything and forks. Raises :class:`OSError`.
         """
         path = run / "logs" / "faults.log"
         path.parent.mkdir(exist_ok=True)
         with path.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "closeshave.faults.forking"],
+                [sys.executable, "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closeshave.faults import ledger
-from closeshave.plan import Fault, Plan
+from closeshave.plan import Disruption, Plan
 from closeshave.scope import meet
 from closeshave.topology import Topology
 
@@ -54,15 +54,15 @@ def over_caps(plan: Plan, caps: FaultCaps = FaultCaps()) -> list[str]:
 
 
 def conflicting(plan: Plan, topology: Topology) -> list[str]:
-    """Pairs of faults in effect at the same time of which healing one would change what the other broke, one sentence for each pair. Pure."""
+    """Pairs of faults and drills at the same time of which healing one would change what the other did, one sentence for each pair. Pure."""
     return [
         f"{one.id} and {other.id} are in effect at the same time and both affect {', '.join(sorted(shared))}: start one only after the other has healed"
-        for one, other in itertools.combinations(plan.faults, 2)
+        for one, other in itertools.combinations(plan.disruptions, 2)
         if _window(plan, one).overlaps(_window(plan, other)) and (shared := meet(one, other, topology))
     ]
 
 
-def _window(plan: Plan, fault: Fault) -> _Window:
+def _window(plan: Plan, fault: Disruption) -> _Window:
     begins_s = plan.starts_s(fault.phase) + fault.at
     return _Window(fault.id, fault.family == "region", begins_s, begins_s + fault.hold)
 

@@ -46,10 +46,12 @@ def _heal(
     return left
 
 
-def heal_environment(deployment_root: Path, say: Say) -> list[str]:
+def heal_environment(deployment_root: Path, say: Say, kinds: Mapping[str, Kind] = KINDS) -> list[str]:
     """Heal all faults that any run left open in a running environment; returns what is not proven, empty when all are healed.
+
+    ``kinds`` are those that may stand in the ledgers, such as drills.
 
     Raises :class:`FileNotFoundError` when no environment runs there.
     """
     deployment = load(deployment_root)
-    return [unproven for path in ledgers(deployment_root) for unproven in heal_open(path.parent, deployment, say)]
+    return [unproven for path in ledgers(deployment_root) for unproven in heal_open(path.parent, deployment, say, kinds=kinds)]

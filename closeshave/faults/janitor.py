@@ -55,19 +55,21 @@ class Janitor:
         write_atomically(self.run / UNFINISHED, "")
 
 
-def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None, withheld: Iterable[str] = ()) -> Janitor:
+def start(
+    run: Path, deployment_root: Path, destroy: tuple[str, ...] | None, withheld: Iterable[str] = (), module: str = "closeshave.faults.watch"
+) -> Janitor:
     """Start the janitor of a run and wait until it watches. Call it inside a :class:`Heartbeat`, before anything else is started.
 
     ``destroy`` is the command that removes the environment, for one that the harness owns; ``None`` for one that it was attached to, which is healed
-    instead. ``withheld`` names variables with secrets that the janitor does not need. Its log is ``RUN/logs/janitor.log``. Raises
-    :class:`JanitorFailed`.
+    instead. ``withheld`` names variables with secrets that the janitor does not need; ``module`` is its program, which says what it can undo. Its log
+    is ``RUN/logs/janitor.log``. Raises :class:`JanitorFailed`.
     """
     log_path = run / "logs" / "janitor.log"
     log_path.parent.mkdir(exist_ok=True)
     (run / RECORD).unlink(missing_ok=True)
     for word in (FINISHED, UNFINISHED):
         (run / word).unlink(missing_ok=True)
-    argv = [sys.executable, "-m", "closeshave.faults.watch", "--run", str(run), "--lease-s", str(LEASE_S)]
+    argv = [sys.executable, "-m", module, "--run", str(run), "--lease-s", str(LEASE_S)]
     argv += ["--deployment", str(deployment_root), *(["--destroy", json.dumps(destroy)] if destroy else [])]
     # Without the run's mark: its sweep of the run's helpers must not end itself.
     environ = {name: value for name, value in variables.without(withheld).items() if name != RUN_MARK}

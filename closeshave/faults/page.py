@@ -52,14 +52,15 @@ def _section(kind: Kind) -> Iterator[str]:
     yield f"| undone | {kind.undone_by} Within {kind.healed_within_s:g} s. |"
     needs = f" (it needs {kind.needs})" if kind.needs else ""
     yield f"| environments | {', '.join(sorted(kind.environments, reverse=True))}{needs}; remote with a hook |"
-    yield from (f"| `{parameter.name}` | {_explained(parameter)} |" for parameter in kind.parameters)
+    yield from (f"| `{parameter.name}` | {explained(parameter)} |" for parameter in kind.parameters)
 
 
 def _noticed(kind: Kind) -> str:
     return "should notice nothing" if kind.effect_within_s is None else f"notice it within {kind.effect_within_s:g} s"
 
 
-def _explained(parameter: Parameter) -> str:
+def explained(parameter: Parameter) -> str:
+    """What a parameter is for, its default and its range, for a table."""
     default = str(parameter.default).lower() if parameter.type is bool else parameter.default
     bounds = "" if parameter.type in {bool, str} else f", {parameter.at_least:g} to {parameter.at_most:g}"
     return f"{parameter.about} Default {default}{bounds}."

@@ -12,9 +12,10 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -26,8 +27,10 @@ from closeshave import private
 from closeshave.clock import now_ns
 from closeshave.control.processes import identify, send
 from closeshave.faults import heartbeat, ledger, runmark
+from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
 from closeshave.faults.heartbeat import Lease
+from closeshave.faults.kind import Kind
 from closeshave.files import unexpected, write_atomically
 from closeshave.history import FaultEdge, Mark, record
 from closeshave.vocabulary import MarkKind
@@ -52,6 +55,8 @@ class Duty:
     """The root of the environment; it need not exist yet."""
     destroy: tuple[str, ...]
     """The command that removes the environment; empty if it must be healed instead."""
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
+    """What it can undo, by the kind that stands in the ledger."""
 
 
 def watch(duty: Duty, lease: Lease) -> None:
@@ -176,7 +181,7 @@ def _heal(duty: Duty, why: str) -> None:
         say(f"there is no environment to heal: {error}")
         _close(duty.run)
         return
-    for unproven in heal_open(duty.run, deployment, say, PROVE_WITHIN_S):
+    for unproven in heal_open(duty.run, deployment, say, PROVE_WITHIN_S, duty.kinds):
         _note(duty.run, MarkKind.HEAL_UNPROVEN, unproven)
 
 
@@ -187,6 +192,11 @@ def main(
     destroy: Annotated[str, typer.Option(help="The command that removes the environment, as a JSON list.")] = "[]",
 ) -> None:
     """Detach from the process that started this, and watch."""
+    serve(Duty(run, deployment, tuple(json.loads(destroy))), lease_s)
+
+
+def serve(duty: Duty, lease_s: float) -> None:
+    """Detach from the process that started this, and watch until the harness has ended."""
     # Two forks: the second child is no session leader, and the harness does not wait for it.
     if os.fork():
         os._exit(0)
@@ -198,10 +208,9 @@ def main(
         signal.signal(number, signal.SIG_IGN)
     identity = identify(os.getpid())
     assert identity is not None
-    duty = Duty(run, deployment, tuple(json.loads(destroy)))
-    lease = Lease(lease_s, heartbeat.read(run), now_ns())
-    say(f"watching {run} as pid {identity.pid}")
-    write_atomically(run / RECORD, json.dumps({"pid": identity.pid, "started": identity.started}))
+    lease = Lease(lease_s, heartbeat.read(duty.run), now_ns())
+    say(f"watching {duty.run} as pid {identity.pid}")
+    write_atomically(duty.run / RECORD, json.dumps({"pid": identity.pid, "started": identity.started}))
     watch(duty, lease)
 
 

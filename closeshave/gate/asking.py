@@ -134,9 +134,11 @@ def _prepared(words: GateWords, environment: str | None) -> Prepared:
     found = prepare(words.plan, environment=environment, target=words.target, seed=words.seed, rate_scale=words.rate_scale)
     plan = str(found.inputs.plan)
     _refuse_remote(found.inputs.environment)
-    if found.plan.faults or found.plan.nemesis:
+    if found.plan.faults or found.plan.drills or found.plan.nemesis:
         raise InvalidFile(
-            Problem(plan, 0, "faults", "a gate compares calm load; a plan with faults is compared over nights ('closeshave trend')")
+            Problem(
+                plan, 0, "faults", "a gate compares calm load; a plan with faults or drills is compared over nights ('closeshave trend')"
+            )
         )
     if not found.plan.calm_s:
         raise InvalidFile(Problem(plan, 0, "phases", "a gate needs a calm phase"))

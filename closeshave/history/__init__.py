@@ -7,6 +7,7 @@ May import: clock, files, plurals, topology, vocabulary.
 """
 
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
+from closeshave.history.drills import DrillEnded, DrillEnding, DrillEvent, DrillProven, DrillStepped, Fact
 from closeshave.history.events import FaultEdge, FaultEvent, Mark, Signal
 from closeshave.history.evidence import Before, EdgeEvidence, Healing, HealProof, Injection, Planning, SeenMeanwhile, Sighting, evidence_of
 from closeshave.history.files import WRITING, event_of, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
@@ -91,9 +92,15 @@ __all__ = [
     "CacheEntry",
     "Capture",
     "Diverged",
+    "DrillEnded",
+    "DrillEnding",
+    "DrillEvent",
+    "DrillProven",
+    "DrillStepped",
     "EdgeCount",
     "EdgeEvidence",
     "Effect",
+    "Fact",
     "FaultEdge",
     "FaultEvent",
     "HealProof",

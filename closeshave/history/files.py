@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from closeshave.files import append_line, seal, write_atomically
+from closeshave.history.drills import DrillEnded, DrillEvent, DrillProven, DrillStepped
 from closeshave.history.events import FaultEvent, Mark, Signal, fault_event
 from closeshave.history.whole import Blind, EdgeCount, Manifest, Sent
 from closeshave.vocabulary import BLIND, EDGE_COUNTS, MANIFEST, SENT, TIMELINE, EvidenceGrade
@@ -21,20 +22,32 @@ MANIFEST_CODEC = TypeAdapter(Manifest)
 EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])
 BLIND_CODEC = TypeAdapter(tuple[Blind, ...])
 SENT_CODEC = TypeAdapter(Sent)
-_EVENT_READERS: Mapping[str, Callable[[Any], FaultEvent | Signal | Mark]] = {
+Event = FaultEvent | Signal | Mark | DrillEvent
+"""What a line of the timeline may hold."""
+_EVENT_READERS: Mapping[str, Callable[[Any], Event]] = {
     "fault": fault_event,
     "signal": TypeAdapter(Signal).validate_python,
     "mark": TypeAdapter(Mark).validate_python,
+    "drill-step": TypeAdapter(DrillStepped).validate_python,
+    "drill-proof": TypeAdapter(DrillProven).validate_python,
+    "drill-end": TypeAdapter(DrillEnded).validate_python,
+}
+_NAMES: Mapping[type[Event], str] = {
+    FaultEvent: "fault",
+    Signal: "signal",
+    Mark: "mark",
+    DrillStepped: "drill-step",
+    DrillProven: "drill-proof",
+    DrillEnded: "drill-end",
 }
 
 
-def record(run: Path, event: FaultEvent | Signal | Mark) -> None:
+def record(run: Path, event: Event) -> None:
     """Append one event to the run's timeline; safe from several processes at once."""
-    kind = {FaultEvent: "fault", Signal: "signal", Mark: "mark"}[type(event)]
-    append_line(run / TIMELINE, {"type": kind, **asdict(event)})
+    append_line(run / TIMELINE, {"type": _NAMES[type(event)], **asdict(event)})
 
 
-def event_of(line: dict[str, Any]) -> FaultEvent | Signal | Mark:
+def event_of(line: dict[str, Any]) -> Event:
     """The event that a line of the timeline holds. Raises :class:`ValueError`, :class:`KeyError`, :class:`TypeError` or :class:`AttributeError`."""
     return _EVENT_READERS[line.pop("type")](line)
 

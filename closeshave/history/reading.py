@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from closeshave.files import seal
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, to_frame
+from closeshave.history.drills import DrillEvent
 from closeshave.history.events import FaultEvent, Mark, Signal
 from closeshave.history.files import BLIND_CODEC, EDGES_CODEC, SENT_CODEC, event_of, load_manifest
 from closeshave.history.whole import History
@@ -23,12 +24,14 @@ from closeshave.vocabulary import (
     CACHE_ENTRIES_FILE,
     CAPTURES_FILE,
     DIVERGED_FILE,
+    DRILLS,
     EDGE_COUNTS,
     EFFECTS_FILE,
     ODD_EFFECTS,
     OPERATIONS_FILE,
     PLACEMENTS_FILE,
     RESOURCES_FILE,
+    RESTORED,
     SENT,
     TIMELINE,
 )
@@ -68,9 +71,17 @@ def load(run: Path) -> History:
         cache_entries=_rows(run / CACHE_ENTRIES_FILE, CACHE_ENTRIES, damage) if manifest.looked_inside else None,
         placements=_rows(run / PLACEMENTS_FILE, PLACEMENTS, damage) if manifest.looked_inside else None,
         diverged=_rows(run / DIVERGED_FILE, DIVERGED, damage) if (run / DIVERGED_FILE).exists() else None,
+        drills=tuple(event for event in events if isinstance(event, DrillEvent)),
+        restored=_restored(run, damage),
         damage=tuple(damage),
         blind=_whole(run / BLIND, BLIND_CODEC, (), damage),
     )
+
+
+def _restored(run: Path, damage: list[str]) -> dict[str, pd.DataFrame]:
+    """The bookings that each drill read from its restored database. A file that cannot be read is damage, and missing here."""
+    found = {path.parent.name: _rows(path, BOOKINGS, damage) for path in sorted((run / DRILLS).glob(f"*/{RESTORED}"))}
+    return {drill: rows for drill, rows in found.items() if rows is not None}
 
 
 def _count_lines(path: Path) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from closeshave.clock import Anchor
+from closeshave.history.drills import DrillEvent
 from closeshave.history.events import FaultEvent, Mark, Signal
 from closeshave.topology import Topology
 
@@ -172,3 +173,7 @@ class History:
     placements: pd.DataFrame | None = None
     diverged: pd.DataFrame | None = None
     """What only the losing side of a partition held; ``None`` if there were no two sides to read."""
+    drills: tuple[DrillEvent, ...] = ()
+    """What the drills left on the timeline, in the order in which it was written."""
+    restored: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Drill → the bookings that its restored database held, with the columns of :class:`closeshave.history.Booking`."""

@@ -1,6 +1,6 @@
 """Judges: pure functions from recorded evidence to verdicts. Nothing here acts on a platform, or imports code that does.
 
-May import: extensions, history, operations, plan, plurals, quantiles, scope, target, topology, vocabulary.
+May import: clock, extensions, history, operations, plan, plurals, quantiles, scope, target, topology, vocabulary.
 """
 
 from closeshave.judge.assess import assess

@@ -51,7 +51,7 @@ def asked(plan: Plan, target: Target, known: Collection[str] = ()) -> PlanCovera
     ``known`` are the names of all kinds of faults; empty if they are not known.
     """
     chosen = tuple(objective for objective in target.objectives if not left_out(plan, target, objective, known))
-    answered = {claim for objective in chosen for claim in objective.claims}
+    answered = {claim for objective in chosen for claim in objective.claims} | {claim for drill in plan.drills for claim in drill.claims}
     rows = [NotRun(claim.id, claim.text, _why(plan, target, claim, known)) for claim in target.claims if claim.id not in answered]
     return PlanCoverage(chosen, tuple(rows))
 
@@ -122,6 +122,8 @@ def _why(plan: Plan, target: Target, claim: Claim, known: Collection[str]) -> st
     about = [objective for objective in target.objectives if claim.id in objective.claims]
     if about:
         return next(filter(None, (left_out(plan, target, objective, known) for objective in about)), "")
+    if claim.how[:1] == ("drill",) and plan.drills:
+        return "not run in this plan: none of its drills names it (drills: claims)"
     if set(claim.how) <= set(NOBODY):
         return NOBODY[claim.how[0]].format(owner=claim.owner or "an owner who is not named")
     return "not run in this plan: no objective in this target"

@@ -11,6 +11,7 @@ from typing import TypeVar
 from closeshave.extensions import CHECKS
 from closeshave.history import History
 from closeshave.judge import asked, waivers
+from closeshave.judge.evidence.drills import DrillLife, drill_lives
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life
 from closeshave.judge.integrity import verdicts as integrity
@@ -18,8 +19,19 @@ from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.integrity.registry import BREACHES, INVARIANTS, UNKNOWN
 from closeshave.judge.measures import load
 from closeshave.judge.measures.analysis import Analysis
-from closeshave.judge.verdict import NO_RESILIENCE, Assessment, FaultFigures, LoadFigures, NotRun, Status, Verdict, worst
-from closeshave.judge.verdicts import clocks, containment, faults, loss, objectives, preconditions, reconciliation, recovery, resilience
+from closeshave.judge.verdict import NO_RESILIENCE, Assessment, DrillFigures, FaultFigures, LoadFigures, NotRun, Status, Verdict, worst
+from closeshave.judge.verdicts import (
+    clocks,
+    containment,
+    drills,
+    faults,
+    loss,
+    objectives,
+    preconditions,
+    reconciliation,
+    recovery,
+    resilience,
+)
 from closeshave.plan import Plan
 from closeshave.target import STEADY, Target
 
@@ -31,6 +43,8 @@ NO_LIVES: tuple[Life, ...] = ()
 NO_VERDICTS: tuple[Verdict, ...] = ()
 NOTHING: tuple[NotRun, ...] = ()
 NO_FIGURES: tuple[FaultFigures, ...] = ()
+NO_DRILLS: tuple[DrillLife, ...] = ()
+NO_DRILL_FIGURES: tuple[DrillFigures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +64,8 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     analysis = Analysis(evidence)
     broken = Broken([*_absent(history)])
     lives = _guarded("faults", lambda: analysis.lives, NO_LIVES, broken)
-    verdicts = [verdict for name, judge in _judges(analysis, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
+    drilled = _guarded("drills", lambda: drill_lives(evidence), NO_DRILLS, broken)
+    verdicts = [verdict for name, judge in _judges(analysis, lives, drilled) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
     findings = _findings(analysis, broken)
     verdicts += _guarded("integrity", partial(integrity.judge, analysis, findings), NO_VERDICTS, broken)
     not_asked = _guarded("what is asked", partial(integrity.not_asked, analysis, findings), NOTHING, broken)
@@ -59,6 +74,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     score = _guarded("resilience", lambda: resilience.figures(survived, verdicts, BREACHES, known), NO_RESILIENCE, broken)
     verdicts += resilience.judge(analysis, score, lives, verdicts)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, analysis, life), NO_FIGURES, broken) for life in lives]
+    drill_figures = [_guarded(f"figures of {one.drill.id}", partial(_drilled, analysis, one), NO_DRILL_FIGURES, broken) for one in drilled]
     load_figures = _guarded("load", partial(load.figures, evidence), UNKNOWN_LOAD, broken)
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, analysis, findings), UNKNOWN, broken)
     verdicts += asked.without_verdict(plan, target, tested.objectives, verdicts, known)
@@ -73,6 +89,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
         load=load_figures,
         verdicts=tuple(verdicts),
         faults=tuple(figures for told in fault_figures for figures in told),
+        drills=tuple(figures for told in drill_figures for figures in told),
         integrity=integrity_figures,
         resilience=score,
         not_run=tested.not_run,
@@ -81,7 +98,9 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     )
 
 
-def _judges(analysis: Analysis, lives: tuple[Life, ...]) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
+def _judges(
+    analysis: Analysis, lives: tuple[Life, ...], drilled: tuple[DrillLife, ...]
+) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
     """Every judge by name. Objectives and faults are guarded one by one, so that evidence which only one of them needs cannot stop the others."""
     # First: if too little of the plan was loaded, no other verdict says why.
     yield "rate", partial(preconditions.rate, analysis.evidence)
@@ -93,6 +112,8 @@ def _judges(analysis: Analysis, lives: tuple[Life, ...]) -> Iterator[tuple[str, 
         yield f"loss by {life.fault.id}", partial(loss.judge, analysis, life)
         yield f"containment of {life.fault.id}", partial(containment.judge, analysis, life)
         yield life.fault.id, partial(faults.judge, analysis, life)
+    for one in drilled:
+        yield one.drill.id, partial(drills.judge, analysis, one)
     yield "unplanned faults", partial(faults.unplanned, analysis)
     yield "clocks", lambda: (clocks.judge(analysis),)
     yield "preconditions", partial(preconditions.judge, analysis.evidence)
@@ -123,6 +144,10 @@ def _absent(history: History) -> Iterator[Verdict]:
 
 def _told(analysis: Analysis, life: Life) -> tuple[FaultFigures, ...]:
     return (faults.figures(analysis, life),)
+
+
+def _drilled(analysis: Analysis, life: DrillLife) -> tuple[DrillFigures, ...]:
+    return (drills.figures(analysis, life),)
 
 
 def _guarded(name: str, judge: Callable[[], T], otherwise: T, broken: Broken) -> T:

@@ -190,6 +190,52 @@ class FaultFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class StepFigures:
+    """A step of a drill, and how long it took."""
+
+    name: str
+    """As the kind of the drill calls it."""
+    duration_s: float
+    """From its begin to its end, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillFigures:
+    """A drill as the report shows it. Instants are seconds after the run's first phase began; ``None`` is unknown."""
+
+    id: str
+    """As the plan calls it."""
+    kind: str
+    """Of the catalogue of drills: ``restore.point-in-time``."""
+    scope: str
+    """``shard:1``, …"""
+    ended: str | None
+    """``carried-out``, ``failed`` or ``disturbed``; ``null`` if the run does not say."""
+    began_at_s: float | None
+    """Instant at which its first step began."""
+    duration_s: float | None
+    """Seconds from its first step until its end state was proven, or until it was given up."""
+    steps: tuple[StepFigures, ...]
+    """The split of the duration. What is left of it is the proof."""
+    put_back_s: float | None
+    """Seconds from then until everything was proven to be put back."""
+    put_back_proven: bool
+    """Whether it is proven that everything was put back, or nothing was changed."""
+    requests: int | None
+    """The customers' requests in its scope, from its begin until everything was put back."""
+    not_good: int | None
+    """Those of them that were not good."""
+    writes_refused_s: float | None
+    """The longest time in seconds for which its shards acknowledged no write although writes were sent; 0 if no write was refused."""
+    loss_window_s: float | None
+    """The loss window in seconds: how long before its instant (a restore's target) the oldest missing write was acknowledged; 0 if none is missing."""
+    lost_writes: int | None
+    """Acknowledged writes that are missing."""
+    proofs: tuple[str, ...]
+    """What was checked of its end state, and what was seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class IntegrityFigures:
     """Counts over the whole run; ``None`` where the evidence to count is missing."""
 
@@ -236,5 +282,7 @@ class Assessment:
     """Promises of the target that this plan does not test."""
     not_asked: tuple[NotRun, ...] = ()
     """Invariants that this platform cannot show, and that its target does not name."""
+    drills: tuple[DrillFigures, ...] = ()
+    """Every drill of the plan."""
     tracebacks: Mapping[str, str] = field(default_factory=dict)
     """Of the judges that raised an error, by name; for the logs of the run, not for its report."""

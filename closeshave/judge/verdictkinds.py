@@ -37,6 +37,15 @@ PRECONDITIONS = {
 }
 """Measures that say whether the other verdicts can be trusted, and their titles."""
 
+DRILLS = {
+    "drill": "Drill",
+    "drill_rows": "Restored rows",
+    "drill_duration": "Duration of the drill",
+    "drill_failed_requests": "Requests not good during the drill",
+    "drill_loss": "Data loss window of the drill",
+}
+"""Measures of drills, and their titles: bounds are the plan's."""
+
 
 _CAUSES = (
     "completeness",

@@ -221,6 +221,26 @@ class PlacementWitness:
 
 
 @dataclass(frozen=True, slots=True)
+class DrillWitness:
+    """A step or a proof of a drill, and what was seen there."""
+
+    why: str
+    drill: str
+    step: str
+    """The step, or what should hold."""
+    saw: str
+
+    @property
+    def rows(self) -> tuple[QuotedRow, ...]:
+        """The rows of the history that it quotes."""
+        return ()
+
+    def facts(self) -> dict[str, Any]:
+        """As it stands in a file, and as reports show it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class OtherWitness:
     """A witness of a sort that this version does not know: of an installed package's check, or in a summary of another version."""
 
@@ -249,6 +269,7 @@ Witness = (
     | CacheEntryWitness
     | StaleEntryWitness
     | PlacementWitness
+    | DrillWitness
     | OtherWitness
 )
 Told = Mapping[str, Any]
@@ -293,6 +314,7 @@ _SORTS: tuple[tuple[frozenset[str], TypeAdapter[Witness], Callable[[Told], Told]
     (frozenset({"store", "differs"}), TypeAdapter(StaleEntryWitness), dict),
     (frozenset({"store", "cached"}), TypeAdapter(CacheEntryWitness), lambda told: {**told, "entry": told}),
     (frozenset({"member", "resident"}), TypeAdapter(PlacementWitness), lambda told: {**told, "placement": told}),
+    (frozenset({"drill", "step", "saw"}), TypeAdapter(DrillWitness), dict),
     (frozenset({"booking", "found_on"}), TypeAdapter(BookingWitness), lambda told: {**told, "booking": told}),
 )
 

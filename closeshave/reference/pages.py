@@ -39,7 +39,7 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
             "What a trial does: a file in `scenarios/`.",
             "plan",
             _sections(sections(schemas["plan"], schemas["plan"], example("plan.yaml")), 2),
-            "Scopes and parameters of each kind of fault are in [Faults](../faults.md).",
+            "Scopes and parameters of each kind of fault are in [Faults](../faults.md), those of drills in [Drills](../drills.md).",
         ),
         "targets.md": _page(
             "Targets",

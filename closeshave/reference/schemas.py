@@ -16,6 +16,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter
 
 from closeshave.api.profile import ApiProfile
+from closeshave.drills.catalogue import KINDS as DRILLS
 from closeshave.environments.definition import Definition
 from closeshave.faults.catalogue import OWN as KINDS
 from closeshave.faults.kind import Kind, Parameter
@@ -59,6 +60,7 @@ def _of_file(name: str, type_: Any) -> Schema:
     told = described(TypeAdapter(type_).json_schema(), type_, defaults=True)
     if name == "plan":
         _faults_by_kind(told["$defs"]["Fault"], parameters=True)
+        _by_kinds(told["$defs"]["Drill"], {name: kind.way_back for name, kind in DRILLS.items()}, parameters=True)
     if name == "target":
         _known_names(told["$defs"]["Objective"])
     if name == "api":
@@ -181,8 +183,12 @@ def _if(key: str, value: str, then: Schema) -> Schema:
 
 def _faults_by_kind(definition: Schema, *, parameters: bool) -> None:
     """What each kind of the catalogue takes as scope and parameters. Another kind may come from a package that extends the harness."""
-    definition["properties"]["kind"]["anyOf"] = [{"enum": sorted(KINDS)}, {"pattern": FAULT_KIND}]
-    definition["allOf"] = [_if("kind", name, _takes(KINDS[name], parameters=parameters)) for name in sorted(KINDS)]
+    _by_kinds(definition, KINDS, parameters=parameters)
+
+
+def _by_kinds(definition: Schema, kinds: Mapping[str, Kind], *, parameters: bool) -> None:
+    definition["properties"]["kind"]["anyOf"] = [{"enum": sorted(kinds)}, {"pattern": FAULT_KIND}]
+    definition["allOf"] = [_if("kind", name, _takes(kinds[name], parameters=parameters)) for name in sorted(kinds)]
 
 
 def _takes(kind: Kind, *, parameters: bool) -> Schema:

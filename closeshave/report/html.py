@@ -23,7 +23,7 @@ from closeshave.report import rate, recovery, vendor, views, words
 from closeshave.report.breakdown import breakdown
 from closeshave.report.chartdata import chartdata
 from closeshave.report.curves import Curves
-from closeshave.report.entries import entries
+from closeshave.report.entries import VerdictEntry, entries
 from closeshave.report.failures import failures
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning, notices
@@ -70,6 +70,7 @@ def render(findings: Findings, curves: Curves) -> str:
         "preconditions": [one for one in placed.verdicts if one.view.kind is VerdictKind.PRECONDITION],
         "faults": placed.faults,
         "fault_anchors": placed.fault_anchors,
+        "drills": [(views.drill_view(one), _of_drill(one.id, placed.verdicts)) for one in assessment.drills],
         "silences": views.silences(assessment),
         "reasons": [
             words.clean(reason)
@@ -112,6 +113,11 @@ def script() -> str:
     """The page's own script."""
     parts = ((TEMPLATES / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
+
+
+def _of_drill(drill: str, verdicts: tuple[VerdictEntry, ...]) -> list[tuple[str, str, str]]:
+    """The verdicts on a drill: anchor, title, and mark of the status."""
+    return [(one.anchor, one.view.title, one.view.mark) for one in verdicts if one.view.id.partition("/")[2] == drill]
 
 
 def _digest(text: str) -> str:

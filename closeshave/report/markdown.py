@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from closeshave.judge.verdict import FaultFigures
+from closeshave.judge.verdict import DrillFigures, FaultFigures
 from closeshave.judge.verdictkinds import VerdictKind
 from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
@@ -43,6 +43,9 @@ def render(findings: Findings) -> str:
     if assessment.faults:
         score, name, remark = views.resilience(assessment.resilience)
         lines += [f"{name.capitalize()}: {score} ({_safe(remark)}).", ""]
+    if assessment.drills:
+        heads = ("drill", "scope", "ended", "took", "steps", "requests not good", "writes refused", "loss window", "put back")
+        lines += ["### Drills", "", *_table(heads, [_drill(one) for one in assessment.drills]), ""]
     if findings.baseline is not None:
         lines += ["### Baseline", "", _safe(f"Compared with {findings.baseline.base}: {findings.baseline.sentence}", None), ""]
     if findings.trend:
@@ -82,6 +85,21 @@ def _fault(fault: FaultFigures) -> tuple[str, ...]:
         words.seconds(fault.loss_window_s),
         words.count(fault.lost_writes),
         "proven" if fault.healed_verified else "**not proven**",
+    )
+
+
+def _drill(drill: DrillFigures) -> tuple[str, ...]:
+    told = views.drill_view(drill)
+    return (
+        drill.id,
+        told.scope,
+        told.ended,
+        told.took,
+        told.split,
+        told.cost,
+        words.seconds(drill.writes_refused_s),
+        words.seconds(drill.loss_window_s),
+        "proven" if drill.put_back_proven else "**not proven**",
     )
 
 

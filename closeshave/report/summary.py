@@ -21,6 +21,7 @@ from closeshave.history import Rate
 from closeshave.judge.integrity.registry import UNKNOWN
 from closeshave.judge.verdict import (
     NO_RESILIENCE,
+    DrillFigures,
     FaultFigures,
     IntegrityFigures,
     LoadFigures,
@@ -114,6 +115,8 @@ class Summary:
     """Every answer."""
     faults: tuple[FaultFigures, ...]
     """Every fault of the plan, with its figures."""
+    drills: tuple[DrillFigures, ...]
+    """Every drill of the plan, with its figures; empty in summaries of older versions."""
     integrity: Mapping[str, int | None]
     """Counts over the whole run; ``null`` where the evidence to count is missing."""
     resilience: ResilienceFigures
@@ -133,7 +136,7 @@ class Summary:
 
 
 _CODEC = TypeAdapter(Summary)
-_LATER: Mapping[str, Any] = {"resilience": asdict(NO_RESILIENCE), "not_run": (), "not_asked": (), "rate": None}
+_LATER: Mapping[str, Any] = {"drills": (), "resilience": asdict(NO_RESILIENCE), "not_run": (), "not_asked": (), "rate": None}
 """Fields that the first summaries lack."""
 
 
@@ -181,6 +184,7 @@ def render(findings: Findings) -> bytes:
         load=assessment.load,
         verdicts=tuple(SummaryVerdict.of(verdict, findings.digests) for verdict in assessment.verdicts),
         faults=assessment.faults,
+        drills=assessment.drills,
         integrity=_counts(assessment.integrity),
         resilience=assessment.resilience,
         not_run=assessment.not_run,

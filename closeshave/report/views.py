@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from closeshave.history import FaultEdge, FaultEvent
-from closeshave.judge.verdict import Assessment, FaultFigures, ResilienceFigures, Status, Verdict
+from closeshave.judge.verdict import Assessment, DrillFigures, FaultFigures, ResilienceFigures, Status, Verdict
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.plurals import counted
 from closeshave.report import ranking, words
@@ -121,6 +121,53 @@ def fault_view(fault: FaultFigures, events: tuple[FaultEvent, ...], zero_ns: int
             for event in events
             if event.fault == fault.id and event.edge in edges
         ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DrillView:
+    """A drill's card."""
+
+    id: str
+    kind: str
+    scope: str
+    ended: str
+    took: str
+    split: str
+    """How long each step took."""
+    cost: str
+    """How many of the customers' requests in its scope were not good."""
+    put_back: bool
+    facts: tuple[tuple[str, str], ...]
+    proofs: tuple[str, ...]
+
+
+def drill_view(drill: DrillFigures) -> DrillView:
+    """A drill with its figures as texts."""
+    split = ", ".join(f"{words.clean(step.name)} {words.seconds(step.duration_s)}" for step in drill.steps)
+    cost = words.UNKNOWN if drill.requests is None else f"{words.count(drill.not_good)} of {words.count(drill.requests)}"
+    took = words.seconds(drill.duration_s)
+    back = words.seconds(drill.put_back_s) if drill.put_back_s is not None else "not proven" if not drill.put_back_proven else words.UNKNOWN
+    return DrillView(
+        id=drill.id,
+        kind=drill.kind,
+        scope=words.scope(drill.scope),
+        ended=words.spaced(drill.ended) if drill.ended else words.UNKNOWN,
+        took=took,
+        split=split,
+        cost=cost,
+        put_back=drill.put_back_proven,
+        facts=(
+            ("Began", words.instant(drill.began_at_s)),
+            ("Took", took),
+            ("Steps", split or "—"),
+            ("Requests not good", cost),
+            ("Writes refused for", words.seconds(drill.writes_refused_s)),
+            ("Loss window", words.seconds(drill.loss_window_s)),
+            ("Lost acknowledged writes", words.count(drill.lost_writes)),
+            ("Put back within", back),
+        ),
+        proofs=tuple(words.clean(proof) for proof in drill.proofs),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from closeshave.files import plaintext
 from closeshave.judge.integrity.registry import TITLES
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.judge.verdictkinds import PRECONDITIONS, VerdictKind, kind_of
+from closeshave.judge.verdictkinds import DRILLS, PRECONDITIONS, VerdictKind, kind_of
 from closeshave.plurals import counted
 from closeshave.target import FROM_BELOW, MEASURES, Measure, Objective, Target
 
@@ -19,6 +19,7 @@ _TITLES: Mapping[str, str] = {
     **{measure.value: kind.title for measure, kind in MEASURES.items()},
     **TITLES,
     **PRECONDITIONS,
+    **DRILLS,
 }
 
 
@@ -166,7 +167,7 @@ def scope(text: str) -> str:
     kind, separator, name = text.partition(":")
     if not separator:
         return text
-    return name if kind in {"region", "fault", "operation"} else f"{kind} {name}"
+    return name if kind in {"region", "fault", "drill", "operation"} else f"{kind} {name}"
 
 
 def spaced(text: str) -> str:

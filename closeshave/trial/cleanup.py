@@ -10,6 +10,7 @@ from functools import partial
 from closeshave import history, private
 from closeshave.clock import now_ns
 from closeshave.control.processes import poll_until
+from closeshave.drills.catalogue import WAYS_BACK
 from closeshave.environments.evidence import edge_counts, resources
 from closeshave.faults import child as experiment
 from closeshave.faults import heal, ledger
@@ -114,7 +115,7 @@ def _heal_what_is_open(trial: Trial) -> None:
         if child.poll() is None:
             experiment.stop(child)
     if trial.deployment is not None:
-        for unproven in heal.heal_open(trial.run, trial.deployment, trial.say):
+        for unproven in heal.heal_open(trial.run, trial.deployment, trial.say, kinds=WAYS_BACK):
             trial.mark(MarkKind.HEAL_UNPROVEN, unproven)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from closeshave.files import record_of
-from closeshave.history import EdgeEvidence, FaultEdge, FaultEvent, Mark, Sighting
+from closeshave.history import DrillEnded, DrillEnding, DrillStepped, EdgeEvidence, FaultEdge, FaultEvent, Mark, Sighting, event_of
 from closeshave.history.events import fault_event
 from closeshave.trial.board import FaultState
 from closeshave.trial.schedule import Due
@@ -35,8 +35,8 @@ class Tail:
         self._path = run / TIMELINE
         self._at = 0
 
-    def new(self) -> Iterator[FaultEvent | Mark]:
-        """Edges of faults and marks, in the order in which they were written."""
+    def new(self) -> Iterator[FaultEvent | Mark | DrillStepped | DrillEnded]:
+        """Edges of faults, marks, and what drills did, in the order in which they were written."""
         with suppress(OSError):
             with self._path.open("rb") as file:
                 file.seek(self._at)
@@ -49,8 +49,10 @@ class Tail:
                     kind = told.pop("type")
                     if kind == "fault":
                         yield fault_event(told)
-                    elif kind == "mark":
-                        yield Mark(int(told["at_ns"]), str(told["kind"]), str(told["detail"]))
+                    elif kind in {"mark", "drill-step", "drill-end"}:
+                        event = event_of({"type": kind, **told})
+                        if isinstance(event, Mark | DrillStepped | DrillEnded):
+                            yield event
 
 
 _MARKED = {
@@ -70,8 +72,10 @@ class Course:
     """Fault → edge → instant."""
     _marked: dict[str, str] = field(default_factory=dict)
 
-    def take(self, event: FaultEvent | Mark) -> Said | None:
+    def take(self, event: FaultEvent | Mark | DrillStepped | DrillEnded) -> Said | None:
         """Take an event over; what is to be said of it, if anything."""
+        if isinstance(event, DrillStepped | DrillEnded):
+            return self._drilled(event)
         if isinstance(event, Mark):
             if event.kind == MarkKind.HEALING_BEGUN:
                 # Its edge comes when the repair has been made, which takes some faults six seconds.
@@ -84,6 +88,18 @@ class Course:
         if event.edge == FaultEdge.HEALED and self._passed.get(event.fault, {}).get(event.edge) == event.began_ns:
             return None
         return self._passes(event.fault, event.edge, event.began_ns, event.evidence)
+
+    def _drilled(self, event: DrillStepped | DrillEnded) -> Said:
+        took = _took(event.ended_ns - event.began_ns)
+        if isinstance(event, DrillStepped):
+            self._marked[event.drill] = short = f"{event.step}: {'done' if event.done else 'not done'}"
+            return Said(event.drill, f"{short} ({took})", "" if event.done else "yellow")
+        self._marked[event.drill] = short = event.how.replace("-", " ")
+        return Said(
+            event.drill,
+            f"{short} in {took}{f': {event.why}' if event.why else ''}",
+            "" if event.how == DrillEnding.CARRIED_OUT else "yellow",
+        )
 
     def _passes(self, fault: str, edge: str, at_ns: int, evidence: EdgeEvidence | None) -> Said | None:
         passed = self._passed.setdefault(fault, {})
@@ -134,6 +150,10 @@ def _told(edge: str, at_ns: int, evidence: EdgeEvidence | None, passed: dict[str
 
 def _since(passed: dict[str, int], edge: FaultEdge, at_ns: int, what: str) -> str:
     return f" {(at_ns - passed[edge]) / 1e9:.1f} s after {what}" if edge in passed else ""
+
+
+def _took(nanoseconds: int) -> str:
+    return f"{max(0, nanoseconds) / 1e9:.1f} s"
 
 
 def _seconds(nanoseconds: int) -> str:

@@ -12,10 +12,10 @@ from closeshave.faults import child as experiment
 from closeshave.faults import ledger
 from closeshave.faults.forkserver import ForkServer, NoServer
 from closeshave.history import Mark, PhaseTime
-from closeshave.plan import Fault
+from closeshave.plan import Disruption, Drill
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
-from closeshave.trial import ratecap, schedule
+from closeshave.trial import drilling, ratecap, schedule
 from closeshave.trial.following import Following
 from closeshave.trial.monitoring import Monitor
 from closeshave.trial.probing import probing
@@ -27,10 +27,15 @@ HEAL_WAIT_S = 120.0
 """Seconds after the load's end in which an experiment may still heal, before the trial heals the fault itself."""
 
 
+FAULTS, DRILLING, EXPERIMENT = "closeshave.faults.forking", "closeshave.trial.drilling", "closeshave.faults.experiment"
+"""The programs that fork a process for each fault; for each drill too, but with more to import; and that carry out one fault without a fork."""
+
+
 def load_and_break(trial: Trial) -> None:
     """Everything between the first and the last request, and the healing of the last fault. Raises :class:`SafetyStop`."""
     if schedule.due(trial.prepared.plan, 0):
-        trial.forks = ForkServer.start(trial.run, trial.serving.secrets.not_for_faults)
+        module = DRILLING if trial.prepared.plan.drills else FAULTS
+        trial.forks = ForkServer.start(trial.run, trial.serving.secrets.not_for_faults, module)
     load = plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id)
     if trial.prepared.rate_by == "calibration":
         load = replace(load, days="first")
@@ -101,14 +106,18 @@ def _await_forks(trial: Trial, forks: ForkServer) -> None:
         trial.say(f"{error}; each fault starts an interpreter of its own during the load", "faults", "yellow")
 
 
-def _begin(trial: Trial, fault: Fault, at_ns: int) -> experiment.Child:
-    """Start the experiment by a fork if possible, because starting an interpreter would disturb the load."""
+def _begin(trial: Trial, planned: Disruption, at_ns: int) -> experiment.Child:
+    """Start a fault's experiment, or a drill, by a fork if possible, because starting an interpreter would disturb the load."""
+    if isinstance(planned, Drill):
+        written, module = drilling.order(trial.serving, trial.run, planned, at_ns), DRILLING
+    else:
+        written, module = experiment.order(trial.serving, trial.run, planned, at_ns), EXPERIMENT
     if trial.forks is not None:
         try:
-            return trial.forks.fork(experiment.order(trial.serving, trial.run, fault, at_ns))
+            return trial.forks.fork(written)
         except NoServer as error:
-            trial.mark(MarkKind.NOTE, f"{fault.id} was started in an interpreter of its own: {error}")
-    return experiment.start(trial.serving, trial.run, fault, at_ns)
+            trial.mark(MarkKind.NOTE, f"{planned.id} was started in an interpreter of its own: {error}")
+    return experiment.begin(trial.serving, trial.run, written, module)
 
 
 def _unhealed(trial: Trial, fault: str) -> bool:

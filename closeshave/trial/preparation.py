@@ -15,6 +15,7 @@ import numpy as np
 from closeshave import extensions
 from closeshave.caps import chance
 from closeshave.deployment import ExperimentPart
+from closeshave.drills import catalogue as drills
 from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition, speaks
 from closeshave.environments.remote.definition import Remote
@@ -142,6 +143,7 @@ def prepare(
         *_hook_problems(prepared),
         *_nemesis_problems(prepared),
         *_fault_problems(prepared),
+        *_drill_problems(prepared),
     ]
     unreadable = [*_conventions_problems(prepared), *_scenario_problems(prepared)]
     problems += unreadable
@@ -263,6 +265,23 @@ def _fault_problems(prepared: Prepared) -> list[Problem]:
             messages += _scope_problems(prepared, fault.scope)
             messages += [f"fault {fault.id}: {message}" for message in _unserved(prepared.definition, fault.kind, fault.scope)]
         found += [Problem(str(path), place, f"faults.{index}", message) for message in messages]
+    return found
+
+
+def _drill_problems(prepared: Prepared) -> list[Problem]:
+    """Drills that there are not, that this environment cannot do, and promises that the target does not have."""
+    path, definition = prepared.inputs.plan, prepared.definition
+    raw, found = document(path), []
+    promised = [claim.id for claim in prepared.target.claims]
+    for index, drill in enumerate(prepared.plan.drills):
+        messages = drills.check(drill, definition.kind) or [f"drill {drill.id}: {said}" for said in _scope_problems(prepared, drill.scope)]
+        messages = messages or drills.lacking(drill, drivers.of(definition.kind).has(definition, drill.scope))
+        found += [Problem(str(path), line_of(raw, ("drills", index)), f"drills.{index}", message) for message in messages]
+        for claim in drill.claims:
+            if claim not in promised:
+                place = ("drills", index, "claims")
+                said = f"{claim!r} is not a promise of {prepared.target.name}{meant(claim, promised)}; available: {', '.join(promised) or 'none'}"
+                found.append(Problem(str(path), line_of(raw, place), f"drills.{index}.claims", said))
     return found
 
 

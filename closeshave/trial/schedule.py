@@ -1,4 +1,4 @@
-"""When each phase and fault of a plan is due, and which fault may start now. Pure: the clock is an argument."""
+"""When each phase, fault and drill of a plan is due, and which fault may start now. Pure: the clock is an argument."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from closeshave.history import PhaseTime
-from closeshave.plan import Fault, Plan
+from closeshave.plan import Disruption, Plan
 
 EARLY_NS = 8_000_000_000
 """How long before its injection a fault's child process is normally started, in nanoseconds."""
@@ -17,14 +17,14 @@ LEAD_NS = 4_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A fault and the instant it is planned to be injected, in monotonic nanoseconds."""
+    """A fault or a drill and the instant it is planned to begin, in monotonic nanoseconds."""
 
-    fault: Fault
+    fault: Disruption
     at_ns: int
 
     @property
     def heal_ns(self) -> int:
-        """When the harness heals it."""
+        """When the harness heals it; of a drill, when it is over at the latest."""
         return self.at_ns + round(self.fault.hold * 1e9)
 
     def overlaps(self, other: Due) -> bool:
@@ -52,8 +52,8 @@ def phases(plan: Plan, start_ns: int) -> tuple[PhaseTime, ...]:
 
 
 def due(plan: Plan, start_ns: int) -> tuple[Due, ...]:
-    """The plan's faults in the order of their instants."""
-    found = [Due(fault, start_ns + round((plan.starts_s(fault.phase) + fault.at) * 1e9)) for fault in plan.faults]
+    """The plan's faults and drills in the order of their instants."""
+    found = [Due(each, start_ns + round((plan.starts_s(each.phase) + each.at) * 1e9)) for each in plan.disruptions]
     return tuple(sorted(found, key=lambda item: (item.at_ns, item.fault.id)))
 
 

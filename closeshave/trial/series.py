@@ -19,6 +19,7 @@ from rich.console import Console
 from closeshave import deployment
 from closeshave.conclusion import Conclusion, conclude
 from closeshave.deployment import Deployment
+from closeshave.drills.catalogue import WAYS_BACK
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
 from closeshave.faults import ledger
@@ -105,7 +106,7 @@ class Series:
     def mend(self) -> None:
         """Make sure that the environment is healthy for the next trial: heal faults that the last one left open, or start it again."""
         if ledger.unhealed(self.root / ledger.FILE):
-            self._spoilt = bool(heal_environment(self.root, Display(self.console).say)) or self._spoilt
+            self._spoilt = bool(heal_environment(self.root, Display(self.console).say, WAYS_BACK)) or self._spoilt
         if self._spoilt:
             self.down()
             self.up()

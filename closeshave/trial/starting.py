@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from closeshave.deployment import load as load_deployment
+from closeshave.drills import catalogue as drills
 from closeshave.environments import fingerprint, registry
 from closeshave.environments.remote.definition import Accounts, ReadBack, Remote
 from closeshave.faults import catalogue, janitor, ledger
@@ -19,6 +20,9 @@ from closeshave.trial.preparation import Prepared
 from closeshave.trial.state import SafetyStop, Trial
 from closeshave.vocabulary import DESCRIPTION, MarkKind
 
+WATCHING = "closeshave.trial.watching"
+"""The janitor's program: it can undo faults and drills."""
+
 
 def bring_up(trial: Trial) -> None:
     """Start or attach an environment that serves. Raises :class:`SafetyStop`, :class:`EnvironmentFailed`, :class:`JanitorFailed`."""
@@ -26,14 +30,15 @@ def bring_up(trial: Trial) -> None:
         trial.root = trial.attach
         _refuse_what_is_broken(trial.attach)
         trial.deployment = load_deployment(trial.attach)
-        trial.guard = janitor.start(trial.run, trial.attach, None)
+        trial.guard = janitor.start(trial.run, trial.attach, None, module=WATCHING)
     else:
         trial.root = trial.driver.place(trial.prepared.definition)
         _refuse_what_is_broken(trial.root)
         destroy = _destroy_command(trial.root, trial.run) if trial.owned else None
-        trial.guard = janitor.start(trial.run, trial.root, destroy, trial.prepared.definition.secrets.not_for_faults)
+        trial.guard = janitor.start(trial.run, trial.root, destroy, trial.prepared.definition.secrets.not_for_faults, WATCHING)
         faults = trial.prepared.plan.faults
-        definition = trial.driver.narrow(trial.prepared.definition, catalogue.links_of(faults))
+        uses = drills.uses(trial.prepared.plan.drills)
+        definition = trial.driver.narrow(trial.prepared.definition, catalogue.links_of(faults), uses)
         if isinstance(definition, Remote) and not trial.prepared.plan.tells_effects:
             # Nobody of the harness logs in, and nothing of it is read back.
             definition = replace(definition, accounts=Accounts(register=0), read_back=ReadBack(api="none"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.environments import drivers
 from closeshave.environments.layout import lay_out, ports_needed
 from closeshave.standin.settings import of_process
 
@@ -50,6 +51,7 @@ def test_names_of_processes_are_unique(layout):
     [
         ("etcd", 3),
         ("patroni", 8),
+        ("backup", 4),
         ("valkey", 10),
         ("sentinel", 3),
         ("haproxy", 4),
@@ -62,6 +64,32 @@ def test_names_of_processes_are_unique(layout):
 def test_every_part_of_the_platform_is_there(layout, role, count):
     """The layout that docs/architecture.md describes."""
     assert sum(process.role == role for process in layout.deployment.processes) == count
+
+
+def test_a_backup_server_stands_where_neither_member_does(layout):
+    """But for a region that rows may not leave. It finds the primary among both members, and Patroni keeps its slot on both."""
+    topology = layout.deployment.topology
+    for server in layout.deployment.backups:
+        shard = topology.shard(server.shard)
+        inside = shard.home in topology.resident
+        assert (server.region == shard.home) if inside else (server.region not in {shard.home, shard.standby})
+        argv = layout.deployment.process(server.process).argv
+        ports = [str(member.port) for member in layout.deployment.members if member.shard == server.shard]
+        assert f"port={','.join(ports)} " in argv[-1]
+        assert "target_session_attrs=read-write" in argv[-1]
+        assert argv[argv.index("--slot") + 1] == "backup"
+        for member in (member for member in layout.deployment.members if member.shard == server.shard):
+            assert json.loads(text(layout, f"{member.process}.json"))["bootstrap"]["dcs"]["slots"] == {"backup": {"type": "physical"}}
+
+
+@pytest.mark.parametrize(("uses", "count"), [((), 0), (("rows",), 0), (("backups", "rows"), 4)])
+def test_a_run_starts_backup_servers_only_if_a_drill_uses_them(definition, found_parts, uses, count):
+    """Without them nothing is different: no slot keeps the log."""
+    narrowed = drivers.EMBEDDED.narrow(definition, (), uses)
+    found = lay_out("an-id", Path("/state/embedded-1"), narrowed, found_parts, 20_000)
+    assert len(found.deployment.backups) == len(found.base_backups) == count
+    slots = ["slots" in json.loads(text(found, f"{member.process}.json"))["bootstrap"]["dcs"] for member in found.deployment.members]
+    assert set(slots) == {bool(count)}
 
 
 def test_parts_that_outlive_every_region_belong_to_none(layout):

@@ -309,7 +309,7 @@ def test_a_plan_that_breaks_links_without_toxiproxy_is_refused_before_anything_s
 def test_a_plan_that_breaks_links_is_not_carried_out_on_an_environment_that_was_started_for_another(tmp_path: Path) -> None:
     """Nothing is made, not even a run directory."""
     prepared = preparation.prepare(str(plan_with(tmp_path, "embedded")))
-    definition = drivers.EMBEDDED.narrow(prepared.definition, catalogue.links_of(()))
+    definition = drivers.EMBEDDED.narrow(prepared.definition, catalogue.links_of(()), ())
     program = Path("/programs/any")
     parts = Parts(program, "18.1", Wrapper(), program, program, Etcd(program, "3.6", rejoins_empty=False), program, {}, {})
     root = tmp_path / "running"
@@ -323,5 +323,5 @@ def test_a_plan_that_breaks_links_is_not_carried_out_on_an_environment_that_was_
 def test_a_run_starts_toxiproxy_on_the_links_that_its_faults_disturb_and_on_no_other(tmp_path: Path) -> None:
     """All of them for a region that is slow, none for a plan that kills processes only."""
     slow_plan, smoke = preparation.prepare(str(plan_with(tmp_path, "embedded"))), preparation.prepare("smoke")
-    wanted = [drivers.EMBEDDED.narrow(each.definition, catalogue.links_of(each.plan.faults)).links for each in (slow_plan, smoke)]
+    wanted = [drivers.EMBEDDED.narrow(each.definition, catalogue.links_of(each.plan.faults), ()).links for each in (slow_plan, smoke)]
     assert wanted == [LINK_KINDS, ()]

@@ -44,7 +44,7 @@ from closeshave.history import (
 from closeshave.judge import assess
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.verdict import Assessment, Verdict
-from closeshave.plan import Canaries, Expected, Fault, Limits, Phase, Plan, Role
+from closeshave.plan import Canaries, Drill, Expected, Fault, Limits, Phase, Plan, Role
 from closeshave.target import Claim, Measure, Objective, Target
 from closeshave.topology import Shard, Topology
 
@@ -94,6 +94,7 @@ class Run:
     events: list[FaultEvent] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    drills: tuple[Drill, ...] = ()
     changes: dict[str, Any] = field(default_factory=dict)
     """Fields of the history to replace at the end: damage, sent, edges, manifest."""
     next_id: int = 1
@@ -219,7 +220,7 @@ class Run:
     def plan(self) -> Plan:
         """The plan that this run followed."""
         phases = tuple(Phase(name, role, end - start, 1.0) for name, role, start, end in PHASES)
-        return Plan("p", "e", "t", 1, Limits(600, 10**6), phases, self.faults, canaries=self.canaries)
+        return Plan("p", "e", "t", 1, Limits(600, 10**6), phases, self.faults, self.drills, canaries=self.canaries)
 
     @property
     def target(self) -> Target:

@@ -7,7 +7,7 @@ import pytest
 from closeshave.judge import assess, exit_code
 from closeshave.judge.asked import asked, unable
 from closeshave.judge.verdict import Status
-from closeshave.plan import Expected, Role
+from closeshave.plan import Drill, Expected, Role
 from closeshave.target import Claim, Measure, Objective, Target
 from tests.judge.histories import AVAILABILITY, INTEGRITY, KILL, LATENCY, LOSS, RECOVERY, Run
 
@@ -109,6 +109,15 @@ def test_every_promise_is_tested_or_says_why_not() -> None:
         "C5": "its objective needs a fault of cache.*, and the plan has none",
     }
     assert all(row.text for row in found.not_run)
+
+
+def test_a_drill_tests_the_promises_that_it_names() -> None:
+    """Those that need a drill and are named by none say so."""
+    claims = (*CLAIMS, Claim("C6", "moved", ("drill",)))
+    drill = Drill("back", "restore.latest", "break", 5, claims=("C2",))
+    why = {row.id: row.why for row in asked(replace(PLAN, drills=(drill,)), replace(TARGET, claims=claims)).not_run}
+    assert "C2" not in why
+    assert why["C6"] == "not run in this plan: none of its drills names it (drills: claims)"
 
 
 @pytest.mark.parametrize(("tests", "ids"), [(("avail*",), ["availability"]), (("recovery", "availability"), ["availability", "recovery"])])

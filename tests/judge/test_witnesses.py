@@ -14,6 +14,7 @@ from closeshave.judge.witnesses import (
     CacheEntryWitness,
     ChargeWitness,
     Differing,
+    DrillWitness,
     EffectWitness,
     KeyWitness,
     LostWriteWitness,
@@ -45,6 +46,7 @@ SORTS: tuple[tuple[Witness, int | None, int], ...] = (
     (CacheEntryWitness("abroad", ENTRY), 7, 1),
     (StaleEntryWitness("differs", "cache-east", "east", "franchise:7", 7, 1, 2, (Differing("name", "a", {"b": [1]}),)), 7, 0),
     (PlacementWitness("abroad", Placement("member", 1, "east", "west", 9)), None, 1),
+    (DrillWitness("this step could not be done", "restore", "recover", "FATAL: it ended"), None, 0),
     (OtherWitness("from elsewhere", {"unheard": [1]}), None, 0),
 )
 

@@ -40,6 +40,16 @@ WRONG = [
     ("plan", "name", "two words"),
     ("plan", "name", "-x"),
     ("plan", "phases", []),
+    # drills
+    ("plan", "drills.0.id", "Restore 1"),
+    ("plan", "drills.0.kind", "restore"),
+    ("plan", "drills.0.at", GONE),
+    ("plan", "drills.0.limit", "0s"),
+    ("plan", "drills.0.hold", "5s"),
+    ("plan", "drills.0.expected.failed_requests", "150%"),
+    ("plan", "drills.0.expected.duration", "0s"),
+    ("plan", "drills.0.expected.loss", "-1s"),
+    ("plan", "drills.0.expected.recovery", "5s"),
     # how releases are compared, and what is waived
     ("plan", "gate.metrics", []),
     ("plan", "gate.metrics", ["p95/book"] * 2),

@@ -11,7 +11,7 @@ from closeshave.target import read_target
 from closeshave.trial.preparation import prepare
 from tests.traffic.loads import FOUR
 from truth import __main__ as command
-from truth import damages, defects, drawing, matrix, result
+from truth import damages, defects, drawing, matrix, result, sabotage
 from truth.result import Result
 from truth.stage import HERE, TARGET
 
@@ -24,7 +24,7 @@ def test_every_defect_of_the_stand_in_has_a_case() -> None:
     assert sorted(case.defect for case in defects.CASES) == sorted(Defect)
 
 
-@pytest.mark.parametrize("plan", sorted({case.plan for case in (*defects.CASES, *damages.CASES)} | set(command.CLEAN)))
+@pytest.mark.parametrize("plan", sorted({case.plan for case in (*defects.CASES, *damages.CASES)} | set(command.CLEAN) | {sabotage.PLAN}))
 def test_every_plan_can_be_carried_out(plan: str) -> None:
     """With the common target."""
     assert prepare(str(HERE / "plans" / f"{plan}.yaml"), target=str(TARGET)).plan.name == f"truth-{plan}"

@@ -1,4 +1,4 @@
-"""What there is to choose from: plans, environments, targets, API profiles, kinds of faults."""
+"""What there is to choose from: plans, environments, targets, API profiles, kinds of faults and of drills."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def _sorts(incomplete: str) -> list[str]:
 @app.command(name="list", epilog=exits.told())
 def list_(
     what: Annotated[
-        str, typer.Argument(help="plans, environments, targets, apis or faults; everything without it.", autocompletion=_sorts)
+        str, typer.Argument(help="plans, environments, targets, apis, faults or drills; everything without it.", autocompletion=_sorts)
     ] = "",
     name: Annotated[str, typer.Argument(help="One of them: show all that is known of it.", autocompletion=_names)] = "",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """List the plans, environments, targets, API profiles and kinds of faults that are available; or show one of them."""
+    """List the plans, environments, targets, API profiles, kinds of faults and kinds of drills that are available; or show one of them."""
     found = inventory.find(what, name)
     Voice(json, quiet).result(found.told, found.brief, found.show)

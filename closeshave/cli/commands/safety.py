@@ -47,10 +47,11 @@ def heal(
     quiet: Quiet = False,
 ) -> None:
     """Undo every fault that an earlier run did not heal in an environment, and verify that it is healed."""
+    from closeshave.drills.catalogue import WAYS_BACK
     from closeshave.faults.heal import heal_environment
 
     voice = Voice(json, quiet)
-    unproven = heal_environment(root, voice.note)
+    unproven = heal_environment(root, voice.note, WAYS_BACK)
     said = [f"not proven: {what}" for what in unproven] or ["every fault is healed"]
     voice.result({"root": str(root), "unproven": unproven}, said if unproven else (), lines(said, "red" if unproven else "green"))
     raise typer.Exit(Exit.BROKEN if unproven else 0)

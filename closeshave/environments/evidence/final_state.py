@@ -171,6 +171,20 @@ def _booked(
     return booked.num_rows, failed
 
 
+def export_of(deployment: Deployment, server: Member, run: Path, since_wall_s: float, path: Path) -> int:
+    """Write the bookings that a server at a member's address holds, such as one that was restored from a backup; returns how many there are.
+
+    Raises :class:`FinalStateUnreadable` if they cannot be read, also because the application has no query for them; then nothing is written.
+    """
+    query = kept.load(Path(deployment.root)).application.read_back.query
+    if not query:
+        raise FinalStateUnreadable("the environment file has no query that reads bookings (application.read_back.query)")
+    given = {"tag": f"closeshave:{run.name}", "since_s": since_wall_s}
+    found = pa.concat_tables([BOOKINGS.empty_table(), _bookings(deployment, server, query, record.read(run), given)]).unify_dictionaries()
+    save_rows(path, found)
+    return found.num_rows
+
+
 def captures(ledger: Path, since_wall_s: float) -> pa.Table:
     """The provider's captures since ``since_wall_s``. A provider that never charged has no ledger.
 

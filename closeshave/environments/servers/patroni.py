@@ -16,6 +16,8 @@ USER = "bookings"
 """Database and role of the application; connections are trusted, so no role needs a real password."""
 SUPERUSER = "postgres"
 REPLICATION_USER = "replicator"
+BACKUP_SLOT = "backup"
+"""The replication slot by which a primary keeps the log until the backup server has it."""
 NAMESPACE = "/closeshave/"
 """The prefix of Patroni's keys in etcd."""
 
@@ -87,6 +89,8 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
                 # A primary that loses etcd but still sees all members goes on, instead of stopping a healthy shard.
                 "failsafe_mode": True,
                 "check_timeline": True,
+                # Patroni makes it on every member: after a failover the backup server goes on where it was.
+                **({"slots": {BACKUP_SLOT: {"type": "physical"}}} if _backed(site, member) else {}),
                 "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": parameters(site.parts.postgres_major)},
             },
         },
@@ -110,6 +114,10 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
         },
         "watchdog": {"mode": "off"},
     }
+
+
+def _backed(site: Site, member: Member) -> bool:
+    return any(shard.backup for shard in site.definition.shards if shard.id == member.shard)
 
 
 def parameters(postgres_major: int) -> dict[str, str | int]:

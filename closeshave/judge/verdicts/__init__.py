@@ -1,4 +1,4 @@
 """Verdicts: figures compared with the promises, and whether the trial itself was valid. One module for each family.
 
-May import: judge.evidence, judge.measures, judge.verdict, judge.witnesses, plan, plurals, quantiles, target, vocabulary.
+May import: history, judge.evidence, judge.measures, judge.verdict, judge.witnesses, plan, plurals, quantiles, target, vocabulary.
 """

@@ -78,7 +78,7 @@ def _in_flight(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
 
 def unplanned(analysis: Analysis) -> tuple[Verdict, ...]:
     """Faults in the history that are not in the plan: then the judged run is not a run of this plan."""
-    planned = {fault.id for fault in analysis.evidence.plan.faults}
+    planned = {each.id for each in analysis.evidence.plan.disruptions}
     strangers = sorted({event.fault for event in analysis.evidence.history.faults} - planned)
     return tuple(
         Verdict(

@@ -1,0 +1,63 @@
+"""What a drill leaves on the timeline of a run: its steps, the proofs of its end state, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+Fact = str | int | float | bool | None
+"""A value that a step found or made: a name, an instant, a number."""
+
+
+class DrillEnding(StrEnum):
+    """How a drill ended."""
+
+    CARRIED_OUT = "carried-out"
+    """Every step was done; the proofs say whether its end state is as it must be."""
+    FAILED = "failed"
+    """A step could not be done, and that is what the drill tests: a backup that cannot be restored, a switchover that is refused."""
+    DISTURBED = "disturbed"
+    """Something that the drill does not test kept it from being carried out: it says nothing about the platform."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillStepped:
+    """A step of a drill was done, or was tried in vain."""
+
+    drill: str
+    step: str
+    began_ns: int
+    ended_ns: int
+    facts: Mapping[str, Fact]
+    """What it found and did; of a step that was not done, nothing."""
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DrillProven:
+    """One condition of a drill's end state, checked in another way than it was brought about."""
+
+    drill: str
+    at_ns: int
+    what: str
+    holds: bool
+    saw: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrillEnded:
+    """A drill has ended; what it changed is put back afterwards."""
+
+    drill: str
+    began_ns: int
+    """When its first step began; of a drill that was never begun, when that was decided."""
+    ended_ns: int
+    """When its end state was proven, or when it was given up."""
+    how: str
+    """One of :class:`DrillEnding`."""
+    why: str = ""
+    """Why it was not carried out, as a sentence; empty if it was."""
+
+
+DrillEvent = DrillStepped | DrillProven | DrillEnded

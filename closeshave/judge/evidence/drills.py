@@ -1,0 +1,70 @@
+"""What became of each drill of the plan, and the operations in its scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from closeshave import scope
+from closeshave.history import DrillEnded, DrillEnding, DrillProven, DrillStepped, FaultEdge
+from closeshave.judge.evidence.columns import Flags
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.plan import Drill
+
+
+@dataclass(frozen=True, slots=True)
+class DrillLife:
+    """One planned drill, as the history tells it. Instants in monotonic nanoseconds."""
+
+    drill: Drill
+    steps: tuple[DrillStepped, ...]
+    proofs: tuple[DrillProven, ...]
+    ended: DrillEnded | None
+    """``None`` if the history does not say how it ended."""
+    put_back_ns: int | None
+    """When it was proven that everything is put back; ``None`` if it was not."""
+    in_ledger: bool
+    """Whether it was entered in the ledger: before that it changed nothing."""
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether every step was done."""
+        return self.ended is not None and self.ended.how == DrillEnding.CARRIED_OUT
+
+    @property
+    def over_ns(self) -> int | None:
+        """Until when it may have cost something; ``None`` if it was never begun."""
+        if self.ended is None or not self.in_ledger:
+            return None
+        return max(self.put_back_ns or 0, self.ended.ended_ns)
+
+    def fact(self, step: str, name: str) -> object:
+        """What a step found; ``None`` if it was not done or did not say."""
+        return next((each.facts.get(name) for each in self.steps if each.step == step), None)
+
+
+def drill_lives(evidence: Evidence) -> tuple[DrillLife, ...]:
+    """One for each drill of the plan, in the plan's order, also for those that were never begun."""
+    return tuple(_life(evidence, drill) for drill in evidence.plan.drills)
+
+
+def _life(evidence: Evidence, drill: Drill) -> DrillLife:
+    mine = [event for event in evidence.history.drills if event.drill == drill.id]
+    edges = {event.edge: event.at_ns for event in evidence.history.faults if event.fault == drill.id}
+    return DrillLife(
+        drill=drill,
+        steps=tuple(event for event in mine if isinstance(event, DrillStepped)),
+        proofs=tuple(event for event in mine if isinstance(event, DrillProven)),
+        ended=next((event for event in mine if isinstance(event, DrillEnded)), None),
+        put_back_ns=edges.get(FaultEdge.VERIFIED_HEALED),
+        in_ledger=FaultEdge.PLANNED in edges,
+    )
+
+
+def customers_within(evidence: Evidence, life: DrillLife) -> Flags:
+    """The customers' requests in the drill's scope that were due from its begin until everything was put back."""
+    if life.ended is None or life.over_ns is None:
+        return np.zeros(len(evidence.operations), dtype=np.bool_)
+    due = (evidence.intended_ns >= life.ended.began_ns) & (evidence.intended_ns <= life.over_ns)
+    return evidence.customers & due & np.isin(evidence.shard, scope.struck(life.drill, evidence.history.manifest.topology))

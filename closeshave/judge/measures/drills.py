@@ -1,0 +1,125 @@
+"""The figures of a drill: how long it took with its split, what it cost customers, and what was lost."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closeshave.clock import Anchor
+from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member
+from closeshave.judge.evidence.drills import DrillLife, customers_within
+from closeshave.judge.evidence.writes import MUTATING, joined
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.measures.restored import Instant, Restoration, compare
+from closeshave.judge.verdict import DrillFigures, StepFigures
+from closeshave.scope import struck
+
+RESTORES = "restore."
+"""Kinds that begin with this restore a database, whose rows are then compared with what customers were told."""
+NEAR_NS = 60_000_000_000
+"""Writes that were acknowledged this long before a drill may still be lost by it: a standby may lag."""
+
+
+def figures(analysis: Analysis, life: DrillLife) -> DrillFigures:
+    """Every figure that the evidence allows; the others are ``None``."""
+    evidence, drill = analysis.evidence, life.drill
+    origin = min((phase.started_ns for phase in evidence.history.manifest.phases), default=0)
+    rows = customers_within(evidence, life)
+    begun = life.ended is not None and life.in_ledger
+    window_s, lost = _loss(analysis, life)
+    return DrillFigures(
+        id=drill.id,
+        kind=drill.kind,
+        scope=",".join(f"{key}:{value}" for key, value in drill.scope.items()) or "all",
+        ended=life.ended.how if life.ended is not None else None,
+        began_at_s=(life.ended.began_ns - origin) / 1e9 if life.ended is not None and begun else None,
+        duration_s=(life.ended.ended_ns - life.ended.began_ns) / 1e9 if life.ended is not None and begun else None,
+        steps=tuple(StepFigures(step.step, (step.ended_ns - step.began_ns) / 1e9) for step in life.steps),
+        put_back_s=(life.put_back_ns - life.ended.ended_ns) / 1e9 if life.ended is not None and life.put_back_ns is not None else None,
+        put_back_proven=life.put_back_ns is not None or not life.in_ledger,
+        requests=int(np.count_nonzero(rows)) if begun else None,
+        not_good=int(np.count_nonzero(rows & ~evidence.good)) if begun else None,
+        writes_refused_s=_refused_s(analysis, life),
+        loss_window_s=window_s,
+        lost_writes=lost,
+        proofs=tuple(f"{proof.what}: {proof.saw}" for proof in life.proofs),
+    )
+
+
+def exact(life: DrillLife) -> bool:
+    """Whether a restore was to an instant: then nothing before it may be missing. Otherwise what is missing is its loss."""
+    return life.fact("choose", "exact") is not False
+
+
+def restoration(analysis: Analysis, life: DrillLife) -> Restoration | str:
+    """The comparison of what a drill restored; or why there is none, as a clause."""
+    if not life.carried_out:
+        return f"{life.drill.id} restored nothing that could be compared"
+    restored = analysis.evidence.history.restored.get(life.drill.id)
+    told = [life.fact("choose", name) for name in ("target_wall_ns", "monotonic_ns", "wall_ns", "uncertainty_ns")]
+    if restored is None:
+        return "the rows of the restored database are not in the history"
+    if not all(isinstance(each, int) for each in told):
+        return "the history does not say to which instant the database was restored"
+    target, monotonic, wall, unsure = (int(str(each)) for each in told)
+    instant = Instant.of(target, Anchor(monotonic, wall, unsure), analysis.evidence.history.manifest.anchor)
+    writes = joined(analysis.evidence, MUTATING)
+    mine = ints(writes["shard"], -1) == int(life.drill.scope["shard"])
+    return compare(writes[mine].reset_index(drop=True), analysis.evidence.operations, restored, analysis.evidence.final, instant)
+
+
+def lost_rows(analysis: Analysis, life: DrillLife) -> tuple[Flags, Flags]:
+    """Over the writes of the run: those of the drill's shards near it that are lost, and all of those that were acknowledged.
+
+    Raises :class:`ValueError` without a final state.
+    """
+    rows = analysis.writes.rows
+    ended: Ints = ints(rows["ended_ns"], 0)
+    begun_ns, over_ns = (life.ended.began_ns if life.ended else 0), life.over_ns or 0
+    here = np.isin(ints(rows["shard"], -1), struck(life.drill, analysis.evidence.history.manifest.topology))
+    near: Flags = here & equal(rows["outcome"], "ok") & (ended >= begun_ns - NEAR_NS) & (ended <= over_ns)
+    return near & analysis.writes.lost, near
+
+
+def _loss(analysis: Analysis, life: DrillLife) -> tuple[float | None, int | None]:
+    """The loss window in seconds and how many writes are lost."""
+    if life.ended is None or not life.in_ledger:
+        return None, None
+    if life.drill.kind.startswith(RESTORES):
+        found = restoration(analysis, life)
+        if isinstance(found, str):
+            return None, None
+        oldest_ns = found.oldest_missing_ns
+        return (0.0 if oldest_ns is None else max(0.0, (found.at_ns - oldest_ns) / 1e9)), found.missing_count
+    if analysis.evidence.history.bookings is None:
+        return None, None
+    lost, near = lost_rows(analysis, life)
+    if not near.any():
+        return None, None
+    oldest = ints(analysis.writes.rows["ended_ns"], 0)[lost]
+    return (max(0.0, (life.ended.ended_ns - int(oldest.min())) / 1e9) if len(oldest) else 0.0), len(oldest)
+
+
+def _refused_s(analysis: Analysis, life: DrillLife) -> float | None:
+    """The longest time between two acknowledged writes of the drill's shards while it was under way, if a write was refused in between.
+
+    Canaries write all the time, so it is as sharp as their rate. 0 if none was refused; ``None`` if nobody wrote.
+    """
+    evidence = analysis.evidence
+    if life.ended is None or life.over_ns is None:
+        return None
+    effects = evidence.history.effects
+    writing = np.isin(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])
+    here = np.isin(evidence.shard, struck(life.drill, evidence.history.manifest.topology))
+    mine = np.flatnonzero(writing & here & (evidence.intended_ns >= life.ended.began_ns) & (evidence.intended_ns <= life.over_ns))
+    if not len(mine):
+        return None
+    good = evidence.good[mine]
+    due, ended = evidence.intended_ns[mine], evidence.ended_ns[mine]
+    acknowledged = np.sort(ended[good])
+    longest_ns = 0
+    for at in due[~good].tolist():
+        place = int(np.searchsorted(acknowledged, at))
+        before = int(acknowledged[place - 1]) if place else life.ended.began_ns
+        after = int(acknowledged[place]) if place < len(acknowledged) else life.over_ns
+        longest_ns = max(longest_ns, after - before)
+    return longest_ns / 1e9

@@ -1,0 +1,252 @@
+"""Verdicts on drills: whether the end state is as it must be, what a restore brought back, what the drill took and cost, and whether all is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from closeshave.history import DrillEnding
+from closeshave.judge.evidence.columns import Flags, ints
+from closeshave.judge.evidence.drills import DrillLife, customers_within
+from closeshave.judge.evidence.witness import effect_witness, first_and_worst, operation_witness
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.measures.drills import RESTORES, exact, figures, lost_rows, restoration
+from closeshave.judge.measures.restored import Restoration
+from closeshave.judge.verdict import DrillFigures, Exposure, Status, Verdict
+from closeshave.judge.verdicts.exposure import enough
+from closeshave.judge.witnesses import DrillWitness, Witness
+from closeshave.plurals import counted, plural
+from closeshave.vocabulary import MarkKind
+
+__all__ = ["figures", "judge"]
+
+
+def judge(analysis: Analysis, life: DrillLife) -> tuple[Verdict, ...]:
+    """The verdicts on one drill: on its end state, on what it may take and cost as far as the plan says, and on its way back."""
+    told = figures(analysis, life)
+    return (_end_state(analysis, life), *_rows(analysis, life), *_bounds(analysis, life, told), _put_back(analysis, life))
+
+
+def _blank(life: DrillLife, measure: str, name: str, unit: str, bound: float | None) -> Verdict:
+    return Verdict(
+        id=f"{name}/{life.drill.id}",
+        claims=life.drill.claims,
+        status=Status.INCONCLUSIVE,
+        measure=measure,
+        scope=f"drill:{life.drill.id}",
+        measured=None,
+        bound=bound,
+        unit=unit,
+    )
+
+
+def _end_state(analysis: Analysis, life: DrillLife) -> Verdict:
+    blank = _blank(life, "drill", "drill", "count", 0.0)
+    if why := _not_judged(analysis, life):
+        return replace(blank, reason=why)
+    assert life.ended is not None  # or it would not be judged
+    if life.ended.how == DrillEnding.FAILED:
+        step = life.steps[-1].step if life.steps else ""
+        witness = DrillWitness("this step could not be done", life.drill.id, step, life.ended.why)
+        return replace(blank, status=Status.FAIL, measured=1.0, n=1, reason=life.ended.why, witnesses=(witness,))
+    broken = [proof for proof in life.proofs if not proof.holds]
+    if broken:
+        witnesses = tuple(
+            DrillWitness("this does not hold", life.drill.id, proof.what, proof.saw) for proof in (broken[0], broken[-1])[: len(broken)]
+        )
+        reason = f"its end state is not as it must be: {broken[0].what}: {broken[0].saw}"
+        return replace(blank, status=Status.FAIL, measured=float(len(broken)), n=len(life.proofs), reason=reason, witnesses=witnesses)
+    if not life.proofs:
+        return replace(blank, reason="its end state was not proven: no proof is in the history")
+    return replace(blank, status=Status.PASS, measured=0.0, n=len(life.proofs))
+
+
+def _not_judged(analysis: Analysis, life: DrillLife) -> str:
+    """Why the drill says nothing about the platform; empty when it does."""
+    name = life.drill.id
+    if life.ended is None:
+        skipped = any(mark.kind == MarkKind.FAULT_SKIPPED and mark.detail == name for mark in analysis.evidence.history.marks)
+        early = analysis.evidence.history.manifest.interrupted
+        begun = "was not carried out to its end" if life.in_ledger else "was never begun"
+        why = (
+            "an earlier fault or drill was not over in time"
+            if skipped
+            else f"the run ended early ({early})"
+            if early
+            else f"its process ended before it said how; see logs/fault-{name}.log"
+        )
+        return f"{name} {begun}: {why}"
+    return f"{name} was disturbed: {life.ended.why}" if life.ended.how == DrillEnding.DISTURBED else ""
+
+
+def _rows(analysis: Analysis, life: DrillLife) -> Iterator[Verdict]:
+    """The verdict on the rows of a restore; none for a drill that restores nothing."""
+    if not life.drill.kind.startswith(RESTORES):
+        return
+    blank = _blank(life, "drill_rows", "drill-rows", "count", 0.0)
+    found = _not_judged(analysis, life) or restoration(analysis, life)
+    if isinstance(found, str):
+        yield replace(blank, reason=found)
+        return
+    to_a_target = exact(life)
+    missing, missing_count = (found.missing, found.missing_count) if to_a_target else ((), 0)
+    wrong = missing_count + found.beyond_count + found.different_count
+    told = replace(blank, measured=float(wrong), n=found.before + found.after)
+    seen = (
+        f"{counted(found.before, 'acknowledged write')} from before the target, {found.after:,} from after it, {found.between:,} under way at it; "
+        f"{counted(found.compared, 'row')} compared with the final state; {_sharpness(found)}"
+    )
+    if wrong:
+        said = [
+            _said(
+                missing_count,
+                "write that was acknowledged before the target is missing",
+                "writes that were acknowledged before the target are missing",
+            ),
+            _said(
+                found.beyond_count,
+                "write that was requested only after the target is there",
+                "writes that were requested only after the target are there",
+            ),
+            _said(
+                found.different_count,
+                "row differs from the same version in the final state",
+                "rows differ from the same version in the final state",
+            ),
+        ]
+        witnesses = (*missing, *found.beyond, *found.different)
+        yield replace(told, status=Status.FAIL, reason=f"{', '.join(filter(None, said))} ({seen})", witnesses=witnesses)
+        return
+    if to_a_target and not found.before:
+        yield replace(told, reason=f"no write was acknowledged before the target, so nothing could be missing ({seen})")
+    elif to_a_target and not found.after:
+        yield replace(told, reason=f"no write was requested after the target, so a restore that goes too far could not be seen ({seen})")
+    elif analysis.incomplete:
+        yield replace(told, reason=analysis.incomplete)
+    else:
+        passed = replace(told, status=Status.PASS, reason=seen)
+        yield enough(passed, Exposure(found.before + found.after, "acknowledged writes before and after the target"))
+
+
+def _said(count: int, one: str, many: str) -> str:
+    return f"{count:,} {plural(count, one, many)}" if count else ""
+
+
+def _sharpness(found: Restoration) -> str:
+    before, after = found.gap_ns
+    told = [f"the last one before it {before / 1e9:.3f} s before"] if before is not None else []
+    told += [f"the first one after it {after / 1e9:.3f} s after"] if after is not None else []
+    return f"{' and '.join(told) or 'none near it'}; the clocks are certain to {found.unsure_ns / 1e6:.3g} ms"
+
+
+def _bounds(analysis: Analysis, life: DrillLife, told: DrillFigures) -> Iterator[Verdict]:
+    expected, why = life.drill.expected, _not_judged(analysis, life)
+    if expected.duration is not None:
+        yield _duration(analysis, life, told, expected.duration, why)
+    if expected.failed_requests is not None:
+        yield _failed_requests(analysis, life, expected.failed_requests, why)
+    if expected.loss is not None:
+        yield _loss(analysis, life, told, expected.loss, why)
+
+
+def _duration(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: float, why: str) -> Verdict:
+    blank = _blank(life, "drill_duration", "drill-duration", "s", bound_s)
+    if why or life.ended is None or told.duration_s is None:
+        return replace(blank, reason=why or "its duration is not in the history")
+    found = replace(blank, measured=told.duration_s, n=1)
+    split = ", ".join(f"{step.name} {step.duration_s:.1f} s" for step in told.steps)
+    if not life.carried_out:
+        return replace(found, measured=None, n=0, reason=f"it was not carried out to its end ({split})")
+    if told.duration_s <= bound_s:
+        return replace(found, status=Status.PASS, reason=split)
+    if doubts := analysis.evidence.doubts_within(life.ended.began_ns, life.ended.ended_ns):
+        return replace(found, reason=f"it took {told.duration_s:.1f} s ({split}), but meanwhile {doubts[0].cause}")
+    slowest = max(told.steps, key=lambda step: step.duration_s, default=None)
+    witness = DrillWitness("the step that took the longest", life.drill.id, slowest.name if slowest else "", split)
+    return replace(
+        found, status=Status.FAIL, reason=f"it took {told.duration_s:.1f} s; the bound is {bound_s:g} s ({split})", witnesses=(witness,)
+    )
+
+
+def _failed_requests(analysis: Analysis, life: DrillLife, bound: float, why: str) -> Verdict:
+    blank = _blank(life, "drill_failed_requests", "drill-failed-requests", "ratio", bound)
+    if why:
+        return replace(blank, reason=why)
+    evidence = analysis.evidence
+    rows = customers_within(evidence, life)
+    n = int(np.count_nonzero(rows))
+    if not n:
+        return replace(blank, reason="no customer's request was due in its scope, so it could cost none")
+    bad: Flags = rows & ~evidence.good
+    count, proven = int(np.count_nonzero(bad)), int(np.count_nonzero(bad & ~evidence.touched))
+    found = replace(blank, measured=count / n, n=n)
+    said = f"{count:,} of {counted(n, 'request')} in its scope {plural(count, 'was', 'were')} not good"
+    if count <= bound * n:
+        return enough(replace(found, status=Status.PASS), Exposure(n, plural(n, "request", "requests")))
+    if proven <= bound * n:
+        return replace(found, reason=f"{said}; without those that other programs disturbed it would be {proven:,}")
+    shown = first_and_worst(bad & ~evidence.touched, evidence.intended_ns, evidence.response_ns, evidence.ids)
+    witnesses = tuple(operation_witness(evidence.operations, position, "not good during the drill") for position in shown)
+    return replace(found, status=Status.FAIL, reason=f"{said} ({count / n:.3%}); the bound is {bound:.3%}", witnesses=witnesses)
+
+
+def _loss(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: float, why: str) -> Verdict:
+    blank = _blank(life, "drill_loss", "drill-loss", "s", bound_s)
+    found = why or (_restored_loss(analysis, life) if life.drill.kind.startswith(RESTORES) else _moved_loss(analysis, life))
+    if isinstance(found, str):
+        return replace(blank, reason=found)
+    n, witnesses = found
+    window_s, lost = told.loss_window_s or 0.0, told.lost_writes or 0
+    measured = replace(blank, measured=window_s, n=n)
+    said = f"{counted(lost, 'acknowledged write is missing', 'acknowledged writes are missing')}, the oldest from {window_s:.3f} s before"
+    if window_s > bound_s or (lost and not bound_s):
+        return replace(measured, status=Status.FAIL, reason=f"{said}; the bound is {bound_s:g} s", witnesses=witnesses)
+    return enough(
+        replace(measured, status=Status.PASS, reason=said if lost else ""), Exposure(n, f"acknowledged {plural(n, 'write', 'writes')}")
+    )
+
+
+def _restored_loss(analysis: Analysis, life: DrillLife) -> tuple[int, tuple[Witness, ...]] | str:
+    """How many writes a restore could have lost, and those that it lost; or why that is not known."""
+    found = restoration(analysis, life)
+    if isinstance(found, str):
+        return found
+    return (found.before, found.missing) if found.before else "no write was acknowledged before it, so nothing could be lost"
+
+
+def _moved_loss(analysis: Analysis, life: DrillLife) -> tuple[int, tuple[Witness, ...]] | str:
+    """The same for a drill that restores nothing."""
+    if analysis.evidence.history.bookings is None:
+        return "the final state is missing, so it is unknown what was lost"
+    rows, near = lost_rows(analysis, life)
+    if not near.any():
+        return "no write was acknowledged near it, so nothing could be lost"
+    ended = ints(analysis.writes.rows["ended_ns"], 0)
+    shown = first_and_worst(rows, ended, ended, ints(analysis.writes.rows["operation"], -1))
+    why = "acknowledged, but missing from the final state"
+    return int(np.count_nonzero(near)), tuple(
+        effect_witness(analysis.evidence.operations, analysis.writes.rows, index, why) for index in shown
+    )
+
+
+def _put_back(analysis: Analysis, life: DrillLife) -> Verdict:
+    """Whether everything is as before: a precondition, because what was judged later may have been judged on a changed platform."""
+    name = life.drill.id
+    trouble = ""
+    if life.in_ledger and life.put_back_ns is None:
+        said = [mark.why for mark in analysis.evidence.history.marks if mark.kind == MarkKind.HEAL_UNPROVEN and mark.fault == name]
+        trouble = f"it is not proven that everything that {name} changed was put back{f': {said[0]}' if said else ''}"
+    return Verdict(
+        id=f"healed/{name}",
+        claims=(),
+        status=Status.INCONCLUSIVE if trouble else Status.PASS,
+        measure="healed",
+        scope=f"drill:{name}",
+        measured=0.0 if trouble else 1.0,
+        bound=1.0,
+        unit="count",
+        n=1,
+        reason=trouble,
+    )

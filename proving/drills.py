@@ -1,0 +1,132 @@
+"""``python -m proving.drills [PLAN …] [--of RUN …]``: carry out the drills of plans, print what each took and cost, and write ``docs/drills-measured.md``.
+
+With ``--of`` nothing is run: the table is made from existing runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from closeshave.conclusion import conclude
+from closeshave.files import write_atomically
+from closeshave.judge.verdict import DrillFigures, Status, Verdict, worst
+from closeshave.report import views, words
+from closeshave.trial import running
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import prepare
+
+HERE = Path(__file__).parents[1]
+RUNS = HERE / "reports" / "runs" / "drills"
+PAGE = HERE / "docs" / "drills-measured.md"
+PLANS = ("drills",)
+HEADS = ("kind", "scope", "verdict", "took", "steps", "requests not good", "writes refused", "loss window", "put back", "why")
+INTRODUCTION = """# Every drill once, measured
+
+Made by `python -m proving.drills` (`make drills`): every kind of drill once, under load, on the embedded environment.
+
+* *Took*: from the first step until the end state was proven. *Steps*: its split.
+* *Requests not good*: of the customers' requests in its scope, from its begin until everything was put back.
+* *Writes refused*: the longest time for which its shard acknowledged no write although some were sent.
+* *Put back*: from then until it was proven that everything was put back.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRow:
+    """One drill of a run, and its verdicts."""
+
+    figures: DrillFigures
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def status(self) -> Status:
+        """The worst of its verdicts."""
+        return worst(verdict.status for verdict in self.verdicts)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Its texts, one for each head."""
+        told = views.drill_view(self.figures)
+        wrong = [f"{verdict.id}: {verdict.reason}" for verdict in self.verdicts if verdict.status is not Status.PASS]
+        back = words.seconds(self.figures.put_back_s) if self.figures.put_back_proven else "not proven"
+        return (
+            told.kind,
+            told.scope,
+            self.status.value,
+            told.took,
+            told.split,
+            told.cost,
+            words.seconds(self.figures.writes_refused_s),
+            words.seconds(self.figures.loss_window_s),
+            back,
+            "; ".join(wrong),
+        )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns 0 when every drill passes, 1 when one does not, 130 when the operator stopped it."""
+    parser = argparse.ArgumentParser(prog="proving.drills", description=__doc__)
+    parser.add_argument("plans", nargs="*", default=PLANS, help="which plans; all that have every kind by default")
+    parser.add_argument("--of", nargs="+", type=Path, default=[], help="runs to make the table from")
+    told = parser.parse_args(arguments)
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else 200)
+    found: list[DrillRow] = []
+    for run, ending in _runs(told, console):
+        found += rows(run)
+        console.print(_table(found))
+        if ending == "interrupted":
+            return 130
+    if tuple(told.plans) == PLANS:
+        write_atomically(PAGE, page(found, f"{datetime.now(UTC):%Y-%m-%d}"))
+        console.print(f"written: {PAGE}")
+    return 0 if found and all(row.status is Status.PASS for row in found) else 1
+
+
+def _runs(told: argparse.Namespace, console: Console) -> Iterator[tuple[Path, str]]:
+    """Each run's directory, and how it ended if it ended early."""
+    if told.of:
+        yield from ((run, "") for run in told.of)
+        return
+    for plan in told.plans:
+        run = running.run(prepare(plan), RUNS, Display(console))
+        ending = run / "ending"
+        yield run, ending.read_text().strip() if ending.exists() else ""
+
+
+def rows(run: Path) -> list[DrillRow]:
+    """Every drill of a run."""
+    assessment = conclude(run).assessment
+    return [
+        DrillRow(drill, tuple(verdict for verdict in assessment.verdicts if verdict.scope == f"drill:{drill.id}"))
+        for drill in assessment.drills
+    ]
+
+
+def page(found: Iterable[DrillRow], when: str) -> str:
+    """The page for the documentation, in Markdown."""
+    several = [row.cells for row in found]
+    lines = [INTRODUCTION, f"Measured {when}.", "", _line(HEADS), _line(["---"] * len(HEADS)), *map(_line, several)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _table(found: Iterable[DrillRow]) -> Table:
+    table = Table(*HEADS)
+    for row in found:
+        table.add_row(*row.cells, style="" if row.status is Status.PASS else "red")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

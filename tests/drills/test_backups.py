@@ -1,0 +1,94 @@
+"""What a backup server holds, read from its files: base backups by their manifests, gaps in the log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from closeshave.deployment import BackupServer
+from closeshave.drills.backups import BaseBackup, base_before, bases, gap
+
+SIZE = 4 << 20
+A_SECOND_NS = 10**9
+
+
+def server(directory: Path) -> BackupServer:
+    """An empty backup server."""
+    made = BackupServer("backup-shard1", 1, "east", str(directory))
+    for place in (made.log, made.bases):
+        Path(place).mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def segment(number: int, timeline: int = 1) -> str:
+    """The name of a segment of four megabytes."""
+    high, low = divmod(number, (1 << 32) // SIZE)
+    return f"{timeline:08X}{high:08X}{low:08X}"
+
+
+def received(made: BackupServer, *names: str) -> None:
+    """Segments of the log, sparse."""
+    for name in names:
+        with Path(made.log, name).open("wb") as file:
+            file.truncate(SIZE)
+
+
+def base(made: BackupServer, start: str = "0/800028", name: str = "000001", manifest: object | None = None) -> None:
+    """A base backup that needs the log from a position on."""
+    place = Path(made.bases, name)
+    place.mkdir()
+    told = {"WAL-Ranges": [{"Timeline": 1, "Start-LSN": start, "End-LSN": start}]} if manifest is None else manifest
+    (place / "backup_manifest").write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([segment(2), segment(3), f"{segment(4)}.partial"], ""),
+        ([segment(1), segment(2), f"{segment(3)}.partial"], ""),
+        ([segment(2), f"{segment(4)}.partial"], f"segment {segment(3)} is missing; the newest is {segment(4)}.partial"),
+        ([segment(3), segment(4)], f"segment {segment(2)} is missing"),
+        ([segment(2), segment(7)], "and 3 more"),
+        ([segment(2), segment(3), segment(3, 2), segment(4, 2), "00000002.history"], ""),
+        ([segment(2), segment(3, 2), segment(5, 2)], f"segment {segment(4)} is missing"),
+        ([], "has received no log"),
+    ],
+)
+def test_a_gap_in_the_log_is_named(tmp_path: Path, names: list[str], expected: str) -> None:
+    """From the base backup's start on: what is before it is not needed, and a new timeline goes on in the same or the next segment."""
+    made = server(tmp_path)
+    base(made)
+    received(made, *names)
+    found = gap(made, bases(made)[0])
+    assert (expected in found) if expected else (found == "")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(first=st.integers(0, 3000), count=st.integers(3, 12), missing=st.integers(1, 10))
+def test_any_missing_segment_is_found(tmp_path_factory: pytest.TempPathFactory, first: int, count: int, missing: int) -> None:
+    """Also where the upper half of a segment's number changes."""
+    made = server(tmp_path_factory.mktemp("log"))
+    numbers = [first + index for index in range(count)]
+    received(made, *map(segment, numbers))
+    needed = BaseBackup("000001", tmp_path_factory.getbasetemp(), 1, first * SIZE + 40, 0)
+    assert gap(made, needed) == ""
+    lost = numbers[min(missing, count - 2)]
+    Path(made.log, segment(lost)).unlink()
+    assert segment(lost) in gap(made, needed)
+
+
+def test_base_backups_are_known_by_their_manifests(tmp_path: Path) -> None:
+    """One that is still being made has none; one that cannot be read is not used. The newest that is old enough is chosen."""
+    made = server(tmp_path)
+    base(made)
+    base(made, "1/A00028", "000002")
+    base(made, name="000003", manifest={"WAL-Ranges": []})
+    Path(made.bases, "000004").mkdir()
+    found = bases(made)
+    assert [(each.name, each.timeline, each.starts_at) for each in found] == [("000001", 1, 0x800028), ("000002", 1, (1 << 32) + 0xA00028)]
+    assert base_before(made, found[1].ended_ns + A_SECOND_NS) == found[1]
+    assert base_before(made, found[0].ended_ns - A_SECOND_NS) is None

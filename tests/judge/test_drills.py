@@ -1,0 +1,297 @@
+"""Drills: what their verdicts say of known histories. A restore of shard 1 to second 130 begins at 135 and has ended at 140."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closeshave.clock import Anchor
+from closeshave.history import BOOKINGS, Booking, DrillEnded, DrillEvent, DrillProven, DrillStepped, Fact, FaultEvent, Mark, frame
+from closeshave.judge.evidence.writes import MUTATING, joined
+from closeshave.judge.measures.restored import Instant, compare
+from closeshave.judge.verdict import Status
+from closeshave.plan import Drill, DrillBounds
+from tests.judge.histories import INTEGRITY, START_NS, WALL_START_S, Run, ns
+
+PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
+TARGET_S = 130
+RESTORE = Drill("restore", "restore.point-in-time", "break", 25, 30, {"shard": 1}, expected=DrillBounds(10, 0.1, 0), claims=("C1",))
+MOVE = Drill("move", "database.switchover", "break", 25, 30, {"shard": 1}, expected=DrillBounds(10, 0.1, 0))
+CHOSEN: Mapping[str, Fact] = {
+    "target_wall_ns": (WALL_START_S + TARGET_S) * 10**9,
+    "exact": True,
+    "monotonic_ns": ns(135),
+    "wall_ns": (WALL_START_S + 135) * 10**9,
+    "uncertainty_ns": 1_000,
+}
+"""What the step *choose* of a restore found."""
+
+
+def events(
+    drill: str, *, how: str = "carried-out", why: str = "", holds: bool = True, chosen: Mapping[str, Fact] = CHOSEN
+) -> tuple[DrillEvent, ...]:
+    """The timeline of a drill of two steps, one proof, five seconds."""
+    return (
+        DrillStepped(drill, "choose", ns(135), ns(135.5), chosen),
+        DrillStepped(drill, "act", ns(135.5), ns(139), {}, done=how == "carried-out"),
+        DrillProven(drill, ns(139.9), "it accepts a write", holds, "accepted" if holds else "refused"),
+        DrillEnded(drill, ns(135), ns(140), how, why),
+    )
+
+
+def ledger(drill: str, *, put_back: bool = True) -> list[FaultEvent]:
+    """Its edges: in the ledger at 135, put back at 142."""
+    edges = [("planned", 135.0), ("healed", 140.1), *([("verified-healed", 142.0)] if put_back else [])]
+    return [FaultEvent(drill, edge, ns(at)) for edge, at in edges]
+
+
+def restored(run: Run, until: float = TARGET_S, change: Callable[[Booking], Booking] = lambda row: row) -> list[Booking]:
+    """What a database that was restored to a second holds of the run's final state."""
+    made = {
+        effect.booking: operation.ended_ns
+        for operation, effect in zip(run.operations, run.effects, strict=False)
+        if effect.action == "create"
+    }
+    assert run.bookings is not None
+    return [change(row) for row in run.bookings if made[row.booking] <= ns(until)]
+
+
+def booked(drill: Drill = RESTORE) -> Run:
+    """A booking every half second from 120 on to 145."""
+    run = Run((INTEGRITY,), drills=(drill,))
+    for index in range(50):
+        run.book(120 + index / 2, 1000 + index)
+    return run
+
+
+def carried_out(run: Run, rows: list[Booking] | None = None, **told: Any) -> Run:
+    """The run with its drill's history; ``rows`` are what was restored."""
+    (drill,) = run.drills
+    run.events += ledger(drill.id, put_back=told.pop("put_back", True))
+    run.changes["drills"] = events(drill.id, **told)
+    if drill is RESTORE or drill.kind.startswith("restore"):
+        run.changes["restored"] = {drill.id: frame(restored(run) if rows is None else rows, BOOKINGS)}
+    return run
+
+
+def test_a_restore_to_the_second_passes_with_its_figures() -> None:
+    """All that was acknowledged before 130 is there, nothing of what was requested after it; the split and the cost are told."""
+    run = carried_out(booked())
+    assessment = run.assess()
+    found = {verdict.id: verdict for verdict in assessment.verdicts if verdict.scope == "drill:restore"}
+    assert {name: verdict.status for name, verdict in found.items()} == dict.fromkeys(
+        (
+            "drill/restore",
+            "drill-rows/restore",
+            "drill-duration/restore",
+            "drill-failed-requests/restore",
+            "drill-loss/restore",
+            "healed/restore",
+        ),
+        PASS,
+    )
+    assert found["drill-rows/restore"].n == 20 + 29
+    assert "the last one before it 0.490 s before and the first one after it 0.500 s after" in found["drill-rows/restore"].reason
+    assert found["drill/restore"].claims == ("C1",)
+    (figures,) = assessment.drills
+    assert (figures.duration_s, figures.put_back_s, [(step.name, step.duration_s) for step in figures.steps]) == (
+        5.0,
+        2.0,
+        [("choose", 0.5), ("act", 3.5)],
+    )
+    assert (figures.requests, figures.not_good, figures.loss_window_s, figures.lost_writes) == (15, 0, 0.0, 0)
+    assert assessment.not_run == ()
+
+
+@pytest.mark.parametrize(
+    ("until", "why", "bookings"),
+    [
+        (129.0, "acknowledged before the target, but not in the restored database", {1018, 1019}),
+        (131.0, "requested only after the target, but in the restored database", {1021}),
+    ],
+)
+def test_a_restore_that_stops_a_second_early_or_late_fails_with_its_witness(until: float, why: str, bookings: set[int]) -> None:
+    """The bookings of 129.0 and 129.5 are missing; or that of 130.5 is there. The one of 130.0 was under way at the target: either is right."""
+    run = booked()
+    verdict = carried_out(run, restored(run, until)).verdict("drill-rows/restore")
+    assert verdict.status is FAIL
+    assert {witness.why for witness in verdict.witnesses} == {why}
+    assert {witness.facts()["effect"]["booking"] for witness in verdict.witnesses} == bookings
+
+
+def test_a_write_that_was_under_way_at_the_target_decides_nothing() -> None:
+    """Sent at 129.9, answered at 130.1: with its row and without it the restore is right."""
+    for there in (True, False):
+        run = booked()
+        run.book(129.9, 2000, took=0.2)
+        rows = [*restored(run), *([row for row in run.bookings or () if row.booking == 2000] if there else [])]
+        assert carried_out(run, rows).verdict("drill-rows/restore").status is PASS
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "status", "expected"), [(125, "scheduled", FAIL), (125, "cancelled", PASS), (134, "cancelled", FAIL)]
+)
+def test_a_cancel_is_a_write_too(cancelled: float, status: str, expected: Status) -> None:
+    """One from before the target must be seen, one from after it must not."""
+    run = booked()
+    run.act("cancel", cancelled, booking=1000)
+    rows = [replace(row, status=status) if row.booking == 1000 else row for row in restored(run)]
+    run.bookings = [replace(row, status="cancelled") if row.booking == 1000 else row for row in run.bookings or ()]
+    assert carried_out(run, rows).verdict("drill-rows/restore").status is expected
+
+
+@pytest.mark.parametrize(("moved", "version", "expected"), [(125, 1, FAIL), (125, 2, PASS), (134, 2, FAIL), (134, 1, PASS)])
+def test_a_move_is_a_write_too(moved: float, version: int, expected: Status) -> None:
+    """By its version."""
+    run = booked()
+    run.act("reschedule", moved, booking=1000, version=2)
+    run.bookings = [replace(row, version=2) if row.booking == 1000 else row for row in run.bookings or ()]
+    rows = [replace(row, version=version) if row.booking == 1000 else row for row in restored(run)]
+    assert carried_out(run, rows).verdict("drill-rows/restore").status is expected
+
+
+def test_a_row_that_differs_from_the_same_version_fails() -> None:
+    """A damaged page may still hold rows."""
+    run = booked()
+    rows = restored(run, change=lambda row: replace(row, minutes=45) if row.booking == 1007 else row)
+    verdict = carried_out(run, rows).verdict("drill-rows/restore")
+    assert (verdict.status, verdict.measured) == (FAIL, 1.0)
+    assert "minutes is 45, not 30" in verdict.witnesses[0].why
+
+
+def test_without_a_write_after_the_target_a_restore_too_far_could_not_be_seen() -> None:
+    """Nor one too early without one before it."""
+    early, late = booked(), booked()
+    for run, kept in ((early, lambda at: at < ns(130)), (late, lambda at: at > ns(130))):
+        pairs = [(one, effect) for one, effect in zip(run.operations, run.effects, strict=True) if kept(one.intended_ns)]
+        run.operations, run.effects = [one for one, _ in pairs], [effect for _, effect in pairs]
+        made = {effect.booking for effect in run.effects}
+        run.bookings = [row for row in run.bookings or () if row.booking in made]
+    assert "goes too far could not be seen" in (told := carried_out(early).verdict("drill-rows/restore")).reason
+    assert told.status is INCONCLUSIVE
+    assert "nothing could be missing" in (told := carried_out(late).verdict("drill-rows/restore")).reason
+    assert told.status is INCONCLUSIVE
+
+
+def test_what_a_restore_to_the_end_lacks_is_its_loss() -> None:
+    """The drill begins at 135; the log reached 133: the bookings of 133 to 134.5 are lost, 1.99 s of them."""
+    for bound, expected in ((5.0, PASS), (1.0, FAIL)):
+        run = booked(replace(RESTORE, kind="restore.latest", expected=DrillBounds(loss=bound)))
+        chosen = {**CHOSEN, "exact": False, "target_wall_ns": CHOSEN["wall_ns"]}
+        run = carried_out(run, restored(run, 133.0), chosen=chosen)
+        assert run.verdict("drill-rows/restore").status is PASS
+        loss = run.verdict("drill-loss/restore")
+        assert (loss.status, loss.measured) == (expected, 1.99)
+        assert run.assess().drills[0].lost_writes == 4
+
+
+@pytest.mark.parametrize(
+    ("told", "expected", "reason"),
+    [
+        ({"how": "failed", "why": "recover: FATAL: recovery ended before configured recovery target was reached"}, FAIL, "recover: FATAL"),
+        (
+            {"how": "disturbed", "why": "check the backup: the disk is full"},
+            INCONCLUSIVE,
+            "restore was disturbed: check the backup: the disk is full",
+        ),
+        ({"holds": False}, FAIL, "its end state is not as it must be: it accepts a write: refused"),
+        ({"put_back": False}, PASS, ""),
+    ],
+)
+def test_how_a_drill_ended_decides_its_verdict(told: dict[str, Any], expected: Status, reason: str) -> None:
+    """What the drill tests fails it, with a witness; what it does not test makes it inconclusive."""
+    verdict = carried_out(booked(), **told).verdict("drill/restore")
+    assert (verdict.status, bool(verdict.witnesses)) == (expected, expected is FAIL)
+    assert reason in verdict.reason
+
+
+def test_a_drill_that_was_disturbed_fails_nothing() -> None:
+    """Every verdict on it is inconclusive, with the reason."""
+    run = carried_out(booked(), [], how="disturbed", why="the backup server does not run")
+    found = [verdict for verdict in run.assess().verdicts if verdict.scope == "drill:restore" and verdict.measure.startswith("drill")]
+    assert {verdict.status for verdict in found} == {INCONCLUSIVE}
+    assert all("the backup server does not run" in verdict.reason for verdict in found)
+
+
+def test_a_drill_that_never_began_is_inconclusive_and_says_why() -> None:
+    """Skipped, or its process died."""
+    run = booked()
+    assert "was never begun: its process ended" in run.verdict("drill/restore").reason
+    run.marks.append(Mark(ns(135), "fault-skipped", "restore"))
+    assert "an earlier fault or drill was not over in time" in run.verdict("drill/restore").reason
+    assert run.verdict("healed/restore").status is PASS
+
+
+def test_what_is_not_proven_to_be_put_back_is_a_precondition_that_is_not_met() -> None:
+    """The run is inconclusive, whatever else passed."""
+    assert carried_out(booked(), put_back=False).verdict("healed/restore").status is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("bound", "expected"), [(5.0, PASS), (4.9, FAIL)])
+def test_the_duration_counts_until_the_end_state_is_proven(bound: float, expected: Status) -> None:
+    """Five seconds, with the split."""
+    run = carried_out(booked(replace(RESTORE, expected=DrillBounds(duration=bound))))
+    verdict = run.verdict("drill-duration/restore")
+    assert (verdict.status, verdict.measured) == (expected, 5.0)
+    assert "choose 0.5 s, act 3.5 s" in verdict.reason
+
+
+@pytest.mark.parametrize(("failed", "expected"), [(1, PASS), (2, FAIL)])
+def test_requests_not_good_count_from_its_begin_until_it_is_put_back(failed: int, expected: Status) -> None:
+    """A tenth may fail of 15 and these; one that is due later is not its doing, nor one of the other shard."""
+    run = booked(MOVE)
+    for index in range(failed):
+        run.bad(141 + index / 10)
+    run.bad(142.5)
+    run.bad(136, shard=2, franchise=150)
+    verdict = carried_out(run).verdict("drill-failed-requests/move")
+    assert (verdict.status, verdict.n) == (expected, 15 + failed)
+    assert bool(verdict.witnesses) == (expected is FAIL)
+
+
+def test_a_switchover_loses_no_acknowledged_write() -> None:
+    """One that is missing fails it, with the request."""
+    assert carried_out(booked(MOVE)).verdict("drill-loss/move").status is PASS
+    run = booked(MOVE)
+    run.book(136, 3000, final=False)
+    verdict = carried_out(run).verdict("drill-loss/move")
+    assert verdict.status is FAIL
+    assert verdict.measured == pytest.approx(3.99)
+    assert verdict.witnesses[0].facts()["effect"]["booking"] == 3000
+
+
+def test_the_longest_refusal_of_writes_lies_between_two_acknowledgements() -> None:
+    """A create is refused at 137.2 and 137.7; the last acknowledgement before them is of 137.01, the next of 138.01."""
+    run = Run((INTEGRITY,), drills=(MOVE,))
+    for index in range(50):
+        if not 137 < 120 + index / 2 < 138:
+            run.book(120 + index / 2, 1000 + index)
+    run.act("create", 137.2, outcome="info", good=False, status=503, key="a")
+    run.act("create", 137.7, outcome="info", good=False, status=503, key="b")
+    (figures,) = carried_out(run).assess().drills
+    assert figures.writes_refused_s == pytest.approx(1.0)
+
+
+def test_a_drill_is_not_an_unplanned_fault() -> None:
+    """Though it stands in the ledger."""
+    assert [verdict.id for verdict in carried_out(booked()).assess().verdicts if verdict.id.startswith("unplanned")] == []
+
+
+@given(unsure_ns=st.integers(0, 400_000_000), drift_ns=st.integers(-400_000_000, 400_000_000))
+def test_the_uncertainty_of_the_clocks_only_excuses(unsure_ns: int, drift_ns: int) -> None:
+    """A right restore stays right however uncertain the clocks are; the uncertainty holds what they drifted apart."""
+    run = booked()
+    first = Anchor(START_NS, WALL_START_S * 10**9, 0)
+    near = Anchor(ns(135), (WALL_START_S + 135) * 10**9 + drift_ns, unsure_ns)
+    instant = Instant.of((WALL_START_S + TARGET_S) * 10**9 + drift_ns, near, first)
+    assert instant.at_ns == ns(TARGET_S)
+    assert instant.unsure_ns >= unsure_ns + abs(drift_ns)
+    rows, final = frame(restored(run), BOOKINGS), frame(run.bookings or (), BOOKINGS)
+    found = compare(joined(run.evidence, MUTATING), run.evidence.operations, rows, final, instant)
+    assert (found.missing_count, found.beyond_count, found.different_count) == (0, 0, 0)
+    assert found.before + found.after + found.between == 50

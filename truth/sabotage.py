@@ -1,0 +1,157 @@
+"""Sabotage: what can be wrong with a backup or a restore, one at a time. Each must fail its drill, with the right witness.
+
+Everything is done from outside: to the files of a backup server, or by programs that stand before PostgreSQL's own. Production code has no path for it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from closeshave.clients import patroni, postgres
+from closeshave.deployment import BackupServer, load
+from closeshave.drills import backups
+from closeshave.files import write_atomically
+from truth.scene import Scene
+
+SHARD = 1
+PLAN = "restore"
+DONE_S = 3.0
+"""Seconds after the start of the phase at which something is made wrong; the drill chooses its target later."""
+SEGMENTS = 5
+OFF_BY = '''#!{python} -I
+"""Starts PostgreSQL with another target than was asked for: {seconds:+d} s."""
+import os, sys
+from datetime import datetime, timedelta
+KEY = "recovery_target_time="
+words = ["postgres"]
+for word in sys.argv[1:]:
+    if word.startswith(KEY):
+        moment = datetime.fromisoformat(word[len(KEY):]) + timedelta(seconds={seconds})
+        word = KEY + moment.isoformat(sep=" ")
+    words.append(word)
+os.execv({program!r}, [{program!r}, *words[1:]])
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Sabotage:
+    """One thing that is wrong."""
+
+    name: str
+    what: str
+    verdict: str
+    """ID of the verdict that must fail."""
+    reason: str
+    """A regular expression that its reason must match."""
+    witness: str
+    """A regular expression that one of its witnesses must match, as it stands in a file."""
+    act: Callable[[Scene], None]
+    """Called while the trial runs; what it made wrong it puts right when the trial is over."""
+
+
+def flip_a_page(scene: Scene) -> None:
+    """Change a byte in the middle of the largest file of the base backup."""
+    scene.sleep_until_phase("broken", DONE_S)
+    with _kept(_server(scene)) as server:
+        largest = max((path for path in Path(server.bases).rglob("base/*/*") if path.is_file()), key=lambda path: path.stat().st_size)
+        with largest.open("r+b") as file:
+            file.seek(largest.stat().st_size // 2)
+            byte = file.read(1)[0]
+            file.seek(-1, 1)
+            file.write(bytes([byte ^ 0xFF]))
+        _wait(scene)
+
+
+def lose_a_segment(scene: Scene) -> None:
+    """Remove a segment of the log between the base backup and the target."""
+    scene.sleep_until_phase("broken", DONE_S)
+    lead = patroni.leader(scene.deployment, SHARD)
+    with postgres.connect(lead.port, scene.deployment.database, "postgres") as connection:
+        for _ in range(SEGMENTS):
+            connection.execute("SELECT pg_logical_emit_message(true, 'closeshave', 'sabotage')")
+            connection.execute("SELECT pg_switch_wal()")
+            time.sleep(0.2)
+    time.sleep(2)
+    server = _server(scene)
+    first = backups.bases(server)[-1]
+    whole = sorted(
+        path for path in Path(server.log).iterdir() if backups.SEGMENT.fullmatch(path.name) and not path.name.endswith(".partial")
+    )
+    needed = [path for path in whole if path.stat().st_mtime_ns > first.ended_ns]
+    lost = needed[-2]
+    aside = lost.with_name(f"{lost.name}.aside")
+    lost.rename(aside)
+    try:
+        _wait(scene)
+    finally:
+        aside.rename(lost)
+
+
+def stop_early(scene: Scene) -> None:
+    """Let every restore stop a second before its target."""
+    _shift(scene, -1)
+
+
+def go_too_far(scene: Scene) -> None:
+    """Let every restore go a second beyond its target."""
+    _shift(scene, 1)
+
+
+def _shift(scene: Scene, seconds: int) -> None:
+    root = Path(scene.deployment.root)
+    right = load(root)
+    place = root / "sabotage"
+    place.mkdir(exist_ok=True)
+    own = Path(right.programs.postgres)
+    for program in own.iterdir():
+        (place / program.name).unlink(missing_ok=True)
+        (place / program.name).symlink_to(program)
+    (place / "postgres").unlink()
+    write_atomically(place / "postgres", OFF_BY.format(python=sys.executable, seconds=seconds, program=str(own / "postgres")), 0o755)
+    replace(right, programs=replace(right.programs, postgres=str(place))).save()
+    try:
+        _wait(scene)
+    finally:
+        right.save()
+        shutil.rmtree(place)
+
+
+def _server(scene: Scene) -> BackupServer:
+    found = backups.server_of(scene.deployment, SHARD)
+    if found is None:
+        raise LookupError(f"shard {SHARD} has no backup server in {scene.deployment.name}")
+    return found
+
+
+@contextmanager
+def _kept(server: BackupServer) -> Iterator[BackupServer]:
+    """Its base backups are put back when the block ends."""
+    aside = Path(f"{server.bases}.aside")
+    shutil.copytree(server.bases, aside, symlinks=True)
+    try:
+        yield server
+    finally:
+        shutil.rmtree(server.bases)
+        aside.rename(server.bases)
+
+
+def _wait(scene: Scene) -> None:
+    while not scene.over():
+        time.sleep(0.1)
+
+
+MISSING, BEYOND = "acknowledged before the target", "requested only after the target"
+CASES = (
+    Sabotage("page-flipped", "a page of the base backup is damaged", "drill/restore", "base backup .* is damaged: checksum", "checksum mismatch",
+             flip_a_page),
+    Sabotage("segment-missing", "a segment of the log is missing", "drill/restore", "the log has a gap: segment [0-9A-F]{24} is missing",
+             "the log has a gap", lose_a_segment),
+    Sabotage("stops-early", "the restore stops a second early", "drill-rows/restore", MISSING, f"{MISSING}, but not", stop_early),
+    Sabotage("goes-too-far", "the restore goes a second too far", "drill-rows/restore", BEYOND, f"{BEYOND}, but", go_too_far),
+)  # fmt: skip
