@@ -26,16 +26,16 @@ DONE_S = 3.0
 SEGMENTS = 5
 OFF_BY = '''#!{python} -I
 """Starts PostgreSQL with another target than was asked for: {seconds:+d} s."""
-import os, sys
+import os, re, sys
 from datetime import datetime, timedelta
-KEY = "recovery_target_time="
-words = ["postgres"]
-for word in sys.argv[1:]:
-    if word.startswith(KEY):
-        moment = datetime.fromisoformat(word[len(KEY):]) + timedelta(seconds={seconds})
-        word = KEY + moment.isoformat(sep=" ")
-    words.append(word)
-os.execv({program!r}, [{program!r}, *words[1:]])
+path = os.path.join(sys.argv[sys.argv.index("-D") + 1], "postgresql.auto.conf")
+def moved(match):
+    return "recovery_target_time = '%s'" % (datetime.fromisoformat(match[1]) + timedelta(seconds={seconds})).isoformat(sep=" ")
+with open(path) as file:
+    text = re.sub("recovery_target_time = '([^']+)'", moved, file.read())
+with open(path, "w") as file:
+    file.write(text)
+os.execv({program!r}, [{program!r}, *sys.argv[1:]])
 '''
 
 

@@ -93,11 +93,14 @@ def start(deployment: Deployment, server: BackupServer, target: str) -> int:
         "restore_command": f'cp "{log}" "%p" 2>/dev/null || cp "{log}.partial" "%p"',
         "recovery_target_timeline": "latest",
         "recovery_target_action": "promote",
-        **({"recovery_target_time": target, "recovery_target_inclusive": "on"} if target else {}),
     }
+    if target:
+        # In the file that is read last, because Patroni's file empties every target: a target on the command line would be a second one.
+        with (directory / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
+            settings.write(f"recovery_target_time = '{target}'\nrecovery_target_inclusive = on\n")
     (directory / "recovery.signal").touch()
-    settings = [word for name, value in changes.items() for word in ("-c", f"{name}={value}")]
-    argv = (*deployment.programs.words, deployment.programs.of_postgres("postgres"), "-D", str(directory), *settings)
+    words = [word for name, value in changes.items() for word in ("-c", f"{name}={value}")]
+    argv = (*deployment.programs.words, deployment.programs.of_postgres("postgres"), "-D", str(directory), *words)
     # It must not take the processor from the running shard.
     process = replace(_process(deployment, server.shard), argv=argv, ports=(port,), nice=NICE)
     processes.start(Path(deployment.root), deployment.id, process)
