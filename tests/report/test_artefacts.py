@@ -65,6 +65,7 @@ def test_the_summary_has_the_fields_of_version_1():
         "load",
         "verdicts",
         "faults",
+        "drills",
         "integrity",
         "resilience",
         "not_run",
