@@ -19,7 +19,7 @@ from closeshave.faults.kind import Proof, Say
 from closeshave.faults.waiting import left_s, until
 
 ROLE = "restored"
-NICE = 10
+NICE = 5
 END_WITHIN_S = 5.0
 FULL = "No space left on device"
 FATAL = ("FATAL:", "PANIC:")

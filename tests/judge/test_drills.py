@@ -178,6 +178,14 @@ def test_without_a_write_after_the_target_a_restore_too_far_could_not_be_seen() 
     assert told.status is INCONCLUSIVE
 
 
+def test_what_was_written_while_it_was_restored_to_the_end_may_be_there() -> None:
+    """The log may reach further than the instant at which the drill began."""
+    run = booked(replace(RESTORE, kind="restore.latest"))
+    run = carried_out(run, restored(run, 137.0), chosen={**CHOSEN, "exact": False, "target_wall_ns": CHOSEN["wall_ns"]})
+    assert run.verdict("drill-rows/restore").status is PASS
+    assert run.verdict("drill-loss/restore").measured == 0.0
+
+
 def test_what_a_restore_to_the_end_lacks_is_its_loss() -> None:
     """The drill begins at 135; the log reached 133: the bookings of 133 to 134.5 are lost, 1.99 s of them."""
     for bound, expected in ((5.0, PASS), (1.0, FAIL)):
@@ -252,6 +260,18 @@ def test_requests_not_good_count_from_its_begin_until_it_is_put_back(failed: int
     verdict = carried_out(run).verdict("drill-failed-requests/move")
     assert (verdict.status, verdict.n) == (expected, 15 + failed)
     assert bool(verdict.witnesses) == (expected is FAIL)
+
+
+def test_a_platform_that_fails_in_calm_too_says_nothing_about_the_drill() -> None:
+    """A fifth of its requests is not good without any drill: more than the bound."""
+    run = booked(MOVE)
+    for index in range(100):
+        (run.bad if index % 5 == 0 else run.op)(20 + index / 2)
+    for index in range(20):
+        run.bad(138 + index / 10)
+    verdict = carried_out(run).verdict("drill-failed-requests/move")
+    assert verdict.status is INCONCLUSIVE
+    assert "in calm, without the drill, 20.000% were not good either" in verdict.reason
 
 
 def test_a_switchover_loses_no_acknowledged_write() -> None:

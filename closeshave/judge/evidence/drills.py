@@ -10,7 +10,7 @@ from closeshave import scope
 from closeshave.history import DrillEnded, DrillEnding, DrillProven, DrillStepped, FaultEdge
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.plan import Drill
+from closeshave.plan import Drill, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +67,18 @@ def customers_within(evidence: Evidence, life: DrillLife) -> Flags:
     if life.ended is None or life.over_ns is None:
         return np.zeros(len(evidence.operations), dtype=np.bool_)
     due = (evidence.intended_ns >= life.ended.began_ns) & (evidence.intended_ns <= life.over_ns)
-    return evidence.customers & due & np.isin(evidence.shard, scope.struck(life.drill, evidence.history.manifest.topology))
+    return _customers(evidence, life) & due
+
+
+def customers_in_calm(evidence: Evidence, life: DrillLife) -> Flags:
+    """The customers' requests in the drill's scope that were due in a calm phase."""
+    due = np.zeros(len(evidence.operations), dtype=np.bool_)
+    for phase in evidence.history.manifest.phases:
+        if phase.role == Role.CALM:
+            due |= (evidence.intended_ns >= phase.started_ns) & (evidence.intended_ns < phase.ended_ns)
+    return _customers(evidence, life) & due
+
+
+def _customers(evidence: Evidence, life: DrillLife) -> Flags:
+    rows: Flags = evidence.customers & np.isin(evidence.shard, scope.struck(life.drill, evidence.history.manifest.topology))
+    return rows

@@ -9,7 +9,7 @@ import numpy as np
 
 from closeshave.history import DrillEnding
 from closeshave.judge.evidence.columns import Flags, ints
-from closeshave.judge.evidence.drills import DrillLife, customers_within
+from closeshave.judge.evidence.drills import DrillLife, customers_in_calm, customers_within
 from closeshave.judge.evidence.witness import effect_witness, first_and_worst, operation_witness
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.drills import RESTORES, exact, figures, lost_rows, restoration
@@ -91,8 +91,10 @@ def _rows(analysis: Analysis, life: DrillLife) -> Iterator[Verdict]:
         yield replace(blank, reason=found)
         return
     to_a_target = exact(life)
+    # Without a target, what is missing is its loss, and what came while it was restored may be there.
     missing, missing_count = (found.missing, found.missing_count) if to_a_target else ((), 0)
-    wrong = missing_count + found.beyond_count + found.different_count
+    beyond, beyond_count = (found.beyond, found.beyond_count) if to_a_target else ((), 0)
+    wrong = missing_count + beyond_count + found.different_count
     told = replace(blank, measured=float(wrong), n=found.before + found.after)
     seen = (
         f"{counted(found.before, 'acknowledged write')} from before the target, {found.after:,} from after it, {found.between:,} under way at it; "
@@ -106,7 +108,7 @@ def _rows(analysis: Analysis, life: DrillLife) -> Iterator[Verdict]:
                 "writes that were acknowledged before the target are missing",
             ),
             _said(
-                found.beyond_count,
+                beyond_count,
                 "write that was requested only after the target is there",
                 "writes that were requested only after the target are there",
             ),
@@ -116,7 +118,7 @@ def _rows(analysis: Analysis, life: DrillLife) -> Iterator[Verdict]:
                 "rows differ from the same version in the final state",
             ),
         ]
-        witnesses = (*missing, *found.beyond, *found.different)
+        witnesses = (*missing, *beyond, *found.different)
         yield replace(told, status=Status.FAIL, reason=f"{', '.join(filter(None, said))} ({seen})", witnesses=witnesses)
         return
     if to_a_target and not found.before:
@@ -187,6 +189,12 @@ def _failed_requests(analysis: Analysis, life: DrillLife, bound: float, why: str
         return enough(replace(found, status=Status.PASS), Exposure(n, plural(n, "request", "requests")))
     if proven <= bound * n:
         return replace(found, reason=f"{said}; without those that other programs disturbed it would be {proven:,}")
+    calm = customers_in_calm(evidence, life)
+    usual = int(np.count_nonzero(calm & ~evidence.good)) / max(1, int(np.count_nonzero(calm)))
+    if usual > bound:
+        return replace(
+            found, reason=f"{said}, but in calm, without the drill, {usual:.3%} were not good either: it is unknown what it cost"
+        )
     shown = first_and_worst(bad & ~evidence.touched, evidence.intended_ns, evidence.response_ns, evidence.ids)
     witnesses = tuple(operation_witness(evidence.operations, position, "not good during the drill") for position in shown)
     return replace(found, status=Status.FAIL, reason=f"{said} ({count / n:.3%}); the bound is {bound:.3%}", witnesses=witnesses)
