@@ -86,7 +86,7 @@ class Customers:
         finally:
             outcome, (booking, version) = "info" if row is None else "ok", (None, None) if row is None else (int(row[0]), int(row[1]))
             told: dict[str, Any] = {"source": "customers", "kind": "book", "journey": "book", "region": "us-east-1", "shard": SHARD}
-            times = {"intended_ns": started, "started_ns": started, "ended_ns": now_ns()}
+            times: dict[str, Any] = {"intended_ns": started, "started_ns": started, "ended_ns": now_ns()}
             self.operations.append(Operation(id=number, franchise=1, **told, **times, outcome=outcome, good=row is not None, status=201))
             self.effects.append(Effect(number, "create", 1, SHARD, key, booking, 11, int(slot.timestamp()), 30, version))
         time.sleep(PAUSE_S)
