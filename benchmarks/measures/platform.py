@@ -98,7 +98,7 @@ def _platform(prepared: Prepared) -> Iterator[Deployment]:
     driver = drivers.of(prepared.definition.kind)
     root = driver.place(prepared.definition)
     # As a run of this plan would start it: with Toxiproxy on no link.
-    definition = driver.narrow(prepared.definition, catalogue.links_of(prepared.plan.faults))
+    definition = driver.narrow(prepared.definition, catalogue.links_of(prepared.plan.faults), ())
     try:
         yield driver.up(definition, root, lambda line: print(line, file=sys.stderr), catalogue.kill_etcd(prepared.plan.faults))
     finally:
