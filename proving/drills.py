@@ -1,6 +1,6 @@
-"""``python -m proving.drills [PLAN …] [--of RUN …]``: carry out the drills of plans, print what each took and cost, and write ``docs/drills-measured.md``.
+"""``python -m proving.drills [PLAN …] [--of RUN …] [--page FILE]``: carry out the drills of plans and print what each took and cost.
 
-With ``--of`` nothing is run: the table is made from existing runs.
+With ``--of`` nothing is run: the table is made from existing runs. With ``--page`` it is written as Markdown, too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from closeshave.trial.preparation import prepare
 
 HERE = Path(__file__).parents[1]
 RUNS = HERE / "reports" / "runs" / "drills"
-PAGE = HERE / "docs" / "drills-measured.md"
 PLANS = ("drills",)
 HEADS = ("kind", "scope", "verdict", "took", "steps", "requests not good", "writes refused", "loss window", "put back", "why")
 INTRODUCTION = """# Every drill once, measured
@@ -76,6 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="proving.drills", description=__doc__)
     parser.add_argument("plans", nargs="*", default=PLANS, help="which plans; all that have every kind by default")
     parser.add_argument("--of", nargs="+", type=Path, default=[], help="runs to make the table from")
+    parser.add_argument("--page", type=Path, help="where the table is written as Markdown, too")
     told = parser.parse_args(arguments)
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 200)
     found: list[DrillRow] = []
@@ -84,9 +84,9 @@ def main(arguments: Sequence[str]) -> int:
         console.print(_table(found))
         if ending == "interrupted":
             return 130
-    if tuple(told.plans) == PLANS:
-        write_atomically(PAGE, page(found, f"{datetime.now(UTC):%Y-%m-%d}"))
-        console.print(f"written: {PAGE}")
+    if told.page is not None:
+        write_atomically(told.page, page(found, f"{datetime.now(UTC):%Y-%m-%d}"))
+        console.print(f"written: {told.page}")
     return 0 if found and all(row.status is Status.PASS for row in found) else 1
 
 
