@@ -37,9 +37,10 @@ A drill has these verdicts:
 
 * `drill/ID`: *fail* if a step could not be done, or a proof of the end state does not hold. *Inconclusive* if something that the drill does not test
   kept it from being carried out: a backup server that does not run, a full disk, a run that ended early.
-* `drill/ID/rows`, of a restore: the restored rows against what customers were told. Nothing that was acknowledged before the target may be missing, and
+* `drill-rows/ID`, of a restore: the restored rows against what customers were told. Nothing that was acknowledged before the target may be missing, and
   nothing that was requested after it may be there. Requests that were under way at the target decide nothing. The uncertainty of the clocks is stated.
-* `drill/ID/duration`, `drill/ID/failed-requests`, `drill/ID/loss`: what it took and cost, if the plan gives a bound (`expected`).
+* `drill-duration/ID`, `drill-failed-requests/ID`, `drill-loss/ID`: what it took and cost, if the plan gives a bound (`expected`). What it cost is
+  unknown, and the verdict inconclusive, if more requests than the bound allows are not good in calm, without the drill.
 * `healed/ID`: whether it is proven that everything was put back.
 
 `closeshave validate` refuses a drill that its environment cannot do. `make drills` carries out every kind and shows what it took."""
