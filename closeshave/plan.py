@@ -253,7 +253,7 @@ class Traffic:
     __pydantic_config__ = STRICT
 
     scenario: str = "booking.py"
-    """A Locust file below ``scenarios/``: what customers do."""
+    """What customers do: a Locust file, by its path from the plan's directory or by its name below ``scenarios/``."""
     processes: Annotated[Count, Field(le=256)] = 1
     """Processes that share the customers' load; about one for each processor that the platform does not need."""
     profile: str = "flat"

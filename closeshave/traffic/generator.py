@@ -151,7 +151,7 @@ def _processes(kind: SenderKind, load: Load) -> int:
 
 def scenario(name: str) -> Path:
     """The Locust file of this name below ``scenarios/``. Raises :class:`closeshave.files.yamlfile.InvalidFile`."""
-    return locate("scenarios", name)
+    return locate("scenarios", name, ".py")
 
 
 def _environment(run: Path, withheld: Iterable[str]) -> dict[str, str]:

@@ -58,6 +58,12 @@ class BookingUser(User):
     """Share of the profile requests that begin with a log-in."""
     think_time_scale: float = 1.0
 
+    @classmethod
+    def kinds(cls, *, contest: bool) -> list[type[BookingUser]]:
+        """The classes of customers for contests, or for normal visits: all that are not abstract, also those that inherit from another one."""
+        found = [kind for each in cls.__subclasses__() for kind in (each, *each.kinds(contest=contest))]
+        return [kind for kind in dict.fromkeys(found) if not kind.abstract and kind.contest is contest]
+
     def __init__(self, environment: Environment, session: Session | None = None, companion: Callable[[], Session] | None = None) -> None:
         """Plain Locust passes only the environment; the harness also passes the session, and a function that makes another one for a rival."""
         super().__init__(environment)

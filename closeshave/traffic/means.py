@@ -153,7 +153,7 @@ def _counted(kind: type[BookingUser], visits: int, seed: int) -> Counter[str]:
 def main() -> None:
     """Print the means of the scenario that the command line names, as YAML for a plan."""
     runpy.run_path(sys.argv[1])
-    found = means([kind for kind in BookingUser.__subclasses__() if not kind.abstract and not kind.contest])
+    found = means(BookingUser.kinds(contest=False))
     per_session = ", ".join(f"{name}: {mean:g}" for name, mean in found.per_session.items())
     sys.stdout.write(f"traffic:\n  requests_per_session: {found.requests_per_session:g}\n  per_session: {{{per_session}}}\n")
     for name, mean in found.profiles_per_visit.items():

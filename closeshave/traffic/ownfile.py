@@ -1,6 +1,7 @@
 """A Locust file of the user's own: its classes, and why it cannot be used. For Locust processes only.
 
-``python -m closeshave.traffic.ownfile ORDER`` (JSON) imports the file and prints what is wrong with it: the other side of :mod:`.ownfilecheck`.
+``python -m closeshave.traffic.ownfile ORDER`` (JSON) imports the file, or a scenario, and prints what is wrong with it: the other side of
+:mod:`.ownfilecheck`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from locust.util.load_locustfile import load_locustfile
 
 from closeshave.files.closest import meant
 from closeshave.plan import LocustFile
-from closeshave.traffic.ownfilecheck import FOUND, ORDER, FileFound
+from closeshave.traffic.ownfilecheck import FOUND, ORDER, FileFound, Scenario
 
 _Act = Callable[[Any], Any]
 
@@ -119,9 +120,33 @@ def _called(task: Any) -> str:
     return str(getattr(task, "__name__", task))
 
 
-def _looked(own: LocustFile) -> FileFound:
+def _refuse_scenario(asked: Scenario) -> None:
+    """Raise :class:`UnusableFile` unless the file has the classes of customers that the plan needs."""
+    # Only for scenarios: it loads the load engine.
+    from closeshave.traffic.journeys import BookingUser  # noqa: PLC0415
+
+    load_locustfile(asked.file)
+    customers, rivals = BookingUser.kinds(contest=False), BookingUser.kinds(contest=True)
+    if not customers:
+        raise UnusableFile(
+            "has no class of customers, which inherits from closeshave.traffic.journeys.BookingUser; "
+            "a plain Locust file is named by traffic.locust.file"
+        )
+    if idle := next((kind for kind in customers + rivals if not kind.tasks), None):
+        raise UnusableFile(f"{idle.__name__} has no tasks: use the @task decorator")
+    if asked.contests and not rivals:
+        raise UnusableFile(
+            "has no class with contest = True, so nobody can compete for a slot: add 'from closeshave.traffic.contests import Rivals', "
+            "or write traffic.contests_per_s: 0 in the plan"
+        )
+
+
+def _looked(own: LocustFile | Scenario) -> FileFound:
     try:
-        refuse(own, load(own.file))
+        if isinstance(own, Scenario):
+            _refuse_scenario(own)
+        else:
+            refuse(own, load(own.file))
     except UnusableFile as error:
         return FileFound(str(error))
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What is wrong with a Locust file of the user's own, before anything starts. The file is imported in a process of its own: importing runs its code."""
+"""What is wrong with a Locust file or a scenario, before anything starts. The file is imported in a process of its own: importing runs its code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ from closeshave.files.yamlfile import Problem
 from closeshave.plan import LocustFile
 
 CHECKED_WITHIN_S = 60.0
-ORDER = TypeAdapter(LocustFile)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A file with classes of customers, and what its plan asks of them."""
+
+    file: str
+    contests: bool
+    """Whether the plan has contests for slots."""
+
+
+ORDER: TypeAdapter[LocustFile | Scenario] = TypeAdapter(LocustFile | Scenario)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,7 @@ class FileFound:
 FOUND = TypeAdapter(FileFound)
 
 
-def check(own: LocustFile) -> list[Problem]:
+def check(own: LocustFile | Scenario) -> list[Problem]:
     """Import the file in a process of its own, and say what is wrong with it; none when it can be used."""
     sources = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     # What is only looked at leaves nothing behind.

@@ -89,7 +89,9 @@ def _entered(load: Load, home: npt.NDArray[np.int16], rng: np.random.Generator) 
 def login_share(load: Load, profile_views_per_session: float, logins_per_s: float) -> float:
     """The probability that a profile request begins with a log-in, so that there are ``logins_per_s`` log-ins per second at the highest rate.
 
+    1 for customers who never look at their profile: it is not asked for.
     Pure and fixed in advance, because a limiter that reads the clock would make a run depend on the speed of the platform.
     """
     peak: Mapping[str, float] = {phase.name: phase.sessions_per_s for phase in load.phases}
-    return min(1.0, logins_per_s / (max(peak.values()) * profile_views_per_session))
+    views_per_s = max(peak.values()) * profile_views_per_session
+    return min(1.0, logins_per_s / views_per_s) if views_per_s > 0 else 1.0

@@ -22,7 +22,7 @@ from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, guard, ownexperiment
 from closeshave.files.closest import meant
 from closeshave.files.rundir import Inputs
-from closeshave.files.shipped import locate
+from closeshave.files.shipped import PACKAGE, SHIPPED, locate
 from closeshave.files.taken import OptionSource, Taken
 from closeshave.files.yamlfile import InvalidFile, Problem, document, duration_text, line_of
 from closeshave.history import Rate
@@ -31,9 +31,10 @@ from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.plan import Expected, Fault, LocustFile, Plan, read_plan
 from closeshave.shapes import Replayed
 from closeshave.target import Measure, Target, read_target
-from closeshave.traffic import conventions, limits, ownfilecheck
+from closeshave.traffic import conventions, generator, limits, ownfilecheck
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.known_profiles import ADDED, read_profile
+from closeshave.traffic.ownfilecheck import Scenario
 from closeshave.trial import candidates, fitting, nemesis
 from closeshave.trial.probing import PROBES
 
@@ -41,6 +42,8 @@ REPLAY_OVER_S = chance.WINDOW_S
 """The window in seconds for replayed arrivals, the same as that of a live cap."""
 DISK_BYTES_MIN = 1 << 30
 """A run writes some hundred megabytes; with less than this free it does not start, instead of failing in the middle."""
+SCENARIOS = frozenset(base / "scenarios" / name for base in (PACKAGE.parent, SHIPPED) for name in ("booking.py", "gate.py"))
+"""The shipped scenarios. Tests import them, so that validating a plan that uses one does not have to wait for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def prepare(
     if not 0 < scale <= fitting.MOST:
         raise InvalidFile(Problem("--rate-scale", 0, "", f"{scale:g} is not above 0 and at most {fitting.MOST:g}"))
     plan_path = locate("scenarios", plan)
-    read = _with_locust_file(read_plan(plan_path), plan_path)
+    read = _with_own_file(read_plan(plan_path), plan_path)
     if seed is not None:
         read = replace(read, seed=seed)
     if processes is not None:
@@ -459,11 +462,11 @@ def _scenario_problems(prepared: Prepared) -> list[Problem]:
     if traffic.locust is not None:
         return _locust_problems(prepared, traffic.locust)
     found = []
-    for key, folder in (("scenario", "scenarios"), ("profile", "scenarios/profiles")):
+    for key, folder, suffix in (("scenario", "scenarios", ".py"), ("profile", "scenarios/profiles", ".yaml")):
         if key == "profile" and traffic.profile in ADDED:
             continue
         try:
-            locate(folder, getattr(traffic, key))
+            locate(folder, getattr(traffic, key), suffix)
         except InvalidFile as error:
             found.append(
                 Problem(
@@ -475,16 +478,22 @@ def _scenario_problems(prepared: Prepared) -> list[Problem]:
             )
     if found:
         return found
-    if (wrong := _no_python(locate("scenarios", traffic.scenario))) is not None:
+    file = generator.scenario(traffic.scenario)
+    if (wrong := _no_python(file)) is not None:
         return [wrong]
     read_profile(traffic.profile)
-    return _replay_problems(prepared)
+    unusable = [] if file in SCENARIOS else ownfilecheck.check(Scenario(str(file), contests=traffic.contests_per_s > 0))
+    return unusable + _replay_problems(prepared)
 
 
-def _with_locust_file(plan: Plan, path: Path) -> Plan:
-    """A relative path of its Locust file counts from the plan."""
+def _with_own_file(plan: Plan, path: Path) -> Plan:
+    """A relative path of its Locust file counts from the plan. That of a scenario does if the file is there; otherwise it is below ``scenarios/``."""
     if plan.traffic.locust is None:
-        return plan
+        beside = path.absolute().parent / plan.traffic.scenario
+        # A shipped scenario keeps its name, which is the same on every machine.
+        if not beside.is_file() or beside.resolve() in SCENARIOS:
+            return plan
+        return replace(plan, traffic=replace(plan.traffic, scenario=str(beside)))
     own = replace(plan.traffic.locust, file=str(path.absolute().parent / plan.traffic.locust.file))
     return replace(plan, traffic=replace(plan.traffic, locust=own))
 

@@ -2,8 +2,11 @@
 
 from locust import task
 
+from closeshave.traffic.contests import Rivals
 from closeshave.traffic.journeys import BookingUser, thinking
 from closeshave.traffic.steps import choose
+
+__all__ = ("Regular", "Rivals")
 
 
 class Regular(BookingUser):

@@ -57,12 +57,31 @@ def test_a_name_in_a_plan(case, command, tmp_path):
     assert str(path) in done.stderr.decode()
 
 
+CUSTOMER = """\
+from locust import task
+
+from closeshave.traffic.journeys import BookingUser
+
+
+class Customer(BookingUser):
+    @task
+    def look(self):
+        self.steps.services()
+"""
+RIVAL = """\
+
+
+class Rival(Customer):
+    contest = True
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
         ("def task(:\n    pass\n", 1, "not valid Python: "),
         ("import os\n\nclass Customer(\n", 3, "not valid Python: "),
-        ("x = '\\0'\n", 0, ""),
+        (f"x = '\\0'\n{CUSTOMER}{RIVAL}", 0, ""),
         ("\x00", 0, "not valid Python: "),
     ],
 )
@@ -76,6 +95,42 @@ def test_a_locust_file_that_python_cannot_read_is_refused_with_its_line(text, li
         place = f"{scenario}:{line}" if line else str(scenario)
         assert (done.code, f"{place}: {message}" in done.stderr.decode()) == ((2, True) if message else (0, False)), done.stderr.decode()
     assert not Path(tmp_path, "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "contests", "line", "message"),
+    [
+        ("import nosuch\n", "1", ":1", "cannot be loaded by Locust: ModuleNotFoundError: No module named 'nosuch'"),
+        ("from locust import HttpUser, task\n", "1", "", "has no class of customers, which inherits from"),
+        (CUSTOMER.replace("    @task\n", "    contest = True\n\n    @task\n"), "1", "", "has no class of customers"),
+        (CUSTOMER.replace("    @task\n", ""), "0", "", "Customer has no tasks: use the @task decorator"),
+        (CUSTOMER, "1", "", "has no class with contest = True, so nobody can compete for a slot"),
+        (CUSTOMER, "0", "", ""),
+        (CUSTOMER + RIVAL, "1", "", ""),
+    ],
+    ids=["not imported", "no customers", "only rivals", "no tasks", "no rivals", "no contests", "both"],
+)
+def test_a_scenario_that_cannot_be_used_is_refused(text, contests, line, message, command, tmp_path):
+    """Its file lies beside the plan, wherever the command is given. An environment that starts would be in vain."""
+    plans, elsewhere = tmp_path / "plans", tmp_path / "elsewhere"
+    (plans / "load").mkdir(parents=True)
+    elsewhere.mkdir()
+    scenario = plans / "load" / "mine.py"
+    scenario.write_text(text)
+    stated = f"traffic:\n  scenario: load/mine.py\n  contests_per_s: {contests}"
+    (plans / "plan.yaml").write_text(SMOKE.replace("traffic:", stated, 1))
+    done = command("validate", "-q", plans / "plan.yaml", cwd=elsewhere, environ={"HOME": str(tmp_path)})
+    said = done.stderr.decode()
+    assert (done.code, f"{scenario}{line}: {message}" in said) == ((2, True) if message else (0, False)), said
+
+
+@pytest.mark.parametrize("named", ["bookin", "bookin.py"])
+def test_a_scenario_that_is_not_there_is_told_with_those_that_are(named, command, tmp_path):
+    """Locust files, not plans."""
+    (tmp_path / "plan.yaml").write_text(SMOKE.replace("traffic:", f"traffic:\n  scenario: {named}", 1))
+    done = command("validate", tmp_path / "plan.yaml", cwd=tmp_path, environ={"HOME": str(tmp_path)})
+    assert done.code == 2
+    assert "no such file in scenarios/ (did you mean booking?); available: booking, gate" in done.stderr.decode()
 
 
 @pytest.mark.parametrize(("word", "near"), [("nightyl", " (did you mean nightly?)"), ("xyz", ""), ("", ""), ("n" * 100_000, "")])

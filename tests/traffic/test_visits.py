@@ -54,7 +54,7 @@ def test_home_is_the_region_of_the_franchise() -> None:
         assert homes == {region}
 
 
-@pytest.mark.parametrize(("per_s", "views", "expected"), [(1.0, 0.5, 0.04), (2.0, 0.01, 1.0), (0.0, 0.5, 0.0)])
+@pytest.mark.parametrize(("per_s", "views", "expected"), [(1.0, 0.5, 0.04), (2.0, 0.01, 1.0), (0.0, 0.5, 0.0), (1.0, 0.0, 1.0)])
 def test_log_ins_stay_at_the_rate_that_a_password_hash_allows(per_s: float, views: float, expected: float) -> None:
     """The share of log-ins times the highest rate of profile visits is that rate, and never above 1."""
     load = loads.load(Path("run"), (10, 20), (10, 50))

@@ -36,8 +36,10 @@ class CustomerSender:
         self.at_ns = share(self._visits.at_ns, worker.place.index, worker.place.count)
         self._wallet = Wallet(accounts.load(Path(load.tokens)), load.topology.regions, now_ns())
         self._around = worker.surroundings()
-        self._kinds = {contest: _kinds(contest=contest) for contest in (False, True)}
-        for kind in self._kinds[False] + self._kinds[True]:
+        # A scenario needs no class for contests if the plan has none.
+        asked = (False, True) if load.traffic.contests_per_s else (False,)
+        self._kinds = {contest: _kinds(contest=contest) for contest in asked}
+        for kind in (each for kinds in self._kinds.values() for each in kinds):
             kind.think_time_scale = load.traffic.think_time_scale
             kind.login_share = login_share(load, kind.profiles_per_visit, LOGINS_PER_S)
 
@@ -88,7 +90,7 @@ class CustomerSender:
 
 def _kinds(*, contest: bool) -> list[type[BookingUser]]:
     """The scenario's classes of customers for contests, or for normal visits. Raises :class:`ValueError` when it has none."""
-    found = [kind for kind in BookingUser.__subclasses__() if not kind.abstract and kind.contest is contest]
+    found = BookingUser.kinds(contest=contest)
     if not found:
         raise ValueError(f"the scenario has no BookingUser with contest = {contest}")
     return found
