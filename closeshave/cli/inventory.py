@@ -47,7 +47,7 @@ def names(sort: str) -> list[str]:
 def find(sort: str, name: str) -> Found:
     """Everything, one sort, or one of it. Raises :class:`InvalidFile` for a sort or name that nobody knows."""
     if sort and sort not in SORTS:
-        raise InvalidFile(Problem(sort, 0, "", f"is not to be listed{meant(sort, SORTS)}; available: {', '.join(SORTS)}"))
+        raise InvalidFile(Problem(sort, 0, "", f"there is no list of this name{meant(sort, SORTS)}; available: {', '.join(SORTS)}"))
     if not name:
         return _listing({one: names(one) for one in ([sort] if sort else SORTS)})
     if sort == "drills":
@@ -148,7 +148,7 @@ def _fault(name: str) -> Found:
         ("does", told["does"]),
         ("observed by", told["observed_by"]),
         ("undone by", told["undone_by"]),
-        ("expected", f"{told['expected']}, unless the plan says otherwise"),
+        ("expected", f"{told['expected']} as a rule; a plan states it for each fault"),
         ("scope", ", ".join(told["scope"])),
         ("environments", f"{', '.join(told['environments'])}; remote, by a hook of the platform's operator"),
         ("needs", told["needs"]),

@@ -10,6 +10,7 @@ from closeshave.environments import placeholders
 from closeshave.environments.application import ApplicationOf, Setting, commands, text_of
 from closeshave.environments.hooks import Location
 from closeshave.environments.stack import Containers, Stack
+from closeshave.environments.standin_application import STAND_IN
 from closeshave.files.closest import meant
 
 TIERS: Mapping[str, str] = {
@@ -25,6 +26,9 @@ PER_SHARD = frozenset({"database_url", "replica_url"})
 
 def find(definition: Stack) -> Iterator[tuple[Location, str]]:
     """Each problem, and where it stands in the file."""
+    if definition.application == STAND_IN:
+        yield from _of_stand_in(definition)
+        return
     for location, message in (*_how_it_starts(definition), *_wrong_placeholders(definition), *_wrong_parts(definition.application)):
         yield ("application", *location), message
     for index, worker in enumerate(definition.application.workers):
@@ -32,6 +36,17 @@ def find(definition: Stack) -> Iterator[tuple[Location, str]]:
             if region not in definition.regions:
                 message = f"{region!r} is not a region of this environment; available: {', '.join(definition.regions)}"
                 yield ("application", "workers", index, "regions"), message
+
+
+def _of_stand_in(definition: Stack) -> Iterator[tuple[Location, str]]:
+    """What the stand-in lacks here. In most files its variables are not written, so none is named."""
+    needed = dict.fromkeys(TIERS.values())
+    if missing := [tier for tier in needed if not definition.has(tier)]:
+        message = (
+            f"the stand-in, which runs unless the file describes another application, needs the tiers {', '.join(needed)}; "
+            f"missing: {', '.join(missing)}"
+        )
+        yield ("tiers",), message
 
 
 def _how_it_starts(definition: Stack) -> Iterator[tuple[Location, str]]:

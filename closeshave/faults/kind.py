@@ -127,7 +127,7 @@ class Kind:
     """A sentence: how it is healed and how that is proven."""
     scope: tuple[str, ...]
     expected: Expected
-    """What is expected of a platform under this fault, unless the plan says otherwise."""
+    """What is usually expected of a platform under this fault. A nemesis takes it; a fault that a plan lists states its own."""
     unfit: Callable[[Aim], str]
     """Why the environment is not ready for this fault now; empty when it is."""
     inject: Callable[[Aim, int], Injection]

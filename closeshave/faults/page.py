@@ -23,10 +23,11 @@ def page(kinds: Mapping[str, Kind] = OWN) -> str:
 def _lines(kinds: Mapping[str, Kind]) -> Iterator[str]:
     yield "# Faults"
     yield ""
-    yield "Made by `python -m closeshave.faults.page docs/faults.md` from `closeshave/faults/`. A plan names a kind, a scope, an instant and a hold;"
-    yield "`closeshave validate` refuses a kind that does not work on its environment. `make faults` injects every kind and shows its effect."
+    yield "Made by `python -m closeshave.faults.page docs/faults.md` from `closeshave/faults/`. A plan names a kind, a scope, an instant, a hold and"
+    yield "what is expected. `closeshave validate` refuses a kind that does not work on its environment. `make faults` injects every kind and shows"
+    yield "its effect."
     yield ""
-    yield "Each kind has a default for what is expected of the platform; a plan may change it:"
+    yield "Below, *expected* is what a `nemesis` expects of the platform under the faults that it draws. A fault that a plan lists states its own:"
     yield ""
     yield from (f"* *{expected}*: {meaning}." for expected, meaning in MEANINGS.items())
     for family, module in FAMILIES.items():

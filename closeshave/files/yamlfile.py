@@ -365,6 +365,16 @@ _BOUNDS = {
     "less_than": "too much: it must be below",
     "less_than_equal": "too much: it is at most",
 }
+_ONE_OF = frozenset({"enum", "literal_error"})
+_MAPPINGS = frozenset({"dataclass_type", "dict_type", "mapping_type"})
+_FORMS = {
+    **dict.fromkeys(_MAPPINGS, "a mapping of keys to values"),
+    **dict.fromkeys(("tuple_type", "list_type", "frozen_set_type"), "a list"),
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}
+"""Kind of pydantic's errors → what the file should have instead, in the words of the reference."""
 
 
 def _merged(problems: Iterable[Problem]) -> Iterator[Problem]:
@@ -400,10 +410,19 @@ def _problem(path: Path, raw: Any, item: Any, type_: Any) -> Problem:
         message = "is missing"
         if meaning := meaning_at(type_, location):
             message += f"; it means: {meaning}"
+        if words := keys.words(TypeAdapter(type_).json_schema(), location):
+            message += f"; it is one of {', '.join(words)}"
     elif kind in _BOUNDS:
         ((_, bound),) = item["ctx"].items()
         meaning = meaning_at(type_, location)
         message = f"{_short(item['input'])} is {_BOUNDS[kind]} {bound:,g}{f' ({meaning})' if meaning else ''}"
+    elif kind in _ONE_OF:
+        there = frozenset(known := re.findall(r"'([^']*)'", item["ctx"]["expected"]))
+        message = f"{_short(item['input'])} is unknown here{meant(str(item['input']), there)}; available: {', '.join(known)}"
+    elif kind in _FORMS:
+        message = f"{_short(item['input'])} is not {_FORMS[kind]}"
+        if kind in _MAPPINGS and (there := keys.at(TypeAdapter(type_).json_schema(), location)):
+            message += f"; its keys: {', '.join(sorted(there))}"
     else:
         message = item["msg"].removeprefix("Value error, ")
     return Problem(str(path), line, key, message)

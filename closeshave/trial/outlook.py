@@ -150,9 +150,15 @@ def _samples(prepared: Prepared) -> list[tuple[str, ...]]:
     for at, one in enumerate(prospects.prospects(prepared.plan, target, topology)):
         least = next((share for share, found in zip(shares, smaller, strict=True) if found[at].enough), None)
         each = f" in each of {one.parts} parts" if one.parts > 1 else ""
-        down_to = "not at any smaller rate" if least is None else f"{least:.0%} of the rate".replace("%", " %")
-        rows.append((_named(one.objective)[0], f"{one.needs:,}{each}", f"{one.expects:,.0f}", down_to))
+        rows.append((_named(one.objective)[0], f"{one.needs:,}{each}", f"{one.expects:,.0f}{each}", _enough(one, least)))
     return rows
+
+
+def _enough(found: Prospect, least: float | None) -> str:
+    """Whether its requests are enough, and down to which share of the rate. At a smaller rate calm lasts longer, so more can come than as planned."""
+    if not found.enough:
+        return "too few as planned"
+    return "not at any smaller rate" if least is None else f"{least:.0%} of the rate".replace("%", " %")
 
 
 def _name(objective: Objective) -> str:

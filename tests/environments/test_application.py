@@ -153,6 +153,25 @@ def test_only_names_in_braces_are_placeholders(text: str, values: dict[str, str]
 
 
 @pytest.mark.parametrize(
+    ("tiers", "missing"),
+    [((), "cache, sessions, ratelimit"), (("cache", "sessions"), "ratelimit"), (("cache", "sessions", "ratelimit"), "")],
+)
+def test_without_an_application_the_tiers_of_the_stand_in_are_needed(tmp_path: Path, tiers: tuple[str, ...], missing: str) -> None:
+    """The message is about what the file says: the stand-in's own variables stand in no file."""
+    lines = "".join(f"  - {{name: {tier}, tier: {tier}, primary: here, replica: here, serves: [here]}}\n" for tier in tiers)
+    before, _, after = own.HEAD.partition("tiers:\n")
+    path = own.write(tmp_path, "", f"{before}tiers:{chr(10) if lines else ' []'}{lines}{chr(10)}{after[after.index('etcd') :]}")
+    if not missing:
+        assert read_definition(path)
+        return
+    with pytest.raises(InvalidFile) as caught:
+        read_definition(path)
+    (problem,) = caught.value.problems
+    assert problem.key == "tiers"
+    assert problem.message.endswith(f"needs the tiers cache, sessions, ratelimit; missing: {missing}")
+
+
+@pytest.mark.parametrize(
     ("old", "new", "key", "message"),
     [
         (
@@ -171,7 +190,13 @@ def test_only_names_in_braces_are_placeholders(text: str, values: dict[str, str]
         ("[python3, server.py]", "[bin/serve]", "application.command", "there is no program 'bin/serve' in "),
         ("[python3, server.py]\n", "[python3, server.py]\n  directory: nowhere\n", "application.directory", "nowhere is not a directory"),
         ("[python3, server.py]\n", "[python3, server.py]\n  image: shop:1\n", "application.image", "is for environments in containers"),
-        ("[python3, server.py]\n", "python3 server.py\n", "application.command", "tuple"),
+        ("[python3, server.py]\n", "python3 server.py\n", "application.command", "'python3 server.py' is not a list"),
+        (
+            "application:\n",
+            "application:\n  readiness: /ready\n",
+            "application.readiness",
+            "'/ready' is not a mapping of keys to values; its keys: body, path, status, within",
+        ),
         ("application:\n", "application:\n  version: {}\n", "application.version", "either a header or a member"),
         ("application:\n", "application:\n  probe: no path\n", "application.probe", "is not a path"),
         ("application:\n", "application:\n  readiness: {body: it's}\n", "application.readiness.body", "without single quotes"),

@@ -2,6 +2,8 @@
 
 import copy
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,11 @@ from closeshave.files.yamlfile import STRICT, InvalidFile, Seconds, document, re
 from closeshave.trial.preparation import prepare
 
 
+class Colour(StrEnum):
+    RED = "red"
+    GREEN = "green"
+
+
 @dataclass(frozen=True, slots=True)
 class Inner:
     __pydantic_config__ = STRICT
@@ -19,10 +26,19 @@ class Inner:
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    __pydantic_config__ = STRICT
+    colour: Colour
+    side: Literal["left", "right"] = "left"
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Outer:
     __pydantic_config__ = STRICT
     name: str
     parts: tuple[Inner, ...] = ()
+    door: Door | None = None
 
 
 def write(tmp_path, text):
@@ -46,6 +62,25 @@ def test_a_valid_file_becomes_a_frozen_value(tmp_path):
         ),
         pytest.param("name: x\nnmae: y\n", ":2: nmae: unknown key", id="a misspelt key"),
         pytest.param("parts: []\n", ": name: is missing", id="a missing key"),
+        pytest.param("name: x\ndoor: {}\n", ":2: door.colour: is missing; it is one of red, green", id="a missing word"),
+        pytest.param(
+            "name: x\ndoor: {colour: gren}\n",
+            ":2: door.colour: 'gren' is unknown here (did you mean green?); available: red, green",
+            id="a misspelt word",
+        ),
+        pytest.param(
+            "name: x\ndoor: {colour: red, side: top}\n",
+            ":2: door.side: 'top' is unknown here; available: left, right",
+            id="a word that is none of two",
+        ),
+        pytest.param(
+            "name: x\ndoor: red\n",
+            ":2: door: 'red' is not a mapping of keys to values; its keys: colour, open, side",
+            id="a word for a mapping",
+        ),
+        pytest.param("name: x\ndoor: {colour: red, open: perhaps}\n", ":2: door.open: 'perhaps' is not true or false", id="no truth"),
+        pytest.param("name: x\nparts: none\n", ":2: parts: 'none' is not a list", id="a word for a list"),
+        pytest.param("name: [x]\n", ":1: name: ['x'] is not text", id="a list for a word"),
         pytest.param("name: x\n  parts: [\n", "not valid YAML", id="no YAML"),
         pytest.param("- name\n", "expected a mapping", id="a list"),
         pytest.param("name: x\nname: y\n", "not valid YAML", id="the same key twice"),

@@ -1,6 +1,7 @@
 """The objectives for which a plan is said to have enough requests are those that the judges can decide."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -128,6 +129,23 @@ def test_the_nightly_plan_says_what_it_will_not_decide(scale: float, said: list[
     lines = " | ".join(outlook.foreseen(prepare("nightly", rate_scale=scale)))
     assert all(each in lines for each in said), lines
     assert not any(each in lines for each in unsaid), lines
+
+
+def test_too_few_as_planned_is_told_also_if_a_smaller_rate_would_bring_enough(tmp_path: Path) -> None:
+    """At a smaller rate calm lasts longer. That must not look as if the plan as it is written were long enough."""
+    (tmp_path / "plan.yaml").write_text(
+        """\
+name: short
+environment: embedded
+target: bookedbarber-smoke
+seed: 1
+limits: {duration: 3m, requests: 20000}
+phases: [{name: calm, role: calm, duration: 10s, sessions_per_s: 5}]
+"""
+    )
+    rows = {row["requests for a verdict"]: row for row in outlook.plain(prepare(str(tmp_path / "plan.yaml")))["requests_for_a_verdict"]}
+    assert rows["login-latency"]["enough down to"] == "too few as planned"
+    assert rows["availability"]["enough down to"] == "4 % of the rate"
 
 
 def test_the_proposal_for_the_nightly_plan_is_enough() -> None:

@@ -24,7 +24,12 @@ def list_(
     what: Annotated[
         str, typer.Argument(help="plans, environments, targets, apis, faults or drills; everything without it.", autocompletion=_sorts)
     ] = "",
-    name: Annotated[str, typer.Argument(help="One of them: show all that is known of it.", autocompletion=_names)] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="One of them: what it is for and its file; of a kind of fault or drill all that is known.", autocompletion=_names
+        ),
+    ] = "",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
