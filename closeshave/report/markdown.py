@@ -38,7 +38,19 @@ def render(findings: Findings) -> str:
     rest = len(assessment.verdicts) - sum(one.alike for one in chosen)
     lines += ["", f"{counted(rest, 'more verdict is', 'more verdicts are')} in `report.html`.", ""] if rest > 0 else [""]
     if assessment.faults:
-        columns = ("fault", "scope", "expected", "recovery", "detect", "fail over", "restore", "loss window", "lost writes", "healed")
+        columns = (
+            "fault",
+            "scope",
+            "injected",
+            "expected",
+            "recovery",
+            "detect",
+            "fail over",
+            "restore",
+            "loss window",
+            "lost writes",
+            "healed",
+        )
         lines += ["### Faults", "", *_table(columns, [_fault(one) for one in assessment.faults]), ""]
     if assessment.faults:
         score, name, remark = views.resilience(assessment.resilience)
@@ -77,6 +89,7 @@ def _fault(fault: FaultFigures) -> tuple[str, ...]:
     return (
         fault.id,
         words.scope(fault.scope),
+        words.instant(fault.injected_at_s),
         fault.expected,
         recovered(fault),
         words.seconds(fault.detect_s),
