@@ -47,8 +47,8 @@ PROMISES = (
 OF_JOURNEYS = frozenset({"keeps-bookings"})
 """Promises that a Locust file of the user's own does not test, unless it says what it booked."""
 
-WriteEnvironment = Callable[[Path], object]
-"""Writes the environment file at this path."""
+WriteEnvironment = Callable[[Path, Path], object]
+"""Writes the environment file at a path. Relative paths in it count from the directory that comes second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,12 @@ def write(files: FirstFiles, environment: WriteEnvironment, *, faults: bool = Fa
         tried = replace(files, directory=Path(place))
         for path in tried.all:
             path.parent.mkdir(parents=True, exist_ok=True)
-        environment(tried.environment)
+        environment(tried.environment, tried.environment.parent)
         tried.target.write_text(_target(files), encoding="utf-8")
         scale = _fitting(files, tried, faults=faults)
+        # Its paths count from its own place.
+        tried.environment.unlink()
+        environment(tried.environment, files.environment.parent)
         for made, path in zip(tried.all, files.all, strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             with made.open("rb") as source, path.open("xb") as file:

@@ -158,7 +158,13 @@ def _wrong_questions(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
         yield ("version",), "either a header or a member, which says the version"
     if not 100 <= own.readiness.status <= 599:
         yield ("readiness", "status"), f"{own.readiness.status} is not an HTTP status; write 100 to 599"
-    for where, path in ((("readiness", "path"), own.readiness.path), (("probe",), own.probe), (("webhooks",), own.webhooks)):
+    paths: list[tuple[Location, str | None]] = [
+        (("readiness", "path"), own.readiness.path),
+        (("probe",), own.probe),
+        (("webhooks",), own.webhooks),
+    ]
+    paths += [(("version", "path"), own.version.path)] if own.version is not None else []
+    for where, path in paths:
         if path is not None and (not path.startswith("/") or any(character.isspace() or character == "'" for character in path)):
             yield where, f"{path!r} is not a path; one begins with / and has no spaces and no quotes"
     if "'" in own.readiness.body or not own.readiness.body.isprintable():

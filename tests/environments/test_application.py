@@ -199,6 +199,7 @@ def test_without_an_application_the_tiers_of_the_stand_in_are_needed(tmp_path: P
         ),
         ("application:\n", "application:\n  version: {}\n", "application.version", "either a header or a member"),
         ("application:\n", "application:\n  probe: no path\n", "application.probe", "is not a path"),
+        ("application:\n", "application:\n  version: {path: up, member: v}\n", "application.version.path", "'up' is not a path"),
         ("application:\n", "application:\n  readiness: {body: it's}\n", "application.readiness.body", "without single quotes"),
         ("application:\n", "application:\n  readiness: {status: 99}\n", "application.readiness.status", "not an HTTP status"),
         ("application:\n", "application:\n  accounts: {register: 0}\n", "application.accounts", "let prepare write {accounts_file}"),

@@ -12,7 +12,7 @@ import pytest
 from closeshave.environments.definition import read_remote
 from closeshave.environments.remote import examination
 from tests.remote.command import call
-from tests.salon.running import environment, plan, salon
+from tests.salon.running import PROFILE, environment, plan, salon
 
 ROUTES = (
     "register",
@@ -63,6 +63,41 @@ def test_the_doctor_walks_every_route_of_the_profile(tmp_path):
     assert "keyed bookings" not in said
     assert "left behind" not in said
     assert said["lists"][0] == "ok"
+
+
+@pytest.mark.parametrize("named", ["profile", "environment file"])
+def test_the_doctor_takes_the_profile_with_an_address(tmp_path, command, named):
+    """From the address and the profile alone it writes a file that fits; a profile by its path, or by an environment file that names it."""
+    (tmp_path / "api.yaml").write_text(PROFILE.read_text())
+    with salon() as url:
+        api = "api.yaml" if named == "profile" else environment(tmp_path, url, api="api.yaml", name="other").name
+        done = command("doctor", "--url", url, "--api", api, cwd=tmp_path)
+        assert done.code == 0, done.said
+        path = tmp_path / done.stdout.decode().splitlines()[-1].removeprefix("written: ")
+        definition = read_remote(path)
+        examined = examination.examine(definition)
+    assert (definition.name, definition.stage) == ("salon-development", "development")
+    assert (definition.fingerprint.path, definition.fingerprint.expect) == ("/status", {"app": "salon", "stage": "test"})
+    assert [remark for remark in examined.findings if remark.what in ROUTES and remark.level != "ok"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--url", "http://127.0.0.1:1", "--api", "no-such-profile"), b"--api: no such file in scenarios/apis/"),
+        (("--url", "http://127.0.0.1:1", "--api", "broken.yaml"), b"broken.yaml:1: "),
+        (("--api", "bookedbarber-v2"), b"--api: is for --url"),
+        (("--url", "http://127.0.0.1:1", "--api", "api.yaml"), b"does not identify itself at /status"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_refused_before_anything_is_asked(tmp_path, command, options, says):
+    """And so is a platform that says nothing where the profile says that it does."""
+    (tmp_path / "api.yaml").write_text(PROFILE.read_text())
+    (tmp_path / "broken.yaml").write_text("name: 1\n")
+    done = command("doctor", *options, cwd=tmp_path)
+    assert done.code == 2, done.said
+    assert says in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["api.yaml", "broken.yaml"]
 
 
 @pytest.mark.trial

@@ -40,6 +40,10 @@ def doctor(
         str, typer.Option(help="Address of a platform that has no environment file yet: examine it and write its first file.")
     ] = "",
     stage: Annotated[str, typer.Option(help="With --url: development, staging or production; only production is not written to.")] = "",
+    api: Annotated[
+        str,
+        typer.Option(help="With --url: the API profile that the platform speaks, a name or a file; or an environment file that names one."),
+    ] = "",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -47,10 +51,12 @@ def doctor(
     voice = Voice(json, quiet)
     if environment and url:
         raise InvalidFile(Problem("--url", 0, "", "give either --url or --environment; the environment file already holds an address"))
+    if api and not url:
+        raise InvalidFile(Problem("--api", 0, "", "is for --url; an environment file names its API itself"))
     if environment:
         _examine(environment, voice, write=write)
     elif url:
-        _examine_url(url, stage, voice)
+        _examine_url(url, stage, api, voice)
     else:
         _examine_this_machine(voice)
 
@@ -95,16 +101,29 @@ def _examine(name: str, voice: Voice, *, write: bool) -> None:
     _tell(examined, voice, (lambda: examination.propose(path, examined)) if write else None)
 
 
-def _examine_url(url: str, stage: str, voice: Voice) -> None:
+def _examine_url(url: str, stage: str, api: str, voice: Voice) -> None:
     from closeshave.environments.remote import examination
     from closeshave.environments.remote.proposal import STAGES
 
     if stage and stage not in STAGES:
         said = f"{stage!r} is not a stage{meant(stage, STAGES)}; use development, staging or production"
         raise InvalidFile(Problem("--stage", 0, "", said))
-    examined = examination.examine_url(url, STAGES.get(stage))
+    examined = examination.examine_url(url, STAGES.get(stage), api=_profile(api))
     shelf = Path("environments")
     _tell(examined, voice, lambda: examination.write_first(shelf if shelf.is_dir() else Path(), examined))
+
+
+def _profile(name: str) -> str:
+    """The API profile that is meant: its name or file, or an environment file that names it. Raises :class:`InvalidFile`."""
+    from closeshave.environments.definition import read_definition
+    from closeshave.environments.remote.definition import Remote
+    from closeshave.files.yamlfile import document
+
+    path = Path(name)
+    if not path.is_file() or "kind" not in document(path):
+        return name
+    definition = read_definition(path)
+    return definition.api if isinstance(definition, Remote) else definition.application.api
 
 
 def _tell(examined: Examined, voice: Voice, write: Callable[[], Path] | None) -> None:

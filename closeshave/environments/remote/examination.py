@@ -5,12 +5,14 @@ On a platform that must not be loaded nothing is changed either.
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from closeshave.api import known
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote import doctor, guard, meaning, proposal, speaking
 from closeshave.environments.remote.accounts import new_account, read
@@ -56,26 +58,40 @@ def examine(definition: Remote, *, books: bool = True) -> Examined:
     return Examined(definition, found, proposal.propose(definition, heard, noticed) if books else Proposal({}), bool(wrong))
 
 
-def examine_url(url: str, stage: Stage | None, *, books: bool = True) -> Examined:
-    """Examine a platform of which only the address is known; ``books`` as for :func:`examine`.
+def check_profile(api: str) -> None:
+    """Raise :class:`InvalidFile` where the profile of this name cannot be used: what is not there names the option, what is wrong in it its file."""
+    if not api:
+        return
+    try:
+        known.named(api)
+    except InvalidFile as error:
+        raise InvalidFile(*(replace(problem, file="--api") if problem.file == api else problem for problem in error.problems)) from None
 
-    Raises :class:`InvalidFile` for an invalid address, or one that does not identify itself.
+
+def examine_url(url: str, stage: Stage | None, *, books: bool = True, api: str = "") -> Examined:
+    """Examine a platform of which only the address is known; ``books`` as for :func:`examine`. It speaks the API of the profile ``api``, a name or a
+    path; BookedBarber V2 by default.
+
+    Raises :class:`InvalidFile` for an invalid address, for a platform that does not identify itself, and for a profile that cannot be used.
     """
     if (problem := wrong_url(url)) is not None:
         raise InvalidFile(Problem("--url", 0, "", problem))
-    url = url.rstrip("/")
-    with closing(Asker(url)) as asker:
-        ask_as_anybody(asker, "/health/")
-        told = meaning.fingerprint(asker.heard)
+    check_profile(api)
+    api = api or known.SHIPPED
+    url, spoken = url.rstrip("/"), speaking.of(api)
+    routes = meaning.identifying(spoken.profile)
+    with closing(Asker(url, api=spoken)) as asker:
+        ask_as_anybody(asker, next(iter(routes.values())))
+        told = meaning.fingerprint(asker.heard, routes)
         if told is None:
-            why = asker.heard["health"].said
-            raise InvalidFile(
-                Problem("--url", 0, "", f"{url} does not identify itself at /health or /health/ ({why}): write its file by hand")
-            )
+            why = asker.heard[next(iter(routes))].said
+            places = " or ".join(dict.fromkeys(routes.values()))
+            raise InvalidFile(Problem("--url", 0, "", f"{url} does not identify itself at {places} ({why}): write its file by hand"))
     path, expect = told
-    known = stage or proposal.stage_of(expect, url) or "production"
-    named = re.sub(r"[^A-Za-z0-9._-]+", "-", expect.get("service") or urlsplit(url).hostname or "platform").strip("-._") or "platform"
-    return examine(proposal.first(url, known, Fingerprint(path, expect), f"{named}-{known}"[:64]), books=books)
+    stands = stage or proposal.stage_of(expect, url) or "production"
+    service = expect.get("service") or expect.get("app") or urlsplit(url).hostname or "platform"
+    named = re.sub(r"[^A-Za-z0-9._-]+", "-", service).strip("-._") or "platform"
+    return examine(proposal.first(url, stands, Fingerprint(path, expect), f"{named}-{stands}"[:64], api), books=books)
 
 
 def propose(path: Path, examined: Examined) -> Path:
@@ -85,8 +101,13 @@ def propose(path: Path, examined: Examined) -> Path:
 
 def write_first(directory: Path, examined: Examined) -> Path:
     """Write a whole first file into a directory; returns its path. Raises :class:`InvalidFile` if a file of this name exists."""
-    definition = examined.definition
+    definition = replace(examined.definition, api=beside(examined.definition.api, directory))
     return proposal.write(directory / f"{definition.name}.yaml", proposal.document(definition, examined.proposed))
+
+
+def beside(path: str, home: Path) -> str:
+    """The path of a file as a file in ``home`` must name it; what is no file is a name, and stays."""
+    return os.path.relpath(Path(path).absolute(), home.absolute()) if Path(path).is_file() else path
 
 
 def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed, tuple[Remark, ...]]:

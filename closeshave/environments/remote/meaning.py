@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from closeshave.api.profile import ApiProfile
 from closeshave.api.spoken import SpokenApi, shipped
 from closeshave.environments.remote import address, zones
 from closeshave.environments.remote.asking import Heard, message
@@ -15,6 +16,8 @@ from closeshave.operations import OPERATIONS, PAYING
 
 STEPS: Mapping[str, str] = {each.question: name for name, each in OPERATIONS.items() if each.question}
 """Request → the operation that a journey leaves out if it is not answered."""
+IDENTIFYING = ("status", "service", "app", "name", "environment", "stage", "region")
+"""Members of a health route's JSON by which platforms say who they are."""
 MAY_BE_TAKEN = frozenset({"book", "reschedule"})
 LIMIT = re.compile(r"(\d{1,9}) per (\d{1,6}) ?(second|minute|hour|day)", re.IGNORECASE)
 OPERATION: Mapping[str, str] = {
@@ -97,14 +100,24 @@ def honours_keys(heard: Mapping[str, Heard]) -> bool | None:
     return again.good and isinstance(first, dict) and isinstance(again.body, dict) and first.get("id") == again.body.get("id")
 
 
-def fingerprint(heard: Mapping[str, Heard]) -> tuple[str, dict[str, str]] | None:
-    """A path and the members that identify the platform, preferring the path that names its stage; ``None`` if no health route identifies it."""
+def identifying(profile: ApiProfile) -> dict[str, str]:
+    """Question → path of the routes by which a platform of this API may identify itself: its health, else what else it says of itself."""
+    health = dict(profile.examined.health)
+    return {name: path for name, path in health.items() if name.rstrip("/") == "health"} or health or {"fingerprint": profile.ready}
+
+
+def fingerprint(heard: Mapping[str, Heard], routes: Mapping[str, str]) -> tuple[str, dict[str, str]] | None:
+    """A path and the members that identify the platform, preferring the path that names its stage; ``None`` if none of these routes identifies it."""
     best: tuple[str, dict[str, str]] | None = None
-    for name in ("health", "health/"):
+    for name, path in routes.items():
         body = heard[name].body if name in heard and heard[name].good else None
         if not isinstance(body, dict):
             continue
-        told = {key: str(body[key]) for key in ("status", "service", "name", "environment", "region") if isinstance(body.get(key), str)}
-        if told and (best is None or ("environment" in told and "environment" not in best[1])):
-            best = f"/{name}", told
+        told = {key: str(body[key]) for key in IDENTIFYING if isinstance(body.get(key), str)}
+        if told and (best is None or (_names_stage(told) and not _names_stage(best[1]))):
+            best = path, told
     return best
+
+
+def _names_stage(told: Mapping[str, str]) -> bool:
+    return "environment" in told or "stage" in told

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from closeshave.api import known
 from closeshave.api.spoken import SpokenApi
 from closeshave.deployment import Capabilities
 from closeshave.environments.remote import meaning, speaking, zones
@@ -49,10 +50,11 @@ class Proposal:
 
 def propose(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = NOTHING) -> Proposal:
     """The proposed changes of the file."""
-    able, remarks = _capabilities(definition.capabilities, heard, noticed, speaking.of(definition.api))
+    api = speaking.of(definition.api)
+    able, remarks = _capabilities(definition.capabilities, heard, noticed, api)
     plain = asdict(Capabilities())
     sections: dict[str, Any] = {"capabilities": {name: value for name, value in asdict(able).items() if value != plain[name]}}
-    if (told := _fingerprint(definition.fingerprint, heard)) is not None:
+    if (told := _fingerprint(definition.fingerprint, heard, meaning.identifying(api.profile))) is not None:
         sections["fingerprint"] = told
         remarks["fingerprint"] = "as the platform answered; check that it is the right platform"
     if "register" in heard and heard["register"].status not in {0, 200, 201, 429} and definition.accounts.file is None:
@@ -61,15 +63,15 @@ def propose(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = N
     return Proposal(sections, remarks)
 
 
-def first(url: str, stage: Stage, fingerprint: Fingerprint, name: str) -> Remote:
-    """A first definition of a platform of which only the address is known."""
-    accounts = Accounts(register=REGISTERED)
-    return Remote(kind="remote", name=name, regions={REGION: url}, fingerprint=fingerprint, caps=GENTLE, stage=stage, accounts=accounts)
+def first(url: str, stage: Stage, fingerprint: Fingerprint, name: str, api: str = known.SHIPPED) -> Remote:
+    """A first definition of a platform of which only the address and the API are known."""
+    accounts, regions = Accounts(register=REGISTERED), {REGION: url}
+    return Remote(kind="remote", name=name, regions=regions, fingerprint=fingerprint, caps=GENTLE, stage=stage, accounts=accounts, api=api)
 
 
 def stage_of(told: Mapping[str, str], url: str) -> Stage | None:
     """The stage: as the platform says; development if it is on this machine; else unknown."""
-    if found := STAGES.get(told.get("environment", "").lower()):
+    if found := STAGES.get((told.get("environment") or told.get("stage") or "").lower()):
         return found
     return "development" if urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"} else None
 
@@ -82,6 +84,7 @@ def document(definition: Remote, proposal: Proposal) -> CommentedMap:
         name=definition.name,
         stage=definition.stage,
         regions=dict(definition.regions),
+        **({} if definition.api == known.SHIPPED else {"api": definition.api}),
         fingerprint={"path": definition.fingerprint.path, "expect": dict(definition.fingerprint.expect)},
         caps={"requests_per_s": int(caps.requests_per_s), "requests": caps.requests, "duration": "1h", "regions_at_once": caps.regions_at_once,
               "shards_at_once": caps.shards_at_once},
@@ -173,11 +176,12 @@ def _fits(zone: str, noticed: Noticed) -> bool:
     return noticed.booked is None or zone in zones.fitting(noticed.booked.asked, noticed.booked.answered)
 
 
-def _fingerprint(stated: Fingerprint, heard: Mapping[str, Heard]) -> dict[str, Any] | None:
+def _fingerprint(stated: Fingerprint, heard: Mapping[str, Heard], routes: Mapping[str, str]) -> dict[str, Any] | None:
     """The stated fingerprint if it still matches; else the same members at another route, else what the routes show."""
     expected = dict(stated.expect)
-    for path, name in ((stated.path, "fingerprint"), ("/health/", "health/"), ("/health", "health")):
+    others = [(path, name) for name, path in sorted(routes.items(), reverse=True)]
+    for path, name in ((stated.path, "fingerprint"), *others):
         if name in heard and members(heard[name].body, tuple(expected)) == expected:
             return None if path == stated.path else {"path": path, "expect": expected}
-    told = meaning.fingerprint(heard)
+    told = meaning.fingerprint(heard, routes)
     return None if told is None else {"path": told[0], "expect": told[1]}
