@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, WithJsonSchema
 from closeshave.api import known
 from closeshave.api.profile import ApiProfile
 from closeshave.files import jsonfile, write_atomically
-from closeshave.files.yamlfile import STRICT, Lasting, Place, WholeNumber, stated, whole
+from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, WholeNumber, stated, whole
 from closeshave.topology import Topology
 
 FILE = "deployment.json"
@@ -255,6 +255,9 @@ class Capabilities:
     """IANA name of the zone in which the business states dates and times, such as ``America/New_York``; ``None`` if unknown."""
     idle_barbers: tuple[BarberId, ...] = ()
     """Listed barbers who accept no bookings, such as an administrator; customers do not book with them."""
+    slots_per_day: Count | None = None
+    """How many times of one franchise can be booked on one day, those of all its barbers together. Stated, `closeshave validate` says whether there are
+    enough for the canaries; otherwise a run finds out before its load."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def replayed(path: Path, duration_s: float) -> npt.NDArray[np.float64]:
 
 def steady(per_s: float, duration_s: float, phase_s: float) -> npt.NDArray[np.int64]:
     """Evenly spaced instants, the first after ``phase_s`` seconds, nanoseconds after the load's start: how canaries are sent."""
-    if per_s <= 0:
+    if per_s <= 0 or phase_s >= duration_s:
         return np.empty(0, dtype=np.int64)
     count = max(0, int(np.ceil((duration_s - phase_s) * per_s)))
     at_ns = np.round((phase_s + np.arange(count) / per_s) * 1e9).astype(np.int64)

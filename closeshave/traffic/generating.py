@@ -16,6 +16,7 @@ from locust.runners import MasterRunner
 from closeshave.files import write_atomically
 from closeshave.loadgen.worker import place_of, tell_done
 from closeshave.traffic import runfiles
+from closeshave.traffic.load import LoadRefused
 from closeshave.traffic.load import load as read_load
 from closeshave.traffic.openmodel import Senders, Worker
 from closeshave.traffic.runfiles import SenderKind
@@ -50,10 +51,12 @@ def drive(model: type[OpenModel], environment: Environment) -> None:
             ending.add_listener(worker.stop)  # type: ignore[no-untyped-call]  # Locust's own gap
         worker.run(model.senders(load, worker))
     except Exception as error:  # noqa: BLE001 -- see above
-        _LOG.exception("the load could not be generated")
+        refused = isinstance(error, LoadRefused)
+        _LOG.error("the load could not be generated: %s", error, exc_info=None if refused else error)
         environment.process_exit_code = 1
         name = runfiles.worker(model.kind, place_of(environment).index)
-        write_atomically(runfiles.failed_file(Path(load.run), name), f"{error}\n")
+        told = runfiles.refused_file if refused else runfiles.failed_file
+        write_atomically(told(Path(load.run), name), f"{error}\n")
         gevent.spawn(environment.runner.quit)
         return
     if worker.told_to_stop:

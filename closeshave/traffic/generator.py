@@ -34,7 +34,8 @@ _LOCUSTFILES = Path(__file__).parent / "locustfiles"
 
 
 class GeneratorFailed(Exception):
-    """A generator ended before it was ready, or could not be started; the message has the end of its log."""
+    """A generator ended before it was ready, or could not be started; the message has the end of its log, unless the load does not fit the platform:
+    then it says what in the plan would."""
 
 
 @dataclass(slots=True)
@@ -80,15 +81,18 @@ class Generator:
         """
         ready = [runfiles.ready_file(self.run, name) for name in self.names]
         failed = [runfiles.failed_file(self.run, name) for name in self.names]
+        refused = [runfiles.refused_file(self.run, name) for name in self.names]
 
         def over() -> bool:
-            return self.process.poll() is not None or any(path.exists() for path in failed)
+            return self.process.poll() is not None or any(path.exists() for path in (*failed, *refused))
 
         poll_until(lambda: all(path.exists() for path in ready) or over(), timeout_s)
         if over() or not all(path.exists() for path in ready):
             missing = ", ".join(name for name, path in zip(self.names, ready, strict=True) if not path.exists())
             what = "ended before it was ready" if over() else f"is not ready after {timeout_s:g} s (not yet: {missing})"
             self.stop()
+            if reason := next((path.read_text(encoding="utf-8").strip() for path in refused if path.exists()), ""):
+                raise GeneratorFailed(reason)
             told = next((path.read_text(encoding="utf-8") for path in failed if path.exists()), "")
             raise GeneratorFailed(f"the load generator for {self.kind} {what}; {told or 'its log ends with:'}\n{self._tail()}")
         self.workers = tuple(filter(None, (identify(int(path.read_text(encoding="utf-8"))) for path in ready)))

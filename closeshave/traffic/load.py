@@ -25,6 +25,10 @@ ACCOUNTS_FILE = "accounts.json"
 """In the private directory of the run (:mod:`closeshave.private`), never in the run directory."""
 
 
+class LoadRefused(ValueError):
+    """This load cannot be sent to this platform. The message says all that whoever wrote the plan needs to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadPhase:
     """A phase of the load; ``starts_s`` counts from the load's start."""
@@ -73,6 +77,8 @@ class Load:
     """Environment variables with secrets that a generator does not need."""
     days: Days = "all"
     """Which of the bookable days this load books: two loads of one trial must not compete for slots."""
+    rate_scale: float = 1.0
+    """What the plan's rates were multiplied by to get those of this load."""
 
     @property
     def duration_s(self) -> float:

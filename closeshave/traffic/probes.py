@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from closeshave.api import spoken
 from closeshave.api.spoken import SpokenApi
 from closeshave.plan import Canaries
-from closeshave.topology import Topology
+from closeshave.topology import Shard, Topology
 from closeshave.traffic import answers
 from closeshave.traffic.answers import Body
 from closeshave.traffic.arrivals import steady
@@ -41,16 +42,22 @@ def schedule(topology: Topology, canaries: Canaries, duration_s: float) -> list[
     sent all at once.
     """
     found = []
-    for place, shard in enumerate(topology.shards):
-        away = [region for region in topology.regions if region != shard.home]
-        part = (place + 0.5) / len(topology.shards)
-        for region in topology.regions:
-            # A booking and its reading are two probes: each by itself shows whether the scope works.
-            per_s = (canaries.home_per_s if region == shard.home else canaries.away_per_s) / 2
-            if per_s > 0:
-                turn = part if region == shard.home else (away.index(region) + part) / len(away)
-                found += [Probe(at_ns, region, shard.id) for at_ns in steady(per_s, duration_s, turn / per_s).tolist()]
+    for shard in topology.shards:
+        for region, instants in _instants(topology, canaries, duration_s, shard):
+            found += [Probe(at_ns, region, shard.id) for at_ns in instants.tolist()]
     return sorted(found, key=lambda probe: probe.at_ns)
+
+
+def _instants(topology: Topology, canaries: Canaries, duration_s: float, shard: Shard) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """When the probes of a shard are due, region by region."""
+    away = [region for region in topology.regions if region != shard.home]
+    part = (topology.shards.index(shard) + 0.5) / len(topology.shards)
+    for region in topology.regions:
+        # A booking and its reading are two probes: each by itself shows whether the scope works.
+        per_s = (canaries.home_per_s if region == shard.home else canaries.away_per_s) / 2
+        if per_s > 0:
+            turn = part if region == shard.home else (away.index(region) + part) / len(away)
+            yield region, steady(per_s, duration_s, turn / per_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,6 @@ def franchises(topology: Topology, shard: int) -> range:
     return reserved(topology.shard(shard))
 
 
-def needed(probes: Sequence[Probe], shard: int) -> int:
-    """How many slots the probes of a shard need."""
-    return sum(probe.shard == shard for probe in probes)
+def needed(topology: Topology, canaries: Canaries, duration_s: float, shard: int) -> int:
+    """How many slots the probes of a shard need: one for each."""
+    return sum(len(instants) for _, instants in _instants(topology, canaries, duration_s, topology.shard(shard)))

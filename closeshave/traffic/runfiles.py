@@ -35,6 +35,11 @@ def failed_file(run: Path, worker: str) -> Path:
     return run / "generators" / f"{worker}.failed"
 
 
+def refused_file(run: Path, worker: str) -> Path:
+    """Written by a worker whose load does not fit the platform; holds the whole reason, for whoever wrote the plan."""
+    return run / "generators" / f"{worker}.refused"
+
+
 def go_file(run: Path, kind: SenderKind) -> Path:
     """Written by the trial for all workers of a generator: the instant of the start, in nanoseconds of the monotonic clock."""
     return run / "generators" / f"{kind}.go"

@@ -200,7 +200,7 @@ def _load(trial: Trial, place: Path) -> Load:
     """The rising load, on the trial's own environment and with its customers."""
     plan = _rising(trial.prepared.written)
     load = plan_load(plan, trial.serving, place, f"{trial.manifest.id}-calibration")
-    return replace(load, tokens=str(private.place(trial.run) / ACCOUNTS_FILE), days="last")
+    return replace(load, tokens=str(private.place(trial.run) / ACCOUNTS_FILE), days="last", rate_scale=CANARIES_AT)
 
 
 def _rising(written: Plan) -> Plan:

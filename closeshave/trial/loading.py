@@ -36,7 +36,7 @@ def load_and_break(trial: Trial) -> None:
     if schedule.due(trial.prepared.plan, 0):
         module = DRILLING if trial.prepared.plan.drills else FAULTS
         trial.forks = ForkServer.start(trial.run, trial.serving.secrets.not_for_faults, module)
-    load = plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id)
+    load = replace(plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id), rate_scale=trial.prepared.rate_scale)
     if trial.prepared.rate_by == "calibration":
         load = replace(load, days="first")
     senders = [sender for sender in SENDERS if sender == "customers" or trial.prepared.plan.probed]

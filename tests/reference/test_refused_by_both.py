@@ -191,6 +191,7 @@ WRONG = [
     ("remote", "accounts.register", 1001),
     ("remote", "capabilities.ready_by", "hope"),
     ("remote", "capabilities.idle_barbers", [0]),
+    ("remote", "capabilities.slots_per_day", 0),
     ("remote", "read_back.api", "root"),
     ("remote", "metrics.prometheus", "https://me:secret@prometheus.example.com"),
     ("remote", "proxy.url", "proxy.example.com:3128"),

@@ -255,6 +255,19 @@ def test_a_generator_that_cannot_start_says_why(run: Path, processes: int) -> No
         generator.wait_ready(60)
 
 
+def test_canaries_without_enough_slots_say_what_would_be_right(platform: TinyPlatform, run: Path) -> None:
+    """In one sentence that names the plan's key, without a log's end: nothing is wrong with the harness."""
+    load = loads.load(run, (600.0, 1), edges=everywhere(platform.url), canaries=Canaries(home_per_s=400.0))
+    generator = Generator.start("canary", replace(load, rate_scale=0.5))
+    with pytest.raises(GeneratorFailed) as caught:
+        generator.wait_ready(60)
+    said = str(caught.value)
+    assert said.startswith("canaries.home_per_s of the plan: the canaries book ")
+    assert "write canaries: {home_per_s: " in said
+    assert "\n" not in said
+    assert "Traceback" not in generator.log.read_text()
+
+
 @pytest.mark.servers
 def test_a_scenario_with_an_error_leaves_the_load_unfinished(platform: TinyPlatform, run: Path) -> None:
     """Requests that were not sent because of a mistake in a journey must not look like a calm customer."""

@@ -19,12 +19,13 @@ from closeshave.clock import now_ns
 from closeshave.loadgen.carrier import EngineTransport
 from closeshave.loadgen.transport import Answer, Request
 from closeshave.operations import CANARY
-from closeshave.traffic import accounts, answers, dialect, probes
+from closeshave.plurals import counted
+from closeshave.traffic import accounts, answers, canary_room, dialect, probes
 from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.canary_slots import CanarySlots
 from closeshave.traffic.generating import OpenModel
 from closeshave.traffic.limits import CANARY_CANCELS_PER_S
-from closeshave.traffic.load import Load
+from closeshave.traffic.load import Load, LoadRefused
 from closeshave.traffic.openmodel import VisitSteps, Worker
 from closeshave.traffic.probes import CanaryBarber
 from closeshave.traffic.session import Session
@@ -89,16 +90,24 @@ class CanarySender:
     # -- before the start ------------------------------------------------------------------------------------------------------------------
 
     def _free_slots(self, shard: int) -> Iterator[tuple[int, dialect.Slot]]:
-        """Slots for all probes of a shard. Raises :class:`ValueError` when its reserved franchises have too few."""
-        wanted, barbers, days = probes.needed(self._probes, shard), list[CanaryBarber](), self._conventions.canary_days
+        """Slots for all probes of a shard. Raises :class:`LoadRefused` when its reserved franchises have too few, or show none."""
+        load, barbers, days = self._load, list[CanaryBarber](), self._conventions.canary_days
+        wanted = probes.needed(load.topology, load.canaries, load.duration_s, shard)
         ours = list(probes.franchises(self._load.topology, shard))
         self._rng.shuffle(ours)
         for franchise in ours:
             if probes.capacity(barbers, days) > wanted:
                 break
-            barbers += self._barbers(franchise, self._load.topology.shard(shard).home)
-        if probes.capacity(barbers, days) < wanted:
-            raise ValueError(f"shard {shard}: {wanted} probes, but only {probes.capacity(barbers, days)} slots at the canaries' franchises")
+            try:
+                barbers += self._barbers(franchise, self._load.topology.shard(shard).home)
+            except ValueError as error:
+                raise LoadRefused(f"the canaries cannot book: {error}") from error
+        capacity = probes.capacity(barbers, days)
+        where = f"{counted(len(barbers), 'barber')} of {counted(len(ours), 'franchise')} on {counted(len(days), 'day')}"
+        if said := canary_room.lacking(
+            load.topology, load.canaries, load.duration_s, shard, capacity, where=where, rate_scale=load.rate_scale
+        ):
+            raise LoadRefused(f"{'.'.join(canary_room.KEY)} of the plan: {said}")
         found = probes.slots(barbers, datetime.now(UTC).date(), np.random.default_rng(self._rng.getrandbits(63)), days)
         assumed, merged = self._conventions.zone is None and self._zone_untold, not self._conventions.slots_by_barber
         return ((franchise, replace(slot, zone_assumed=assumed, merged=merged)) for franchise, slot in found)
