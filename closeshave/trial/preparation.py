@@ -29,9 +29,10 @@ from closeshave.history import Rate
 from closeshave.judge import asked, kinds
 from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.plan import Expected, Fault, LocustFile, Plan, read_plan
+from closeshave.plurals import counted
 from closeshave.shapes import Replayed
 from closeshave.target import Measure, Target, read_target
-from closeshave.traffic import conventions, generator, limits, ownfilecheck
+from closeshave.traffic import canary_room, conventions, generator, limits, ownfilecheck, probes
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.known_profiles import ADDED, read_profile
 from closeshave.traffic.ownfilecheck import Scenario
@@ -152,7 +153,7 @@ def prepare(
     problems += unreadable
     if not unreadable:
         # What the plan would send needs the profile and the replayed files.
-        problems += _sending_problems(prepared)
+        problems += [*_sending_problems(prepared), *_canary_problems(prepared)]
     if problems:
         raise InvalidFile(*problems)
     return prepared
@@ -403,6 +404,25 @@ def _sending_problems(prepared: Prepared) -> list[Problem]:
         fit = fitting.largest(lambda factor: set(troubles(fitting.fitted(written, factor))) <= other)
         found.append(f"it fits with --rate-scale {fit:g}" if fit else "it fits with no --rate-scale")
     return [Problem(str(path), line_of(document(path), ("phases",)), "phases", message) for message in found]
+
+
+def _canary_problems(prepared: Prepared) -> list[Problem]:
+    """Too few slots for the canaries, where the environment file says how many there are."""
+    definition, plan, path = prepared.definition, prepared.plan, prepared.inputs.plan
+    able, topology = definition.capabilities, definition.topology
+    if able.slots_per_day is None or plan.traffic.locust is not None:
+        return []
+    days = len(conventions.of(able, topology, "first" if prepared.calibrates else "all", speaks(definition)).canary_days)
+    found = []
+    for shard in topology.shards:
+        franchises = len(probes.franchises(topology, shard.id))
+        where = f"{counted(franchises, 'franchise')} with {counted(able.slots_per_day, 'slot')} a day, on {counted(days, 'day')}"
+        slots = franchises * able.slots_per_day * days
+        if said := canary_room.lacking(
+            topology, plan.canaries, plan.duration_s, shard.id, slots, where=where, rate_scale=prepared.rate_scale
+        ):
+            found.append(Problem(str(path), line_of(document(path), canary_room.KEY), ".".join(canary_room.KEY), said))
+    return found
 
 
 def _loudest(plan: Plan) -> Plan:
