@@ -7,8 +7,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -203,6 +201,8 @@ def test_a_primary_is_moved_and_moved_back(platform: Deployment, customers: Cust
     assert len(told) == 4
     assert all(line["holds"] for line in told)
     customers.over.set()
+    # The last booking is under way; its answer is awaited for two seconds at most.
+    time.sleep(2.5)
     lead = patroni.leader(platform, SHARD)
     with postgres.session(platform, lead) as connection:
         there = {int(row[0]) for row in connection.execute("SELECT id FROM bookings WHERE franchise_id = 1").fetchall()}
@@ -395,49 +395,3 @@ def test_what_a_killed_drill_left_is_removed_by_whoever_finds_its_ledger(
     assert [each.undo.kind for each in Ledger(run).open()] == [POINT.name]
     assert heal_open(run, platform, print, kinds=WAYS_BACK) == []
     assert Ledger(run).open() == ()
-
-
-HARNESS = """
-import os, sys, time
-from pathlib import Path
-from closeshave import deployment as deployments
-from closeshave import history
-from closeshave.clock import Anchor, now_ns
-from closeshave.faults import child, janitor
-from closeshave.faults.runmark import RUN_MARK, mark
-from closeshave.plan import Drill
-from closeshave.trial import drilling
-from closeshave.trial.starting import WATCHING
-
-run, root, kind = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-os.environ[RUN_MARK] = mark(run)
-deployment = deployments.load(root)
-history.save_manifest(run, history.Manifest("r", "p", "e", "t", 1, "rehearsed", "0", "", Anchor.take(), deployment.topology))
-janitor.LEASE_S = 2.0
-with janitor.Heartbeat(run):
-    janitor.start(run, root, None, module=WATCHING)
-    order = drilling.order(deployment, run, Drill("drill", kind, "p", 0, 60.0, {"shard": 1}), now_ns())
-    child.begin(deployment, run, order, "closeshave.trial.drilling")
-    print("up", flush=True)
-    time.sleep(600)
-"""
-
-
-@pytest.mark.parametrize(("kind", "step"), [(POINT, steps.COPY), (POINT, steps.CHECK), (SWITCHOVER, "choose"), (SWITCHOVER, "switch over")])
-def test_the_janitor_puts_back_what_a_killed_harness_left(
-    platform: Deployment, customers: Customers, tmp_path: Path, kind: DrillKind, step: str
-) -> None:
-    """``kill -9`` after a step: within a minute the ledger is closed, and nothing is between before and after."""
-    run = tmp_path / f"run-{tmp_path.name}"
-    run.mkdir()
-    time.sleep(6)
-    with subprocess.Popen(
-        [sys.executable, "-c", HARNESS, str(run), platform.root, kind.name], stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as harness:
-        assert harness.stdout is not None
-        assert harness.stdout.readline() == "up\n"
-        timeline = run / "timeline.jsonl"
-        assert until(lambda: timeline.exists() and f'"step":"{step}"' in timeline.read_text().replace(": ", ":"), after(60), 0.02)
-        harness.kill()
-    assert until(lambda: Ledger(run).open() == (), after(75), 0.2)
-    assert [line["edge"] for line in events(run) if line["type"] == "fault"][-1] == "verified-healed"
