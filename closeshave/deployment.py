@@ -213,6 +213,17 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Balancer:
+    """A region's balancer over its instances of the application. An instance can be taken out of it."""
+
+    region: str
+    admin_port: int
+    """The port of HAProxy's runtime API, on loopback."""
+    backend: str
+    """The name of the proxy in its settings; each server there has the name of its instance."""
+
+
+@dataclass(frozen=True, slots=True)
 class Payments:
     """The stub of the payment provider; every text is empty where the application uses none."""
 
@@ -296,12 +307,12 @@ class VersionAt:
 
 @dataclass(frozen=True, slots=True)
 class RunnableRelease:
-    """Another release of the application, ready to start."""
+    """A release of the application, ready to start."""
 
     version: str
-    """What its instances say by :attr:`Application.version`; empty if the file does not state it."""
+    """What its instances say by :attr:`Application.version`; empty if the file does not state it, and nobody asked them yet."""
     processes: tuple[Process, ...]
-    """Every instance as it runs in this release, under its usual name."""
+    """Every instance, and every worker, as it runs in this release, under its usual name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +323,12 @@ class Application:
     probe: str = "/api/v2/locations/"
     """A path that anybody may read and that needs the database, asked of single instances to see whether they serve."""
     version: VersionAt | None = None
+    declared: str = ""
+    """The name of the release that the section of the environment file describes; empty in a deployment of an older version."""
+    release: str = ""
+    """The name of the release whose processes the deployment has now: the declared one, until another is rolled out."""
     releases: Mapping[str, RunnableRelease] = field(default_factory=dict)
+    """By name, the declared one too."""
     instructions: Mapping[str, str] = field(default_factory=dict)
     """Process → the file in which it looks for an operator's instructions while it runs. Empty if the application takes none."""
 
@@ -535,6 +551,8 @@ class Deployment:
     """The proxy for requests to the hosts of :attr:`edges`, and for no others."""
     application: Application = Application()
     """The application that runs here; without meaning for a remote platform."""
+    balancers: tuple[Balancer, ...] = ()
+    """Of each region; empty where the harness does not run the balancers."""
     secrets: Secrets = Secrets()
     backups: tuple[BackupServer, ...] = ()
     """The backup servers; empty if nothing of this run uses any."""

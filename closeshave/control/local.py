@@ -104,4 +104,7 @@ def rank_session(pid: int, nice: int) -> None:
 
 def reap() -> None:
     """Collect the exit status of this process's ended children, so that they do not stay as zombies."""
-    _STARTED[:] = [child for child in _STARTED if child.poll() is None]
+    for child in [each for each in _STARTED if each.poll() is not None]:
+        # One by one: another thread may add a child meanwhile, or collect the same one.
+        with contextlib.suppress(ValueError):
+            _STARTED.remove(child)

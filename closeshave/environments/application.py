@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from closeshave.api import known
 from closeshave.deployment import Capabilities, Readiness, VersionAt
 from closeshave.environments import placeholders
 from closeshave.environments.remote.definition import Accounts
-from closeshave.files.yamlfile import STRICT, Count, Lasting, Name, stated
+from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, stated
 
 Setting = str | int | float | bool
 """The value of a variable, as people write it in YAML."""
 EVERYTHING = Capabilities()
 READY = Readiness()
 FEW = Accounts(register=5)
+CURRENT = "current"
+"""The name of the release that a section describes, where it says none."""
 BAD = "bad"
 """The release that ``service.bad-version`` rolls out."""
 
@@ -71,10 +73,18 @@ class ReleaseOf:
     """Another command; by default the same."""
     image: str | None = None
     """Another image; by default the same."""
+    directory: str | None = None
+    """Another working directory; a relative path counts from this file. By default the same."""
     variables: Mapping[str, Setting] = field(default_factory=dict)
     """Variables with other values."""
     version: str = ""
-    """What its instances say by ``version`` of the application."""
+    """What its instances say by ``version`` of the application. A release that does not state it must say the same as the section's own: only its
+    settings differ."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether it changes anything of how the application is started."""
+        return bool(self.command or self.image or self.directory or self.variables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +140,12 @@ class ApplicationOf:
     readiness: Readiness = READY
     """How an instance says that it is ready."""
     version: VersionAt | None = None
-    """How an instance says which release it is; ``service.bad-version`` needs it."""
-    releases: Mapping[str, ReleaseOf] = field(default_factory=dict)
-    """Other releases, by name. ``service.bad-version`` rolls out the one that is called ``bad``."""
+    """How an instance says which release it is; a gate between two releases and ``service.bad-version`` need it."""
+    release: Name = CURRENT
+    """The name of the release that this section itself describes, with which the environment starts."""
+    releases: Annotated[Mapping[str, ReleaseOf], stated(propertyNames={"pattern": NAME})] = field(default_factory=dict)
+    """Other releases, by name: what differs from this section. ``closeshave gate`` compares two of them, ``closeshave env release`` rolls one out, and
+    ``service.bad-version`` rolls out the one that is called ``bad``."""
     probe: Annotated[str, stated(pattern="^/")] = "/api/v2/locations/"
     """A path that anybody may read and that needs the database, asked of single instances to see whether they serve."""
     capabilities: Capabilities = EVERYTHING
@@ -187,6 +200,24 @@ class ApplicationOf:
             "bad release": BAD in self.releases and self.version is not None,
         }
         return frozenset(name for name, there in found.items() if there)
+
+    @property
+    def names_of_releases(self) -> tuple[str, ...]:
+        """The section's own release, and the others."""
+        return (self.release, *self.releases)
+
+    def as_release(self, name: str) -> ApplicationOf:
+        """The section as it would be, if it described this release. Raises :class:`KeyError`."""
+        if name == self.release:
+            return self
+        other = self.releases[name]
+        return replace(
+            self,
+            command=other.command or self.command,
+            image=other.image or self.image,
+            directory=other.directory or self.directory,
+            variables={**self.variables, **other.variables},
+        )
 
     def of_worker(self, worker: WorkerOf) -> Mapping[str, Setting]:
         """The variables of a worker: its own, and those of the application that a worker can have."""

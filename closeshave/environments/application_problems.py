@@ -12,6 +12,7 @@ from closeshave.environments.hooks import Location
 from closeshave.environments.stack import Containers, Stack
 from closeshave.environments.standin_application import STAND_IN
 from closeshave.files.closest import meant
+from closeshave.files.yamlfile import name as called
 
 TIERS: Mapping[str, str] = {
     "cache_url": "cache",
@@ -57,14 +58,23 @@ def _how_it_starts(definition: Stack) -> Iterator[tuple[Location, str]]:
     else:
         if not own.command:
             yield ("command",), "is needed: the program of an instance and its arguments, such as [python3, -m, shop.server]"
-        if own.image is not None:
-            yield ("image",), "is for environments in containers; this one starts a command"
+        yield from _images_without_containers(own)
         yield from _no_such_program(own)
-    if "port" not in placeholders.used(*own.texts()):
-        yield (
-            (),
-            "no word of its command and no variable has {port}: every instance must listen on a port of its own, so it must be told which",
-        )
+    for name in own.names_of_releases:
+        one = own.as_release(name)
+        if "port" not in placeholders.used(*one.command, *map(text_of, one.variables.values())):
+            yield (
+                () if name == own.release else ("releases", name),
+                "no word of its command and no variable has {port}: every instance must listen on a port of its own, so it must be told which",
+            )
+
+
+def _images_without_containers(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
+    images: list[tuple[Location, str | None]] = [(("image",), own.image)]
+    images += [(("releases", name, "image"), release.image) for name, release in own.releases.items()]
+    for location, image in images:
+        if image is not None:
+            yield location, "is for environments in containers; this one starts a command"
 
 
 def _no_such_program(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
@@ -73,12 +83,24 @@ def _no_such_program(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
         yield ("directory",), f"{directory} is not a directory"
         return
     for location, command in commands(own):
-        program = command[0]
-        if list(placeholders.used(program)):
+        of_release = own.releases[str(location[1])].directory if location[0] == "releases" else None
+        yield from _missing(location, command, Path(of_release or directory))
+    for name, release in own.releases.items():
+        if release.directory is None:
             continue
-        if shutil.which(str(directory / program) if "/" in program else program) is None:
-            where = f"in {directory}" if "/" in program else "on the PATH"
-            yield location, f"there is no program {program!r} {where}"
+        if not Path(release.directory).is_dir():
+            yield ("releases", name, "directory"), f"{release.directory} is not a directory"
+        elif not release.command and own.command:
+            yield from _missing(("releases", name, "directory"), own.command, Path(release.directory))
+
+
+def _missing(location: Location, command: tuple[str, ...], directory: Path) -> Iterator[tuple[Location, str]]:
+    program = command[0]
+    if list(placeholders.used(program)):
+        return
+    if shutil.which(str(directory / program) if "/" in program else program) is None:
+        where = f"in {directory}" if "/" in program else "on the PATH"
+        yield location, f"there is no program {program!r} {where}"
 
 
 def _wrong_placeholders(definition: Stack) -> Iterator[tuple[Location, str]]:
@@ -143,13 +165,26 @@ def _wrong_parts(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
     yield from _wrong_questions(own)
     if len({worker.name for worker in own.workers}) != len(own.workers):
         yield ("workers",), "two workers have the same name"
-    for name, release in own.releases.items():
-        if release.version and own.version is None:
-            yield ("releases", name, "version"), "version of the application must say where an instance tells it"
+    yield from _wrong_releases(own)
     if own.read_back.api == "admin" and own.read_back.admin is None and not own.read_back.query:
         yield ("read_back", "admin"), "the name of the environment variable that holds email:password of the administrator"
     if not own.writes_accounts and own.accounts.file is None and not own.accounts.register:
         yield ("accounts",), "give a file of accounts, or how many to register in each region, or let prepare write {accounts_file}"
+
+
+def _wrong_releases(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
+    for name, release in own.releases.items():
+        place: Location = ("releases", name)
+        try:
+            called(name)
+        except ValueError as error:
+            yield place, str(error)
+        if name == own.release:
+            yield place, f"{name} is the release that the section itself describes (release: {name}); give this one another name"
+        elif own.as_release(name) == own:
+            yield place, "changes nothing: state a command, an image, a directory or variables that differ from the section's own"
+        if release.version and own.version is None:
+            yield (*place, "version"), "version of the application must say where an instance tells it"
 
 
 def _wrong_questions(own: ApplicationOf) -> Iterator[tuple[Location, str]]:

@@ -100,10 +100,15 @@ def _from_anywhere(definition: Definition, path: Path, raw: Mapping[str, object]
         return definition
     own = definition.application
     # In containers it is a path inside the image, which does not depend on this file.
-    directory = os.path.normpath(_home(path) / (own.directory or "")) if isinstance(definition, Embedded) else own.directory
-    return replace(
-        definition, application=replace(own, directory=directory, accounts=_beside(own.accounts, path), api=_api_beside(own.api, path))
-    )
+    directory, releases = own.directory, own.releases
+    if isinstance(definition, Embedded):
+        directory = os.path.normpath(_home(path) / (own.directory or ""))
+        releases = {
+            name: each if each.directory is None else replace(each, directory=os.path.normpath(_home(path) / each.directory))
+            for name, each in own.releases.items()
+        }
+    accounts, api = _beside(own.accounts, path), _api_beside(own.api, path)
+    return replace(definition, application=replace(own, directory=directory, releases=releases, accounts=accounts, api=api))
 
 
 def _beside(accounts: Accounts, path: Path) -> Accounts:

@@ -118,6 +118,7 @@ def _environment(deployment: Deployment | None) -> dict[str, Any] | None:
         "versions": dict(deployment.versions),
         "missing": dict(deployment.missing),
         "processes": len(deployment.processes),
+        "release": deployment.application.release or None,
     }
 
 

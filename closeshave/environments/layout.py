@@ -73,6 +73,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
         sentinels=valkey.sentinels(site),
         links=links,
         edges=haproxy.edges(site),
+        balancers=haproxy.balancers(site),
         payments=payments.provider(site),
         etcd_ports=etcd.client_ports(site),
         database=patroni.DATABASE,

@@ -11,6 +11,8 @@ from closeshave.deployment import load as load_deployment
 from closeshave.drills import catalogue as drills
 from closeshave.environments import fingerprint, registry
 from closeshave.environments.remote.definition import Accounts, ReadBack, Remote
+from closeshave.environments.rollout import rolling
+from closeshave.environments.rollout.record import RolloutBusy
 from closeshave.faults import catalogue, janitor, ledger
 from closeshave.files import write_atomically
 from closeshave.loadgen import compiled
@@ -29,6 +31,7 @@ def bring_up(trial: Trial) -> None:
     if trial.attach is not None:
         trial.root = trial.attach
         _refuse_what_is_broken(trial.attach)
+        _finish_rollout(trial, trial.attach)
         trial.deployment = load_deployment(trial.attach)
         trial.guard = janitor.start(trial.run, trial.attach, None, module=WATCHING)
     else:
@@ -89,6 +92,15 @@ def options(prepared: Prepared) -> tuple[str, ...]:
 def _refuse_what_is_broken(root: Path) -> None:
     if open_faults := ledger.unhealed(root / ledger.FILE):
         raise SafetyStop(f"the environment still has unhealed faults: {', '.join(open_faults)}; heal them with 'closeshave heal {root}'")
+
+
+def _finish_rollout(trial: Trial, root: Path) -> None:
+    """Restore the release from before, where a harness was killed between two releases. Raises :class:`SafetyStop`, :class:`EnvironmentFailed`."""
+    try:
+        if restored := rolling.go_back(root, trial.say):
+            trial.mark(MarkKind.NOTE, restored)
+    except RolloutBusy as error:
+        raise SafetyStop(str(error)) from None
 
 
 def _destroy_command(root: Path, run: Path) -> tuple[str, ...]:

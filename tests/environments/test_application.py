@@ -98,6 +98,20 @@ def test_a_release_differs_in_what_it_names(tmp_path: Path, found_parts: Parts) 
     assert bad.environ == {**declared.environ, "DATABASE_URL": "nowhere"}
 
 
+def test_a_release_may_have_a_directory_and_a_command_of_its_own(tmp_path: Path, found_parts: Parts) -> None:
+    """A relative path counts from the file, and the program is looked for there."""
+    (tmp_path / "v2").mkdir()
+    section = f"{own.PLAIN}  releases: {{v2: {{directory: v2, command: [./serve, '{{port}}']}}}}\n"
+    with pytest.raises(InvalidFile, match=r"there is no program './serve' in .*/v2"):
+        plain(tmp_path, section)
+    serve = tmp_path / "v2" / "serve"
+    serve.touch(mode=0o755)
+    deployment = laid_out(plain(tmp_path, section), found_parts).deployment
+    found = deployment.application.releases["v2"].processes[0]
+    assert (found.argv, found.directory) == (("./serve", str(found.ports[0])), str(tmp_path / "v2"))
+    assert deployment.process(found.name).directory == str(tmp_path)
+
+
 def test_balancers_ask_what_the_file_says(tmp_path: Path, found_parts: Parts) -> None:
     """The same question as the start of the environment and the proofs of faults."""
     section = f"{own.PLAIN}  readiness: {{path: /up, status: 204, body: all well}}\n"
@@ -220,6 +234,73 @@ def test_without_an_application_the_tiers_of_the_stand_in_are_needed(tmp_path: P
             "application:\n  releases: {bad: {version: '2'}}\n",
             "application.releases.bad.version",
             "where an instance tells it",
+        ),
+        (
+            "application:\n",
+            "application:\n  releases: {next: {version: '2'}}\n",
+            "application.releases.next",
+            "changes nothing: state a command, an image, a directory or variables that differ from the section's own",
+        ),
+        (
+            "application:\n",
+            "application:\n  releases: {next: {variables: {PORT: '{port}'}}}\n",
+            "application.releases.next",
+            "changes nothing",
+        ),
+        (
+            "application:\n",
+            "application:\n  releases: {current: {variables: {X: 1}}}\n",
+            "application.releases.current",
+            "is the release that the section itself describes (release: current); give this one another name",
+        ),
+        (
+            "application:\n",
+            "application:\n  release: v1\n  releases: {v1: {variables: {X: 1}}}\n",
+            "application.releases.v1",
+            "is the release that the section itself describes (release: v1)",
+        ),
+        ("application:\n", "application:\n  release: v 1\n", "application.release", "'v 1': use letters, digits"),
+        (
+            "application:\n",
+            "application:\n  releases: {'v 2': {variables: {X: 1}}}\n",
+            "application.releases.v 2",
+            "'v 2': use letters, digits",
+        ),
+        (
+            "application:\n",
+            "application:\n  releases: {next: {variables: {X: '{prot}'}}}\n",
+            "application.releases.next.variables.X",
+            "there is no placeholder {prot} (did you mean port?)",
+        ),
+        (
+            "application:\n",
+            "application:\n  releases: {next: {variables: {PORT: 80}}}\n",
+            "application.releases.next",
+            "no word of its command and no variable has {port}",
+        ),
+        (
+            "application:\n",
+            "application:\n  releases: {next: {comand: [python3]}}\n",
+            "application.releases.next.comand",
+            "did you mean command?",
+        ),
+        (
+            "application:\n",
+            "application:\n  releases: {next: {command: [pyhton3]}}\n",
+            "application.releases.next.command",
+            "there is no program 'pyhton3' on the PATH",
+        ),
+        (
+            "application:\n",
+            "application:\n  releases: {next: {image: 'shop:2'}}\n",
+            "application.releases.next.image",
+            "is for environments in containers",
+        ),
+        (
+            "application:\n",
+            "application:\n  releases: {next: {directory: nowhere}}\n",
+            "application.releases.next.directory",
+            "nowhere is not a directory",
         ),
         (
             "application:\n",

@@ -63,7 +63,7 @@ def lay_out(id: str, root: Path, definition: Containers, parts: Parts, first_por
         return tuple(_contained(process, prefix, plan, _image(definition, process, other), users, root) for process in processes)
 
     releases = {
-        name: replace(release, processes=contained(release.processes, own.releases[name].image))
+        name: replace(release, processes=contained(release.processes, own.as_release(name).image))
         for name, release in found.deployment.application.releases.items()
     }
     return replace(

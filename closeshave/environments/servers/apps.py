@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from closeshave.deployment import Application, Process, RunnableRelease
 from closeshave.environments import placeholders
-from closeshave.environments.application import Setting, text_of
+from closeshave.environments.application import ApplicationOf, Setting, text_of
 from closeshave.environments.servers import patroni, toxiproxy
 from closeshave.environments.site import APP_NICE, Site
 from closeshave.standin.settings import TOPOLOGY
@@ -25,22 +25,23 @@ def names(site: Site, region: str) -> tuple[tuple[str, int], ...]:
 
 def processes(site: Site) -> tuple[Process, ...]:
     """Every instance, and every worker."""
-    own = site.definition.application
-    return (*_instances(site, own.command, own.variables), *_workers(site))
+    return _of_release(site, site.definition.application)
 
 
 def described(site: Site) -> Application:
-    """How the application is asked, and its other releases."""
+    """How the application is asked, and its releases."""
     own = site.definition.application
     releases = {
-        name: RunnableRelease(release.version, _instances(site, release.command or own.command, {**own.variables, **release.variables}))
-        for name, release in own.releases.items()
+        name: RunnableRelease(own.releases[name].version if name in own.releases else "", _of_release(site, own.as_release(name)))
+        for name in own.names_of_releases
     }
     files = {name: _operations_file(site, name) for region in site.definition.regions for name, _ in names(site, region)}
     return Application(
         readiness=own.readiness,
         probe=own.probe,
         version=own.version,
+        declared=own.release,
+        release=own.release,
         releases=releases,
         instructions=files if "operations_file" in own.uses else {},
     )
@@ -92,26 +93,33 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
     return found
 
 
-def _instances(site: Site, command: tuple[str, ...], variables: Mapping[str, Setting]) -> tuple[Process, ...]:
-    return tuple(
-        _process(site, "app", name, region, command, variables, port)
+def _of_release(site: Site, release: ApplicationOf) -> tuple[Process, ...]:
+    """Every instance, and every worker, of the application as this release describes it."""
+    instances = (
+        _process(site, release, "app", name, region, release.command, release.variables, port)
         for region in site.definition.regions
         for name, port in names(site, region)
     )
-
-
-def _workers(site: Site) -> tuple[Process, ...]:
-    own = site.definition.application
-    return tuple(
-        _process(site, "worker", f"worker-{worker.name}-{region}-{number}", region, worker.command, own.of_worker(worker), None)
-        for worker in own.workers
+    workers = (
+        _process(
+            site, release, "worker", f"worker-{worker.name}-{region}-{number}", region, worker.command, release.of_worker(worker), None
+        )
+        for worker in release.workers
         for region in worker.regions or site.definition.regions
         for number in range(worker.count)
     )
+    return (*instances, *workers)
 
 
 def _process(
-    site: Site, role: str, name: str, region: str, command: tuple[str, ...], variables: Mapping[str, Setting], port: int | None
+    site: Site,
+    release: ApplicationOf,
+    role: str,
+    name: str,
+    region: str,
+    command: tuple[str, ...],
+    variables: Mapping[str, Setting],
+    port: int | None,
 ) -> Process:
     known = values(site, name, region, port)
     # The harness's own interpreter must find the harness's modules.
@@ -124,7 +132,7 @@ def _process(
         environ={**environ, **{key: placeholders.filled(text_of(value), known) for key, value in variables.items()}},
         ports=() if port is None else (port,),
         nice=APP_NICE,
-        directory=site.definition.application.directory or "",
+        directory=release.directory or "",
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from closeshave.deployment import Edge, Member, Process, Store
+from closeshave.deployment import Balancer, Edge, Member, Process, Store
 from closeshave.environments.addresses import LOOPBACK
 from closeshave.environments.servers import toxiproxy
 from closeshave.environments.site import SERVER_NICE, Site
 
 EDGES = "edges"
+BACKEND = "apps"
+"""The name of a region's balancer over its instances in its settings."""
 
 # "iso" gives the log lines their instants, which "raw" leaves out.
 _GLOBAL = """\
@@ -60,12 +62,24 @@ def region_process_name(region: str) -> str:
 
 def balancer_port(site: Site, region: str) -> int:
     """The port of the region's balancer over its ready applications."""
-    return site.ports.port(region_process_name(region), "apps")
+    return site.ports.port(region_process_name(region), BACKEND)
+
+
+def admin_port(site: Site, region: str) -> int:
+    """The port of the region's runtime API, by which instances are taken out of its balancer and put back."""
+    return site.ports.port(region_process_name(region), "admin")
+
+
+def balancers(site: Site) -> tuple[Balancer, ...]:
+    """The balancer of every region."""
+    return tuple(Balancer(region, admin_port(site, region), BACKEND) for region in site.definition.regions)
 
 
 def region_settings(site: Site, region: str, members: Sequence[Member], stores: Sequence[Store], apps: Sequence[tuple[str, int]]) -> str:
     """The text of a region's settings. ``apps`` are the names and ports of its application processes."""
-    blocks = [_GLOBAL]
+    # Directly below the section "global", of which it is a line.
+    admin = f"    stats socket ipv4@{site.bind}:{admin_port(site, region)} level admin\n"
+    blocks = [_GLOBAL.replace("\n\n", f"\n{admin}\n", 1)]
     for shard in site.definition.shards:
         pair = [member for member in members if member.shard == shard.id]
         blocks += [_database(site, region, f"shard{shard.id}-{role}", role, pair) for role in ("primary", "replica")]
@@ -115,7 +129,7 @@ def edges(site: Site) -> tuple[Edge, ...]:
 def processes(site: Site) -> tuple[Process, ...]:
     """One for each region, and one for all edges, which belongs to no region and so survives the loss of any."""
     shards = [f"shard{shard.id}-{role}" for shard in site.definition.shards for role in ("primary", "replica")]
-    purposes = [*shards, *(group.name for group in site.definition.tiers), "apps"]
+    purposes = [*shards, *(group.name for group in site.definition.tiers), BACKEND, "admin"]
     proxies = [_process(site, region_process_name(region), "haproxy", region, purposes) for region in site.definition.regions]
     return (*proxies, _process(site, EDGES, "edge", None, ["stats", *site.definition.regions]))
 
@@ -170,7 +184,7 @@ def _cache(site: Site, region: str, name: str, pair: Sequence[Store]) -> str:
 
 def _balancer(site: Site, region: str, apps: Sequence[tuple[str, int]]) -> str:
     lines = [
-        "listen apps",
+        f"listen {BACKEND}",
         f"    bind {site.bind}:{balancer_port(site, region)}",
         _HTTP_IN.rstrip(),
         _HTTP_OUT.rstrip(),

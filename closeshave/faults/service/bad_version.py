@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from closeshave.clients import ports
+from closeshave.clients import versions
 from closeshave.clock import now_ns
-from closeshave.deployment import Deployment, Process
 from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim, Kind, NotSeen
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import after, until, wait_until
-from closeshave.files import foreign
 from closeshave.history import Injection, Sighting, TouchedProcess
 from closeshave.plan import Expected
 
@@ -38,30 +34,12 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
     """Ask every process for its version and its readiness."""
     wanted = aim.deployment.application.releases[RELEASE].version
-    versions = {app.name: version_of(aim.deployment, app) for app in fleet.fleet(aim)}
-    if set(versions.values()) != {wanted}:
-        told = ", ".join(f"{name} {version or 'says none'}" for name, version in versions.items())
-        return NotSeen(f"versions: {told}; not {wanted} everywhere")
+    told = {app.name: versions.of(aim.deployment, app) for app in fleet.fleet(aim)}
+    if set(told.values()) != {wanted}:
+        seen = ", ".join(f"{name} {version or 'says none'}" for name, version in told.items())
+        return NotSeen(f"versions: {seen}; not {wanted} everywhere")
     said = ", ".join(f"{app.name} {'ready' if fleet.ready(aim.deployment, app) else 'not ready'}" for app in fleet.fleet(aim))
     return Sighting("version and readiness of the region's applications, as they say", f"{wanted}: {said}")
-
-
-def version_of(deployment: Deployment, app: Process) -> str | None:
-    """The version that an instance says it is; ``None`` if it does not say."""
-    asked = deployment.application.version
-    answer = ports.get(ports.url(app.ports[0], asked.path)) if asked is not None else None
-    if asked is None or answer is None:
-        return None
-    if asked.header:
-        header: str | None = answer.headers.get(asked.header)
-        return header
-    try:
-        told: Any = foreign.loads(answer.content)
-    except ValueError:
-        return None
-    for part in asked.member.split("."):
-        told = told.get(part) if isinstance(told, dict) else None
-    return None if told is None else str(told)
 
 
 KIND = Kind(

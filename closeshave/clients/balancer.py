@@ -1,0 +1,72 @@
+"""HAProxy's runtime API: instances of the application are taken out of a region's balancer, and put back."""
+
+from __future__ import annotations
+
+import csv
+import socket
+from dataclasses import dataclass
+
+from closeshave.clients.address import HOST
+from closeshave.deployment import Balancer
+
+TIMEOUT_S = 2.0
+ANSWER_BYTES_MAX = 1 << 20
+
+
+class Unavailable(OSError):
+    """The balancer does not answer, or refuses the command."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """How the balancer sees one instance."""
+
+    status: str
+    """``UP``, ``DOWN``, ``DRAIN``, ``MAINT``, or one of them with the count of checks (``UP 1/2``)."""
+    in_flight: int
+    """Requests that it sent to the instance and that have not ended."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether the instance gets requests."""
+        return self.status.startswith("UP")
+
+
+def drain(balancer: Balancer, instance: str) -> None:
+    """Send the instance no new requests; those in flight go on. Raises :class:`Unavailable`."""
+    _set(balancer, instance, "drain")
+
+
+def put_back(balancer: Balancer, instance: str) -> None:
+    """Send the instance requests again once the balancer's own check finds it ready. Raises :class:`Unavailable`."""
+    _set(balancer, instance, "ready")
+
+
+def view(balancer: Balancer, instance: str) -> ServerView:
+    """How the balancer sees the instance. Raises :class:`Unavailable`, also if it does not know it."""
+    # Of the servers (4) of one backend, all of them (-1): HAProxy's management guide.
+    text = _answer(balancer, f"show stat {balancer.backend} 4 -1").removeprefix("# ")
+    for row in csv.DictReader(text.splitlines()):
+        if row.get("svname") == instance:
+            return ServerView(row.get("status") or "", int(row.get("scur") or 0))
+    raise Unavailable(f"the balancer of {balancer.region} knows no instance {instance}")
+
+
+def _set(balancer: Balancer, instance: str, state: str) -> None:
+    said = _answer(balancer, f"set server {balancer.backend}/{instance} state {state}").strip()
+    if said:
+        # It answers a command that it carried out with an empty line.
+        raise Unavailable(f"the balancer of {balancer.region} refuses to set {instance} to {state}: {said.splitlines()[0]}")
+
+
+def _answer(balancer: Balancer, command: str) -> str:
+    """One command on a connection of its own, which HAProxy closes after its answer."""
+    try:
+        with socket.create_connection((HOST, balancer.admin_port), TIMEOUT_S) as connection:
+            connection.sendall(f"{command}\n".encode())
+            got = b""
+            while (more := connection.recv(1 << 16)) and len(got) < ANSWER_BYTES_MAX:
+                got += more
+    except OSError as error:
+        raise Unavailable(f"the balancer of {balancer.region} does not answer at port {balancer.admin_port}: {error}") from None
+    return got.decode(errors="replace")
