@@ -17,8 +17,10 @@ from closeshave.control import processors
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
 from closeshave.environments.fingerprint import cpu_model
+from closeshave.environments.stack import Stack
+from closeshave.files.closest import meant
 from closeshave.files.shipped import locate
-from closeshave.files.yamlfile import InvalidFile, Problem
+from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of
 from closeshave.gate import baseline, directory
 from closeshave.gate.baseline import Baseline, BaselineUnusable
 from closeshave.gate.design import Side
@@ -44,6 +46,17 @@ class GateWords:
     save: str = ""
     seed: int | None = None
     rate_scale: float | None = None
+    environment: str | None = None
+    """The environment whose releases ``base`` and ``candidate`` are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """One side, as the words name it."""
+
+    environment: str | None
+    """``None``: that of the plan."""
+    release: str | None = None
 
 
 def prepared(words: GateWords, console: Console, gates: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> GateTask:
@@ -58,7 +71,18 @@ def continued(path: Path, console: Console) -> GateTask:
     """A gate that was stopped. Raises :class:`closeshave.files.rundir.NotARun`, :class:`closeshave.files.jsonfile.Damaged`, :class:`InvalidFile`."""
     path = path.resolve()
     before = directory.order_of(path)
-    words = GateWords(before.plan, before.base or None, before.candidate, before.target, before.save, before.seed, before.rate_scale)
+    # Where no candidate was named, it is what the environment starts with.
+    named = None if before.candidate == before.environment else before.candidate
+    words = GateWords(
+        plan=before.plan,
+        base=before.base or None,
+        candidate=named,
+        target=before.target,
+        save=before.save,
+        seed=before.seed,
+        rate_scale=before.rate_scale,
+        environment=before.environment,
+    )
     now, sides, candidate = _found(words, console, lambda: datetime.fromisoformat(before.started_at))
     directory.refuse_changed(path, before, now)
     return GateTask(_in(path, sides), before, sides, _waivers(candidate), candidate.plan.name)
@@ -73,21 +97,22 @@ def _in(path: Path, sides: dict[Side, GateSide]) -> Path:
 
 def _found(words: GateWords, console: Console, now: Callable[[], datetime]) -> tuple[GateOrder, dict[Side, GateSide], Prepared]:
     kind, file = _kind(words)
-    candidate = _prepared(words, words.candidate)
-    sides = {Side.CANDIDATE: GateSide(candidate.definition.name, candidate, Series(Path(), console, str(candidate.inputs.environment)))}
+    base_named, candidate_named = _named(words, kind)
+    candidate = _prepared(words, candidate_named, "--candidate")
+    sides = {Side.CANDIDATE: _side(candidate_named, candidate, Series(Path(), console, str(candidate.inputs.environment)))}
     base_name = str(file) if file is not None else ""
     environments = [candidate]
     if kind == "sides":
-        base = _prepared(words, words.base)
+        base = _prepared(words, base_named, "--baseline")
         base_name = words.base or ""
         same = base.inputs.environment == candidate.inputs.environment
         series = sides[Side.CANDIDATE].series if same else Series(Path(), console, str(base.inputs.environment))
-        sides[Side.BASE] = GateSide(base.definition.name, base, series)
+        sides[Side.BASE] = _side(base_named, base, series)
         environments.insert(0, base)
     order = GateOrder(
         plan=str(candidate.inputs.plan),
         base=base_name,
-        candidate=words.candidate or candidate.written.environment,
+        candidate=words.candidate or words.environment or candidate.written.environment,
         seed=candidate.plan.seed,
         started_at=now().isoformat(timespec="seconds"),
         rules=rules(candidate.plan.gate),
@@ -97,6 +122,7 @@ def _found(words: GateWords, console: Console, now: Callable[[], datetime]) -> t
         target=words.target,
         save=words.save,
         rate_scale=words.rate_scale,
+        environment=words.environment,
         kind=kind,
     )
     return order, sides, candidate
@@ -113,27 +139,69 @@ def _kind(words: GateWords) -> tuple[Literal["sides", "baseline", "save"], Path 
                     "--baseline",
                     0,
                     "",
-                    "name what to compare with: an environment, or a baseline like reports/baselines/main.json; or --save NAME",
+                    "name what to compare with: a release or an environment, or a baseline like reports/baselines/main.json; or --save NAME",
                 )
             )
         return "save", None
     given = Path(words.base)
     if given.suffix == ".json":
         return "baseline", given
-    if (baseline.FOLDER / f"{words.base}.json").is_file():
+    if words.environment is None and (baseline.FOLDER / f"{words.base}.json").is_file():
         return "baseline", baseline.FOLDER / f"{words.base}.json"
     if words.candidate is None:
         raise InvalidFile(Problem("--candidate", 0, "", f"name what to compare {words.base} with"))
     return "sides", None
 
 
-def _prepared(words: GateWords, environment: str | None) -> Prepared:
+def _named(words: GateWords, kind: str) -> tuple[_Named, _Named]:
+    """Base and candidate: releases of one environment, or environments. Raises :class:`InvalidFile`."""
+    if words.environment is not None:
+        return _Named(words.environment, words.base if kind == "sides" else None), _Named(words.environment, words.candidate)
+    there = _releases_of_plan(words)
+    given = [name for name in (words.base if kind == "sides" else None, words.candidate) if name is not None]
+    if not set(given) & set(there):
+        return _Named(words.base), _Named(words.candidate)
+    # One of them is a release of the plan's environment, so the other one must be too.
+    return _Named(None, words.base if kind == "sides" else None), _Named(None, words.candidate)
+
+
+def _releases_of_plan(words: GateWords) -> tuple[str, ...]:
+    """Of the plan's own environment; none where it cannot be read, because other environments may be named instead."""
+    try:
+        definition = prepare(words.plan, target=words.target).definition
+    except InvalidFile:
+        return ()
+    return definition.application.names_of_releases if isinstance(definition, Stack) else ()
+
+
+def _side(named: _Named, prepared: Prepared, series: Series) -> GateSide:
+    return GateSide(named.release or prepared.definition.name, prepared, series, named.release)
+
+
+def _refuse_release(name: str, found: Prepared, option: str) -> None:
+    """Raises :class:`InvalidFile` for a release that the environment does not have, or that nobody could tell from another."""
+    path, definition = found.inputs.environment, found.definition
+    assert isinstance(definition, Stack), "a remote one was refused before"
+    own = definition.application
+    if name not in own.names_of_releases:
+        there = ", ".join(own.names_of_releases)
+        raise InvalidFile(Problem(option, 0, "", f"{path} has no release {name!r}{meant(name, own.names_of_releases)}; it has: {there}"))
+    if own.version is None:
+        place = ("application",)
+        said = "version is missing: a gate asks every instance which release it is, so the file must say where an instance tells it"
+        raise InvalidFile(Problem(str(path), line_of(document(path), place), "application", said))
+
+
+def _prepared(words: GateWords, named: _Named, option: str) -> Prepared:
+    environment = named.environment
     if environment is not None:
         # Before anything else that a plan of the embedded environment has wrong there.
         _refuse_remote(locate("environments", environment))
     found = prepare(words.plan, environment=environment, target=words.target, seed=words.seed, rate_scale=words.rate_scale)
     plan = str(found.inputs.plan)
     _refuse_remote(found.inputs.environment)
+    if named.release is not None:
+        _refuse_release(named.release, found, option)
     if found.plan.faults or found.plan.drills or found.plan.nemesis:
         raise InvalidFile(
             Problem(

@@ -36,7 +36,7 @@ class GateOrder:
     """The path of the plan."""
     base: str
     candidate: str
-    """Environments, or for the base the path of a baseline."""
+    """Environments, or releases of one; for the base also the path of a baseline."""
     seed: int
     started_at: str
     rules: Rules
@@ -51,6 +51,8 @@ class GateOrder:
     """The name of the baseline that this job is added to; empty for none."""
     rate_scale: float | None = None
     """Where ``--rate-scale`` was given."""
+    environment: str | None = None
+    """The environment whose releases are compared, where ``--environment`` named it."""
     kind: Literal["sides", "baseline", "save"] = "sides"
     """Two sides in one job, one against a baseline of other jobs, or one that is only saved."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from closeshave import conclusion
 from closeshave.conclusion import Conclusion
 from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.rollout import rolling
 from closeshave.faults import janitor
 from closeshave.files import write_atomically
 from closeshave.gate.design import Block, Leg, Side
@@ -23,7 +24,7 @@ from closeshave.judge.evidence.windows import spans
 from closeshave.judge.verdict import Status
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.trial.preparation import Prepared
-from closeshave.trial.series import Act, Series
+from closeshave.trial.series import Series
 from closeshave.vocabulary import SUMMARY, Exit
 
 Say = Callable[[str], None]
@@ -39,8 +40,8 @@ class GateSide:
     prepared: Prepared
     series: Series
     """Of both sides the same, where they share an environment."""
-    switch: Act | None = None
-    """Makes the environment run this side; called before the load."""
+    release: str | None = None
+    """The release that the environment must run for this side; without it, the one with which it starts."""
 
 
 @contextmanager
@@ -82,19 +83,19 @@ def carry_out(block: Block, sides: dict[Side, GateSide], rules: Rules, scale: fl
     for number, leg in enumerate(block.legs, start=1):
         side = sides[leg.side]
         say(f"{block.name}, leg {number} of {len(block.legs)}: {leg.side.value} ({side.label})")
-        legs.append(judged(leg, _run(side, leg, scale), rules))
+        legs.append(judged(leg, _run(side, leg, scale, say), rules))
         if legs[-1].spoilt:
             break
     return JudgedBlock(block.stage, block.number, block.order, tuple(legs))
 
 
-def warm_up(side: GateSide) -> float:
+def warm_up(side: GateSide, say: Say) -> float:
     """One trial that does not count: it fills caches and pools, and finds the rate that this machine sustains. Returns the factor on the plan's rates.
 
     Raises :class:`closeshave.trial.series.SeriesStopped`, :class:`EnvironmentFailed`.
     """
-    side.series.mend()
-    said = side.series.trial(side.prepared, side.switch)
+    _serve(side, say)
+    said = side.series.trial(side.prepared)
     _keep(said)
     if said.exit_code == Exit.BROKEN:
         raise EnvironmentFailed(
@@ -103,12 +104,24 @@ def warm_up(side: GateSide) -> float:
     return said.recorded.manifest.rate_scale
 
 
-def _run(side: GateSide, leg: Leg, scale: float) -> Conclusion:
+def _serve(side: GateSide, say: Say) -> None:
+    """Make the environment sound, and run this side. A release is rolled out before every leg, also where it runs already: so each leg begins with new
+    processes, whatever the drawn order is, and the exact test of shares holds.
+
+    Raises :class:`closeshave.environments.errors.EnvironmentFailed`.
+    """
     side.series.mend()
+    if side.release is not None:
+        done = rolling.roll(side.series.root, side.release, say)
+        say(f"release {side.release} is rolled out after {done.took_s:.1f} s")
+
+
+def _run(side: GateSide, leg: Leg, scale: float, say: Say) -> Conclusion:
+    _serve(side, say)
     seeded = replace(
         side.prepared, plan=replace(side.prepared.plan, seed=leg.seed), written=replace(side.prepared.written, seed=leg.seed)
     ).calibrated(scale)
-    said = side.series.trial(seeded, side.switch)
+    said = side.series.trial(seeded)
     _keep(said)
     return said
 

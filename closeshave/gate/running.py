@@ -9,6 +9,7 @@ from pathlib import Path
 
 from closeshave.comparison import stored
 from closeshave.comparison.fingerprint import RunFingerprint
+from closeshave.environments.rollout.instances import VersionNotSeen
 from closeshave.files import append_line, read_lines, write_atomically
 from closeshave.gate import baseline, directory, legs
 from closeshave.gate.baseline import BaselineJob, BaselineUnusable
@@ -44,12 +45,27 @@ def run(task: GateTask, say: Say) -> GateResult:
     before = tuple(directory.kept(task.directory))
     if before:
         say(f"going on after {counted(len(before), 'finished block')}")
+    found = None
     if not _complete(task, before):
-        with legs.serving(task.directory, tuple(task.sides.values())):
-            before = _stages(task, rules, before, say)
-    found = _decided(task, rules, before)
+        try:
+            with legs.serving(task.directory, tuple(task.sides.values())):
+                before = _stages(task, rules, before, say)
+        except VersionNotSeen as error:
+            found = _unseen(task, before, str(error))
+    found = found or _decided(task, rules, before)
     write_atomically(task.directory / directory.RESULT, json.dumps(told(found), indent=1) + "\n")
     return found
+
+
+def _unseen(task: GateTask, before: Sequence[JudgedBlock], why: str) -> GateResult:
+    """Unknown: what would be measured is not the release that was asked for."""
+    kept = tuple(directory.kept(task.directory)) or before
+    return nothing(_about(task), why, kept, task.waivers, _conditions(task.directory, kept))
+
+
+def _about(task: GateTask) -> GateAbout:
+    order = task.order
+    return GateAbout(task.plan_name, order.base, order.candidate, order.seed, order.started_at)
 
 
 def _stages(task: GateTask, rules: Rules, before: Sequence[JudgedBlock], say: Say) -> tuple[JudgedBlock, ...]:
@@ -114,7 +130,7 @@ def _complete(task: GateTask, blocks: Sequence[JudgedBlock]) -> bool:
 def _decided(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> GateResult:
     order = task.order
     conditions = _conditions(task.directory, blocks)
-    about = GateAbout(task.plan_name, order.base, order.candidate, order.seed, order.started_at)
+    about = _about(task)
     refused = ""
     unlike: tuple[str, ...] = ()
     decision = None
@@ -167,7 +183,7 @@ def _scale(task: GateTask, say: Say) -> float:
     found = task.order.rate_scale
     for side in task.sides.values():
         say(f"warming up {side.label}; this leg does not count")
-        scale = legs.warm_up(side)
+        scale = legs.warm_up(side, say)
         found = scale if found is None else min(found, scale)
     for record in read_lines(task.directory / WARM_UP):
         return float(record["scale"])

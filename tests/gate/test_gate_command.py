@@ -102,6 +102,12 @@ def test_a_refused_gate_is_told_to_the_job_too(tmp_path, command):
         (("gate", "--save", "../x"), "is no name of a baseline"),
         (("gate", "--baseline", "embedded", "--candidate", "bookedbarber-staging"), "cannot do with a remote one"),
         (("nothing", "--baseline", "embedded", "--candidate", "embedded"), "no such file in scenarios/"),
+        (("gate", "--baseline", "current", "--candidate", "bda"), "has no release 'bda' (did you mean bad?); it has: current, bad"),
+        (("gate", "--baseline", "curent", "--candidate", "bad"), "has no release 'curent' (did you mean current?)"),
+        (("gate", "--baseline", "curent", "--candidate", "x", "--environment", "embedded"), "has no release 'x'; it has: current, bad"),
+        (("gate", "--baseline", "current", "--environment", "embedded"), "name what to compare current with"),
+        (("gate", "--baseline", "a", "--candidate", "b", "--environment", "bookedbarber-staging"), "cannot do with a remote one"),
+        (("gate", "--baseline", "a", "--candidate", "b", "--environment", "atlantis"), "no such file in environments/"),
     ],
 )
 def test_wrong_words_end_with_code_2(tmp_path, command, arguments, sentence):
@@ -117,6 +123,45 @@ def test_a_directory_that_is_no_gate_is_not_resumed(tmp_path, command):
     (tmp_path / "rules.json").write_text("{", encoding="utf-8")
     code, told = said(command, tmp_path, "--resume", tmp_path)
     assert (code, "rules.json is damaged" in told) == (4, True)
+
+
+def test_releases_need_a_version_that_instances_answer(tmp_path, command):
+    """Otherwise nobody could see which of them runs."""
+    text = locate("environments", "embedded").read_text(encoding="utf-8")
+    text = text.replace("  version: {path: /health/ready, header: X-App-Version}\n", "").replace(", version: 1.0.1-bad}", "}")
+    (tmp_path / "mute.yaml").write_text(text, encoding="utf-8")
+    code, told = said(command, tmp_path, "gate", "--baseline", "current", "--candidate", "bad", "--environment", tmp_path / "mute.yaml")
+    assert (code, "a gate asks every instance which release it is" in told) == (2, True), told
+
+
+@pytest.mark.parametrize("named", [None, "embedded"])
+def test_two_releases_share_an_environment(tmp_path, named):
+    """Each side knows its own; a gate that is continued finds the same."""
+    from rich.console import Console  # noqa: PLC0415 - of this test alone
+
+    words = asking.GateWords("gate", "current", "bad", environment=named)
+    made = asking.prepared(words, Console(quiet=True), tmp_path / "gates")
+    assert {side.value: (each.label, each.release) for side, each in made.sides.items()} == {
+        "base": ("current", "current"),
+        "candidate": ("bad", "bad"),
+    }
+    assert len({id(side.series) for side in made.sides.values()}) == 1
+    again = asking.continued(made.directory, Console(quiet=True))
+    assert again.order == made.order
+    assert {side: each.release for side, each in again.sides.items()} == {side: each.release for side, each in made.sides.items()}
+
+
+def test_a_candidate_alone_may_be_a_release(tmp_path):
+    """Its job is saved, or compared with those of other days; without one it is what the environment starts with."""
+    from rich.console import Console  # noqa: PLC0415 - of this test alone
+
+    for candidate, release in (("bad", "bad"), (None, None)):
+        words = asking.GateWords("gate", candidate=candidate, save="main", environment="embedded")
+        made = asking.prepared(words, Console(quiet=True), tmp_path / "gates")
+        assert [each.release for each in made.sides.values()] == [release]
+        again = asking.continued(made.directory, Console(quiet=True))
+        assert again.order == made.order
+        assert [each.release for each in again.sides.values()] == [release]
 
 
 def test_rules_are_written_before_the_first_leg(tmp_path, monkeypatch):

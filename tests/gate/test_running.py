@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import gate_resampling
+from closeshave.environments.rollout.instances import VersionNotSeen
 from closeshave.files import jsonfile
 from closeshave.files.rundir import NotARun
 from closeshave.files.yamlfile import InvalidFile
@@ -31,6 +32,7 @@ class Machine:
 
     def __init__(self, monkeypatch, tmp_path, **changes):
         self.starts = self.warmed = 0
+        self.unseen = ""
         self.done, self.told, self.stop_at, self.spoil = [], changes, None, set()
         candidate: Any = SimpleNamespace(label="next")
         self.task = GateTask(tmp_path, ORDER, {Side.CANDIDATE: candidate}, (), "gate")
@@ -44,7 +46,9 @@ class Machine:
         self.starts += 1
         yield
 
-    def _warm(self, _side):
+    def _warm(self, _side, _say):
+        if self.unseen:
+            raise VersionNotSeen(self.unseen)
         self.warmed += 1
         return 0.7 + self.warmed / 100
 
@@ -147,6 +151,16 @@ def test_against_a_baseline_only_the_candidate_is_loaded():
     """Two legs a block."""
     for one in running.planned(replace(ORDER, kind="baseline"), ORDER.rules, 1):
         assert [leg.side.value for leg in one.legs] == ["candidate", "candidate"]
+
+
+def test_a_candidate_that_answers_another_version_is_unknown(machine):
+    """Nothing of it was measured: never success. The result is written, and the environment is gone."""
+    made = machine()
+    made.unseen = "app-a-0 answers version 1, not 2; all instances run current again"
+    found = made.run()
+    assert found.exit_code == 3
+    assert found.sentence == f"Unknown: {made.unseen}."
+    assert parsed(json.loads((made.task.directory / directory.RESULT).read_text(encoding="utf-8"))) == found
 
 
 def test_a_damaged_record_is_named(tmp_path):

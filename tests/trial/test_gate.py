@@ -1,7 +1,8 @@
-"""A gate on a real environment: interrupted, killed, continued, and equal releases."""
+"""A gate on a real environment: interrupted, killed, continued, equal releases, and a release that breaks a promise or does not start."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,36 @@ SHORT = (
     .replace("rate: auto", "rate: fixed")
     .replace("scenario: gate.py", f"scenario: {locate('scenarios', 'gate').with_name('gate.py')}")
 )
+EMBEDDED = locate("environments", "embedded").read_text(encoding="utf-8")
+RELEASES = """\
+  releases:
+    equal: {variables: {VERSION: 1.0.0-equal}, version: 1.0.0-equal}
+    doubling: {variables: {VERSION: 1.0.0-doubling, INSTANCE: "{instance}-doubling"}, version: 1.0.0-doubling}
+    crashing: {variables: {RATE_LIMIT_SCALE: much}, version: 1.0.0}
+    mislabelled: {variables: {VERSION: 1.0.1}, version: 1.0.2}
+"""
+PREPARE = """\
+import os
+
+import psycopg
+
+from closeshave.standin.seed import main
+
+main(os.environ)
+# Sessions name their instance. Of the bookings that the doubling release writes, every fifth is outside of the constraint.
+with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+    connection.execute(\"\"\"
+        ALTER TABLE bookings DROP CONSTRAINT bookings_no_overlap;
+        ALTER TABLE bookings ADD COLUMN doubled boolean NOT NULL DEFAULT false;
+        ALTER TABLE bookings ADD CONSTRAINT bookings_no_overlap
+            EXCLUDE USING gist (barber_id WITH =, during WITH &&) WHERE (status = 'scheduled' AND NOT doubled);
+        CREATE FUNCTION doubling() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            NEW.doubled := current_setting('application_name') LIKE '%-doubling' AND random() < 0.2;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER doubling BEFORE INSERT ON bookings FOR EACH ROW EXECUTE FUNCTION doubling();
+    \"\"\")
+"""
 
 
 class Gating:
@@ -33,6 +64,13 @@ class Gating:
         self.place = place
         self.before = set(registry.running())
         (place / "short.yaml").write_text(SHORT, encoding="utf-8")
+        shop = EMBEDDED.replace("  releases:\n", RELEASES, 1).replace("name: embedded\n", "name: shop\n", 1)
+        assert shop.count("-m, closeshave.standin.seed]") == 1
+        shop = shop.replace("-m, closeshave.standin.seed]", "prepare.py]").replace(
+            "    depends:\n", "    depends:\n      - prepare.py\n", 1
+        )
+        (place / "shop.yaml").write_text(shop, encoding="utf-8")
+        (place / "prepare.py").write_text(PREPARE, encoding="utf-8")
 
     def start(self, *options: str) -> "subprocess.Popen[bytes]":
         """Start it with these options."""
@@ -92,6 +130,37 @@ def test_an_environment_that_does_not_start_ends_with_code_4(gating):
     assert process.wait(200) in {2, 4}, gating.said()
     assert not gating.roots()
     assert "Traceback" not in gating.said()
+
+
+@pytest.mark.parametrize(
+    ("candidate", "code", "sentence"),
+    [
+        ("crashing", 4, r"app-\S+-0 ended while it was starting; its log \S+ ends with .*much.*; all instances run current again"),
+        ("mislabelled", 3, r"app-\S+-0 answers version 1.0.1, not 1.0.2; all instances run current again"),
+    ],
+)
+def test_a_release_that_does_not_serve_ends_the_gate(gating, candidate, code, sentence):
+    """One sentence says why, with the right code; never success, and nothing is left."""
+    process = gating.start("short.yaml", "--baseline", "current", "--candidate", candidate, "--environment", "shop.yaml")
+    assert process.wait(200) == code, gating.said()
+    assert re.search(sentence, gating.said()), gating.said()
+    assert "Traceback" not in gating.said()
+    assert not gating.roots()
+
+
+@pytest.mark.timeout(1800)
+def test_a_release_that_doubles_bookings_in_contests_fails(gating):
+    """Whatever its times are: a leg of it has the witness. The base keeps the promise on the same environment."""
+    process = gating.start("short.yaml", "--baseline", "current", "--candidate", "doubling", "--environment", "shop.yaml")
+    assert process.wait(1700) == 1, gating.said()
+    told = json.loads((gating.directory() / "gate.json").read_text(encoding="utf-8"))
+    assert {each["verdict"] for each in told["broken"] if each["side"] == "candidate"} >= {"integrity/double_booked"}
+    assert not [each for each in told["broken"] if each["side"] == "base" and each["verdict"].startswith("integrity/")]
+    guilty = next(each for each in told["broken"] if each["verdict"] == "integrity/double_booked")
+    summary = json.loads((gating.directory() / guilty["run"] / "summary.json").read_text(encoding="utf-8"))
+    [verdict] = [each for each in summary["verdicts"] if each["id"] == "integrity/double_booked"]
+    assert verdict["witnesses"]
+    assert not gating.roots()
 
 
 def test_a_job_is_saved_as_a_baseline_that_is_then_too_small(gating):

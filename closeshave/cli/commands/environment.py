@@ -19,6 +19,7 @@ from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.vocabulary import Exit
 
 if TYPE_CHECKING:
+    from closeshave.environments.rollout.steps import Replaced
     from closeshave.environments.status import PartStatus
 
 
@@ -53,29 +54,94 @@ def up(name: EnvironmentName = "embedded", json: Json = False, quiet: Quiet = Fa
 def status(name: EnvironmentName = "embedded", root: Root = None, json: Json = False, quiet: Quiet = False) -> None:
     """Show every part of a running environment and its current role."""
     from closeshave.environments import drivers
+    from closeshave.environments.rollout import record
 
     place = _root(name, root)
     parts = drivers.at(place).status(place)
+    left = record.unfinished(place)
     Voice(json, quiet).result(
         {
             "root": str(place),
+            "release": _release_at(place),
+            "unfinished_rollout": left.told() if left else None,
             "parts": [
                 {"part": part.name, "role": part.role, "region": part.region, "running": part.running, "detail": part.detail}
                 for part in parts
             ],
         },
-        (f"down: {part.name}" for part in parts if not part.running),
-        lambda console: _show(parts, console),
+        [*(f"down: {part.name}" for part in parts if not part.running), *([left.told()] if left else [])],
+        lambda console: _show(parts, left.told() if left else "", console),
     )
-    raise typer.Exit(0 if all(part.running for part in parts) else Exit.BROKEN)
+    raise typer.Exit(0 if all(part.running for part in parts) and left is None else Exit.BROKEN)
 
 
-def _show(parts: tuple[PartStatus, ...], console: Console) -> None:
+def _release_at(place: Path) -> str | None:
+    """The release that runs; ``None`` where the harness does not start the application, or an older one did."""
+    from closeshave import deployment
+
+    try:
+        return deployment.load(place).application.release or None
+    except FileNotFoundError:
+        return None
+
+
+def _show(parts: tuple[PartStatus, ...], unfinished: str, console: Console) -> None:
     table = Table("part", "role", "region", "", "detail")
     for part in parts:
         word = Text("up", style="green") if part.running else Text("down", style="red")
         table.add_row(part.name, part.role, part.region or "-", word, Text(clean(part.detail)))
     console.print(table)
+    if unfinished:
+        console.print(Text(clean(unfinished), style="red"))
+
+
+@environments.command(epilog=exits.told())
+def release(
+    release: Annotated[str, typer.Argument(help="The name of a release: application.release or one of application.releases.")],
+    name: EnvironmentName = "embedded",
+    root: Root = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Roll out a release in a running environment, one instance of each region at a time, and go back if it does not serve."""
+    from closeshave import deployment
+    from closeshave.environments.errors import EnvironmentFailed
+    from closeshave.environments.rollout import rolling
+    from closeshave.environments.rollout.record import RolloutBusy
+    from closeshave.files.closest import meant
+    from closeshave.trial.interrupts import Interrupted, interrupts
+
+    place, voice = _root(name, root), Voice(json, quiet)
+    try:
+        there = deployment.load(place).application.releases
+    except FileNotFoundError:
+        raise InvalidFile(Problem(str(place), 0, "", "this environment has not started, or not completely")) from None
+    if release not in there:
+        said = f"this environment has no release {release!r}{meant(release, there)}; it has: {', '.join(there) or 'none'}"
+        raise InvalidFile(Problem(str(place), 0, "", said))
+    try:
+        with interrupts(voice.note) as stop:
+            try:
+                done = rolling.roll(place, release, voice.note, told=lambda one: voice.note(_replaced(one)))
+            except Interrupted:
+                stop.shield()
+                voice.note(rolling.go_back(place, voice.note) or "nothing was changed")
+                raise typer.Exit(Exit.INTERRUPTED) from None
+    except RolloutBusy as error:
+        raise EnvironmentFailed(str(error)) from None
+    versions = {one.instance: one.version for one in done.replaced}
+    voice.result(
+        {"root": str(place), "release": release, "versions": versions, "took_s": round(done.took_s, 3)},
+        (),
+        lines([f"{release} runs in {len(versions)} instances after {done.took_s:.1f} s"], "green"),
+    )
+
+
+def _replaced(one: Replaced) -> str:
+    """One instance that was replaced, in a line."""
+    answers = f"answers {one.version}" if one.version else "is ready"
+    cut = f", {one.cut} requests were cut off" if one.cut else ""
+    return f"{one.instance} {answers}, after {one.out_s:.1f} s without requests{cut}"
 
 
 @environments.command(epilog=exits.told())

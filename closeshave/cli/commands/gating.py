@@ -23,9 +23,17 @@ def gate(  # noqa: PLR0917 - an option each
         str, typer.Argument(help="A plan file, or the name of one in scenarios/. It has no faults.", autocompletion=options.plans)
     ] = "gate",
     baseline: Annotated[
-        str | None, typer.Option(help="What to compare with: an environment, or a baseline of other jobs like reports/baselines/main.json.")
+        str | None,
+        typer.Option(help="What to compare with: a release, an environment, or a baseline of other jobs like reports/baselines/main.json."),
     ] = None,
-    candidate: Annotated[str | None, typer.Option(help="What may be released: an environment; by default the plan's.")] = None,
+    candidate: Annotated[
+        str | None,
+        typer.Option(help="What may be released: a release or an environment; by default what the plan's environment starts with."),
+    ] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(help="The environment whose releases are compared; by default the plan's.", autocompletion=options.environments),
+    ] = None,
     save: Annotated[str, typer.Option(help="Add the candidate's figures to the baseline with this name, below reports/baselines.")] = "",
     resume: Annotated[
         Path | None, typer.Option(help="Continue the gate of this directory, which was stopped or killed.", exists=True, file_okay=False)
@@ -48,7 +56,7 @@ def gate(  # noqa: PLR0917 - an option each
     output.hurry(SHOWN_WITHIN_S)
     voice = Voice(json, quiet)
     try:
-        words = asking.GateWords(plan, baseline, candidate, target, save, seed, rate_scale)
+        words = asking.GateWords(plan, baseline, candidate, target, save, seed, rate_scale, environment)
         asked = asking.continued(resume, voice.progress) if resume is not None else asking.prepared(words, voice.progress, gates)
     except BaselineUnusable as error:
         why = str(error)

@@ -46,12 +46,15 @@ def heal(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Undo every fault that an earlier run did not heal in an environment, and verify that it is healed."""
+    """Undo every fault that an earlier run did not heal in an environment, and every rollout that was not finished, and verify it."""
     from closeshave.drills.catalogue import WAYS_BACK
+    from closeshave.environments.rollout import rolling
     from closeshave.faults.heal import heal_environment
 
     voice = Voice(json, quiet)
     unproven = heal_environment(root, voice.note, WAYS_BACK)
+    if restored := rolling.go_back(root, voice.note):
+        voice.note(restored)
     said = [f"not proven: {what}" for what in unproven] or ["every fault is healed"]
     voice.result({"root": str(root), "unproven": unproven}, said if unproven else (), lines(said, "red" if unproven else "green"))
     raise typer.Exit(Exit.BROKEN if unproven else 0)
