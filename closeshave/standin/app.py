@@ -15,6 +15,8 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from closeshave.standin import settings as settings_file
+from closeshave.standin.defective import burden
+from closeshave.standin.defective.burden import Burdened
 from closeshave.standin.defective.entrance import DefectiveEntrance
 from closeshave.standin.direct import REFUSALS, Direct
 from closeshave.standin.errors import Json, failure
@@ -53,7 +55,8 @@ def application(settings: StandinSettings) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(404, _missing)
     routes = [route for area in areas for route in area.router.routes if isinstance(route, APIRoute)]
-    return DefectiveEntrance(Direct(app, routes), app)
+    entrance = DefectiveEntrance(Direct(app, routes), app)
+    return Burdened(entrance, burden.parse(settings.burden)) if settings.burden else entrance
 
 
 def main() -> None:

@@ -56,6 +56,8 @@ class StandinSettings:
     """The address that the process itself listens on."""
     operations: str = ""
     """Path of the file with an operator's instructions (:mod:`closeshave.standin.operations`); empty when there is none."""
+    burden: str = ""
+    """What makes this release slower or dearer (:mod:`closeshave.standin.defective.burden`); empty unless a test says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def of_process(environ: Mapping[str, str]) -> StandinSettings:
         tiers_host=_host((*caches.values(), *sessions.values(), ratelimit)),
         bind=environ.get("HOST", "127.0.0.1"),
         operations=environ.get("OPERATIONS_FILE", ""),
+        burden=environ.get("BURDEN", ""),
     )
 
 
@@ -126,6 +129,7 @@ def to_variables(settings: StandinSettings) -> dict[str, str]:
         "RATE_LIMIT_SCALE": str(settings.rate_limit_scale),
         "VERSION": settings.version,
         "OPERATIONS_FILE": settings.operations,
+        "BURDEN": settings.burden,
     }
 
 
