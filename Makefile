@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults drills compiled test test-servers test-trials test-containers fuzz fuzz-runs bench truth noisy truth-plain measured-error docs lint lock package clean
+.PHONY: help run smoke faults drills compiled test test-servers test-trials test-containers fuzz fuzz-runs bench gate-power gate-power-short truth noisy truth-plain measured-error docs lint lock package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,13 @@ truth: $(INSTALLED) ## Is the judge right? Planted defects and damage, each judg
 
 truth-plain: $(INSTALLED) ## Is the judge right about a platform that shares no code with ours? (about an hour; keeps results and resumes)
 	$(BIN)/python -m truth.plain_platform
+
+GATES ?= 5
+gate-power: $(INSTALLED) ## Does a gate notice what it should, and only that? GATES live gates of each row of docs/gate.md (10 to 20 minutes each; keeps them and resumes)
+	$(BIN)/python -m benchmarks.power --gates $(GATES)
+
+gate-power-short: $(INSTALLED) ## The same with one gate of equal releases and one of a release that is 10 % slower (about half an hour)
+	$(BIN)/python -m benchmarks.power --short
 
 noisy: $(INSTALLED) ## Do noisy neighbours make a good platform fail? (about 50 minutes; keeps results and resumes)
 	$(BIN)/python -m truth.noisy
