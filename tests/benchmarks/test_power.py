@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,7 +126,12 @@ def test_a_gate_that_was_not_finished_is_continued(tmp_path: Path, monkeypatch: 
     place = Place(tmp_path)
     live.prepare(place, None)
     called: list[tuple[str, ...]] = []
-    monkeypatch.setattr(live, "_gate", lambda words: called.append(tuple(words)) or 0)
+
+    def command(words: Sequence[str]) -> int:
+        called.append(tuple(words))
+        return 0
+
+    monkeypatch.setattr(live, "_gate", command)
     there = tmp_path / EQUAL.key / "20261130-060000-gate-00"
     assert live.one_more(place, EQUAL, 1)
     assert called[-1][:5] == (str(tmp_path / live.PLAN), "--baseline", "current", "--candidate", "current")

@@ -1,13 +1,15 @@
 """The files that a team copies into its own pipeline are valid there."""
 
+import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+
+from tests.ci import actionlint
 
 CI = Path(__file__).parents[2] / "ci"
 WORKFLOW, ACTION = CI / "github/workflows/nightly.yml", CI / "github/gate/action.yml"
@@ -43,13 +45,19 @@ def test_a_file_is_valid_by_its_published_schema(schema, path, more, tmp_path):
     assert checked(schema, broken, *more).returncode != 0
 
 
-@pytest.mark.skipif(
-    not shutil.which("actionlint"), reason="actionlint is not installed; 'go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7'"
-)
-def test_actionlint_has_nothing_to_say():
-    """Expressions, contexts and shell scripts of the workflow."""
-    done = subprocess.run(["actionlint", "-ignore", "SC.*", str(WORKFLOW)], capture_output=True, text=True, check=False)
+def test_actionlint_has_nothing_to_say(tmp_path):
+    """Expressions, contexts and shell scripts of the workflow; and it notices a context that does not exist."""
+    if isinstance(program := actionlint.program(), str):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(program)
+
+    def linted(path):
+        return subprocess.run([program, "-ignore", "SC.*", str(path)], capture_output=True, text=True, check=False)
+
+    done = linted(WORKFLOW)
     assert done.returncode == 0, done.stdout
+    broken = tmp_path / WORKFLOW.name
+    broken.write_text(WORKFLOW.read_text(encoding="utf-8").replace("${{ ", "${{ nothing.", 1), encoding="utf-8")
+    assert linted(broken).returncode == 1
 
 
 def test_no_expression_is_pasted_into_a_script():

@@ -12,6 +12,7 @@ from threading import Event, Thread
 
 import httpx
 
+from closeshave.clients import balancer
 from closeshave.control import processes
 from closeshave.deployment import Deployment, load
 from closeshave.environments import ports
@@ -37,7 +38,7 @@ APPLICATION = """\
 application:
   command: ["{python}", -I, -S, server.py]
   variables: {PORT: "{port}", INSTANCE: "{instance}", VERSION: "1"}
-  readiness: {path: /ready, within: 8s}
+  readiness: {path: /ready, within: 12s}
   version: {path: /ready, header: X-App-Version}
   workers:
     - {name: queue, command: ["{python}", -I, -S, worker.py], regions: [here]}
@@ -116,25 +117,27 @@ def running(directory: Path, application: str = APPLICATION) -> Iterator[Deploym
         for process in deployment.processes:
             if process.role in STARTED:
                 processes.start(root, deployment.id, process)
-        assert processes.poll_until(lambda: all(answers(edge.url) for edge in deployment.edges), 20)
+        assert processes.poll_until(lambda: serves(deployment), 60, interval_s=0.2)
         yield deployment
     finally:
         assert processes.sweep(deployment.id) == []
         ports.release(root)
 
 
-def answers(url: str) -> bool:
-    """Whether an edge sends a request to an instance."""
+def serves(deployment: Deployment) -> bool:
+    """Whether every instance gets requests, and every edge sends some to its region."""
     try:
-        return httpx.get(f"{url}/", timeout=2).status_code == 200
-    except httpx.HTTPError:
+        views = [balancer.view(at, app.name) for at in deployment.balancers for app in deployment.owned_by(at.region) if app.role == "app"]
+        edges = [httpx.get(f"{edge.url}/", timeout=5).status_code for edge in deployment.edges]
+    except (httpx.HTTPError, balancer.Unavailable):
         return False
+    return all(view.serves for view in views) and set(edges) == {200}
 
 
 def said(deployment: Deployment) -> dict[str, str]:
     """What each instance answers."""
     apps = [process for process in deployment.processes if process.role == "app"]
-    return {app.name: httpx.get(f"http://127.0.0.1:{app.ports[0]}/ready", timeout=2).headers["X-App-Version"] for app in apps}
+    return {app.name: httpx.get(f"http://127.0.0.1:{app.ports[0]}/ready", timeout=10).headers["X-App-Version"] for app in apps}
 
 
 def pids(deployment: Deployment) -> dict[str, int]:
@@ -165,7 +168,7 @@ class Customers:
             thread.start()
 
     def _ask(self, url: str) -> None:
-        with httpx.Client(timeout=5) as client:
+        with httpx.Client(timeout=20) as client:
             while not self._over.is_set():
                 try:
                     self.answered.append(client.get(f"{url}{self.path}").status_code)
@@ -177,7 +180,7 @@ class Customers:
         """Wait for the last answers."""
         self._over.set()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(30)
 
 
 @contextmanager

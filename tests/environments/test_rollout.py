@@ -17,7 +17,7 @@ from closeshave.environments.rollout.record import RolloutBusy
 from closeshave.environments.rollout.steps import Replaced, one_by_one
 from tests.environments import rolled
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 
 NAMES = ["app-here-0", "app-here-1", "app-there-0", "app-there-1"]
 
@@ -101,7 +101,7 @@ def test_a_running_release_is_restarted(shop: Deployment) -> None:
     ("release", "kind", "message"),
     [
         ("broken", RolloutFailed, "app-(here|there)-0 ended while it was starting; its log .* ends with 'no such table'"),
-        ("unready", RolloutFailed, "was not ready within 8 s: app-(here|there)-0 answers 503 to /ready; ready is 200"),
+        ("unready", RolloutFailed, "was not ready within 12 s: app-(here|there)-0 answers 503 to /ready; ready is 200"),
         ("liar", VersionNotSeen, "app-(here|there)-0 answers version 1.9, not 2"),
         ("lazy", RolloutFailed, "worker-queue-here-0 ended while it was starting; its log .* ends with 'no queue'"),
     ],
