@@ -50,7 +50,7 @@ def unchanged(shop: Deployment) -> None:
     assert set(rolled.said(shop).values()) == {"1"}
     assert rolled.now(shop).application.release == "current"
     assert record.unfinished(Path(shop.root)) is None
-    assert all(balancer.view(at, name).serves for at in shop.balancers for name in NAMES if at.region in name)
+    assert all(balancer.view(at, name).serves for at in shop.balancers for name in NAMES if name.startswith(f"app-{at.region}-"))
 
 
 def test_customers_notice_nothing(shop: Deployment) -> None:

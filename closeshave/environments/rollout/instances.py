@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -26,6 +26,8 @@ ENDS_WITHIN_S = 10.0
 KILLED_WITHIN_S = 5.0
 SAYS_WITHIN_S = 10.0
 """How long a ready instance may take to answer its version."""
+STAYS_S = 3.0
+"""A worker that still runs after it is taken to be started."""
 BACK_WITHIN_S = 15.0
 """The balancer's check asks every second."""
 LOOK_EVERY_S = 0.05
@@ -112,6 +114,18 @@ def refuse_ended(site: RolloutSite, process: Process) -> None:
         raise RolloutFailed(f"{process.name} ended while it was starting; {log_end(site.root / 'logs' / f'{process.name}.log')}")
 
 
+def refuse_short_lived(site: RolloutSite, started: Sequence[Process]) -> None:
+    """Raises :class:`RolloutFailed` when one of these processes, which say nothing of themselves, ends soon after its start."""
+
+    def ends_no_more() -> str:
+        for process in started:
+            refuse_ended(site, process)
+        return "still watched"
+
+    if started:
+        _seen(site, ends_no_more, STAYS_S)
+
+
 def said_by(site: RolloutSite, app: Process) -> str | None:
     """The version that a ready instance answers, once it does."""
     obstacle(lambda: "" if versions.of(site.deployment, app) else "none", SAYS_WITHIN_S, LOOK_EVERY_S)
@@ -119,8 +133,8 @@ def said_by(site: RolloutSite, app: Process) -> str | None:
 
 
 def _drained(site: RolloutSite, at: Balancer, name: str) -> int:
-    """Wait until its requests have ended; returns how many have not."""
-    obstacle(lambda: "" if site.stop.is_set() or not balancer.view(at, name).in_flight else "in flight", DRAINED_WITHIN_S, LOOK_EVERY_S)
+    """Wait until its requests have ended; returns how many have not. Raises :class:`GivenUp`: then it was not ended, and they go on."""
+    _seen(site, lambda: "in flight" if balancer.view(at, name).in_flight else "", DRAINED_WITHIN_S)
     return balancer.view(at, name).in_flight
 
 

@@ -158,8 +158,7 @@ def _workers(site: RolloutSite, workers: list[Process]) -> None:
     for worker in workers:
         instances.end(site, worker)
         instances.begin(site, worker)
-    for worker in workers:
-        instances.refuse_ended(site, worker)
+    instances.refuse_short_lived(site, workers)
 
 
 def _reached(deployment: Deployment) -> None:
