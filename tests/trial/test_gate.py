@@ -142,7 +142,7 @@ def test_an_environment_that_does_not_start_ends_with_code_4(gating):
 def test_a_release_that_does_not_serve_ends_the_gate(gating, candidate, code, sentence):
     """One sentence says why, with the right code; never success, and nothing is left."""
     process = gating.start("short.yaml", "--baseline", "current", "--candidate", candidate, "--environment", "shop.yaml")
-    assert process.wait(200) == code, gating.said()
+    assert process.wait(600) == code, gating.said()
     assert re.search(sentence, gating.said()), gating.said()
     assert "Traceback" not in gating.said()
     assert not gating.roots()
