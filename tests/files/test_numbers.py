@@ -42,6 +42,12 @@ PLAN = {
     "faults": [
         {"id": "a", "kind": "shard.primary-killed", "phase": "broken", "at": "5s", "hold": "10s", "expected": "recovers", "scope": {"shard": 1}},
     ],
+    "drills": [
+        {
+            "id": "b", "kind": "database.switchover", "phase": "broken", "at": "18s", "limit": "9s", "scope": {"shard": 1},
+            "expected": {"duration": "9s", "failed_requests": 0.001, "loss": "9s"},
+        },
+    ],
     "traffic": {
         "processes": 1, "zipf": 0.8, "roaming": 0.02, "think_time_scale": 1.0, "contests_per_s": 1.0, "per_session": {"slots": 6.9},
         "requests_per_session": 11.0,
@@ -68,7 +74,7 @@ CALL = {"http": "http://127.0.0.1:1/", "expect": {"status": 200}, "timeout": "9s
 REMOTE = {
     "kind": "remote", "name": "r", "regions": {"east": "http://127.0.0.1:1"}, "fingerprint": {"path": "/health", "expect": {"a": "b"}},
     "caps": {"requests_per_s": 50, "requests": 20000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1},
-    "shards": [{"id": 1, "first": 1, "last": 9, "home": "east"}], "accounts": {"register": 3}, "capabilities": {"idle_barbers": [1]},
+    "shards": [{"id": 1, "first": 1, "last": 9, "home": "east"}], "accounts": {"register": 3}, "capabilities": {"idle_barbers": [1], "slots_per_day": 20},
     "hooks": [
         {
             "kind": "shard.primary-killed", "scope": {"shard": 1}, "inject": CALL, "observe": CALL, "undo": CALL, "heal_check": CALL,
@@ -97,7 +103,7 @@ def shipped(name: str) -> dict[str, Any]:
         "readiness": {"path": "/health", "status": 200, "within": "30s"},
         "workers": [{"name": "mail", "command": ["true"], "count": 1}],
         "accounts": {"register": 3},
-        "capabilities": {"idle_barbers": [1]},
+        "capabilities": {"idle_barbers": [1], "slots_per_day": 20},
         "prepare": application["prepare"] | {"within": "60s"},
     }
     return whole | {"database": {"ttl": "20s", "loop_wait": "1s", "retry_timeout": "3s"}}
@@ -114,8 +120,8 @@ FILES: Mapping[str, tuple[dict[str, Any], Any, Any]] = {
 """Kind of file → one that states every number it can, its class, and who reads it."""
 TEXTS = {f"{each}.variables" for each in ("ApplicationOf", "Prepare", "WorkerOf", "ReleaseOf")}
 """Environment variables: a number in them is a text to everybody."""
-WORDS = frozenset({"Fault.parameters", "ReadBack.sql", "Expect.members", *TEXTS})
-"""Fields whose numbers are checked by the kind of fault (see tests/faults), or are keys or texts."""
+WORDS = frozenset({"Fault.parameters", "Drill.parameters", "ReadBack.sql", "Expect.members", *TEXTS})
+"""Fields whose numbers are checked by the kind of fault or drill (see tests/faults, tests/drills), or are keys or texts."""
 
 
 def numeric(hint: Any) -> bool:
