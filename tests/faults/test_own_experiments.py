@@ -69,7 +69,7 @@ def experiment(place: Path, **changes: Any) -> Path:
 
 def hooked(root: Path, path: Path, **changes: Any) -> Deployment:
     """A platform whose only hook is the experiment."""
-    own = Hook("shard.primary-killed", {"shard": 1}, Call(experiment=str(path)), observed_within=3.0, healed_within=4.0)
+    own = Hook("shard.primary-killed", {"shard": 1}, Call(experiment=str(path)), observed_within=20.0, healed_within=20.0)
     platform = replace(toys.deployment(root), kind="remote", hooks=(replace(own, **changes),))
     platform.save()
     return platform
