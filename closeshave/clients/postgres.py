@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from closeshave.deployment import Deployment, Member
 
 TIMEOUT_S = 2
+CUT_OFF_S = 3.0 * TIMEOUT_S
 Connection = psycopg.Connection[tuple[Any, ...]]
 Unavailable = psycopg.Error
 """Raised by all functions here when the server does not answer correctly."""
@@ -154,6 +158,23 @@ def write(deployment: Deployment, primary: Member) -> str:
     return str(row[0])
 
 
+@contextmanager
+def _cut_off(connection: Connection) -> Iterator[None]:
+    """Break a session that lasts longer than a few timeouts: a pooler without a server keeps a statement in its queue for minutes."""
+    timer = threading.Timer(CUT_OFF_S, _shut, (connection.fileno(),))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _shut(descriptor: int) -> None:
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+
+
 def refused_write(port: int, database: str, user: str) -> str:
     """Why a committed write fails at the database behind a port; empty when it succeeds. It reaches the log on disk and leaves no row."""
     try:
@@ -191,6 +212,17 @@ def slot_exists(deployment: Deployment, primary: Member, name: str) -> bool:
     with session(deployment, primary) as connection:
         row = connection.execute("select count(*) from pg_replication_slots where slot_name = %s", (name,)).fetchone()
     return row is not None and bool(row[0])
+
+
+def refused_pooled_write(port: int, database: str, user: str) -> str:
+    """As :func:`refused_write`, for the port of a pooler: it refuses sessions that state limits, and keeps statements in a queue."""
+    try:
+        with connect(port, database, user, statement_timeout_s=None, autocommit=False) as connection, _cut_off(connection):
+            connection.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
+            connection.execute("SELECT pg_logical_emit_message(true, 'closeshave', 'takes writes')")
+    except Unavailable as error:
+        return first_line(error)
+    return ""
 
 
 def walreceiver(deployment: Deployment, standby: Member) -> int | None:

@@ -21,6 +21,7 @@ _NAMES = {
     "valkey": "Valkey",
     "haproxy": "HAProxy",
     "toxiproxy": "Toxiproxy",
+    "pgbouncer": "PgBouncer",
     "python": "Python",
 }
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from closeshave.api.spoken import SpokenApi
-from closeshave.environments import application_problems
+from closeshave.environments import application_problems, pooler_settings
 from closeshave.environments.hooks import Location, wrong_hooks
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
@@ -161,6 +161,7 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     yield from _wrong_tiers(definition)
     yield from application_problems.find(definition)
     yield from wrong_hooks(definition.hooks)
+    yield from ((("pooler", name), message) for name, message in pooler_settings.problems(definition.pooler or {}))
     if isinstance(definition, Containers):
         yield from _wrong_images(definition)
     for key, regions in (("etcd", definition.etcd), ("sentinels", definition.sentinels)):

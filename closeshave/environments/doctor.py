@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from closeshave.control import processors
-from closeshave.environments import cache, parts, ports, registry
+from closeshave.environments import cache, parts, pgbouncer, ports, registry
 from closeshave.environments.commands import CommandFailed, run
 from closeshave.environments.containers import containers
 from closeshave.environments.errors import EnvironmentFailed
@@ -19,6 +19,8 @@ from closeshave.environments.unprivileged import wrapper
 
 ROOM_BYTES_MIN = 2 << 30
 CORES_MIN = 2
+OPTIONAL = frozenset({"pgbouncer"})
+"""Parts that only some environment files ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,14 @@ def findings() -> tuple[PartCheck, ...]:
         ("haproxy", lambda: _version([str(parts.find_haproxy()), "-v"])),
         ("etcd", _etcd),
         ("toxiproxy", _toxiproxy),
+        ("pgbouncer", _pgbouncer),
         ("space for state", _room),
         ("cores", _cores),
         ("environments", _environments),
     )
     with ThreadPoolExecutor(len(checks)) as askers:
         found = tuple(askers.map(lambda check: _finding(*check), checks))
-    return (*found, engine())
+    return (*(replace(check, needed=check.part not in OPTIONAL) for check in found), engine())
 
 
 def engine() -> PartCheck:
@@ -98,6 +101,11 @@ def _toxiproxy() -> str:
     if isinstance(found, str):
         raise _Missing(f"{TOXIPROXY.version} is not available, so network faults cannot run: {found}")
     return str(found)
+
+
+def _pgbouncer() -> str:
+    found = pgbouncer.find(_quiet)
+    return f"{found.version} at {found.program}"
 
 
 def _room() -> str:

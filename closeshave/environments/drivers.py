@@ -53,7 +53,7 @@ EMBEDDED = Driver(
     narrow=_narrowed,
     links_of=lambda definition: frozenset(definition.links),
     looks_inside=lambda definition: definition.application.read_back.cached is not None,
-    offers=lambda definition: definition.application.offers,
+    offers=lambda definition: definition.offers,
     has=_has,
     tiers=lambda definition: tuple(dict.fromkeys(group.tier for group in definition.tiers)),
 )

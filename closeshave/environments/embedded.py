@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from closeshave.deployment import Deployment
-from closeshave.environments import construction, registry, template
+from closeshave.environments import construction, pooler_settings, registry, template
 from closeshave.environments.construction import BuildInputs, EnvironmentRoot
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
@@ -28,7 +28,10 @@ def up(definition: Embedded, *, root: Path | None = None, say: Say, etcd_killed:
     """
 
     def gather(say: Say) -> BuildInputs:
-        parts = resolve(definition.database.binaries, say, toxiproxy=bool(definition.links), etcd_killed=etcd_killed)
+        pooled = definition.pooler is not None
+        parts = resolve(definition.database.binaries, say, toxiproxy=bool(definition.links), etcd_killed=etcd_killed, pooler=pooled)
+        if parts.pgbouncer is not None and (remark := pooler_settings.remark(definition.pooler or {}, parts.pgbouncer.version)):
+            say(remark)
         assert parts.postgres is not None, "on this machine it was found somewhere"
 
         def described(place: EnvironmentRoot, first_port: int) -> Layout:

@@ -11,7 +11,7 @@ from closeshave.environments.addresses import ONE_MACHINE, Addresses
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import PortAllocator
 from closeshave.environments.remote import speaking
-from closeshave.environments.servers import apps, backup, etcd, haproxy, patroni, payments, toxiproxy, valkey
+from closeshave.environments.servers import apps, backup, etcd, haproxy, patroni, payments, pooler, toxiproxy, valkey
 from closeshave.environments.site import Site
 from closeshave.environments.stack import Stack
 
@@ -34,6 +34,8 @@ class Layout:
     """The processes of the Valkey nodes that start as primaries."""
     primary_ports: Mapping[str, Mapping[int, int]]
     """Region → shard ID → port of the region's proxy for the shard's primary."""
+    pooler_ports: Mapping[str, Mapping[int, int]]
+    """The same for poolers; empty if there is none."""
     port_count: int
     base_backups: Mapping[str, tuple[str, ...]]
     """Backup server → the command that makes its first base backup."""
@@ -45,7 +47,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
     members = patroni.members(site)
     stores = valkey.stores(site)
     links = toxiproxy.links(site, members)
-    texts = patroni.files(site) | valkey.files(site) | toxiproxy.files(site, links)
+    texts = patroni.files(site) | valkey.files(site) | toxiproxy.files(site, links) | pooler.files(site)
     for region in definition.regions:
         texts[f"{haproxy.region_process_name(region)}.cfg"] = haproxy.region_settings(
             site, region, members, stores, apps.names(site, region)
@@ -65,6 +67,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
             *backup.processes(site),
             *toxiproxy.processes(site, links),
             *haproxy.processes(site),
+            *pooler.processes(site),
             *payments.processes(site),
             *apps.processes(site),
         ),
@@ -103,6 +106,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
             }
             for region in definition.regions
         },
+        pooler_ports=pooler.ports(site),
         port_count=site.ports.count,
         base_backups={server.process: backup.base_command(site, server) for server in backup.servers(site)},
     )

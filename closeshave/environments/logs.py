@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 LINES = 8
@@ -11,15 +12,23 @@ LAST_BYTES = 64 << 10
 
 
 def tail(root: Path, name: str) -> str:
-    """The last lines that the part ``name`` wrote."""
+    """The last lines that the part ``name`` wrote. A log that was cut a moment ago has its last lines in the file that was kept."""
     path = root / "logs" / f"{name}.log"
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - LAST_BYTES))
-            lines = file.read(LAST_BYTES).decode(errors="replace").splitlines()
+        lines = _last(path)
     except FileNotFoundError:
         return "  (it wrote no log)"
+    if len(lines) < LINES:
+        with suppress(FileNotFoundError):
+            lines = [*_last(path.with_name(f"{path.name}.1")), *lines]
     return "\n".join(f"  {line[:300]}" for line in lines[-LINES:]) or "  (its log is empty)"
+
+
+def _last(path: Path) -> list[str]:
+    """Raises :class:`FileNotFoundError`."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LAST_BYTES))
+        return file.read(LAST_BYTES).decode(errors="replace").splitlines()[-LINES:]
 
 
 def copy(root: Path, destination: Path) -> None:

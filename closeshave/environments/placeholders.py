@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 _NAMED = re.compile(r"\{\{([a-z_][A-Za-z0-9_.-]*)\}\}|\{([a-z_][A-Za-z0-9_.-]*)\}")
 
 MEANINGS: Mapping[str, str] = {
-    "database_url": "the primary of the only shard; of several shards each has its own, `{database_url.1}`",
+    "database_url": "the primary of the only shard, through the pooler if there is one; of several shards each has its own, `{database_url.1}`",
     "replica_url": "a standby of the only shard, or `{replica_url.1}`; there may be none for a while, so read from the primary then",
     "database_urls": "all primaries as a JSON object, shard → URL",
     "replica_urls": "all standbys as a JSON object, shard → URL",

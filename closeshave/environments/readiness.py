@@ -45,6 +45,12 @@ def of_writes(shard: int, port: int, database: str, user: str) -> str:
     return refused and f"shard {shard} takes no write through port {port}: {refused}"
 
 
+def of_pooled_writes(shard: int, port: int, database: str, user: str) -> str:
+    """Of a shard that should take a write through the port of a pooler."""
+    refused = postgres.refused_pooled_write(port, database, user)
+    return refused and f"shard {shard} takes no write through the pooler on port {port}: {refused}"
+
+
 def of_replica(store: Store) -> str:
     """Of a store that should follow its primary."""
     told = valkey.replication(store.port)

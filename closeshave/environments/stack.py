@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from closeshave.deployment import LINK_KINDS, Capabilities, Hook, LinkKind, Secrets
-from closeshave.environments.application import ApplicationOf
+from closeshave.environments.application import ApplicationOf, Setting
 from closeshave.environments.hooks import variables
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.standin_application import STAND_IN
@@ -124,6 +125,10 @@ class Stack:
     """Multiplies the stand-in's limits per client address (``{rate_limit_scale}``)."""
     application: ApplicationOf = STAND_IN
     """The application that runs on these parts; by default the stand-in."""
+    pooler: Mapping[str, Setting] | None = None
+    """With it a PgBouncer stands between the application and each primary, and `{database_url}` leads to it: settings by the names of
+    [its manual](https://www.pgbouncer.org/config.html), or `{}` for the usual ones. They are PgBouncer's own but for `server_login_retry: 1` and
+    `server_connect_timeout: 2` (seconds), and `ignore_startup_parameters: extra_float_digits`."""
     hooks: tuple[Hook, ...] = ()
     """Faults that calls of your own inject, instead of the harness: commands, HTTP requests, or Chaos Toolkit experiments."""
     evidence: Literal["rehearsed"] | None = None
@@ -141,6 +146,11 @@ class Stack:
     def capabilities(self) -> Capabilities:
         """What the application can do and allows."""
         return self.application.capabilities
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """What faults may need of the application and of this environment; see :attr:`closeshave.faults.kind.Kind.uses`."""
+        return self.application.offers | ({"pooler"} if self.pooler is not None else set())
 
     @property
     def secrets(self) -> Secrets:
@@ -183,6 +193,8 @@ class Images:
     """The edges, and the proxies of each region."""
     toxiproxy: str = "closeshave/toxiproxy:local"
     """The proxies on links that faults disturb."""
+    pooler: str = "closeshave/pooler:local"
+    """PgBouncer, if the file has a pooler. Where this machine has none, its image is not built, and must be named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from closeshave.environments.unprivileged import Wrapper
 
 START_S_MAX = 120.0
 
-INDEPENDENT = ("etcd", "valkey", "toxiproxy", "payments", "edge")
+INDEPENDENT = ("etcd", "valkey", "toxiproxy", "pooler", "payments", "edge")
 """Roles that wait for no other part."""
 APPLICATION = ("app", "worker")
 READY_S = 60.0
@@ -114,7 +114,14 @@ class Startup:
             ),
             Milestone("shards writable", lambda: first(map(self._unwritable, homes)), ("standbys stream",)),
             *self._backup_milestones(homes),
+            # Not before: a pooler that found nobody tries again only after a while.
+            *((Milestone("poolers connected", self._unpooled, ("shards writable",)),) if self.layout.pooler_ports else ()),
         ]
+
+    @property
+    def _databases(self) -> str:
+        """The milestone at which applications can write."""
+        return "poolers connected" if self.layout.pooler_ports else "shards writable"
 
     def _backup_milestones(self, homes: Sequence[Member]) -> list[Milestone]:
         """Receivers first, so that the log has no gap from the first base backup on."""
@@ -166,16 +173,14 @@ class Startup:
                 ()
                 if self.layout.patient
                 else (
-                    Milestone(
-                        "application started", lambda: "", ("shards writable", "sentinels agree"), partial(self._start, *APPLICATION)
-                    ),
+                    Milestone("application started", lambda: "", (self._databases, "sentinels agree"), partial(self._start, *APPLICATION)),
                 )
             ),
         ]
 
     def _region_milestones(self) -> list[Milestone]:
         found, asked = [], self._deployment.application.readiness
-        before = "shards writable" if self.layout.patient else "application started"
+        before = self._databases if self.layout.patient else "application started"
         for edge in self._deployment.edges:
             apps = [process for process in self._deployment.owned_by(edge.region) if process.role == "app"]
             name, port = f"the edge of {edge.region}", int(edge.url.rsplit(":", 1)[1])
@@ -223,6 +228,11 @@ class Startup:
     def _uncopied(self, member: Member) -> str:
         copied = member.process in self._copies and self._copies[member.process].done()
         return "" if copied else f"the data directory of {member.process} is still being copied"
+
+    def _unpooled(self) -> str:
+        database, user = self._deployment.database, self._deployment.user
+        doors = ((shard, port) for ports in self.layout.pooler_ports.values() for shard, port in ports.items())
+        return first(readiness.of_pooled_writes(shard, port, database, user) for shard, port in doors)
 
     def _unwritable(self, home: Member) -> str:
         port = self.layout.primary_ports[home.region][home.shard]

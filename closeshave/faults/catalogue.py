@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 
 from closeshave import extensions
@@ -85,15 +85,29 @@ def lacking(faults: Iterable[Fault], there: Collection[str], where: str) -> list
     ]
 
 
-def unserved(kind: str, scope: Mapping[str, object], offers: Collection[str] | None, tiers: Collection[str] | None) -> list[str]:
-    """What a fault of this kind at this scope needs and an environment does not have, one sentence each; ``None``: it is not known what it has."""
-    needs = KINDS[kind].uses if kind in KINDS and offers is not None else ()
+def unserved(
+    kind: str,
+    scope: Mapping[str, object],
+    offers: Collection[str] | None,
+    tiers: Collection[str] | None,
+    parameters: Mapping[str, object] = MappingProxyType({}),
+) -> list[str]:
+    """What a fault of this kind at this scope, with these parameters, needs and an environment does not have, one sentence each; ``None``: it is not
+    known what it has."""
+    needs = [*KINDS[kind].uses, *_needed(KINDS[kind], parameters)] if kind in KINDS and offers is not None else []
     found = [f"{kind} needs {USES[need]}" for need in needs if need not in (offers or ())]
     if tiers is not None and "tier" in scope and scope["tier"] not in tiers and not (kind in KINDS and "tier" not in KINDS[kind].scope):
         found.append(
             f"scope.tier: this environment has no tier {scope['tier']!r}{meant(str(scope['tier']), tiers)}; available: {', '.join(tiers) or 'none'}"
         )
     return found
+
+
+def _needed(kind: Kind, parameters: Mapping[str, object]) -> Iterator[str]:
+    """What the values of its parameters need."""
+    for parameter in kind.parameters:
+        if need := parameter.needs.get(str(parameters.get(parameter.name, parameter.default))):
+            yield need
 
 
 def check_hook(own: Hook) -> list[str]:

@@ -24,9 +24,10 @@ USES: Mapping[str, str] = MappingProxyType(
         "instructions": "an application that reads an operator's instructions, by a variable with {operations_file}",
         "bad release": "a release called bad and the place where instances say their version (application.releases.bad, application.version)",
         "tables": "the tables of the stand-in (application.tables: stand-in)",
+        "pooler": "a pooler (pooler of the environment file)",
     }
 )
-"""What a kind of fault may need of the application, and how an environment file says that it is there."""
+"""What a kind of fault may need of the application and its environment, and how an environment file says that it is there."""
 OWNED = frozenset({"embedded", "containers"})
 """The kinds of environments that the harness runs itself: any part of them may be broken."""
 
@@ -41,6 +42,10 @@ class Parameter:
     about: str
     at_least: float = 0
     at_most: float = 3600
+    among: tuple[str, ...] = ()
+    """The only texts that are allowed; empty: any."""
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """Text → what it needs of the environment, one of :data:`USES`."""
 
     def read(self, given: object) -> Value:
         """The value of this parameter as a plan, or an experiment's configuration (where everything is text), gives it. Raises :class:`ValueError`."""
@@ -51,6 +56,8 @@ class Parameter:
                 return str(given).lower() == "true"
             raise ValueError(f"{self.name}: {given!r} is neither true nor false")
         if self.type is str:
+            if self.among and str(given) not in self.among:
+                raise ValueError(f"{self.name}: {given!r} is not one of {', '.join(self.among)}{meant(str(given), self.among)}")
             return str(given)
         try:
             number = int(str(given)) if self.type is int else float(str(given))

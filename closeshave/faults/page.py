@@ -63,7 +63,8 @@ def _noticed(kind: Kind) -> str:
 def explained(parameter: Parameter) -> str:
     """What a parameter is for, its default and its range, for a table."""
     default = str(parameter.default).lower() if parameter.type is bool else parameter.default
-    bounds = "" if parameter.type in {bool, str} else f", {parameter.at_least:g} to {parameter.at_most:g}"
+    bounds = f", or {' or '.join(each for each in parameter.among if each != default)}" if parameter.among else ""
+    bounds = bounds if parameter.type in {bool, str} else f", {parameter.at_least:g} to {parameter.at_most:g}"
     return f"{parameter.about} Default {default}{bounds}."
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 from closeshave.judge.verdict import DrillFigures, FaultFigures
-from closeshave.judge.verdictkinds import VerdictKind
 from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.findings import Findings
@@ -80,9 +79,7 @@ def render(findings: Findings) -> str:
 
 
 def _row(row: VerdictView) -> tuple[str, ...]:
-    # Two objectives may be on one measure: the ID tells them apart.
-    name = f" ({row.id if row.alike == 1 else row.id.partition('/')[0]})" if row.kind is VerdictKind.OBJECTIVE else ""
-    return (f"{row.mark} {row.word.lower()}", row.title + name, row.scope, row.measured, row.bound, row.interval, row.n, row.reason)
+    return (f"{row.mark} {row.word.lower()}", views.named(row), row.scope, row.measured, row.bound, row.interval, row.n, row.reason)
 
 
 def _fault(fault: FaultFigures) -> tuple[str, ...]:

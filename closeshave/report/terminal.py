@@ -39,7 +39,7 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
     console.print(_verdicts(assessment, chosen))
     for row in chosen:
         if row.reason:
-            reason = Text(f"  {row.mark} ", style=STYLES[row.status]).append(_text(f"{row.title}, {row.scope}: {row.reason}"))
+            reason = Text(f"  {row.mark} ", style=STYLES[row.status]).append(_text(f"{views.named(row)}, {row.scope}: {row.reason}"))
             console.print(reason, soft_wrap=whole)
     if assessment.faults:
         console.print(_faults(assessment.faults, narrow=console.width < NARROW))
@@ -77,7 +77,7 @@ def _verdicts(assessment: Assessment, chosen: list[VerdictView]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for row in chosen:
         mark = Text(f"{row.mark} {row.word.lower()}", style=STYLES[row.status])
-        table.add_row(mark, _text(row.title), _text(row.scope), _text(row.measured), _text(row.bound))
+        table.add_row(mark, _text(views.named(row, short=True)), _text(row.scope), _text(row.measured), _text(row.bound))
     return table
 
 

@@ -80,6 +80,13 @@ def row_view(row: ranking.RankedVerdict, target: Target | None, zero_ns: int) ->
     return replace(view, scope=f"{view.scope}, worst of {row.alike}{unknown}", alike=row.alike)
 
 
+def named(row: VerdictView, *, short: bool = False) -> str:
+    """The title with the ID of the verdict, which tells objectives on one measure apart. Short, or for several verdicts, it is that of the objective."""
+    if row.kind is not VerdictKind.OBJECTIVE:
+        return row.title
+    return f"{row.title} ({row.id.partition('/')[0] if short or row.alike > 1 else row.id})"
+
+
 def verdict_view(verdict: Verdict, target: Target | None, zero_ns: int, canary_limit_s: float | None = None) -> VerdictView:
     """A verdict with the text of the claims that it answers."""
     texts = {claim.id: claim.text for claim in target.claims} if target else {}

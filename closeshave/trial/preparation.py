@@ -225,15 +225,15 @@ def _draw(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
     able = [
         each
         for each in possible
-        if catalogue.able(each.kind, each.scope, definition.kind, definition.hooks) and not _unserved(definition, each.kind, each.scope)
+        if catalogue.able(each.kind, each.scope, definition.kind, definition.hooks) and not _unserved(definition, each.kind, each.scope, {})
     ]
     return nemesis.draw(plan, able, fits)
 
 
-def _unserved(definition: Definition, kind: str, scope: Mapping[str, object]) -> list[str]:
+def _unserved(definition: Definition, kind: str, scope: Mapping[str, object], parameters: Mapping[str, object]) -> list[str]:
     """What a fault needs and the environment does not have; nothing where a hook of its operator injects it."""
     driver = drivers.of(definition.kind)
-    return catalogue.unserved(kind, scope, driver.offers(definition), driver.tiers(definition))
+    return catalogue.unserved(kind, scope, driver.offers(definition), driver.tiers(definition), parameters)
 
 
 def _troubles(plan: Plan, definition: Definition) -> list[str]:
@@ -267,7 +267,9 @@ def _fault_problems(prepared: Prepared) -> list[Problem]:
         if not messages:
             messages += _experiment_problems(fault)
             messages += _scope_problems(prepared, fault.scope)
-            messages += [f"fault {fault.id}: {message}" for message in _unserved(prepared.definition, fault.kind, fault.scope)]
+            messages += [
+                f"fault {fault.id}: {message}" for message in _unserved(prepared.definition, fault.kind, fault.scope, fault.parameters)
+            ]
         found += [Problem(str(path), place, f"faults.{index}", message) for message in messages]
     return found
 

@@ -4,8 +4,10 @@ import pytest
 
 from closeshave.control.engine.client import client
 from closeshave.control.processes import poll_until
+from closeshave.environments import pgbouncer
 from closeshave.environments.containers import images as recipes
 from closeshave.environments.containers import inside
+from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.stack import Images
 
 pytestmark = pytest.mark.containers
@@ -73,3 +75,25 @@ def test_an_image_that_is_up_to_date_is_not_made_again(images):
         assert engine.list(filters={"dangling": True}) == before
     finally:
         engine.remove("closeshave/test:local")
+
+
+def test_the_image_of_the_pooler_is_there_where_its_program_is(images):
+    """It needs libraries that other images do not have."""
+    try:
+        found = pgbouncer.find(print)
+    except EnvironmentFailed as error:
+        pytest.skip(str(error))
+    assert f"PgBouncer {found.version}" in said(TAGS.pooler, str(inside.PGBOUNCER), "--version")
+
+
+def test_an_image_that_not_every_environment_needs_is_left_out_where_its_program_is_missing():
+    """And the others are built; what is missing is told."""
+
+    def missing(_tree, _say):
+        raise EnvironmentFailed("there is none")
+
+    told: list[str] = []
+    assert not recipes.make(recipes.ImageRecipe("closeshave/none:local", missing, needed=False), told.append)
+    assert told == ["closeshave/none:local is not built: there is none"]
+    with pytest.raises(EnvironmentFailed):
+        recipes.make(recipes.ImageRecipe("closeshave/none:local", missing), told.append)

@@ -6,8 +6,10 @@ from pathlib import PurePosixPath
 import pytest
 
 from closeshave.control import processes
+from closeshave.environments import pgbouncer
 from closeshave.environments.containers import interpreter
 from closeshave.environments.containers.images import ImageRecipe, make
+from closeshave.environments.errors import EnvironmentFailed
 from tests.containers.traces import docker, traces
 from tests.trial.brought import EXAMPLE, IN_WORDS, MEASURED, SLOW, carry_out, copied, planted
 
@@ -70,3 +72,19 @@ def test_a_planted_double_booking_in_containers_is_convicted(directory, tmp_path
     assert ended.code == 1, ended.said
     assert ended.status("integrity/double_booked") == "fail"
     assert ended.witnesses("integrity/double_booked")
+
+
+def test_with_a_pooler_in_containers_a_failover_is_survived_too(directory, tmp_path):
+    """In a container of its own, between the application and the primary."""
+    try:
+        pgbouncer.find(print)
+    except EnvironmentFailed as error:
+        pytest.skip(str(error))
+    file = directory / "containers.yaml"
+    file.write_text(file.read_text().replace("apps_per_region: 2\n", "apps_per_region: 2\npooler: {}\n"))
+    ended = carry_out(directory, tmp_path / "runs", "smoke.yaml", *SLOW, "--environment", "containers.yaml")
+    assert ended.code in {0, 3}, ended.said
+    assert ended.failed == []
+    assert ended.status("observed/primary-killed") == ended.status("healed/primary-killed") == "pass", ended.said
+    [run] = (tmp_path / "runs").glob("*")
+    assert "process up: PgBouncer" in (run / "logs" / "pooler-main-shard1.log").read_text()

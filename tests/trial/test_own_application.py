@@ -3,7 +3,8 @@
 import pytest
 
 from closeshave.control import processes
-from closeshave.environments import registry
+from closeshave.environments import pgbouncer, registry
+from closeshave.environments.errors import EnvironmentFailed
 from tests.trial.brought import IN_WORDS, MEASURED, SLOW, carry_out, copied, planted
 from tests.trial.conftest import started_by_this_test
 
@@ -51,3 +52,20 @@ def test_a_planted_defect_is_convicted_with_a_witness(directory, tmp_path, defec
     assert ended.status(verdict) == "fail"
     assert ended.witnesses(verdict)
     assert ended.summary["evidence"] == MEASURED
+
+
+def test_with_a_pooler_in_front_of_the_database_a_failover_is_survived_too(directory, tmp_path):
+    """The primary is killed behind PgBouncer: seen, healed, and no verdict fails; the report knows the version."""
+    try:
+        version = pgbouncer.find(print).version
+    except EnvironmentFailed as error:
+        pytest.skip(str(error))
+    file = directory / "environment.yaml"
+    file.write_text(file.read_text().replace("apps_per_region: 2\n", "apps_per_region: 2\npooler: {}\n"))
+    ended = carry_out(directory, tmp_path / "runs", "smoke.yaml", *SLOW)
+    assert ended.code in {0, 3}, ended.said
+    assert ended.failed == []
+    assert ended.status("observed/primary-killed") == ended.status("healed/primary-killed") == "pass", ended.said
+    [run] = (tmp_path / "runs").glob("*")
+    assert f'"pgbouncer": "{version}"' in (run / "environment.json").read_text()
+    assert (run / "logs" / "pooler-main-shard1.log").exists()

@@ -32,7 +32,8 @@ def up(definition: Containers, *, root: Path | None = None, say: Say) -> Deploym
     """
     root = root or registry.new_root(definition.name)
     own = definition.application
-    if problem := obstacle(definition.images, filter(None, (own.image, *(release.image for release in own.releases.values())))):
+    others = filter(None, (own.image, *(release.image for release in own.releases.values())))
+    if problem := obstacle(definition.images, others, pooler=definition.pooler is not None):
         teardown.down(root)
         raise EnvironmentFailed(problem)
     try:
@@ -57,18 +58,24 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
     return tuple(left) if left else teardown.down(root, logs_to=logs_to)
 
 
-def obstacle(images: Images, others: Iterable[str] = ()) -> str | None:
+def obstacle(images: Images, others: Iterable[str] = (), *, pooler: bool = False) -> str | None:
     """Why no environment can be started here from these images, checked before anything starts; ``None`` when one can.
 
-    ``others`` are the images of its application.
+    ``others`` are the images of its application; ``pooler`` says whether it has one.
     """
     if reason := engine.check():
         return reason
     try:
-        missing = [image for image in dict.fromkeys((*asdict(images).values(), *others)) if not engine.image_exists(image)]
+        wanted = [image for part, image in asdict(images).items() if pooler or part != "pooler"]
+        missing = [image for image in dict.fromkeys((*wanted, *others)) if not engine.image_exists(image)]
         held = engine.image_sources(images.platform)
     except EngineFailed as error:
         return str(error)
+    if images.pooler in missing and images.pooler == Images().pooler:
+        return (
+            f"the engine has no image {images.pooler}: 'closeshave env images' builds it where PgBouncer is installed; otherwise name an image "
+            "with a pgbouncer on its PATH (images.pooler), or leave out 'pooler'"
+        )
     if missing:
         return f"the engine has no image {', '.join(missing)}: 'closeshave env images' builds the harness's, 'docker pull' fetches others"
     if held not in {None, sources.digest()}:
@@ -84,7 +91,8 @@ def _gather(definition: Containers) -> Callable[[Say], BuildInputs]:
         rejoins_empty = definition.images.etcd == Images().etcd and parts.find_etcd(say).rejoins_empty
 
         def inside(root: Path) -> Parts:
-            return parts_inside(root, definition.images, postgres_version=version, etcd_rejoins_empty=rejoins_empty)
+            pooled = definition.pooler is not None
+            return parts_inside(root, definition.images, postgres_version=version, etcd_rejoins_empty=rejoins_empty, pooler=pooled)
 
         port_count, prefix_length = size(definition, inside(Path("/")))
         owner = NOBODY if os.getuid() == 0 else None

@@ -11,7 +11,7 @@ from importlib.metadata import Distribution
 from pathlib import Path, PurePosixPath
 
 from closeshave.control import engine
-from closeshave.environments import parts
+from closeshave.environments import parts, pgbouncer
 from closeshave.environments.containers import inside, interpreter, sources
 from closeshave.environments.containers.tree import MERGED, Tree
 from closeshave.environments.driver import Say
@@ -36,6 +36,8 @@ class ImageRecipe:
     fill: Callable[[Tree, Say], None]
     sources: str = ""
     """The digest of the harness's own sources in it, if users of the image need to know it."""
+    needed: bool = True
+    """Whether every environment needs it. Others are left out where their program cannot be had."""
 
 
 def recipes(images: Images) -> Iterator[ImageRecipe]:
@@ -46,6 +48,7 @@ def recipes(images: Images) -> Iterator[ImageRecipe]:
     yield ImageRecipe(images.valkey, _valkey)
     yield ImageRecipe(images.haproxy, _haproxy)
     yield ImageRecipe(images.toxiproxy, _toxiproxy)
+    yield ImageRecipe(images.pooler, _pooler, needed=False)
 
 
 def build(say: Say) -> tuple[str, ...]:
@@ -61,7 +64,13 @@ def build(say: Say) -> tuple[str, ...]:
 def make(recipe: ImageRecipe, say: Say) -> bool:
     """Build one image; false when it is up to date."""
     tree = _base()
-    recipe.fill(tree, say)
+    try:
+        recipe.fill(tree, say)
+    except EnvironmentFailed as error:
+        if recipe.needed:
+            raise
+        say(f"{recipe.tag} is not built: {error}")
+        return False
     tree.add_libraries()
     digest = tree.digest(*ENVIRON, recipe.sources, _made_by())
     if engine.image_digest(recipe.tag) == digest:
@@ -142,6 +151,14 @@ def _toxiproxy(tree: Tree, say: Say) -> None:
     if isinstance(found, str):
         raise EnvironmentFailed(f"the image of Toxiproxy cannot be built: {found}")
     _program(tree, str(inside.TOXIPROXY), found)
+
+
+def _pooler(tree: Tree, say: Say) -> None:
+    found = pgbouncer.find(say)
+    _program(tree, str(inside.PGBOUNCER), found.program)
+    # Where the loader of every distribution looks.
+    for library in (library for place in found.libraries for library in place.glob("*.so*")):
+        tree.put(f"/usr/lib/{library.name}", library)
 
 
 def _program(tree: Tree, name: str, source: Path) -> None:

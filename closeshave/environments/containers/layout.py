@@ -14,6 +14,7 @@ from closeshave.environments.containers import inside, networks, zone
 from closeshave.environments.containers.networks import NetworkPlan
 from closeshave.environments.layout import Layout
 from closeshave.environments.parts import Etcd, Parts
+from closeshave.environments.pgbouncer import PgBouncer
 from closeshave.environments.python import Python
 from closeshave.environments.servers import valkey_start
 from closeshave.environments.stack import Containers, Images
@@ -31,11 +32,14 @@ IMAGES: Mapping[str, str] = MappingProxyType(
         "haproxy": "haproxy",
         "edge": "haproxy",
         "toxiproxy": "toxiproxy",
+        "pooler": "pooler",
     }
 )
 """Role → the image of its processes, by its name in environment files; an application may have an image of its own."""
 
 APPLICATION = frozenset({"app", "worker"})
+NEVER_ROOT = frozenset({"patroni", "pooler"})
+"""Roles whose programs refuse to run as root."""
 LAUNCHER = "valkey_start.py"
 PREFIX_LENGTH = 8
 """How many characters of the environment's ID are in the names of containers and networks: 32 bits are enough for one machine."""
@@ -47,7 +51,7 @@ class Users:
 
     everybody: str
     databases: str
-    """The user of the databases: never root, which PostgreSQL refuses."""
+    """The user of the databases and poolers: never root, which PostgreSQL and PgBouncer refuse."""
 
 
 def lay_out(id: str, root: Path, definition: Containers, parts: Parts, first_port: int, *, block: IPv4Network, users: Users) -> Layout:
@@ -84,8 +88,9 @@ def size(definition: Containers, parts: Parts) -> tuple[int, int]:
     return bare.port_count, networks.prefix_length(len(bare.deployment.processes), len(definition.regions))
 
 
-def parts_inside(root: Path, images: Images, *, postgres_version: str, etcd_rejoins_empty: bool = False) -> Parts:
-    """The programs by their names inside the images, where they are on the PATH."""
+def parts_inside(root: Path, images: Images, *, postgres_version: str, etcd_rejoins_empty: bool = False, pooler: bool = False) -> Parts:
+    """The programs by their names inside the images, where they are on the PATH. ``pooler``: whether there is one."""
+    used = {part: image for part, image in asdict(images).items() if pooler or part != "pooler"}
     return Parts(
         postgres=None,
         postgres_version=postgres_version,
@@ -94,8 +99,9 @@ def parts_inside(root: Path, images: Images, *, postgres_version: str, etcd_rejo
         haproxy=inside.HAPROXY,
         etcd=Etcd(inside.ETCD, "", etcd_rejoins_empty),
         toxiproxy=inside.TOXIPROXY,
-        versions={**asdict(images), "postgres": postgres_version},
+        versions={**used, "postgres": postgres_version},
         missing={},
+        pgbouncer=PgBouncer(inside.PGBOUNCER, ""),
         python=Python(inside.PYTHON, {}, str(root / "config" / LAUNCHER), str(inside.PACKAGES)),
     )
 
@@ -114,7 +120,7 @@ def _contained(process: Process, prefix: str, plan: NetworkPlan, image: tuple[st
         name=f"{prefix}-{process.name}",
         image=name,
         attachments=plan.attachments[process.name],
-        user=users.databases if process.role == "patroni" else users.everybody,
+        user=users.databases if process.role in NEVER_ROOT else users.everybody,
     )
     environ = {**process.environ, zone.VARIABLE: zone.here()}
     # An image of the application's own has a working directory of its own.

@@ -17,7 +17,7 @@ from closeshave.environments.errors import EnvironmentFailed
 
 FRONT, REGION, WAN = "front", "region", "wan"
 
-STAY_AT_HOME = frozenset({"app", "worker"})
+STAY_AT_HOME = frozenset({"app", "worker", "pooler"})
 """Roles that reach other regions only through the proxies of their region."""
 
 POOLS = tuple(map(IPv4Network, ("10.213.0.0/16", "172.29.0.0/16", "192.168.192.0/18")))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from closeshave.deployment import Application, Process, RunnableRelease
 from closeshave.environments import placeholders
 from closeshave.environments.application import ApplicationOf, Setting, text_of
-from closeshave.environments.servers import patroni, toxiproxy
+from closeshave.environments.servers import patroni, pooler, toxiproxy
 from closeshave.environments.site import APP_NICE, Site
 from closeshave.standin.settings import TOPOLOGY
 
@@ -61,6 +61,7 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
     """What each placeholder stands for in one process; without a port, that of a worker."""
     definition = site.definition
     doors = {link.name.removeprefix(f"{region}-"): toxiproxy.entrance(site, link, region) for link in toxiproxy.app_links(site, region)}
+    doors |= {f"shard{shard}-primary": door for shard, door in pooler.doors(site, region).items()}
     found = {
         "host": site.bind,
         "region": region,

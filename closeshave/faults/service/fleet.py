@@ -13,6 +13,14 @@ from closeshave.faults.waiting import after, until
 from closeshave.plurals import counted
 
 INSTANCE = Parameter("instance", int, default=0, about="Which of the region's application processes, counted from 0.", at_most=99)
+PART = Parameter(
+    "part",
+    str,
+    default="app",
+    about="Which of the region's processes: its applications, or the poolers before its databases, one for each shard.",
+    among=("app", "pooler"),
+    needs={"pooler": "pooler"},
+)
 READY_WITHIN_S = 20.0
 ASKED = 20
 """So many requests in a row must not fail: a share of errors of one in five is then missed once in a hundred times."""
@@ -24,8 +32,12 @@ def region_of(aim: Aim) -> str:
 
 
 def fleet(aim: Aim) -> tuple[Process, ...]:
-    """The region's application processes, in order."""
-    return tuple(process for process in aim.deployment.owned_by(region_of(aim)) if process.role == "app")
+    """The region's processes of the part that a fault is aimed at, in order: its applications unless it says otherwise."""
+    return _those(aim, str(aim.parameters.get(PART.name, PART.default)))
+
+
+def _those(aim: Aim, role: str) -> tuple[Process, ...]:
+    return tuple(process for process in aim.deployment.owned_by(region_of(aim)) if process.role == role)
 
 
 def everywhere(aim: Aim) -> tuple[Process, ...]:
@@ -40,20 +52,21 @@ def instance(aim: Aim) -> Process:
 
 def unfit(aim: Aim) -> str:
     """Unfit until every application of the region is ready, and if there is none with the fault's number."""
-    apps = fleet(aim)
+    apps, part = fleet(aim), str(aim.parameters.get(PART.name, PART.default))
+    what = "application" if part == PART.default else part
     if not apps:
-        return f"this environment has no applications in a region {region_of(aim)!r}"
+        return f"this environment has no {what}s in a region {region_of(aim)!r}"
     number = int(aim.parameters.get("instance", 0))
     if number >= len(apps):
-        return (
-            f"{region_of(aim)} has {counted(len(apps), 'application process', 'application processes')}, so there is no instance {number}"
-        )
+        return f"{region_of(aim)} has {counted(len(apps), f'{what} process', f'{what} processes')}, so there is no instance {number}"
     unready = [app.name for app in apps if not ready(aim.deployment, app)]
     return f"not ready: {', '.join(unready)}" if unready else ""
 
 
 def ready(deployment: Deployment, app: Process) -> bool:
-    """Whether the application reports that it is ready."""
+    """Whether the application reports that it is ready; a pooler says nothing else than that it listens."""
+    if app.role != PART.default:
+        return ports.listens(app.ports[0])
     readiness = deployment.application.readiness
     return readiness.met(*ports.answer(ports.url(app.ports[0], readiness.path)))
 
@@ -122,7 +135,7 @@ def _as_declared(aim: Aim) -> Proof:
 
 def _answering(aim: Aim) -> Proof:
     """An application's own error is a 500; a 503 may come from a part that another fault has made unavailable."""
-    failing = [app.name for app in fleet(aim) if {0, 500} & set(asked(aim, app, ASKED))]
+    failing = [app.name for app in _those(aim, str(PART.default)) if {0, 500} & set(asked(aim, app, ASKED))]
     return Proof(f"each application answers {ASKED} requests in a row", not failing, ", ".join(failing) or "all of them")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.clients import ports
 from closeshave.faults.killing import kill, victims_of
 from closeshave.faults.kind import Aim, Kind, NotSeen
-from closeshave.faults.service.fleet import INSTANCE, instance, prove, undo, unfit
+from closeshave.faults.service.fleet import INSTANCE, PART, instance, prove, undo, unfit
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
@@ -28,11 +28,11 @@ def look(aim: Aim, _injection: Injection) -> Sighting | NotSeen:
 
 KIND = Kind(
     name="service.killed",
-    does="Kills one of a region's application processes by SIGKILL; nothing restarts it until the fault is healed.",
+    does="Kills one of a region's application processes, or one of its poolers, by SIGKILL; nothing restarts it until the fault is healed.",
     observed_by="Connections to the process's own port are refused.",
     undone_by="Starts the process again; proven by its readiness, its answers and the region's edge.",
     scope=("region",),
-    parameters=(INSTANCE,),
+    parameters=(INSTANCE, PART),
     # Its requests in progress are lost; the balancer sends everything else to the others at once.
     expected=Expected.TOLERATES,
     unfit=unfit,
