@@ -387,26 +387,30 @@ def _merged(problems: Iterable[Problem]) -> Iterator[Problem]:
     yield from found.values()
 
 
-def _written(raw: Any, location: tuple[str | int, ...]) -> Iterator[str | int]:
-    """The location in the file: without the names of the types that pydantic tried for a value."""
+_MISSING = frozenset({"missing", "missing_argument"})
+"""pydantic's kinds of problem of a key that is not in the file."""
+
+
+def _written(raw: Any, location: tuple[str | int, ...], *, missing: bool) -> Iterator[str | int]:
+    """The location in the file: without the names of the types that pydantic tried for a value. ``missing``: the last part is not in the file."""
     for index, part in enumerate(location):
         there = (isinstance(raw, dict) and part in raw) or (isinstance(raw, list) and isinstance(part, int) and part < len(raw))
         if there:
             raw = raw[part]
-        if there or (index == len(location) - 1 and not (isinstance(part, str) and "[" in part) and isinstance(raw, dict | list)):
+        if there or (missing and index == len(location) - 1):
             yield part
 
 
 def _problem(path: Path, raw: Any, item: Any, type_: Any) -> Problem:
-    location = tuple(_written(raw, tuple(item["loc"])))
+    kind = item["type"]
+    location = tuple(_written(raw, tuple(item["loc"]), missing=kind in _MISSING))
     line = line_of(raw, location)
     key = ".".join(str(part) for part in location)
-    kind = item["type"]
     if kind in {"unexpected_keyword_argument", "extra_forbidden"}:
         there = keys.at(TypeAdapter(type_).json_schema(), location[:-1])
         near = meant(str(location[-1]), there) if location else ""
         message = f"unknown key{near}" if near or not there else f"unknown key; known: {', '.join(sorted(there))}"
-    elif kind in {"missing", "missing_argument"}:
+    elif kind in _MISSING:
         message = "is missing"
         if meaning := meaning_at(type_, location):
             message += f"; it means: {meaning}"
