@@ -33,6 +33,10 @@ class DrillFailed(RuntimeError):
     """A step could not be done, and that is what the drill tests. The message says what was seen, as a clause."""
 
 
+class DrillOverdue(DrillFailed):
+    """A step was not done within the drill's limit. The message says what was seen last, as a clause."""
+
+
 class DrillDisturbed(RuntimeError):
     """Something that the drill does not test kept a step from being done. The message says what, as a clause."""
 
@@ -56,12 +60,12 @@ class DrillWork:
     """What the steps so far found, by the name of the step."""
 
     def until(self, obstacle: Callable[[], str], what: str, interval_s: float = 0.1) -> None:
-        """Wait until nothing is in the way. Raises :class:`DrillFailed` with ``what`` and the last obstacle when the time is over."""
+        """Wait until nothing is in the way. Raises :class:`DrillOverdue` with ``what`` and the last obstacle when the time is over."""
         while reason := obstacle():
             if self.stop():
                 raise DrillDisturbed("the drill was stopped")
             if left_s(self.deadline_ns) <= 0:
-                raise DrillFailed(f"{what}: {reason}")
+                raise DrillOverdue(f"{what}: {reason}")
             time.sleep(interval_s)
 
 

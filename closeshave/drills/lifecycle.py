@@ -10,7 +10,7 @@ from types import MappingProxyType
 from closeshave.clock import now_ns
 from closeshave.control.waiting import obstacle
 from closeshave.drills.catalogue import WAYS_BACK
-from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillStep, DrillWork, Facts
+from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillOverdue, DrillStep, DrillWork, Facts
 from closeshave.faults.kind import Proof
 from closeshave.faults.ledger import Ledger, Undo
 from closeshave.faults.lifecycle import heal
@@ -54,8 +54,9 @@ def carry_out(ledger: Ledger, kind: DrillKind, work: DrillWork, at_ns: int, limi
         outcome = _proven(ledger, kind, work) or outcome
     _end(ledger, work, began_ns, outcome)
     left = heal(ledger, work.id, aim.deployment, work.say, kind.put_back_within_s, {**WAYS_BACK, kind.name: kind.way_back})
-    for unproven in left:
-        record(ledger.run, Mark(now_ns(), MarkKind.HEAL_UNPROVEN, unproven))
+    with suppress(OSError):
+        for unproven in left:
+            record(ledger.run, Mark(now_ns(), MarkKind.HEAL_UNPROVEN, unproven))
     return left
 
 
@@ -88,7 +89,7 @@ def _step(step: DrillStep, work: DrillWork) -> tuple[Facts | None, DrillOutcome]
     try:
         return step.act(work), DrillOutcome(DrillEnding.CARRIED_OUT)
     except DrillFailed as error:
-        return None, DrillOutcome(DrillEnding.FAILED, f"{step.name}: {error}")
+        return None, DrillOutcome(_how(error), f"{step.name}: {error}")
     except DrillDisturbed as error:
         return None, DrillOutcome(DrillEnding.DISTURBED, f"{step.name}: {error}")
     except Exception as error:  # noqa: BLE001 - an error that no kind expects says nothing about the platform
@@ -109,14 +110,22 @@ def _proven(ledger: Ledger, kind: DrillKind, work: DrillWork) -> DrillOutcome | 
     try:
         until(holds, after(kind.proven_within_s), 0.2)
     except DrillFailed as error:
-        return DrillOutcome(DrillEnding.FAILED, f"the proof of its end state: {error}")
+        return DrillOutcome(_how(error), f"the proof of its end state: {error}")
     except Exception as error:  # noqa: BLE001 - a proof that cannot be made proves nothing either way
         return DrillOutcome(DrillEnding.DISTURBED, f"the proof of its end state: {_unexpected(work, error, 'the proof')}")
     if work.stop():
         return DrillOutcome(DrillEnding.DISTURBED, "the drill was stopped before its end state was proven")
-    for proof in proofs:
-        record(ledger.run, DrillProven(work.id, now_ns(), proof.what, proof.holds, proof.saw))
+    try:
+        for proof in proofs:
+            record(ledger.run, DrillProven(work.id, now_ns(), proof.what, proof.holds, proof.saw))
+    except OSError as error:
+        # Everything must be put back all the same, and half of the proofs prove nothing.
+        return DrillOutcome(DrillEnding.DISTURBED, f"the proof of its end state could not be kept: {unexpected.told(error)}")
     return None
+
+
+def _how(error: DrillFailed) -> DrillEnding:
+    return DrillEnding.OVERDUE if isinstance(error, DrillOverdue) else DrillEnding.FAILED
 
 
 def _end(ledger: Ledger, work: DrillWork, began_ns: int, outcome: DrillOutcome) -> None:

@@ -36,7 +36,8 @@ everything back. Only one drill or fault may work on a part at a time; drills mu
 A drill has these verdicts:
 
 * `drill/ID`: *fail* if a step could not be done, or a proof of the end state does not hold. *Inconclusive* if something that the drill does not test
-  kept it from being carried out: a backup server that does not run, a full disk, a run that ended early.
+  kept it from being carried out (a backup server that does not run, a full disk, a run that ended early), or if a step was not done within the
+  drill's limit while other programs used the machine.
 * `drill-rows/ID`, of a restore: the restored rows against what customers were told. Nothing that was acknowledged before the target may be missing, and
   nothing that was requested after it may be there. Requests that were under way at the target decide nothing. The uncertainty of the clocks is stated.
 * `drill-duration/ID`, `drill-failed-requests/ID`, `drill-loss/ID`: what it took and cost, if the plan gives a bound (`expected`). What it cost is

@@ -14,7 +14,7 @@ from closeshave.clients import patroni, postgres
 from closeshave.clients.address import HOST
 from closeshave.control import processes, variables
 from closeshave.deployment import BackupServer, Deployment, Member, Process
-from closeshave.drills.kind import DrillDisturbed, DrillFailed
+from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillOverdue
 from closeshave.faults.kind import Proof, Say
 from closeshave.faults.waiting import left_s, until
 
@@ -37,7 +37,7 @@ def place(deployment: Deployment, shard: int) -> Path:
 
 
 def command(deployment: Deployment, argv: Sequence[str], within_s: float) -> tuple[int, str]:
-    """Run a helper program to its end; its exit code and what it said. Raises :class:`DrillFailed` if it does not end in time.
+    """Run a helper program to its end; its exit code and what it said. Raises :class:`DrillOverdue` if it does not end in time.
 
     Raises :class:`DrillDisturbed` if it cannot be run, or the disk is full.
     """
@@ -55,7 +55,7 @@ def command(deployment: Deployment, argv: Sequence[str], within_s: float) -> tup
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise DrillFailed(f"{Path(argv[0]).name} did not end in time") from None
+        raise DrillOverdue(f"{Path(argv[0]).name} did not end in time") from None
     except OSError as error:
         raise DrillDisturbed(f"{argv[0]} cannot be run: {error}") from error
     said = f"{done.stdout}\n{done.stderr}".strip()

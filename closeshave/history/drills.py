@@ -17,6 +17,8 @@ class DrillEnding(StrEnum):
     """Every step was done; the proofs say whether its end state is as it must be."""
     FAILED = "failed"
     """A step could not be done, and that is what the drill tests: a backup that cannot be restored, a switchover that is refused."""
+    OVERDUE = "overdue"
+    """A step was not done within the drill's limit: it failed, unless the machine was kept from its work meanwhile."""
     DISTURBED = "disturbed"
     """Something that the drill does not test kept it from being carried out: it says nothing about the platform."""
 

@@ -19,14 +19,16 @@ import pytest
 from closeshave.clock import now_ns
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
+from closeshave.drills import lifecycle
 from closeshave.drills.catalogue import WAYS_BACK
-from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillStep, DrillWork, Facts
+from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillOverdue, DrillStep, DrillWork, Facts
 from closeshave.drills.lifecycle import carry_out
 from closeshave.faults import ledger
 from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Aim, Proof, Say
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
+from closeshave.history import DrillProven
 from tests.faults import toys
 
 CHANGED = "changed"
@@ -150,6 +152,7 @@ def raises(error: Exception) -> Callable[[DrillWork], Facts]:
     ("error", "how", "why"),
     [
         (DrillFailed("the backup is damaged"), "failed", "second: the backup is damaged"),
+        (DrillOverdue("it does not accept writes: refused"), "overdue", "second: it does not accept writes: refused"),
         (DrillDisturbed("the backup server does not run"), "disturbed", "second: the backup server does not run"),
         (OSError(errno.ENOSPC, "No space left on device"), "disturbed", "second: the disk is full"),
         (ZeroDivisionError("division by zero"), "disturbed", "second: ZeroDivisionError: division by zero"),
@@ -172,6 +175,25 @@ def test_an_end_state_that_does_not_hold_is_on_the_timeline(toy: Deployment, tmp
     run = tmp_path / "run"
     assert carried(toy, run, replace(KIND, prove=lambda _work: (Proof("it is changed", holds=False, saw="no"),))) == []
     assert told(run)[3:5] == ["proof False", "carried-out"]
+
+
+def test_proofs_that_cannot_be_kept_prove_nothing_and_all_is_put_back(
+    toy: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when the first proof should be written."""
+    kept = lifecycle.record
+
+    def full(run: Path, event: Any) -> None:
+        if isinstance(event, DrillProven):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        kept(run, event)
+
+    monkeypatch.setattr(lifecycle, "record", full)
+    run = tmp_path / "run"
+    assert carried(toy, run) == []
+    assert told(run)[-4:] == ["disturbed", "healing-begun", "healed", "verified-healed"]
+    assert "could not be kept" in ending(run)["why"]
+    assert not Path(toy.root, CHANGED).exists()
 
 
 def test_a_drill_that_cannot_begin_changes_nothing(toy: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +225,7 @@ def test_a_step_that_waits_in_vain_has_failed_with_what_was_in_the_way(toy: Depl
 
     carried(toy, run, replace(KIND, steps=(DrillStep("first", first), DrillStep("second", waits))), limit_s=0.3)
     assert ending(run)["why"] == "second: the restored database does not accept writes: it is still recovering"
-    assert ending(run)["how"] == "failed"
+    assert ending(run)["how"] == "overdue"
 
 
 def test_what_cannot_be_put_back_stays_in_the_ledger(toy: Deployment, tmp_path: Path) -> None:

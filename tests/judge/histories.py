@@ -304,3 +304,24 @@ def _empty(schema: pa.Schema) -> pd.DataFrame:
 
 def _missing(id: str, found: dict[str, Verdict]) -> Verdict:
     raise KeyError(f"{id}; there is {', '.join(found)}")
+
+
+def starving(*stretches: tuple[int, int]) -> Any:
+    """What the machine did, second for second: other programs had all of it in these."""
+    rows = []
+    for second in range(100, 190):
+        hungry = any(low <= second < high for low, high in stretches)
+        times = {"user_s": 2.0, "idle_s": 0.0} if hungry else {"user_s": 0.2, "idle_s": 1.8}
+        rows.append(
+            {
+                "at_ns": ns(second + 1),
+                "role": "host",
+                "cpu_s": 0.0,
+                "interval_s": 1.0,
+                "system_s": 0.0,
+                "iowait_s": 0.0,
+                "steal_s": 0.0,
+                **times,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -16,7 +16,7 @@ from closeshave.judge.evidence.writes import MUTATING, joined
 from closeshave.judge.measures.restored import Instant, compare
 from closeshave.judge.verdict import Status
 from closeshave.plan import Drill, DrillBounds
-from tests.judge.histories import INTEGRITY, START_NS, WALL_START_S, Run, ns
+from tests.judge.histories import INTEGRITY, START_NS, WALL_START_S, Run, ns, starving
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 TARGET_S = 130
@@ -216,6 +216,22 @@ def test_how_a_drill_ended_decides_its_verdict(told: dict[str, Any], expected: S
     verdict = carried_out(booked(), **told).verdict("drill/restore")
     assert (verdict.status, bool(verdict.witnesses)) == (expected, expected is FAIL)
     assert reason in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("how", "starved", "expected"),
+    [("overdue", (), FAIL), ("overdue", ((136, 138),), INCONCLUSIVE), ("overdue", ((110, 112),), FAIL), ("failed", ((136, 138),), FAIL)],
+)
+def test_a_step_that_was_late_on_a_machine_that_others_used_is_inconclusive(
+    how: str, starved: tuple[tuple[int, int], ...], expected: Status
+) -> None:
+    """Only time can excuse it, and only while the drill was carried out: a backup that is damaged is damaged on any machine."""
+    run = booked()
+    run.changes["resources"] = starving(*starved)
+    verdict = carried_out(run, how=how, why="recover: it does not accept writes").verdict("drill/restore")
+    assert verdict.status is expected
+    assert verdict.reason.startswith("recover: it does not accept writes")
+    assert ("but meanwhile" in verdict.reason) == (expected is INCONCLUSIVE)
 
 
 def test_a_drill_that_was_disturbed_fails_nothing() -> None:

@@ -4,7 +4,6 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from closeshave.history import Injection
 from closeshave.judge.verdict import FaultFigures, Status, Verdict
 from closeshave.plan import Expected, Fault
 from closeshave.target import Objective
-from tests.judge.histories import KILL, LOSS, RECOVERY, Run, ns
+from tests.judge.histories import KILL, LOSS, RECOVERY, Run, ns, starving
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 
@@ -325,27 +324,6 @@ def test_the_share_at_which_service_counts_as_restored_is_the_plans(every: int, 
 def test_a_single_failure_soon_after_the_end_is_not_the_end() -> None:
     """An outage from 120 to 124, and one probe at 126 that fails alone."""
     assert verdict(outage((120.0, 124.0), (126.0, 126.1))).confidence == pytest.approx((3.9, 4.01))
-
-
-def starving(*stretches: tuple[int, int]) -> Any:
-    """What the machine did, second for second: other programs had all of it in these."""
-    rows = []
-    for second in range(100, 190):
-        hungry = any(low <= second < high for low, high in stretches)
-        times = {"user_s": 2.0, "idle_s": 0.0} if hungry else {"user_s": 0.2, "idle_s": 1.8}
-        rows.append(
-            {
-                "at_ns": ns(second + 1),
-                "role": "host",
-                "cpu_s": 0.0,
-                "interval_s": 1.0,
-                "system_s": 0.0,
-                "iowait_s": 0.0,
-                "steal_s": 0.0,
-                **times,
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize(

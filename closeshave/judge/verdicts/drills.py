@@ -47,7 +47,10 @@ def _end_state(analysis: Analysis, life: DrillLife) -> Verdict:
     if why := _not_judged(analysis, life):
         return replace(blank, reason=why)
     assert life.ended is not None  # or it would not be judged
-    if life.ended.how == DrillEnding.FAILED:
+    doubts = analysis.evidence.doubts_within(life.ended.began_ns, life.ended.ended_ns)
+    if life.ended.how == DrillEnding.OVERDUE and doubts:
+        return replace(blank, reason=f"{life.ended.why}; but meanwhile {doubts[0].cause}")
+    if life.ended.how in {DrillEnding.FAILED, DrillEnding.OVERDUE}:
         step = life.steps[-1].step if life.steps else ""
         witness = DrillWitness("this step could not be done", life.drill.id, step, life.ended.why)
         return replace(blank, status=Status.FAIL, measured=1.0, n=1, reason=life.ended.why, witnesses=(witness,))
