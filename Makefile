@@ -27,7 +27,7 @@ compiled: $(INSTALLED) ## Compile the hot modules of the load engine, which then
 	$(BIN)/python hatch_build.py || [ $$? -eq 69 ] # what is lacking was said
 
 test: $(INSTALLED) ## Quick tests, on all processors: no servers, no Docker
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal
 
 test-servers: $(INSTALLED) ## Tests against the real servers of the embedded environment (minutes)
 	$(BIN)/python -m pytest -m servers
