@@ -15,6 +15,8 @@ class Rivals(BookingUser):
     weight = 1
     contest = True
     wait_time = thinking(mean_s=2.5)
+    thinks = True
+    """Whether both pause between finding the slot and requesting it."""
 
     @task
     def race(self) -> None:
@@ -33,7 +35,8 @@ class Rivals(BookingUser):
         rival = self.rival()
         rival.steps.slots(day, barber)
         self.wait_for(rival)
-        self.think()
+        if self.thinks:
+            self.think()
         self.compete(rival, lambda customer: customer.go_for(slot))
 
     def go_for(self, slot: Slot) -> None:
