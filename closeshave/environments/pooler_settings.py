@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from closeshave.environments.application import Setting
@@ -51,9 +52,9 @@ def whole(stated: Mapping[str, Setting]) -> dict[str, str]:
 def wrong_value(name: str, value: Setting) -> str:
     """What is wrong with a setting's value; empty when nothing is."""
     least = int(name in AT_LEAST_ONE)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
     # A NaN is in no range.
-    if name in NUMBERS and not (number and least <= value <= LARGEST):
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if name in NUMBERS and not least <= number <= LARGEST:
         return f"{value!r}: must be a number from {least} to {LARGEST}"
     if name in SWITCHES and not (isinstance(value, int) and value in (0, 1)):
         return f"{value!r}: must be true or false"
