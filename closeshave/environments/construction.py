@@ -119,7 +119,7 @@ def _templates(recipes: Sequence[template.TemplateRecipe], place: EnvironmentRoo
         (place.root / "config").mkdir(exist_ok=True)
         order = place.root / "config" / f"template-shard{recipe.shard.id}.json"
         order.write_bytes(template.CODEC.dump_json(recipe))
-        helpers[recipe.shard] = Helper(place.root, place.id, order.stem, template.command(order))
+        helpers[recipe.shard] = Helper(place.root, place.id, order.stem, template.command(order), template.refusal(order))
     if helpers:
         franchises = sum(shard.last - shard.first + 1 for shard in helpers)
         say(

@@ -16,9 +16,12 @@ from closeshave.environments.python import python_environ
 class Helper:
     """A running helper program."""
 
-    def __init__(self, root: Path, environment_id: str, name: str, argv: Sequence[str]) -> None:
-        """Start it; what it prints goes to ``logs/NAME.log``. Raises :class:`OSError`."""
-        self._root, self._name = root, name
+    def __init__(self, root: Path, environment_id: str, name: str, argv: Sequence[str], refusal: Path | None = None) -> None:
+        """Start it; what it prints goes to ``logs/NAME.log``. Raises :class:`OSError`.
+
+        ``refusal`` is a file in which it may say why it failed, in a sentence that is enough.
+        """
+        self._root, self._name, self._refusal = root, name, refusal
         with (root / "logs" / f"{name}.log").open("ab") as output:
             self._process = subprocess.Popen(
                 argv,
@@ -38,5 +41,7 @@ class Helper:
         """Whether it has ended successfully. Raises :class:`EnvironmentFailed` when it failed."""
         code = self._process.poll()
         if code:
+            if self._refusal is not None and self._refusal.exists():
+                raise EnvironmentFailed(self._refusal.read_text(encoding="utf-8"))
             raise EnvironmentFailed(f"{self._name} failed (exit {code}):\n{tail(self._root, self._name)}")
         return code == 0

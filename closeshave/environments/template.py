@@ -208,12 +208,19 @@ def command(order: Path) -> list[str]:
     return [sys.executable, "-m", "closeshave.environments.template", str(order)]
 
 
+def refusal(order: Path) -> Path:
+    """Where the program that builds the recipe in ``order`` says what the application's command did wrong."""
+    return order.with_suffix(".refusal")
+
+
 def main() -> None:
     """Build the template of the recipe that the command line names."""
+    order = Path(sys.argv[1])
     try:
-        build(CODEC.validate_json(Path(sys.argv[1]).read_bytes()))
+        build(CODEC.validate_json(order.read_bytes()))
     except EnvironmentFailed as error:
-        # The application's command failed: whoever wrote it needs no traceback of this program.
+        # The application's command failed: whoever wrote it needs no traceback of this program, and no log of the database.
+        write_atomically(refusal(order), str(error))
         sys.exit(str(error))
 
 

@@ -67,6 +67,10 @@ def _prospect(plan: Plan, objective: Objective, topology: Topology) -> Prospect 
     # How many samples a sliding, a warm or a degraded objective will have cannot be known before the run.
     if objective.measure not in SHARES | TIMES or objective.sliding or objective.warm or objective.window not in ROLES:
         return None
+    own = plan.traffic.locust
+    if own is not None and (objective.operations or own.model == "closed"):
+        # How often a Locust file of the user's own sends each of its requests, or how many its users send until the end, is nowhere stated.
+        return None
     allowed = _allowed(objective)
     parts = _parts(objective, topology)
     if not 0 < allowed < 1 or not parts:

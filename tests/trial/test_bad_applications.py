@@ -4,16 +4,16 @@ log, and nothing left running."""
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from closeshave.control import processes
-from closeshave.environments import registry
+from closeshave.environments import parts, registry
 from closeshave.environments.log_keeper import BYTES_MAX
 from closeshave.environments.ports import claims_dir
 from tests.environments import own
@@ -62,7 +62,7 @@ SECTION = """\
 application:
   command: ["{python}", server.py]
   variables: {LISTEN: "{port}", INSTANCE: "{instance}"}
-  readiness: {path: /up, within: 5s}
+  readiness: {path: /up, within: 20s}
   accounts: {file: accounts.csv}
   capabilities: {franchises: false, forwarded_for: false, zone: UTC, steps_off: [book]}
 """
@@ -93,6 +93,7 @@ title: Answers
 claims: [{id: A, text: Answers, how: [load]}]
 objectives: [{id: availability, claims: [A], measure: availability, at_least: 90%}]
 """
+WITHIN_S = 300
 SENTENCE_MAX = 4_000
 """Characters that a person reads at three in the morning."""
 
@@ -104,7 +105,12 @@ class Ended:
     code: int
     said: str
     errors: str
-    took_s: float
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built(_machine: None) -> None:
+    """What is built once for each user, which takes minutes, does not count as time of a command."""
+    parts.resolve("wheel", print)
 
 
 @pytest.fixture
@@ -135,11 +141,16 @@ def variables(text: str) -> str:
 
 def carry_out(directory: Path, *arguments: str) -> Ended:
     """The command, in a process of its own."""
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "closeshave", *arguments], cwd=directory, capture_output=True, text=True, timeout=360, check=False
-    )
-    return Ended(done.returncode, done.stdout + done.stderr, done.stderr, time.monotonic() - began)
+    line = [sys.executable, "-m", "closeshave", *arguments]
+    with subprocess.Popen(line, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            said, errors = process.communicate(timeout=WITHIN_S)
+        except BaseException:
+            # Not killed: what it started would stay.
+            process.send_signal(signal.SIGINT)
+            process.wait(90)
+            raise
+    return Ended(process.returncode, said + errors, errors)
 
 
 PREPARE = "  prepare: {{command: ['{{python}}', -c, {script}], within: {within}}}\n"
@@ -152,12 +163,12 @@ BAD = {
     "another port than the one it was told": (
         SECTION.replace('LISTEN: "{port}"', 'LISTEN: 3999, PORT: "{port}"'),
         4,
-        ["app-here-0 was not ready within 5 s", "it listens on 127.0.0.1:3999, not on port", "its log ends:\n  starting app-here-0"],
+        ["app-here-0 was not ready within 20 s", "it listens on 127.0.0.1:3999, not on port", "its log ends:\n  starting app-here-0"],
     ),
     "no port at all": (
         SECTION.replace('["{python}", server.py]', '["{python}", -c, "import time; print(\'waiting\', flush=True); time.sleep(99)"]'),
         4,
-        ["app-here-0 was not ready within 5 s", "it listens on no port", "its log ends:\n  waiting"],
+        ["app-here-0 was not ready within 20 s", "it listens on no port", "its log ends:\n  waiting"],
     ),
     "IPv6 only": (
         variables("FAMILY: AF_INET6, ON: '::1'"),
@@ -199,7 +210,7 @@ def test_an_environment_with_it_does_not_come_up(shop: Path, what: str) -> None:
         assert part in ended.errors, ended.errors
     assert len(ended.said) < SENTENCE_MAX
     assert "Traceback" not in ended.said
-    assert code != 2 or ended.took_s < 15
+    assert "LOG:" not in ended.said, "the database has nothing to say about it"
 
 
 @pytest.mark.parametrize("what", THROUGH_A_RUN)

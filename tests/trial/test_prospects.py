@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.judge.measures import sampling
-from closeshave.plan import Limits, Phase, Plan, Role, Traffic
+from closeshave.plan import Limits, LocustFile, Phase, Plan, Role, Traffic
 from closeshave.shapes import RampShape
 from closeshave.target import Claim, Measure, Objective, Target
 from closeshave.topology import Shard, Topology
@@ -46,6 +46,15 @@ OBJECTIVES: list[tuple[Objective, int, float]] = [
     (Objective("l", (), Measure.LATENCY, at_most=0.1, percentile=0.95, except_operations=("login",)), 59, 10_900),
     (Objective("l", (), Measure.LATENCY, at_most=0.1, percentile=0.95, at_least_chances=5_000), 5_000, 11_000),
 ]
+
+
+def test_of_a_locust_file_of_ones_own_nothing_is_foretold_that_nobody_stated() -> None:
+    """Not of one of its requests, and in the closed model of none."""
+    looks = Objective("looks", (), Measure.AVAILABILITY, at_least=0.9, operations=("GET look",))
+    own = replace(PLAN, traffic=replace(PLAN.traffic, locust=LocustFile("shop.py")))
+    assert [found.objective for found in told(own, FOUR_NINES, looks)] == [FOUR_NINES]
+    closed = replace(PLAN, traffic=replace(PLAN.traffic, locust=LocustFile("shop.py", model="closed", users=5)))
+    assert told(closed, FOUR_NINES, looks) == ()
 
 
 @pytest.mark.parametrize(("objective", "needs", "expects"), OBJECTIVES)
