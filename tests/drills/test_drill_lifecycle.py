@@ -28,7 +28,7 @@ from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Aim, Proof, Say
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
-from closeshave.history import DrillProven
+from closeshave.history import DrillProven, record
 from tests.faults import toys
 
 CHANGED = "changed"
@@ -181,7 +181,7 @@ def test_proofs_that_cannot_be_kept_prove_nothing_and_all_is_put_back(
     toy: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full when the first proof should be written."""
-    kept = lifecycle.record
+    kept = record
 
     def full(run: Path, event: Any) -> None:
         if isinstance(event, DrillProven):
