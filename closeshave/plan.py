@@ -419,7 +419,8 @@ class Gate:
             raise ValueError("metrics must differ")
         for metric in self.metrics:
             if not re.fullmatch(GATE_METRIC, metric):
-                raise ValueError(f"{metric!r} is not a metric; use p95/OPERATION, not-good, cpu-per-request or cache-misses")
+                near = meant(metric, ("not-good", "cpu-per-request", "cache-misses", *(f"p95/{name}" for name in OPERATIONS)))
+                raise ValueError(f"{metric!r} is not a metric{near}; use p95/OPERATION, not-good, cpu-per-request or cache-misses")
             operation = metric.partition("/")[2]
             if operation and operation not in OPERATIONS:
                 raise ValueError(
@@ -643,7 +644,7 @@ def _wrong_nemesis(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble
 def _no_fault_phase(name: str, phases: Mapping[str, Phase], what: str = "faults") -> str:
     """Why no fault (``what`` says what) may be in the phase with this name; empty when one may."""
     if name not in phases:
-        return f"{name!r} is not a phase of this plan; available: {', '.join(phases)}"
+        return f"{name!r} is not a phase of this plan{meant(name, phases)}; available: {', '.join(phases)}"
     if phases[name].role is not Role.FAULT:
         return f"{name!r} is a {phases[name].role} phase; {what} must be in fault phases"
     return ""

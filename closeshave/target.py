@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict
 
+from closeshave.files.closest import meant
 from closeshave.files.yamlfile import (
     DURATION_SCHEMA,
     SHARE_SCHEMA,
@@ -336,7 +337,10 @@ def read_target(path: Path) -> Target:
     known = {claim.id for claim in target.claims}
     problems = [
         Problem(
-            str(path), line_of(raw, ("objectives", index)), f"objectives.{index}.claims", f"{claim} is not among the claims of this file"
+            str(path),
+            line_of(raw, ("objectives", index)),
+            f"objectives.{index}.claims",
+            f"{claim} is not among the claims of this file{meant(claim, known)}",
         )
         for index, objective in enumerate(target.objectives)
         for claim in objective.claims

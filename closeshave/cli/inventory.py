@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from closeshave.files.yamlfile import InvalidFile, Problem, document
 
 if TYPE_CHECKING:
     from closeshave.faults.kind import Parameter
+    from closeshave.target import Claim
 
 FOLDERS = {"plans": "scenarios", "environments": "environments", "targets": "environments/targets", "apis": "scenarios/apis"}
 SORTS = (*FOLDERS, "faults", "drills")
@@ -52,6 +53,8 @@ def find(sort: str, name: str) -> Found:
         return _listing({one: names(one) for one in ([sort] if sort else SORTS)})
     if sort == "drills":
         return _drill(name)
+    if sort == "targets":
+        return _target(name)
     return _fault(name) if sort == "faults" else _file(sort, name)
 
 
@@ -71,14 +74,62 @@ def _file(sort: str, name: str) -> Found:
     written = document(path)
     about = str(written.get("description") or written.get("title") or "").strip()
     told = {"name": str(written.get("name", path.stem)), "file": str(path), "about": about}
+    return Found(told, (told["file"],), lambda console: _head(told, console))
+
+
+def _target(name: str) -> Found:
+    from closeshave.report import promised
+    from closeshave.target import read_target
+
+    path = locate(FOLDERS["targets"], name)
+    target = read_target(path)
+    told: dict[str, Any] = {
+        "name": target.name,
+        "file": str(path),
+        "about": target.title,
+        "promises": [{"id": one.id, "text": one.text, "how": list(one.how), "owner": one.owner} for one in target.claims],
+        "objectives": [
+            {
+                "id": one.id,
+                "judges": promised.named(one),
+                "bound": promised.bound(one),
+                "where": promised.where(one),
+                "promises": list(one.claims),
+            }
+            for one in target.objectives
+        ],
+    }
+    tested = {claim for one in target.objectives for claim in one.claims}
+    promises = [(one.id, one.text, _settled(one, tested)) for one in target.claims]
+    objectives = [(one["judges"], one["bound"], one["where"], ", ".join(one["promises"]) or "of the harness") for one in told["objectives"]]
 
     def show(console: Console) -> None:
-        console.print(Text(clean(told["name"]), style="bold"))
-        if about:
-            console.print(Text(clean(about)), soft_wrap=not console.is_terminal)
-        console.print(Text(clean(told["file"]), style="dim"), soft_wrap=True)
+        _head(told, console)
+        _table(("promise", "what is promised", "settled by"), promises, console)
+        _table(("objective", "bound", "which requests count", "tests"), objectives, console)
 
     return Found(told, (told["file"],), show)
+
+
+def _settled(claim: Claim, tested: Container[str]) -> str:
+    """How a promise can be settled, and whether an objective of the file tests it."""
+    return f"{', '.join(claim.how)}{f' ({claim.owner})' if claim.owner else ''}{'' if claim.id in tested else '; no objective yet'}"
+
+
+def _table(titles: Iterable[str], rows: Iterable[tuple[str, ...]], console: Console) -> None:
+    table = Table(*titles, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    console.print()
+    console.print(table)
+
+
+def _head(told: Mapping[str, Any], console: Console) -> None:
+    """The name of a file, what it is for, and where it lies."""
+    console.print(Text(clean(told["name"]), style="bold"))
+    if told["about"]:
+        console.print(Text(clean(told["about"])), soft_wrap=not console.is_terminal)
+    console.print(Text(clean(told["file"]), style="dim"), soft_wrap=True)
 
 
 def _drill(name: str) -> Found:

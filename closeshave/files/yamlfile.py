@@ -423,6 +423,12 @@ def _problem(path: Path, raw: Any, item: Any, type_: Any) -> Problem:
     elif kind in _ONE_OF:
         there = frozenset(known := re.findall(r"'([^']*)'", item["ctx"]["expected"]))
         message = f"{_short(item['input'])} is unknown here{meant(str(item['input']), there)}; available: {', '.join(known)}"
+    elif kind == "union_tag_invalid":
+        # The key that says of which kind a mapping is.
+        tag, known = item["ctx"]["tag"], re.findall(r"'([^']*)'", item["ctx"]["expected_tags"])
+        named = (*location, item["ctx"]["discriminator"].strip("'"))
+        line, key = line_of(raw, named), ".".join(map(str, named))
+        message = f"{_short(tag)} is unknown here{meant(tag, known)}; available: {', '.join(known)}"
     elif kind in _FORMS:
         message = f"{_short(item['input'])} is not {_FORMS[kind]}"
         if kind in _MAPPINGS and (there := keys.at(TypeAdapter(type_).json_schema(), location)):

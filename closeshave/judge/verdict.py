@@ -187,6 +187,8 @@ class FaultFigures:
     """Share of the traffic outside the scope that belongs to franchises with too few requests to be judged by themselves."""
     burn_rate: float | None = None
     """The highest rate at which the budget burnt, over a minute and over five seconds at once; at a rate of 1 it lasts 30 days."""
+    begun: bool = True
+    """Whether its injection was begun. If not, it touched nothing and there was nothing to heal; ``healed_verified`` is false then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from closeshave.judge.verdict import FaultFigures, Verdict
-from closeshave.report import ranking, recovery, words
+from closeshave.report import promised, ranking, recovery, words
 from closeshave.report.anchors import anchors
 from closeshave.report.axis import Axis
 from closeshave.report.breakdown import BreakdownWindow
@@ -15,7 +15,7 @@ from closeshave.report.headline import MARKS
 from closeshave.report.moments import Moment, instant, moment
 from closeshave.report.views import FaultView, VerdictView, fault_view, row_view, verdict_view
 from closeshave.report.witness import Testimony
-from closeshave.target import MEASURES, Measure, Objective, Target
+from closeshave.target import Measure, Objective, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,7 @@ def entries(findings: Findings, axis: Axis, windows: tuple[BreakdownWindow, ...]
 def which(verdict: Verdict, objective: Objective | None, alike: int) -> str:
     """Its ID, and for an objective on requests the operations that count and when; of a verdict that stands for others what is common to them."""
     name = verdict.id if alike == 1 else objective.id if objective is not None and objective.measure is not Measure.INTEGRITY else ""
-    if objective is None or MEASURES[objective.measure].of != "requests":
-        return name
-    operations = ", ".join(objective.operations) or "every operation"
-    if objective.except_operations:
-        operations = f"every operation but {', '.join(objective.except_operations)}"
-    window = {"calm": "in calm", "run": "over the whole run", "fault": "while faults are in effect", "degraded": "while it is degraded"}
-    every = f", in every {words.seconds(objective.sliding)}" if objective.sliding is not None else ""
-    return f"{name} · {operations} · {window[objective.window]}{every}"
+    return " · ".join(filter(None, (name, promised.where(objective) if objective is not None else "")))
 
 
 def _fault(

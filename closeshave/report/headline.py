@@ -71,7 +71,7 @@ def notices(assessment: Assessment) -> tuple[str, ...]:
     shown = (
         one for one in assessment.verdicts if not one.gates and one.status is not Status.PASS and kind_of(one) is VerdictKind.PRECONDITION
     )
-    return tuple(_sentence(one.reason[:1].upper() + one.reason[1:]) for one in shown if one.reason)
+    return tuple(_sentence(_begun(one.reason)) for one in shown if one.reason)
 
 
 def graded(evidence: str) -> str:
@@ -133,7 +133,7 @@ def _inconclusive(assessment: Assessment) -> str:
     if unsettled and host is not None and _explains(host, unsettled[0]):
         # Its reason may name the other programs again, behind what was measured.
         first = replace(unsettled[0], reason=unsettled[0].reason.partition("; ")[0])
-        why = f"{_sentence(host.reason[:1].upper() + host.reason[1:])} That may be why this is undecided: {_why(first)}"
+        why = f"{_sentence(_begun(host.reason))} That may be why this is undecided: {_why(first)}"
     # The cause first: whoever reads on knows then what the counts are worth.
     return f"{why} {held} of {_many(len(gating), 'check')} passed and none failed, but this is not a pass."
 
@@ -147,6 +147,9 @@ def _explains(host: Verdict, verdict: Verdict) -> bool:
 
 def _why(verdict: Verdict) -> str:
     reason = verdict.reason or f"measured {words.measured(verdict)}, the promise is {words.bound(verdict)}"
+    if kind_of(verdict) is VerdictKind.PRECONDITION and verdict.reason:
+        # Its title says what should be: "Run complete: the run ended early".
+        return _sentence(_begun(reason))
     place = words.place(verdict)
     where = "" if place == "everything" else f" ({place})"
     return f"{words.title(verdict)}{where}: {_sentence(reason)}"
@@ -157,8 +160,22 @@ def _reason(assessment: Assessment) -> str:
 
 
 def _sentence(text: str) -> str:
-    short = words.clean(text.strip(), _LONGEST_REASON)
+    short = _shortened(words.clean(text.strip()))
     return short if short.endswith((".", "!", "?", "…")) else f"{short}."
+
+
+def _shortened(text: str) -> str:
+    """Text that is too long ends with a whole sentence or clause, or else with a whole word."""
+    if len(text) <= _LONGEST_REASON:
+        return text
+    head = text[:_LONGEST_REASON]
+    whole = max(head.rfind(end) for end in (". ", "; "))
+    return head[:whole] if whole > _LONGEST_REASON / 2 else f"{head[:-1].rpartition(' ')[0] or head[:-1]}…"
+
+
+def _begun(text: str) -> str:
+    """As the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def _many(number: int, noun: str) -> str:

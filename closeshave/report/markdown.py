@@ -10,7 +10,7 @@ from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning
-from closeshave.report.recovery import recovered
+from closeshave.report.recovery import HealingOutcome, healing, recovered, struck
 from closeshave.report.views import VerdictView
 
 _LONGEST_CELL = 200
@@ -37,21 +37,7 @@ def render(findings: Findings) -> str:
     rest = len(assessment.verdicts) - sum(one.alike for one in chosen)
     lines += ["", f"{counted(rest, 'more verdict is', 'more verdicts are')} in `report.html`.", ""] if rest > 0 else [""]
     if assessment.faults:
-        columns = (
-            "fault",
-            "scope",
-            "injected",
-            "expected",
-            "recovery",
-            "detect",
-            "fail over",
-            "restore",
-            "loss window",
-            "lost writes",
-            "healed",
-        )
-        lines += ["### Faults", "", *_table(columns, [_fault(one) for one in assessment.faults]), ""]
-    if assessment.faults:
+        lines += ["### Faults", "", *faults(assessment.faults), ""]
         score, name, remark = views.resilience(assessment.resilience)
         lines += [f"{name.capitalize()}: {score} ({_safe(remark)}).", ""]
     if assessment.drills:
@@ -78,6 +64,24 @@ def render(findings: Findings) -> str:
     return "\n".join([*lines, load_line, "", run_line, ""])
 
 
+def faults(several: Iterable[FaultFigures]) -> list[str]:
+    """The lines of the table of faults."""
+    columns = (
+        "fault",
+        "scope",
+        "injected",
+        "expected",
+        "recovery",
+        "detect",
+        "fail over",
+        "restore",
+        "loss window",
+        "lost writes",
+        "healed",
+    )
+    return _table(columns, [_fault(one) for one in several])
+
+
 def _row(row: VerdictView) -> tuple[str, ...]:
     return (f"{row.mark} {row.word.lower()}", views.named(row), row.scope, row.measured, row.bound, row.interval, row.n, row.reason)
 
@@ -86,7 +90,7 @@ def _fault(fault: FaultFigures) -> tuple[str, ...]:
     return (
         fault.id,
         words.scope(fault.scope),
-        words.instant(fault.injected_at_s),
+        struck(fault),
         fault.expected,
         recovered(fault),
         words.seconds(fault.detect_s),
@@ -94,7 +98,7 @@ def _fault(fault: FaultFigures) -> tuple[str, ...]:
         words.seconds(fault.restore_s),
         words.seconds(fault.loss_window_s),
         words.count(fault.lost_writes),
-        "proven" if fault.healed_verified else "**not proven**",
+        "**not proven**" if (healed := healing(fault)) is HealingOutcome.NOT_PROVEN else healed,
     )
 
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from closeshave.judge.verdict import FaultFigures, Verdict
 from closeshave.plan import Expected
 from closeshave.report import words
 from closeshave.target import Measure
+
+
+class HealingOutcome(StrEnum):
+    """How the healing of a fault ended, as tables say it."""
+
+    PROVEN = "proven"
+    NOT_PROVEN = "not proven"
+    NOT_NEEDED = "not injected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ def split(fault: FaultFigures) -> list[tuple[str, float]]:
 def total(fault: FaultFigures) -> str:
     """The whole recovery in words."""
     if fault.recovery_s is None:
-        return "recovery not measured"
+        return "recovery not measured" if fault.begun else str(HealingOutcome.NOT_NEEDED)
     return words.seconds(fault.recovery_s) if fault.recovery_s else "0 s, service was not interrupted"
 
 
@@ -84,6 +93,18 @@ def given(fault: FaultFigures) -> str:
 def recovered(fault: FaultFigures) -> str:
     """The recovery, and beside it the time that it was given."""
     return words.seconds(fault.recovery_s) + (f", {beside}" if (beside := given(fault)) else "")
+
+
+def struck(fault: FaultFigures) -> str:
+    """When it was injected."""
+    return words.instant(fault.injected_at_s) if fault.begun else "never"
+
+
+def healing(fault: FaultFigures) -> HealingOutcome:
+    """How its healing ended: a fault that never began touched nothing, and has none."""
+    if fault.healed_verified:
+        return HealingOutcome.PROVEN
+    return HealingOutcome.NOT_PROVEN if fault.begun else HealingOutcome.NOT_NEEDED
 
 
 def bounds(verdicts: Iterable[Verdict]) -> Mapping[str, float]:

@@ -18,7 +18,7 @@ from closeshave.plan import Expected
 from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.headline import MARKS, headline
-from closeshave.report.recovery import given_s
+from closeshave.report.recovery import HealingOutcome, given_s, healing
 from closeshave.report.views import VerdictView
 
 NARROW = 100
@@ -26,6 +26,7 @@ NARROW = 100
 NAME_WIDTH = 32
 """Columns of a fault's name that are kept together."""
 STYLES = {Status.PASS: "bold green", Status.INCONCLUSIVE: "bold yellow", Status.FAIL: "bold red"}
+HEALED = {HealingOutcome.PROVEN: "green", HealingOutcome.NOT_PROVEN: "bold red", HealingOutcome.NOT_NEEDED: "yellow"}
 
 
 def render(assessment: Assessment, run: Path, console: Console) -> None:
@@ -101,7 +102,7 @@ def _faults(faults: tuple[FaultFigures, ...], *, narrow: bool) -> Table:
             _text("—" if fault.expected == Expected.RESTORED else words.seconds(given_s(fault))),
             _text(parts),
             _text(words.seconds(fault.loss_window_s)),
-            Text("proven", style="green") if fault.healed_verified else Text("not proven", style="bold red"),
+            Text(healed := healing(fault), style=HEALED[healed]),
         )
     return table
 

@@ -13,7 +13,7 @@ from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.plurals import counted
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
-from closeshave.report.recovery import given, recovered
+from closeshave.report.recovery import HealingOutcome, given, healing, recovered, struck
 from closeshave.report.witness import Testimony, testimony
 from closeshave.target import Target
 
@@ -62,7 +62,7 @@ class FaultView:
     expected: str
     facts: tuple[tuple[str, str], ...]
     touched: tuple[str, ...]
-    healed: bool
+    healing: HealingOutcome
     proofs: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
     """Edge, instant, and what the probe saw."""
 
@@ -122,7 +122,7 @@ def fault_view(fault: FaultFigures, events: tuple[FaultEvent, ...], zero_ns: int
         expected=_EXPECTED.get(fault.expected, fault.expected),
         facts=tuple(_facts(fault)),
         touched=tuple(words.clean(one) for one in fault.touched),
-        healed=fault.healed_verified,
+        healing=healing(fault),
         proofs=tuple(
             (words.spaced(event.edge), words.instant((event.at_ns - zero_ns) / 1e9), flat(asdict(event.evidence) if event.evidence else {}))
             for event in events
@@ -192,14 +192,11 @@ def key_figures(assessment: Assessment) -> tuple[tuple[str, str, str], ...]:
         (_milliseconds(p95), "response time p95", f"p50 {_milliseconds(p50)}, p99 {_milliseconds(p99)}"),
     ]
     if assessment.faults:
-        proven = sum(one.healed_verified for one in assessment.faults)
         figures.append(
             (
                 words.seconds(max(recoveries, default=None)),
                 "slowest recovery",
-                "; ".join(
-                    filter(None, (_given(assessment.faults), f"{proven} of {counted(len(assessment.faults), 'fault')} proven healed"))
-                ),
+                "; ".join(filter(None, (_given(assessment.faults), _healed(assessment.faults)))),
             )
         )
         figures.append(
@@ -281,9 +278,12 @@ def flat_json(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _facts(fault: FaultFigures) -> list[tuple[str, str]]:
+    if not fault.begun:
+        # Nothing else can be said of it, and *unknown* would be wrong.
+        return [("Injected", struck(fault))]
     bitten = None if None in (fault.observed_at_s, fault.injected_at_s) else (fault.observed_at_s or 0) - (fault.injected_at_s or 0)
     return [
-        ("Injected", words.instant(fault.injected_at_s)),
+        ("Injected", struck(fault)),
         ("Observed in effect", f"{words.seconds(bitten)} later" if bitten is not None else "never observed"),
         ("Healed by the harness", words.instant(fault.healed_at_s)),
         ("Recovery", recovered(fault)),
@@ -301,6 +301,20 @@ def _given(faults: Sequence[FaultFigures]) -> str:
     """The time that the slowest recovery was given; empty where none was measured."""
     slowest = max((one for one in faults if one.recovery_s is not None), key=lambda one: one.recovery_s or 0.0, default=None)
     return given(slowest) if slowest is not None else ""
+
+
+def _healed(faults: Sequence[FaultFigures]) -> str:
+    """How many are proven healed, of those that began; the others stand beside it."""
+    how = [healing(one) for one in faults]
+    without = how.count(HealingOutcome.NOT_NEEDED)
+    proven = f"{how.count(HealingOutcome.PROVEN)} of {counted(len(how) - without, 'fault')} proven healed"
+    return (
+        proven
+        if not without
+        else f"{proven}, {without} not injected"
+        if without < len(how)
+        else f"{counted(without, 'fault')} not injected"
+    )
 
 
 def _leakage(fault: FaultFigures) -> str:

@@ -167,7 +167,7 @@ def scope(text: str) -> str:
     kind, separator, name = text.partition(":")
     if not separator:
         return text
-    return name if kind in {"region", "fault", "drill", "operation"} else f"{kind} {name}"
+    return name if kind in {"region", "fault", "drill", "operation"} else f"{spaced(kind)} {name}"
 
 
 def spaced(text: str) -> str:

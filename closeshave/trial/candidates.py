@@ -44,7 +44,10 @@ def problems(nemesis: Nemesis, environment: str, topology: Topology, kinds: Mapp
     ]
     for key, wanted in nemesis.scopes.items():
         unknown = [str(place) for place in wanted if key in known and place not in known[key]]
-        found += [("scopes", f"{key} {place} is not one of {', '.join(map(str, known[key]))}") for place in unknown]
+        found += [
+            ("scopes", f"{key} {place} is not one of {', '.join(map(str, known[key]))}{meant(place, map(str, known[key]))}")
+            for place in unknown
+        ]
     for kind in kinds_of(nemesis, environment, kinds):
         found += [
             ("scopes", f"{kind.name} needs a scope: give {key}: [...]") for key in kind.scope if key not in _places(nemesis, topology)

@@ -19,9 +19,10 @@ from closeshave.files.yamlfile import duration_text
 from closeshave.judge import asked
 from closeshave.plan import Plan
 from closeshave.plurals import counted
+from closeshave.report import promised
 from closeshave.report import rate as told
 from closeshave.report.words import quantity
-from closeshave.target import MEASURES, Measure, Objective
+from closeshave.target import Objective
 from closeshave.trial import fitting, prospects
 from closeshave.trial.calibration import FLOOR, SHARE
 from closeshave.trial.preparation import Prepared
@@ -97,7 +98,7 @@ def foreseen(prepared: Prepared) -> list[str]:
 
 def _short(plan: Plan, found: Prospect, planned: Prospect) -> str:
     """The sentence for an objective with too few requests: what would be enough."""
-    name, bound = _named(found.objective)
+    name, bound = promised.named(found.objective), promised.bound(found.objective)
     lasting_s = prospects.lasting_s(plan, found)
     if planned.enough:
         where = "on this machine"
@@ -132,7 +133,9 @@ def _automatic(prepared: Prepared) -> str:
 def _tables(prepared: Prepared) -> tuple[tuple[tuple[str, ...], list[tuple[str, ...]]], ...]:
     """What is judged, how many requests that takes, and what is not: the titles of the columns, and rows."""
     said = asked.asked(prepared.plan, prepared.target)
-    judged: list[tuple[str, ...]] = [(*_named(each), ", ".join(each.claims) or "of the harness") for each in said.objectives]
+    judged: list[tuple[str, ...]] = [
+        (promised.named(each), promised.bound(each), ", ".join(each.claims) or "of the harness") for each in said.objectives
+    ]
     not_run: list[tuple[str, ...]] = [(row.id, row.text, row.why) for row in said.not_run]
     return (
         (("will be judged", "bound", "promises"), judged),
@@ -150,7 +153,7 @@ def _samples(prepared: Prepared) -> list[tuple[str, ...]]:
     for at, one in enumerate(prospects.prospects(prepared.plan, target, topology)):
         least = next((share for share, found in zip(shares, smaller, strict=True) if found[at].enough), None)
         each = f" in each of {one.parts} parts" if one.parts > 1 else ""
-        rows.append((_named(one.objective)[0], f"{one.needs:,}{each}", f"{one.expects:,.0f}{each}", _enough(one, least)))
+        rows.append((promised.named(one.objective), f"{one.needs:,}{each}", f"{one.expects:,.0f}{each}", _enough(one, least)))
     return rows
 
 
@@ -162,19 +165,7 @@ def _enough(found: Prospect, least: float | None) -> str:
 
 
 def _name(objective: Objective) -> str:
-    return f"{_named(objective)[0]} ({_named(objective)[1]})"
-
-
-def _named(objective: Objective) -> tuple[str, str]:
-    per = "" if objective.per == "all" else f" per {objective.per.replace('_', ' ')}"
-    faults = f" by {', '.join(objective.faults)}" if objective.faults else ""
-    if objective.measure is Measure.INTEGRITY:
-        bound = f"no breach of {', '.join(objective.invariants) or 'any invariant'}"
-    else:
-        side = "at least" if objective.at_least is not None else "at most"
-        percentile = f"p{100 * objective.percentile:g} of " if objective.percentile is not None else ""
-        bound = f"{percentile}{objective.measure.replace('_', ' ')} {side} {quantity(objective.bound, MEASURES[objective.measure].unit)}"
-    return f"{objective.id}{per}{faults}", bound
+    return f"{promised.named(objective)} ({promised.bound(objective)})"
 
 
 def _table(console: Console, titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

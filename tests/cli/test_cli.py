@@ -1,12 +1,14 @@
 """The command: exit codes and messages, before anything is started."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from closeshave.files.shipped import locate
+from closeshave.files.shipped import available, locate
+from closeshave.target import read_target
 
 SMOKE = locate("scenarios", "smoke").read_text()
 
@@ -67,3 +69,23 @@ def test_taking_down_what_is_gone_already_is_no_error(tmp_path, command):
     done = command("env", "down", "embedded", "--root", tmp_path / "absent", cwd=tmp_path, environ={"HOME": str(tmp_path)})
     assert done.code == 0
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", available("environments/targets"))
+def test_a_target_is_listed_with_its_promises_and_its_objectives(name, command, tmp_path):
+    """All of them, for a person as for a program; with few words it is its file."""
+    target = read_target(locate("environments/targets", name))
+    shown, told, brief = (command("list", "targets", name, *more, cwd=tmp_path) for more in ((), ("--json",), ("--quiet",)))
+    assert [done.code for done in (shown, told, brief)] == [0, 0, 0]
+    lines = [" ".join(line.split()) for line in shown.stdout.decode().splitlines()]
+    tested = {claim for one in target.objectives for claim in one.claims}
+    for claim in target.claims:
+        (line,) = (line for line in lines if line.startswith(f"{claim.id} {claim.text} "))
+        assert line.endswith("; no objective yet") is (claim.id not in tested)
+    found = json.loads(told.stdout)
+    assert [one["id"] for one in found["promises"]] == [one.id for one in target.claims]
+    assert [(one["id"], tuple(one["promises"])) for one in found["objectives"]] == [(one.id, one.claims) for one in target.objectives]
+    for one in found["objectives"]:
+        row = " ".join(filter(None, (one["judges"], one["bound"], one["where"], ", ".join(one["promises"]) or "of the harness")))
+        assert row in lines
+    assert brief.stdout.decode().split() == [found["file"]]

@@ -40,6 +40,26 @@ IN_A_PLAN = {
     "a target": ("target: bookedbarber-smoke", "target: bookedbarber-smok", "(did you mean bookedbarber-smoke?)"),
     "an environment": ("environment: embedded", "environment: embeded", "(did you mean embedded?)"),
     "a profile": ("traffic:", "traffic:\n  profile: flatt", "(did you mean flat?)"),
+    "a phase": (
+        "phase: shard-primary",
+        "phase: shard-primry",
+        "faults.0.phase: 'shard-primry' is not a phase of this plan (did you mean shard-primary?)",
+    ),
+    "a shape": (
+        "role: calm,",
+        "role: calm, shape: {kind: stps},",
+        "phases.1.shape.kind: 'stps' is unknown here (did you mean steps?); available: ramp, ",
+    ),
+    "a metric": (
+        "limits:",
+        "gate: {metrics: [cpu-per-reqest]}\nlimits:",
+        "'cpu-per-reqest' is not a metric (did you mean cpu-per-request?)",
+    ),
+    "a place of random faults": (
+        "limits:",
+        "nemesis: {phase: shard-primary, kinds: [region.lost], every: 20s, hold: 5s, scopes: {region: [us-wst-2]}}\nlimits:",
+        "region us-wst-2 is not one of us-east-1, us-west-2, eu-west-1, ap-southeast-1 (did you mean us-west-2?)",
+    ),
     "a scope": ("scope: {shard: 1}", "scope: {shrad: 1}", "(did you mean shard?)"),
 }
 
@@ -55,6 +75,17 @@ def test_a_name_in_a_plan(case, command, tmp_path):
     assert done.code == 2
     assert told in done.stderr.decode(), done.stderr.decode()
     assert str(path) in done.stderr.decode()
+
+
+def test_a_misspelt_promise_of_an_objective_is_told_with_the_closest_one(command, tmp_path):
+    """In the target's file, with its line."""
+    path = tmp_path / "mine.yaml"
+    text = locate("environments/targets", "bookedbarber-smoke").read_text()
+    path.write_text(text.replace("claims: [S01]", "claims: [S0l]"))
+    done = command("validate", "smoke", "--target", path, cwd=tmp_path, environ={"HOME": str(tmp_path)})
+    line = text[: text.index("claims: [S01]")].count("\n") + 1
+    told = f"{path}:{line}: objectives.0.claims: S0l is not among the claims of this file (did you mean S0"
+    assert (done.code, told in done.stderr.decode()) == (2, True), done.stderr.decode()
 
 
 CUSTOMER = """\

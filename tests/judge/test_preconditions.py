@@ -76,6 +76,20 @@ def test_a_fault_that_was_not_injected_says_why(interrupted: str | None, told: s
     run.changes["manifest"] = replace(run.history.manifest, interrupted=interrupted)
     assert told in run.verdict("observed/kill").reason
     assert told in run.verdict("healed/kill").reason
+    assert run.verdict("healed/kill").reason.endswith("; so there was nothing to heal")
+    assert run.assess().faults[0].begun is False
+
+
+@pytest.mark.parametrize(("edges", "proven"), [(("planned", "healed"), False), (("planned", "healed", "verified-healed"), True)])
+def test_an_injection_that_failed_may_have_left_something(edges: tuple[str, ...], proven: bool) -> None:
+    """It was in the ledger when it failed: only a proof shows that nothing is left."""
+    run = Run((RECOVERY,), (KILL,))
+    run.events = [FaultEvent("kill", edge, ns(120 + at)) for at, edge in enumerate(edges)]
+    reason = run.verdict("healed/kill").reason
+    assert "kill was never injected: its injection failed; see logs/fault-kill.log" in reason
+    assert ("it is not proven that what the injection had begun was healed" in reason) is not proven
+    assert run.verdict("healed/kill").status is INCONCLUSIVE
+    assert run.assess().faults[0].begun is True
 
 
 # -- files ----------------------------------------------------------------------------------------------------------------------------------

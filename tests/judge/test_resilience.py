@@ -32,6 +32,11 @@ def unproven_heal(run: Run) -> None:
     run.events = [event for event in run.events if event.edge != "verified-healed"]
 
 
+def failed_injection(run: Run) -> None:
+    """Its injection was begun and failed; nothing proves that its rest was healed."""
+    run.events = [replace(run.events[0], edge="planned", evidence=None)]
+
+
 def never_bit(run: Run) -> None:
     """Injected, and not observed."""
     run.events = [event for event in run.events if event.edge != "observed"]
@@ -60,6 +65,7 @@ def too_slow(run: Run) -> None:
         (too_slow, 0.01, 0.99 / 6, ""),
         (lost_a_booking, 0, 0, "integrity/lost is broken"),
         (unproven_heal, 0, 0, "kill was healed"),
+        (failed_injection, 0, 0, "kill was healed"),
         (never_bit, 0, 0, ""),
         (no_final_state, 0, 0, "could not be judged"),
         (no_invariants, 0, 0, "no invariant was judged"),

@@ -266,6 +266,28 @@ def test_on_the_terminal_a_recovery_stands_beside_the_time_given_and_the_score_b
     assert "resilience score: 14 %, 1 of 7 families tried" in lines
 
 
+def test_a_fault_that_was_never_injected_is_told_as_that_everywhere(tmp_path):
+    """It touched nothing: neither *not proven* nor *unknown* would be true."""
+    never = replace(
+        judged.FAULTS[1], injected_at_s=None, observed_at_s=None, healed_at_s=None, healed_verified=False, begun=False, recovery_s=None
+    )
+    found = findings(faults=(judged.FAULTS[0], never))
+    save_manifest(tmp_path, HISTORY.manifest)
+    paper = io.StringIO()
+    terminal.render(found.assessment, tmp_path, Console(file=paper, width=200, force_terminal=False))
+    told = {"terminal": paper.getvalue(), "markdown": markdown.render(found), "page": html.render(found, curves(found))}
+    row = next(line for line in told["markdown"].splitlines() if line.startswith("| cache-tier-lost"))
+    assert "| never |" in row
+    assert "not injected, nothing to heal" in told["page"]
+    assert "1 of 1 fault proven healed, 1 not injected" in told["page"]
+    card = told["page"].partition('id="fault-cache-tier-lost"')[2].partition("</dl>")[0]
+    assert "<dt>Injected</dt><dd>never</dd>" in card
+    assert card.count("<dt>") == 1
+    for text in told.values():
+        assert "not injected" in text
+        assert "not proven" not in text
+
+
 def test_the_terminal_says_why_a_run_ended_early(tmp_path):
     """Before the sentence of verdict, which tells of the platform."""
     reason = "stopped by the operator (closeshave stop) [/b]"

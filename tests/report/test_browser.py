@@ -126,6 +126,14 @@ def test_nothing_is_hard_to_reach_or_to_read(visit, width, scheme):
     assert all(200 <= one <= width for one in charts)
 
 
+def test_on_a_narrow_screen_no_label_stands_without_its_figure(visit):
+    """A row is a card there, and each cell has its column's name before it."""
+    page = visit(width=390)
+    assert page.locator(".cards td[data-label]:visible").count() > 50
+    assert page.locator(".cards td[data-label]:empty").count() > 0
+    assert page.locator(".cards td[data-label]:empty:visible").count() == 0
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_filters_redraw_the_timeline_and_narrow_the_table(visit, width):
     """Region and shard, from either place; all of them again brings everything back."""

@@ -103,7 +103,30 @@ CAUSES = (
 @pytest.mark.parametrize("first", range(len(CAUSES)))
 def test_the_worst_cause_speaks_first(first):
     """A figure comes after what explains it, whatever the order of the judges."""
-    assert CAUSES[first].reason in of(*reversed(CAUSES[first:]))
+    assert CAUSES[first].reason.casefold() in of(*reversed(CAUSES[first:])).casefold()
+
+
+def test_what_a_run_lacks_is_told_by_its_reason_alone():
+    """The title of a precondition says what should be: *Run complete: the run ended early* contradicts itself."""
+    assert of(CAUSES[0]).startswith("The run ended early: a signal. ")
+    assert of(replace(CAUSES[0], reason="")).startswith("Run complete: ")
+
+
+@pytest.mark.parametrize(
+    ("reason", "end"),
+    [
+        ("so no load was sent. " * 11 + "More processors would help", "so no load was sent. "),
+        (f"{'long ' * 40}clause; {'more ' * 40}", "long clause. "),
+        (f"{'word ' * 80}", "word… "),
+        (f"short; {'word ' * 80}", "word… "),
+        ("x" * 400, f"{'x' * 238}… "),
+    ],
+)
+def test_a_reason_that_is_too_long_ends_with_a_whole_sentence_clause_or_word(reason, end):
+    """Half a word looks like a fault of the page."""
+    told = of(undecided("complete", reason)).partition("25 of ")[0]
+    assert told.endswith(end)
+    assert len(told) <= 242
 
 
 @pytest.mark.parametrize(
@@ -131,7 +154,7 @@ def test_a_failure_is_told_first_and_the_trouble_of_the_run_after_it():
     verdicts = (*(one for one in judged.failed().verdicts if one.id != CAUSES[2].id), CAUSES[2])
     said = headline(replace(judged.failed(), verdicts=verdicts), "rehearsed", 1).sentence
     assert said.startswith("2 of 26 checks failed. Double bookings")
-    assert said.index("The run itself has trouble too. Generator on schedule") > 0
+    assert said.index("The run itself has trouble too. The sender of customers could not keep its schedule") > 0
 
 
 def test_what_changes_no_verdict_is_noted():

@@ -64,6 +64,14 @@ def test_where_healing_is_part_of_the_recovery_no_time_was_given():
     assert recovery.recovered(KILLED) == "3.4 s, given 15 s"
 
 
+@pytest.mark.parametrize(("begun", "proven", "told"), [(True, True, "proven"), (True, False, "not proven"), (False, False, "not injected")])
+def test_a_fault_that_never_began_had_nothing_to_heal(begun, proven, told):
+    """One that began and was not injected may have left something: that is not proven."""
+    fault = replace(KILLED, begun=begun, healed_verified=proven, injected_at_s=None, recovery_s=None)
+    assert recovery.healing(fault) == told
+    assert recovery.total(fault) == ("recovery not measured" if begun else "not injected")
+
+
 @pytest.mark.parametrize(
     ("status", "measured", "share"),
     [(Status.PASS, 150.0, 0.5), (Status.FAIL, 600.0, 2.0), (Status.INCONCLUSIVE, 600.0, 2.0), (Status.INCONCLUSIVE, 150.0, None)],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from closeshave.judge.verdict import Status
-from closeshave.report import summary
+from closeshave.report import markdown, summary
 
 SAMPLES = Path(__file__).parents[2] / "reports/samples"
 RUNS = sorted(path.parent for path in SAMPLES.glob("*/summary.json"))
@@ -37,6 +37,13 @@ def test_a_sample_shows_no_path_of_its_machine_and_is_small(run):
         text = (run / name).read_text(encoding="utf-8")
         assert PATHS.findall(text) == []
         assert "hostname" not in text
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_the_table_of_faults_of_a_sample_is_as_it_is_written_today(run):
+    """From the figures of its own summary."""
+    table = "\n".join(markdown.faults(summary.load(run / "summary.json").faults))
+    assert f"### Faults\n\n{table}\n\n" in (run / "summary.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)

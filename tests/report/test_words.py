@@ -65,3 +65,15 @@ def test_text_from_a_history_cannot_steer_a_terminal_or_break_a_file():
     """Escape sequences, null bytes and lone surrogates are replaced; line breaks stay."""
     assert words.clean("a\x1b[31mb\x00c\ud800d\ne") == "a�[31mb�c�d\ne"
     assert words.clean("0123456789", 5) == "0123…"
+
+
+@pytest.mark.parametrize(
+    ("scope", "text"),
+    [
+        ("all", "everything"), ("region:us-east-1", "us-east-1"), ("shard:1", "shard 1"), ("franchise_decile:8", "franchise decile 8"),
+        ("fault:shard-primary-killed", "shard-primary-killed"), ("operation:read_booking", "read_booking"), ("odd", "odd"),
+    ],
+)  # fmt: skip
+def test_a_scope_is_told_in_words(scope, text):
+    """Names that people gave stay as they are."""
+    assert words.scope(scope) == text

@@ -27,7 +27,8 @@ def list_(
     name: Annotated[
         str,
         typer.Argument(
-            help="One of them: what it is for and its file; of a kind of fault or drill all that is known.", autocompletion=_names
+            help="One of them: what it is for and its file; of a target its promises and objectives, of a kind of fault or drill all that is known.",
+            autocompletion=_names,
         ),
     ] = "",
     json: Json = False,

@@ -20,6 +20,8 @@ class Life:
     """The instants of one planned fault, in monotonic nanoseconds; ``None`` for an edge that is not in the history."""
 
     fault: Fault
+    begun: bool
+    """Whether it passed any edge. Its plan is on the timeline before anything is touched: without an edge there was nothing to heal."""
     injected_ns: int | None
     """t0: the start of injection."""
     observed_ns: int | None
@@ -60,6 +62,7 @@ def lives(evidence: Evidence) -> tuple[Life, ...]:
         found.append(
             Life(
                 fault=fault,
+                begun=bool(edges),
                 injected_ns=start,
                 observed_ns=_at_ns(edges.get(FaultEdge.OBSERVED)),
                 healed_ns=_began_ns(edges.get(FaultEdge.HEALED)),

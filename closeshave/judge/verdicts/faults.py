@@ -34,9 +34,11 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
             if skipped
             else f"the run ended early ({early})"
             if early
-            else f"its experiment ended before the injection; see logs/fault-{name}.log"
+            else f"its {'injection failed' if life.begun else 'experiment ended before the injection'}; see logs/fault-{name}.log"
         )
-        return tuple(_verdict(what, life, f"{name} was never injected: {why}") for what in ("observed", "healed"))
+        never = f"{name} was never injected: {why}"
+        left = f"{never}; it is not proven that what the injection had begun was healed" if life.begun and life.verified_ns is None else ""
+        return _verdict("observed", life, never), _verdict("healed", life, left or f"{never}; so there was nothing to heal")
     unseen = (
         "" if life.observed_ns is not None else f"{name} was injected, but {_said(analysis, MarkKind.FAULT_NOT_OBSERVED, name) or UNSEEN}"
     )
@@ -149,6 +151,7 @@ def figures(analysis: Analysis, life: Life) -> FaultFigures:
         leakage_at_most=leak.at_most if leak else None,
         under_sampled=leak.under_sampled if leak else None,
         burn_rate=burn_rate(evidence, life, recovered),
+        begun=life.begun,
     )
 
 

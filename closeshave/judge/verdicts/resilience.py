@@ -115,7 +115,7 @@ def _zeroed(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: froz
     for status, what in ((Status.FAIL, "is broken"), (Status.INCONCLUSIVE, "could not be judged")):
         if wrong := next((each.id for each in judged if each.status is status), ""):
             return f"{wrong} {what}"
-    unproven = next((life.fault.id for life in lives if life.injected_ns is not None and life.verified_ns is None), "")
+    unproven = next((life.fault.id for life in lives if life.begun and life.verified_ns is None), "")
     if unproven:
         return f"it is not proven that {unproven} was healed"
     return "" if judged else "no invariant was judged"
