@@ -44,6 +44,11 @@ def struck(fault: Disruption, topology: Topology) -> list[int]:
     return [shard.id for shard in topology.shards if part(fault.scope, shard) is Involvement.STRUCK]
 
 
+def concerned(drill: Disruption, topology: Topology) -> list[int]:
+    """The shards whose customers a drill concerns: those that its scope names; all of them, for a drill of the whole environment."""
+    return struck(drill, topology) if drill.scope else [shard.id for shard in topology.shards]
+
+
 def holds(fault: Disruption, region: str, shard: int, topology: Topology) -> bool:
     """Whether requests that enter at ``region`` and concern ``shard`` are in the scope.
 

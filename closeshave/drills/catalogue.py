@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
 
-from closeshave.drills import database, restore
-from closeshave.drills.kind import DrillKind
+from closeshave.drills import database, deploy, restore
+from closeshave.drills.kind import RELEASE, DrillKind
 from closeshave.faults import catalogue
 from closeshave.faults.kind import Kind
 from closeshave.files.closest import meant
 from closeshave.plan import Drill
 
-FAMILIES: Mapping[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in (database, restore)}
+FAMILIES: Mapping[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in (database, deploy, restore)}
 """The families, in the order in which they are explained; each kind is a module in the folder of its family, and is listed nowhere else."""
 
 
@@ -44,6 +44,17 @@ def check(drill: Drill, environment: str | None = None, kinds: Mapping[str, Dril
 def lacking(drill: Drill, there: Collection[str]) -> list[str]:
     """What a drill needs and an environment that has ``there`` (:data:`closeshave.drills.kind.USES`) does not have, one sentence each."""
     return [f"drill {drill.id}: {problem}" for problem in KINDS[drill.kind].lacks(there)] if drill.kind in KINDS else []
+
+
+def unknown_release(drill: Drill, releases: Collection[str]) -> list[str]:
+    """A release of a drill that is not one of the environment's, as a sentence; empty when there is none."""
+    named = {parameter.name: parameter.default for parameter in KINDS[drill.kind].parameters} if drill.kind in KINDS else {}
+    wanted = str(drill.parameters.get(RELEASE, named.get(RELEASE, "")))
+    if RELEASE not in named or wanted in releases:
+        return []
+    return [
+        f"drill {drill.id}: the environment has no release {wanted!r}{meant(wanted, releases)}; it has: {', '.join(releases) or 'none'}"
+    ]
 
 
 def uses(drills: Iterable[Drill]) -> frozenset[str]:

@@ -24,9 +24,14 @@ USES: Mapping[str, str] = MappingProxyType(
         "standby": "a shard with a standby",
         "backups": "a backup server of the shard (shards: backup)",
         "rows": "a query that reads bookings (application.read_back.query)",
+        "releases": "another release of the application (application.releases)",
     }
 )
 """What a kind of drill may need of the environment, and how an environment file says that it is there."""
+
+
+RELEASE = "release"
+"""The parameter that names a release of the environment, in every kind that has one."""
 
 
 class DrillFailed(RuntimeError):

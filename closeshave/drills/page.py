@@ -15,7 +15,7 @@ INTRODUCTION = """# Drills
 
 Made by `python -m closeshave.drills.page docs/drills.md` from `closeshave/drills/`.
 
-A fault is what happens to a platform; a drill is what its operators do: a planned switchover, a restore. A plan lists drills beside its faults:
+A fault is what happens to a platform; a drill is what its operators do: a planned switchover, a restore, a deploy. A plan lists drills beside its faults:
 
 ```yaml
 drills:
@@ -70,7 +70,7 @@ def _section(kind: DrillKind) -> Iterator[str]:
     yield ""
     yield "| | |"
     yield "|---|---|"
-    yield f"| scope | {', '.join(f'`{key}`' for key in kind.scope)} |"
+    yield f"| scope | {', '.join(f'`{key}`' for key in kind.scope) or 'the whole environment'} |"
     yield f"| steps | {', '.join(step.name for step in kind.steps)} |"
     yield f"| proven | {kind.proven_by} |"
     yield f"| put back | {kind.put_back_by} Within {kind.put_back_within_s:g} s. |"

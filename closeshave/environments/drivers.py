@@ -31,7 +31,12 @@ def _narrowed(definition: Stack, kinds: Collection[str], uses: Collection[str]) 
 def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
     """What the environment has for drills at a scope."""
     backed = any(shard.backup for shard in definition.shards if shard.id == scope.get("shard"))
-    there = {"standby": True, "backups": backed, "rows": bool(definition.application.read_back.query)}
+    there = {
+        "standby": True,
+        "backups": backed,
+        "rows": bool(definition.application.read_back.query),
+        "releases": bool(definition.application.releases),
+    }
     return frozenset(name for name, has in there.items() if has)
 
 
@@ -55,6 +60,7 @@ EMBEDDED = Driver(
     looks_inside=lambda definition: definition.application.read_back.cached is not None,
     offers=lambda definition: definition.offers,
     has=_has,
+    releases=lambda definition: definition.application.names_of_releases,
     tiers=lambda definition: tuple(dict.fromkeys(group.tier for group in definition.tiers)),
 )
 

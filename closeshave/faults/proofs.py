@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from closeshave.clients import edges as edges_
 from closeshave.clients import patroni, ports, postgres, sentinel
 from closeshave.control import processes
@@ -162,8 +164,6 @@ def edges(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
         # A region that another fault has broken is no part of this proof.
         regions = dict.fromkeys(process.region for process in _serving(deployment))
         edges = [edge for edge in deployment.edges if edge.region in regions]
-        for edge in edges:
-            append_line(Path(deployment.root, OWN_REQUESTS), {"region": edge.region})
         faults = [f"{edge.region} {fault}" for edge in edges if (fault := _door(deployment, edge, shards))]
         claim = counted(len(edges), "edge leads to its own region", "edges lead to their own regions")
         return Proof(claim, not faults, "; ".join(faults) or "all of them")
@@ -171,10 +171,16 @@ def edges(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
     return check
 
 
+def ask(deployment: Deployment, edge: Edge, path: str) -> httpx.Response | None:
+    """The answer at a region's edge, ``None`` when there is none; noted before, because the edges' counters are compared with the customers' requests."""
+    append_line(Path(deployment.root, OWN_REQUESTS), {"region": edge.region})
+    return ports.get(f"{edge.url}{path}")
+
+
 def _door(deployment: Deployment, edge: Edge, shards: Iterable[int]) -> str:
     """What is wrong with the region behind an edge; empty when nothing is."""
     readiness = deployment.application.readiness
-    answer = ports.get(f"{edge.url}{readiness.path}")
+    answer = ask(deployment, edge, readiness.path)
     if answer is None or not readiness.met(answer.status_code, answer.text):
         return f"answers {answer.status_code if answer else 'nothing'}"
     # Not every application says which region serves; of one region there is no doubt.

@@ -23,6 +23,10 @@ class DrillEnding(StrEnum):
     """Something that the drill does not test kept it from being carried out: it says nothing about the platform."""
 
 
+TIMED = "timed"
+"""A fact of a step: the duration of its drill counts from the begin of the first step that has it, and not from the drill's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class DrillStepped:
     """A step of a drill was done, or was tried in vain."""

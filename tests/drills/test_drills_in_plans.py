@@ -98,6 +98,28 @@ def test_an_environment_without_backup_servers_is_refused(tmp_path: Path) -> Non
         prepare(str(plan(tmp_path, RESTORE, "bare.yaml")))
 
 
+DEPLOY = "{id: a, kind: deploy.rolling, phase: broken, at: 5s, limit: 30s}"
+
+
+def test_a_deploy_names_a_release_of_the_environment(tmp_path: Path) -> None:
+    """Of those that its file has, its own one too; without others there is nothing to deploy."""
+    assert prepare(str(plan(tmp_path, DEPLOY)))
+    with pytest.raises(InvalidFile, match=r"has no release 'nxt' \(did you mean next\?\); it has: current, next, bad"):
+        prepare(str(plan(tmp_path, DEPLOY.replace("limit", "parameters: {release: nxt}, limit"))))
+    text = Path(__file__).parents[2].joinpath("environments/embedded.yaml").read_text()
+    bare = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("releases:", "next:", "bad:")))
+    (tmp_path / "bare.yaml").write_text(bare)
+    with pytest.raises(InvalidFile, match=r"deploy.rolling needs another release of the application \(application.releases\)"):
+        prepare(str(plan(tmp_path, DEPLOY, "bare.yaml")))
+
+
+def test_a_deploy_overlaps_with_every_fault(tmp_path: Path) -> None:
+    """It replaces every instance, on any shard."""
+    fault = "faults:\n  - {id: b, kind: shard.replica-lost, phase: broken, at: 10s, hold: 5s, expected: tolerates, scope: {shard: 2}}\n"
+    with pytest.raises(InvalidFile, match="b and a are in effect at the same time and both affect"):
+        prepare(str(plan(tmp_path, DEPLOY, more=fault)))
+
+
 def test_a_drill_and_a_fault_of_one_shard_must_not_overlap(tmp_path: Path) -> None:
     """Healing one would change what the other did; on another shard, or later, they may."""
     fault = "faults:\n  - {{id: b, kind: shard.replica-lost, phase: broken, at: {at}, hold: 5s, expected: tolerates, scope: {{shard: {shard}}}}}\n"
@@ -107,12 +129,12 @@ def test_a_drill_and_a_fault_of_one_shard_must_not_overlap(tmp_path: Path) -> No
     assert prepare(str(plan(tmp_path, RESTORE, more=fault.format(at="60s", shard=1))))
 
 
-def test_the_shipped_plan_is_valid() -> None:
-    """And has every kind of drill."""
+def test_the_shipped_plans_are_valid() -> None:
+    """And have every kind of drill."""
     from closeshave.drills.catalogue import KINDS  # noqa: PLC0415 - only here
 
-    prepared = prepare("drills")
-    assert {drill.kind for drill in prepared.plan.drills} == set(KINDS)
+    plans = [prepare(name).plan for name in ("drills", "deploys")]
+    assert {drill.kind for plan in plans for drill in plan.drills} == set(KINDS)
 
 
 def test_a_gate_takes_no_drills(command, tmp_path: Path) -> None:

@@ -106,7 +106,10 @@ def shipped(name: str) -> dict[str, Any]:
         "capabilities": {"idle_barbers": [1], "slots_per_day": 20},
         "prepare": application["prepare"] | {"within": "60s"},
     }
-    return whole | {"database": {"ttl": "20s", "loop_wait": "1s", "retry_timeout": "3s"}, "pooler": {"max_client_conn": 2000, "default_pool_size": 20}}
+    return whole | {
+        "database": {"ttl": "20s", "loop_wait": "1s", "retry_timeout": "3s"},
+        "pooler": {"max_client_conn": 2000, "default_pool_size": 20},
+    }
 
 
 FILES: Mapping[str, tuple[dict[str, Any], Any, Any]] = {

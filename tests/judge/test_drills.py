@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.clock import Anchor
-from closeshave.history import BOOKINGS, Booking, DrillEnded, DrillEvent, DrillProven, DrillStepped, Fact, FaultEvent, Mark, frame
+from closeshave.history import BOOKINGS, TIMED, Booking, DrillEnded, DrillEvent, DrillProven, DrillStepped, Fact, FaultEvent, Mark, frame
 from closeshave.judge.evidence.writes import MUTATING, joined
 from closeshave.judge.measures.restored import Instant, compare
 from closeshave.judge.verdict import Status
@@ -33,12 +33,12 @@ CHOSEN: Mapping[str, Fact] = {
 
 
 def events(
-    drill: str, *, how: str = "carried-out", why: str = "", holds: bool = True, chosen: Mapping[str, Fact] = CHOSEN
+    drill: str, *, how: str = "carried-out", why: str = "", holds: bool = True, chosen: Mapping[str, Fact] = CHOSEN, timed: bool = False
 ) -> tuple[DrillEvent, ...]:
     """The timeline of a drill of two steps, one proof, five seconds."""
     return (
         DrillStepped(drill, "choose", ns(135), ns(135.5), chosen),
-        DrillStepped(drill, "act", ns(135.5), ns(139), {}, done=how == "carried-out"),
+        DrillStepped(drill, "act", ns(135.5), ns(139), {TIMED: True} if timed else {}, done=how == "carried-out"),
         DrillProven(drill, ns(139.9), "it accepts a write", holds, "accepted" if holds else "refused"),
         DrillEnded(drill, ns(135), ns(140), how, why),
     )
@@ -288,6 +288,25 @@ def test_a_platform_that_fails_in_calm_too_says_nothing_about_the_drill() -> Non
     verdict = carried_out(run).verdict("drill-failed-requests/move")
     assert verdict.status is INCONCLUSIVE
     assert "in calm, without the drill, 20.000% were not good either" in verdict.reason
+
+
+DEPLOY = Drill("deploy", "deploy.rolling", "break", 25, 30, {}, expected=DrillBounds(10, 0.0, 0))
+
+
+def test_a_drill_of_the_whole_environment_concerns_every_customer() -> None:
+    """A request that fails at any shard is one that it cost."""
+    run = carried_out(booked(DEPLOY))
+    assert run.verdict("drill-failed-requests/deploy").status is PASS
+    run.bad(136, shard=2, franchise=150)
+    verdict = run.verdict("drill-failed-requests/deploy")
+    assert verdict.status is FAIL
+    assert verdict.reason.startswith("1 of ")
+
+
+def test_a_duration_counts_from_the_first_step_that_is_timed() -> None:
+    """A rollback needs a release to go back from: the deploy before it, half a second, is none of its duration."""
+    run = carried_out(booked(DEPLOY), timed=True)
+    assert run.verdict("drill-duration/deploy").measured == 4.5
 
 
 def test_a_switchover_loses_no_acknowledged_write() -> None:

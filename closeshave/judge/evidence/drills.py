@@ -80,5 +80,5 @@ def customers_in_calm(evidence: Evidence, life: DrillLife) -> Flags:
 
 
 def _customers(evidence: Evidence, life: DrillLife) -> Flags:
-    rows: Flags = evidence.customers & np.isin(evidence.shard, scope.struck(life.drill, evidence.history.manifest.topology))
+    rows: Flags = evidence.customers & np.isin(evidence.shard, scope.concerned(life.drill, evidence.history.manifest.topology))
     return rows

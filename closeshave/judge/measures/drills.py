@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from closeshave.clock import Anchor
+from closeshave.history import TIMED
 from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member
 from closeshave.judge.evidence.drills import DrillLife, customers_within
 from closeshave.judge.evidence.writes import MUTATING, joined
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.restored import Instant, Restoration, compare
 from closeshave.judge.verdict import DrillFigures, StepFigures
-from closeshave.scope import struck
+from closeshave.scope import concerned
 
 RESTORES = "restore."
 """Kinds that begin with this restore a database, whose rows are then compared with what customers were told."""
@@ -32,7 +33,7 @@ def figures(analysis: Analysis, life: DrillLife) -> DrillFigures:
         scope=",".join(f"{key}:{value}" for key, value in drill.scope.items()) or "all",
         ended=life.ended.how if life.ended is not None else None,
         began_at_s=(life.ended.began_ns - origin) / 1e9 if life.ended is not None and begun else None,
-        duration_s=(life.ended.ended_ns - life.ended.began_ns) / 1e9 if life.ended is not None and begun else None,
+        duration_s=(life.ended.ended_ns - _timed_from_ns(life, life.ended.began_ns)) / 1e9 if life.ended is not None and begun else None,
         steps=tuple(StepFigures(step.step, (step.ended_ns - step.began_ns) / 1e9) for step in life.steps),
         put_back_s=(life.put_back_ns - life.ended.ended_ns) / 1e9 if life.ended is not None and life.put_back_ns is not None else None,
         put_back_proven=life.put_back_ns is not None or not life.in_ledger,
@@ -43,6 +44,11 @@ def figures(analysis: Analysis, life: DrillLife) -> DrillFigures:
         lost_writes=lost,
         proofs=tuple(f"{proof.what}: {proof.saw}" for proof in life.proofs),
     )
+
+
+def _timed_from_ns(life: DrillLife, began_ns: int) -> int:
+    """From when the duration counts: what a drill did only to have something to do is none of it."""
+    return next((step.began_ns for step in life.steps if step.facts.get(TIMED)), began_ns)
 
 
 def exact(life: DrillLife) -> bool:
@@ -75,7 +81,7 @@ def lost_rows(analysis: Analysis, life: DrillLife) -> tuple[Flags, Flags]:
     rows = analysis.writes.rows
     ended: Ints = ints(rows["ended_ns"], 0)
     begun_ns, over_ns = (life.ended.began_ns if life.ended else 0), life.over_ns or 0
-    here = np.isin(ints(rows["shard"], -1), struck(life.drill, analysis.evidence.history.manifest.topology))
+    here = np.isin(ints(rows["shard"], -1), concerned(life.drill, analysis.evidence.history.manifest.topology))
     near: Flags = here & equal(rows["outcome"], "ok") & (ended >= begun_ns - NEAR_NS) & (ended <= over_ns)
     return near & analysis.writes.lost, near
 
@@ -109,7 +115,7 @@ def _refused_s(analysis: Analysis, life: DrillLife) -> float | None:
         return None
     effects = evidence.history.effects
     writing = np.isin(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])
-    here = np.isin(evidence.shard, struck(life.drill, evidence.history.manifest.topology))
+    here = np.isin(evidence.shard, concerned(life.drill, evidence.history.manifest.topology))
     mine = np.flatnonzero(writing & here & (evidence.intended_ns >= life.ended.began_ns) & (evidence.intended_ns <= life.over_ns))
     if not len(mine):
         return None

@@ -1,0 +1,130 @@
+"""What every deploy has: the declared release runs before it and after it, and customers' own way to the instances proves which one serves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from closeshave.clients import versions
+from closeshave.control import processes
+from closeshave.deployment import Deployment, Edge, Process, load
+from closeshave.drills.kind import RELEASE, DrillDisturbed, DrillFailed, DrillOverdue, DrillWork, Facts
+from closeshave.environments.rollout import record, rolling
+from closeshave.environments.rollout.instances import GivenUp, RolloutFailed
+from closeshave.environments.rollout.record import RolloutBusy
+from closeshave.environments.rollout.rolling import RolledOut
+from closeshave.environments.rollout.steps import one_by_one
+from closeshave.faults import proofs
+from closeshave.faults.kind import Aim, Parameter, Proof, Say
+from closeshave.faults.waiting import left_s
+
+DEPLOYED = Parameter(RELEASE, str, default="next", about="The release that is deployed, by its name in the environment file.")
+ASKS = 3
+"""Requests through an edge for each of its region's instances: balancers take turns, and customers' requests come in between."""
+PUT_BACK_WITHIN_S = 180.0
+"""Every instance is replaced once more."""
+
+
+def unfit(aim: Aim) -> str:
+    """Unfit unless all instances serve in the declared release: that is the one that is put back."""
+    deployment = load(Path(aim.deployment.root))
+    application = deployment.application
+    if application.release != application.declared:
+        return f"the environment runs {application.release}, not {application.declared}, its own release"
+    if str(aim.parameters[RELEASE]) not in application.releases:
+        return f"the environment has no release {aim.parameters[RELEASE]}; it has {', '.join(application.releases) or 'none'}"
+    ready = proofs.applications(deployment)()
+    return "" if ready.holds else ready.saw
+
+
+def roll(work: DrillWork, release: str) -> Facts:
+    """Replace one instance after another, as under load. Raises :class:`DrillFailed` and :class:`DrillDisturbed`."""
+
+    def given_up() -> str:
+        if work.stop():
+            return "the drill was stopped"
+        return "" if left_s(work.deadline_ns) > 0 else "its limit of time was over"
+
+    try:
+        done = rolling.roll(
+            Path(work.aim.deployment.root), release, work.say, order=one_by_one, abort=given_up,
+            told=lambda one: work.say(f"{one.instance} is replaced after {one.out_s:.1f} s without requests"),
+        )  # fmt: skip
+    except RolloutBusy as error:
+        raise DrillDisturbed(str(error)) from error
+    except GivenUp as error:
+        raise (DrillDisturbed if work.stop() else DrillOverdue)(str(error)) from error
+    except RolloutFailed as error:
+        raise DrillFailed(str(error)) from error
+    return _found(done)
+
+
+def _found(done: RolledOut) -> Facts:
+    return {
+        "release": done.rollout.after,
+        "instances": len(done.replaced),
+        "requests_cut": sum(one.cut for one in done.replaced),
+        "out_s_longest": round(max((one.out_s for one in done.replaced), default=0.0), 3),
+    }
+
+
+def serving(root: Path, release: str, asks: int = ASKS) -> tuple[Proof, ...]:
+    """Which version customers get through every edge, and whether every process of the release runs."""
+    deployment = load(root)
+    there = deployment.application.releases[release].processes
+    wanted = deployment.application.releases[release].version or deployment.application.releases[deployment.application.declared].version
+    found = [_runs(root, there)]
+    if deployment.application.version is not None and wanted:
+        found += [_answers(deployment, edge, wanted, asks) for edge in deployment.edges]
+    return tuple(found)
+
+
+def _runs(root: Path, there: tuple[Process, ...]) -> Proof:
+    wrong = [process.name for process in there if processes.find(root, process) is None]
+    return Proof("every instance and worker runs", not wrong, f"{', '.join(wrong)} does not" if wrong else f"all {len(there)} of them")
+
+
+def _answers(deployment: Deployment, edge: Edge, wanted: str, asks: int) -> Proof:
+    instances = sum(1 for process in deployment.owned_by(edge.region) if process.role == "app")
+    said = Counter(_version(deployment, edge) for _ in range(asks * max(1, instances)))
+    saw = ", ".join(f"{count} times {version}" for version, count in said.most_common())
+    return Proof(f"customers of {edge.region} get version {wanted}", set(said) == {wanted}, saw)
+
+
+def _version(deployment: Deployment, edge: Edge) -> str:
+    asked = deployment.application.version
+    answer = proofs.ask(deployment, edge, asked.path) if asked is not None else None
+    if asked is None or answer is None:
+        return "no answer"
+    return versions.said(asked, answer) or f"no version (HTTP {answer.status_code})"
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Go back from a rollout that was not finished, and roll the declared release out where another one runs."""
+    root, done = Path(aim.deployment.root), []
+    if left_s(deadline_ns) <= 0:
+        return ()
+    try:
+        if said := rolling.go_back(root, say):
+            done.append(said)
+        application = load(root).application
+        if application.release != application.declared:
+            back = rolling.roll(root, application.declared, say)
+            done.append(f"rolled {back.rollout.after} out again in {back.took_s:.1f} s")
+    except (RolloutFailed, RolloutBusy) as error:
+        # The proof says what is not as it was.
+        done.append(str(error))
+    return tuple(done)
+
+
+def safe(aim: Aim) -> tuple[Proof, ...]:
+    """All instances run in the declared release, are ready, and are reached by customers."""
+    root = Path(aim.deployment.root)
+    deployment = load(root)
+    application = deployment.application
+    settled = Proof(
+        f"the environment runs {application.declared}", application.release == application.declared and record.unfinished(root) is None,
+        application.release,
+    )  # fmt: skip
+    reached = proofs.together([proofs.applications(deployment), proofs.edges(deployment)])
+    return (settled, *reached, *serving(root, application.declared))
