@@ -26,6 +26,8 @@ drills: $(INSTALLED) ## Every kind of drill once, under load: a table of what it
 compiled: $(INSTALLED) ## Compile the hot modules of the load engine, which then takes less processor time (needs a C compiler and Python's headers; a minute)
 	$(BIN)/python hatch_build.py || [ $$? -eq 69 ] # what is lacking was said
 
+# Where nobody may keep byte code, each of a thousand processes would compile the package again.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(INSTALLED) ## Quick tests, on all processors: no servers, no Docker
 	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal
 

@@ -33,7 +33,8 @@ IN_ASCII = {**PLAIN, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0
 """As on a machine without any locale."""
 IMPORTED = (
     "conclusion", "environments.doctor", "environments.drivers", "environments.errors", "environments.registry", "environments.remote.examination",
-    "faults.heal", "loadgen.compiled", "report.story", "report.terminal", "trial.display", "trial.outlook", "trial.running", "trial.stopping",
+    "faults.heal", "loadgen.compiled", "report.charts", "report.story", "report.terminal", "trial.display", "trial.outlook", "trial.running",
+    "trial.stopping",
 )  # fmt: skip
 """What commands import when they are carried out."""
 WITHIN_S = 120.0
@@ -62,6 +63,8 @@ class Command:
     forking: socket.socket
     environ: Mapping[str, str]
     """What the process that forks was started with, and what every command gets."""
+    process: int
+    """The ID of the process that forks."""
 
     def __call__(
         self,
@@ -92,20 +95,20 @@ def _content(descriptor: int) -> bytes:
 
 
 @contextlib.contextmanager
-def forked(environ: Mapping[str, str] = ENVIRON) -> Iterator[Command]:
-    """The process that forks, until the block ends; started with these variables and no others."""
+def forked(environ: Mapping[str, str] = ENVIRON, within: Sequence[str] = ()) -> Iterator[Command]:
+    """The process that forks, until the block ends; started with these variables and no others, by the program ``within`` if it is given."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     # An error without a run keeps its traceback in the temporary directory.
     with ours, theirs, tempfile.TemporaryDirectory(prefix="commands-") as elsewhere:
         ours.settimeout(WITHIN_S)
         environ = {"TMPDIR": elsewhere, **environ}
-        program = [sys.executable, "-m", "tests.command", str(theirs.fileno())]
+        program = [*within, sys.executable, "-m", "tests.command", str(theirs.fileno())]
         process = subprocess.Popen(
             program, pass_fds=[theirs.fileno()], cwd=Path(__file__).parents[1], env={**environ}, stdin=subprocess.DEVNULL
         )
         theirs.close()
         try:
-            yield Command(ours, environ)
+            yield Command(ours, environ, process.pid)
         finally:
             process.kill()
             process.wait()
@@ -161,7 +164,7 @@ def _become(asked: dict[str, Any], descriptors: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    from closeshave import cli
+    from closeshave.cli.main import command, main
     from closeshave.environments.definition import read_definition
     from closeshave.files.shipped import locate
     from closeshave.trial.preparation import prepare
@@ -171,10 +174,11 @@ if __name__ == "__main__":
     # How files are read is worked out when the first one of a kind is.
     prepare("smoke")
     read_definition(locate("environments", "bookedbarber-staging"))
+    command()
     gc.freeze()
     _serve(socket.socket(fileno=int(sys.argv[1])))
     try:
-        cli.main()
+        main()
     except SystemExit as ended:
         # Whatever else is raised ends the process with Python's own code and traceback.
         if isinstance(ended.code, int):

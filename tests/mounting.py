@@ -8,6 +8,8 @@ import subprocess
 import pytest
 
 NAMESPACE = ("unshare", "--mount") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--mount")
+ENTER = ("nsenter", "--mount") if os.geteuid() == 0 else ("nsenter", "--user", "--preserve-credentials", "--mount")
+"""The same namespace as the process whose ID follows ``--target``."""
 
 
 def needed() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 import typer
+from typer.core import TyperGroup
 
 from closeshave.cli import commands, output, settings
 from closeshave.cli.app import app
@@ -21,6 +23,14 @@ NAME = "closeshave"
 assert commands.ALL  # they have registered themselves
 
 
+@cache
+def command() -> TyperGroup:
+    """The command with all that is below it. It is made once, because reading every function's options takes a twentieth of a second."""
+    made = typer.main.get_command(app)
+    assert isinstance(made, TyperGroup)
+    return made
+
+
 def main() -> None:
     """Run the command that ``sys.argv`` holds."""
     output.steady()
@@ -34,7 +44,7 @@ def main() -> None:
 def _carried_out() -> int:
     try:
         # Only an Exit of one of the commands, or of Ctrl-C, comes back as a number.
-        return _ended(app(standalone_mode=False, prog_name=NAME) or 0)
+        return _ended(command()(standalone_mode=False, prog_name=NAME) or 0)
     except typer.TyperException as error:
         if said := _misused(error):
             complain(said)

@@ -88,6 +88,12 @@ def _adapter(type_: Any) -> TypeAdapter[Any]:
     return TypeAdapter(type_)
 
 
+@cache
+def _schema(type_: Any) -> Mapping[str, Any]:
+    """Of a file that is wrong in several places each is explained from the same schema."""
+    return _adapter(type_).json_schema()
+
+
 def document(path: Path) -> Any:
     """The YAML document of ``path`` with its line numbers. Raises :class:`InvalidFile`.
 
@@ -407,14 +413,14 @@ def _problem(path: Path, raw: Any, item: Any, type_: Any) -> Problem:
     line = line_of(raw, location)
     key = ".".join(str(part) for part in location)
     if kind in {"unexpected_keyword_argument", "extra_forbidden"}:
-        there = keys.at(TypeAdapter(type_).json_schema(), location[:-1])
+        there = keys.at(_schema(type_), location[:-1])
         near = meant(str(location[-1]), there) if location else ""
         message = f"unknown key{near}" if near or not there else f"unknown key; known: {', '.join(sorted(there))}"
     elif kind in _MISSING:
         message = "is missing"
         if meaning := meaning_at(type_, location):
             message += f"; it means: {meaning}"
-        if words := keys.words(TypeAdapter(type_).json_schema(), location):
+        if words := keys.words(_schema(type_), location):
             message += f"; it is one of {', '.join(words)}"
     elif kind in _BOUNDS:
         ((_, bound),) = item["ctx"].items()
@@ -431,7 +437,7 @@ def _problem(path: Path, raw: Any, item: Any, type_: Any) -> Problem:
         message = f"{_short(tag)} is unknown here{meant(tag, known)}; available: {', '.join(known)}"
     elif kind in _FORMS:
         message = f"{_short(item['input'])} is not {_FORMS[kind]}"
-        if kind in _MAPPINGS and (there := keys.at(TypeAdapter(type_).json_schema(), location)):
+        if kind in _MAPPINGS and (there := keys.at(_schema(type_), location)):
             message += f"; its keys: {', '.join(sorted(there))}"
     else:
         message = item["msg"].removeprefix("Value error, ")

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter
@@ -42,8 +43,9 @@ _STANDARD = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "
 """pydantic leaves its own names of bounds in a schema where a number is read from text first."""
 
 
+@cache
 def schemas() -> Mapping[str, Schema]:
-    """Name → schema: of each kind of file, and of the summary."""
+    """Name → schema: of each kind of file, and of the summary. Every caller gets the same objects, so nobody may change them."""
     return {
         **{name: _of_file(name, type_) for name, type_ in FILES.items()},
         "summary": _of_summary(),

@@ -19,8 +19,10 @@ from closeshave.report.distribution import Distribution
 from closeshave.report.findings import Findings
 from closeshave.report.headline import graded
 from closeshave.report.recovery import bounds, given, split, total
-from closeshave.report.series import TimeSeries
+from closeshave.report.series import Floats, TimeSeries
 
+WIDTH = 11.0
+"""Of every chart, in inches."""
 BLUE, SKY, ORANGE, VERMILION, GREEN, PURPLE, GREY = "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#6b7280"
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 PART_COLOURS = {"detect": ORANGE, "fail over": VERMILION, "restore": SKY, "not split": "#b8bec8"}
@@ -42,8 +44,28 @@ def render(findings: Findings, curves: Curves) -> dict[str, bytes]:
     return {name: _png(figure) for name, figure in drawn.items() if figure is not None}
 
 
+def _sheet(height: float, *, above: float, rows: int = 1, columns: int = 1, between: tuple[float, float] = (0.0, 0.0)) -> Figure:
+    """An empty figure with room for labels, in inches: ``above`` for titles, ``between`` two rows and two columns.
+
+    Stated, because to measure every label takes matplotlib longer than to draw the charts.
+    """
+    left, right, below = 0.85, 0.15, 0.5
+    figure = Figure(figsize=(WIDTH, height))
+    down, across = between
+    figure.subplots_adjust(
+        left=left / WIDTH, right=1 - right / WIDTH, top=1 - above / height, bottom=below / height,
+        hspace=_of_one(down, height - above - below, rows), wspace=_of_one(across, WIDTH - left - right, columns),
+    )  # fmt: skip
+    return figure
+
+
+def _of_one(gap: float, all_of_it: float, parts: int) -> float:
+    """A gap between parts as a share of one of them."""
+    return gap / ((all_of_it - gap * (parts - 1)) / parts)
+
+
 def _stack(title: str, when: Axis, panels: Sequence[Callable[[Axes, TimeSeries], None]], what: TimeSeries) -> Figure:
-    figure = Figure(figsize=(11, 1.4 + 2.1 * len(panels)), layout="constrained")
+    figure = _sheet(1.4 + 2.1 * len(panels), above=0.6, rows=len(panels), between=(0.15, 0))
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
     plots = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for number, (plot, panel) in enumerate(zip(plots, panels, strict=True)):
@@ -79,20 +101,25 @@ def _latency(plot: Axes, what: TimeSeries) -> None:
 
 
 def _errors(plot: Axes, what: TimeSeries) -> None:
-    plot.bar(what.starts_s, what.not_good_per_s, width=what.bin_s, align="edge", color=VERMILION)
+    _bars(plot, what, what.not_good_per_s)
     plot.set_ylabel("not good per second")
     plot.set_ylim(bottom=0, top=max(float(what.not_good_per_s.max()) * 1.08, 1.0))
+
+
+def _bars(plot: Axes, what: TimeSeries, heights: Floats) -> None:
+    """A bar for each interval of the series. They are drawn as one area: a thousand bars of their own take seconds."""
+    plot.stairs(heights, np.append(what.starts_s, what.starts_s[-1:] + what.bin_s), fill=True, color=VERMILION)
 
 
 def _by_shard(title: str, when: Axis, what: TimeSeries) -> Figure | None:
     if not what.shards:
         return None
-    figure = Figure(figsize=(11, 1.2 + 1.5 * len(what.shards)), layout="constrained")
+    figure = _sheet(1.2 + 1.5 * len(what.shards), above=0.65, rows=len(what.shards), columns=2, between=(0.15, 0.75))
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
     plots = figure.subplots(len(what.shards), 2, sharex=True, sharey="col", squeeze=False)
     middle = what.starts_s + what.bin_s / 2
     for (bad, slow), shard in zip(plots, what.shards, strict=True):
-        bad.bar(what.starts_s, shard.not_good_per_s, width=what.bin_s, align="edge", color=VERMILION)
+        _bars(bad, what, shard.not_good_per_s)
         bad.set_ylabel(f"shard {shard.shard}")
         slow.plot(middle, shard.p95_ms, color=BLUE, linewidth=1.1)
         if np.isfinite(shard.p95_ms).any():
@@ -110,7 +137,7 @@ def _recovery(title: str, assessment: Assessment) -> Figure | None:
     longest_s = max((sum(value for _, value in split(fault)) for fault in faults), default=0.0)
     if not longest_s:
         return None
-    figure = Figure(figsize=(11, 1.3 + 0.6 * len(faults)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.6 * len(faults)), layout="constrained")
     plot = figure.add_subplot()
     plot.set_title(title, loc="left", fontsize=12, fontweight="bold", parse_math=False)
     named: set[str] = set()
@@ -144,7 +171,7 @@ def _recovery(title: str, assessment: Assessment) -> Figure | None:
 def _distribution(title: str, found: tuple[Distribution, ...]) -> Figure | None:
     if not found:
         return None
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    figure = _sheet(3.4, above=0.4)
     plot = figure.add_subplot()
     plot.set_title(title, loc="left", fontsize=12, fontweight="bold", parse_math=False)
     for one, colour, dashes in zip(found, (BLUE, VERMILION), ("-", "--"), strict=False):

@@ -69,18 +69,18 @@ def test_no_expression_is_pasted_into_a_script():
         assert [step["run"] for step in steps if "${{" in step.get("run", "")] == []
 
 
-def test_every_option_in_these_files_exists():
+def test_every_option_in_these_files_exists(command):
     """Of every command that they call."""
     for path in (WORKFLOW, ACTION, GITLAB, JENKINS):
         text = path.read_text(encoding="utf-8")
         for name in set(re.findall(r'closeshave"? (run|gate|trend)\b', text)):
-            argv = [sys.executable, "-m", "closeshave", name, "--help"]
-            shown = subprocess.run(argv, capture_output=True, text=True, check=True, env={"COLUMNS": "200"})
+            shown = command(name, "--help", environ={"COLUMNS": "200"})
+            assert shown.code == 0
             called = re.compile(rf'closeshave"? {name}\b')
             lines = [line for line in text.splitlines() if called.search(line) or (name == "gate" and "options+=" in line)]
             used = set(re.findall(r"(--[a-z-]+)", " ".join(lines)))
             assert used
-            assert {option for option in used if option not in shown.stdout} == set()
+            assert {option for option in used if option not in shown.stdout.decode()} == set()
 
 
 def test_the_jenkinsfile_is_a_balanced_declarative_pipeline():

@@ -1,46 +1,52 @@
 """A full file system, below a run directory and below the state of environments: one sentence, code 4, and nothing left."""
 
 import json
-import os
 import shlex
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from tests import mounting, stored
+from tests.command import forked
 
 SIZE_KB = 2048
 
 
 @pytest.fixture(scope="module")
-def _mounting():
-    """Mounting is permitted here."""
+def apart():
+    """The command in a mount namespace of its own."""
     mounting.needed()
+    with forked(within=mounting.NAMESPACE) as found:
+        yield found
 
 
 @pytest.fixture
-def on_full_disk(_mounting, tmp_path):
+def on_full_disk(apart, tmp_path):
     """A place, and a function that runs ``closeshave`` while a full file system lies there; its code, what it said, and the names that are new there."""
     place = tmp_path / "full"
     place.mkdir()
 
+    def shell(script):
+        subprocess.run([*mounting.ENTER, "--target", str(apart.process), "sh", "-c", script], check=True, timeout=120)
+
+    def names():
+        shell(f"find {place} | sort > {tmp_path}/names")
+        return set((tmp_path / "names").read_text().splitlines())
+
     def run(*arguments, holding=None, free_bytes=0, environ=None):
-        words = shlex.join([sys.executable, "-m", "closeshave", *map(str, arguments)])
         copied = f"cp -r {shlex.quote(str(holding))}/. {place}/held" if holding else ":"
-        script = f"""
+        shell(f"""
             mount -t tmpfs -o size={SIZE_KB}k none {place} && mkdir {place}/held && {copied} || exit 99
-            head -c {free_bytes} /dev/zero > {place}/spare; cat /dev/zero > {place}/filler 2>/dev/null; rm {place}/spare
-            find {place} | sort > {tmp_path}/before
-            {words} > {tmp_path}/stdout 2> {tmp_path}/stderr; echo $? > {tmp_path}/code
-            find {place} | sort > {tmp_path}/after; cp {place}/held/summary.json {tmp_path}/summary.json 2>/dev/null
-            true"""
-        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "COLUMNS": "400", **(environ or {})}
-        subprocess.run([*mounting.NAMESPACE, "sh", "-c", script], check=True, timeout=120, env=env)
-        said = (tmp_path / "stdout").read_text() + (tmp_path / "stderr").read_text()
-        new = set((tmp_path / "after").read_text().splitlines()) - set((tmp_path / "before").read_text().splitlines())
-        return int((tmp_path / "code").read_text()), said, sorted(name.removeprefix(f"{place}/") for name in new)
+            head -c {free_bytes} /dev/zero > {place}/spare; cat /dev/zero > {place}/filler 2>/dev/null; rm {place}/spare""")
+        try:
+            before = names()
+            done = apart(*arguments, environ={"HOME": str(tmp_path / "home"), **(environ or {})})
+            new = names() - before
+            shell(f"cp {place}/held/summary.json {tmp_path}/summary.json 2>/dev/null || true")
+        finally:
+            shell(f"umount {place}")
+        return done.code, done.said.decode(), sorted(name.removeprefix(f"{place}/") for name in new)
 
     yield place, run
     shutil.rmtree(tmp_path / "home", ignore_errors=True)
@@ -52,10 +58,10 @@ def one_sentence(said):
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory):
+def judged(tmp_path_factory, command):
     """A run that fails, judged once."""
     run = stored.made(tmp_path_factory.mktemp("judged") / "run", "fail")
-    assert subprocess.run([sys.executable, "-m", "closeshave", "report", run], capture_output=True, check=False).returncode == 1
+    assert command("report", run).code == 1
     return run
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -206,5 +206,7 @@ class WriteBehind(Interleavings):
 
 def test_the_property_fails_for_a_ledger_that_is_not_written_ahead() -> None:
     """A process dies between the injection and its line, and no other process knows what is broken."""
+    # That it fails is enough: nobody reads the shortest history in which it does.
+    found = settings(max_examples=200, deadline=None, database=None, phases=[Phase.generate])
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(WriteBehind, settings=settings(max_examples=200, deadline=None, database=None))
+        run_state_machine_as_test(WriteBehind, settings=found)

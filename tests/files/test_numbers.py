@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 import math
 import typing
 from collections.abc import Iterator, Mapping
@@ -199,9 +200,11 @@ def test_the_file_itself_is_right_and_states_every_number(tmp_path: Path, kind: 
 
 
 def written(path: Path, value: dict[str, Any]) -> Path:
-    """As YAML, whatever it is."""
-    with path.open("w") as file:
-        YAML(typ="rt").dump(copy.deepcopy(value), file)
+    """As YAML, whatever it is: JSON, which is sooner written, but for the numbers that JSON does not have."""
+    text = json.dumps(value, indent=1, default=str)
+    for theirs, ours in (("NaN", ".nan"), ("-Infinity", "-.inf"), ("Infinity", ".inf")):
+        text = text.replace(f" {theirs}", f" {ours}")
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from closeshave.clock import Anchor
 from closeshave.history import BOOKINGS, TIMED, Booking, DrillEnded, DrillEvent, DrillProven, DrillStepped, Fact, FaultEvent, Mark, frame
 from closeshave.judge.evidence.writes import MUTATING, joined
-from closeshave.judge.measures.restored import Instant, compare
+from closeshave.judge.measures.restored import Instant, Restoration, compare
 from closeshave.judge.verdict import Status
 from closeshave.plan import Drill, DrillBounds
 from tests.judge.histories import INTEGRITY, START_NS, WALL_START_S, Run, ns, starving
@@ -337,16 +337,26 @@ def test_a_drill_is_not_an_unplanned_fault() -> None:
     assert [verdict.id for verdict in carried_out(booked()).assess().verdicts if verdict.id.startswith("unplanned")] == []
 
 
-@given(unsure_ns=st.integers(0, 400_000_000), drift_ns=st.integers(-400_000_000, 400_000_000))
-def test_the_uncertainty_of_the_clocks_only_excuses(unsure_ns: int, drift_ns: int) -> None:
-    """A right restore stays right however uncertain the clocks are; the uncertainty holds what they drifted apart."""
+@pytest.fixture(scope="module")
+def rightly_restored() -> Callable[[Instant], Restoration]:
+    """A right restore, compared with the run for any instant."""
     run = booked()
+    rows, final = frame(restored(run), BOOKINGS), frame(run.bookings or (), BOOKINGS)
+    evidence = run.evidence
+    writes = joined(evidence, MUTATING)
+    return lambda instant: compare(writes, evidence.operations, rows, final, instant)
+
+
+@given(unsure_ns=st.integers(0, 400_000_000), drift_ns=st.integers(-400_000_000, 400_000_000))
+def test_the_uncertainty_of_the_clocks_only_excuses(
+    rightly_restored: Callable[[Instant], Restoration], unsure_ns: int, drift_ns: int
+) -> None:
+    """A right restore stays right however uncertain the clocks are; the uncertainty holds what they drifted apart."""
     first = Anchor(START_NS, WALL_START_S * 10**9, 0)
     near = Anchor(ns(135), (WALL_START_S + 135) * 10**9 + drift_ns, unsure_ns)
     instant = Instant.of((WALL_START_S + TARGET_S) * 10**9 + drift_ns, near, first)
     assert instant.at_ns == ns(TARGET_S)
     assert instant.unsure_ns >= unsure_ns + abs(drift_ns)
-    rows, final = frame(restored(run), BOOKINGS), frame(run.bookings or (), BOOKINGS)
-    found = compare(joined(run.evidence, MUTATING), run.evidence.operations, rows, final, instant)
+    found = rightly_restored(instant)
     assert (found.missing_count, found.beyond_count, found.different_count) == (0, 0, 0)
     assert found.before + found.after + found.between == 50

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 
 import jsonschema
@@ -18,7 +18,7 @@ from closeshave.target import read_target
 from closeshave.traffic.profiles import Profile
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "every-key"
-MADE = schemas()
+CHECKS = {kind: jsonschema.Draft202012Validator(schema) for kind, schema in schemas().items()}
 READERS = {
     "plan": ("plan", read_plan),
     "target": ("target", read_target),
@@ -237,8 +237,9 @@ WRONG = [
 ]
 
 
+@cache
 def example(name):
-    """The document that shows every key of such a file."""
+    """The document that shows every key of such a file; nobody changes it, but a copy."""
     return YAML(typ="safe").load(EXAMPLES / f"{name}.yaml")
 
 
@@ -254,17 +255,20 @@ def changed(document, path, value):
     return whole
 
 
+def in_json(document):
+    """Days as text; JSON is YAML too, and much sooner written."""
+    return json.dumps(document, default=lambda value: value.isoformat(), indent=1)
+
+
 def complaints(kind, document):
     """What the schema says of it."""
-    plain = json.loads(json.dumps(document, default=lambda value: value.isoformat()))
-    return [error.message for error in jsonschema.Draft202012Validator(MADE[kind]).iter_errors(plain)]
+    return [error.message for error in CHECKS[kind].iter_errors(json.loads(in_json(document)))]
 
 
 def written(tmp_path, document):
     """A file of it."""
     path = tmp_path / "file.yaml"
-    with path.open("w") as file:
-        YAML(typ="safe").dump(document, file)
+    path.write_text(in_json(document), encoding="utf-8")
     return path
 
 

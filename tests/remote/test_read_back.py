@@ -121,4 +121,4 @@ def book(deployment, email, notes, barber, at="11:00"):
     day = (datetime.now(UTC) + timedelta(days=7)).date().isoformat()
     headers = {"Authorization": f"Bearer {caller.token}", "X-CSRF-Token": caller.csrf, "Cookie": f"csrf_token={caller.csrf}"}
     wish = {"date": day, "time": at, "service": "Haircut", "barber_id": barber, "notes": notes}
-    httpx.post(f"{url}/api/v2/appointments/", json=wish, headers=headers, trust_env=False).raise_for_status()
+    httpx.post(f"{url}/api/v2/appointments/", json=wish, headers=headers, trust_env=False, verify=False).raise_for_status()

@@ -103,7 +103,7 @@ def serving(ledger: Path, webhooks: Sequence[str] = ()) -> Iterator[httpx.Client
     thread.start()
     try:
         assert poll_until(lambda: server.started, 20)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False, verify=False) as client:
             yield client
     finally:
         server.should_exit = True

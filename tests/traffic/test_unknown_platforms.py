@@ -314,7 +314,9 @@ def test_a_token_that_cannot_be_sent_is_a_wrong_body(body: object) -> None:
     assert steps.session.caller.token == "T"
 
 
-_json = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda each: st.lists(each) | st.dictionaries(st.text(), each))
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda each: st.lists(each) | st.dictionaries(st.text(), each), max_leaves=8
+)
 _member = st.sampled_from(["slots", "time", "available", "timezone", "id", "start_time", "barber_id", "price", "09:00", "UTC"])
 
 

@@ -23,7 +23,7 @@ class Customer:
     """A logged-in customer of a plain platform."""
 
     def __init__(self, platform: Plain, email: str = "customer1@plain.test") -> None:
-        self.client = httpx.Client(base_url=platform.url, trust_env=False)
+        self.client = httpx.Client(base_url=platform.url, trust_env=False, verify=False)
         told = self.client.post("/api/v2/auth/login", json={"email": email, "password": "Plain-1234"}).json()
         self.client.headers.update({"Authorization": f"Bearer {told['access_token']}", "X-CSRF-Token": told["csrf_token"]})
 
@@ -122,9 +122,9 @@ def test_a_claimed_address_is_ignored(seen) -> None:
     """``/health/`` shows the address by which all customers are known; if the claim is honoured, it shows the claimed one."""
     platform, _ = seen
     brought = {"X-Forwarded-For": "10.1.2.3"}
-    assert httpx.get(f"{platform.url}/health/", headers=brought, trust_env=False).json()["client_ip"] == "127.0.0.1"
+    assert httpx.get(f"{platform.url}/health/", headers=brought, trust_env=False, verify=False).json()["client_ip"] == "127.0.0.1"
     with plain("--as-seen", *QUICK, "--habit", "forwarded_for=true") as other:
-        assert httpx.get(f"{other.url}/health/", headers=brought, trust_env=False).json()["client_ip"] == "10.1.2.3"
+        assert httpx.get(f"{other.url}/health/", headers=brought, trust_env=False, verify=False).json()["client_ip"] == "10.1.2.3"
 
 
 @pytest.mark.parametrize(("believed", "refused"), [("false", 5), ("true", 0)])
@@ -132,7 +132,7 @@ def test_limits_are_shared_where_claimed_addresses_are_ignored(believed, refused
     """Thirty lists per minute are allowed for each address: for all customers together, unless the claimed address is honoured."""
     with plain("--as-seen", *QUICK, "--limits", "0.01", "--habit", f"forwarded_for={believed}") as platform:
         path = f"{platform.url}/api/v2/appointments/slots?appointment_date={day(2)}"
-        answers = [httpx.get(path, headers={"X-Forwarded-For": f"10.0.0.{n}"}, trust_env=False) for n in range(1, 36)]
+        answers = [httpx.get(path, headers={"X-Forwarded-For": f"10.0.0.{n}"}, trust_env=False, verify=False) for n in range(1, 36)]
     assert [answer.status_code for answer in answers] == [200] * (35 - refused) + [429] * refused
     assert all(answer.json()["detail"] == "Rate limit exceeded: 30 per 1 minute" for answer in answers[35 - refused :])
 
@@ -140,9 +140,9 @@ def test_limits_are_shared_where_claimed_addresses_are_ignored(believed, refused
 def test_readiness_is_wrong_in_its_status_code_and_a_part_is_ready_while_the_whole_is_not() -> None:
     """A text that is searched in the body is found in both."""
     with customer() as (platform, who):
-        well = httpx.get(f"{platform.url}/health/ready", trust_env=False)
+        well = httpx.get(f"{platform.url}/health/ready", trust_env=False, verify=False)
         platform.operate("break/database")
-        down = httpx.get(f"{platform.url}/health/ready", trust_env=False)
+        down = httpx.get(f"{platform.url}/health/ready", trust_env=False, verify=False)
         assert (well.status_code, down.status_code) == (200, 200)
         assert (well.json()["status"], down.json()["status"], down.json()["redis"]["status"]) == ("ready", "not_ready", "ready")
         assert who.client.get("/api/v2/barbers/").json()["error"]["type"] == "database"
@@ -177,7 +177,7 @@ def test_a_login_is_slow_by_real_work() -> None:
 def test_only_health_with_a_slash_states_the_stage(seen) -> None:
     """Two routes, two answers."""
     platform, _ = seen
-    without, at_length = (httpx.get(f"{platform.url}{path}", trust_env=False).json() for path in ("/health", "/health/"))
+    without, at_length = (httpx.get(f"{platform.url}{path}", trust_env=False, verify=False).json() for path in ("/health", "/health/"))
     assert "environment" not in without
     assert at_length["environment"] == "staging"
 

@@ -13,6 +13,9 @@ from typing import Any
 
 import httpx
 
+# One client, because each new one reads the authorities' certificates, which plain HTTP does not need. It keeps no connection open.
+HTTP = httpx.Client(trust_env=False, verify=False, limits=httpx.Limits(max_keepalive_connections=0))  # noqa: S501 - as above
+
 
 @dataclass(frozen=True)
 class Plain:
@@ -23,11 +26,11 @@ class Plain:
 
     def operate(self, what: str) -> None:
         """Call an operator's action: ``break/database``, ``break/process``, ``mend``, ``plant/double-booking?share=0.3``."""
-        httpx.post(f"{self.control}/{what}", trust_env=False).raise_for_status()
+        HTTP.post(f"{self.control}/{what}").raise_for_status()
 
     def ask(self, what: str) -> Any:
         """Read an operator's view: ``state``, ``struck``, ``ledger``."""
-        return httpx.get(f"{self.control}/{what}", trust_env=False).raise_for_status().json()
+        return HTTP.get(f"{self.control}/{what}").raise_for_status().json()
 
 
 @contextmanager
