@@ -72,16 +72,19 @@ class Command:
         cwd: Path | None = None,
         environ: Mapping[str, str] | None = None,
         memory_bytes: int | None = None,
+        file_bytes: int | None = None,
         stdout: int | None = None,
         stderr: int | None = None,
         closed: Sequence[int] = (),
     ) -> Done:
         """Carry it out with these arguments, in this directory, with these variables beside :attr:`environ`; what it says goes to descriptors instead,
-        where they are given. Of its standard streams, those that are named are closed. Raises :class:`TimeoutError`.
+        where they are given. It may use so much memory, and write so much into a file. Of its standard streams, those that are named are closed.
+        Raises :class:`TimeoutError`.
         """
         asked = {
             "arguments": [os.fsencode(str(each)).hex() for each in arguments], "cwd": str(cwd or Path.cwd()),
-            "environ": {**self.environ, **(environ or {})}, "memory_bytes": memory_bytes, "closed": [*closed],
+            "environ": {**self.environ, **(environ or {})}, "memory_bytes": memory_bytes, "file_bytes": file_bytes,
+            "closed": [*closed],
         }  # fmt: skip
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
             streams = [given if given is not None else kept.fileno() for given, kept in ((stdout, said), (stderr, complained))]
@@ -154,8 +157,9 @@ def _become(asked: dict[str, Any], descriptors: list[int]) -> None:
     os.environ.update(asked["environ"])
     # Looked up once, when it is first asked for: here too by this command alone.
     tempfile.tempdir = None
-    if asked["memory_bytes"]:
-        resource.setrlimit(resource.RLIMIT_AS, (asked["memory_bytes"], asked["memory_bytes"]))
+    for limit, most in ((resource.RLIMIT_AS, asked["memory_bytes"]), (resource.RLIMIT_FSIZE, asked["file_bytes"])):
+        if most is not None:
+            resource.setrlimit(limit, (most, most))
     for number in asked["closed"]:
         # What an interpreter makes of a descriptor that it finds closed.
         setattr(sys, ("stdin", "stdout", "stderr")[number], None)

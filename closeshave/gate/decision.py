@@ -126,10 +126,12 @@ def suspicious(rules: Rules, stage: Sequence[Changes]) -> tuple[str, ...]:
 
 def worse(rules: Rules, stages: Sequence[Sequence[Changes]]) -> Mapping[str, float]:
     """The metrics that both stages call worse, by Holm's procedure, each with the probability of it by chance."""
+    if len(stages) < 2:
+        return {}
     chances = {}
     for rule in rules.metrics:
         effects = [effect(rule, stage) for stage in stages]
-        if len(effects) > 1 and all(_agrees(rules, rule, one) for one in effects):
+        if all(_agrees(rules, rule, one) for one in effects):
             chances[rule.metric] = max(one.by_chance_worse for one in effects) ** 2
     return {metric: chances[metric] for metric in holm(chances, rules.false_alarm, len(rules.metrics))}
 

@@ -39,6 +39,9 @@ from closeshave.vocabulary import (
 if TYPE_CHECKING:
     import pandas as pd
 
+AT_ONCE = 100_000
+"""Rows of a table that is read at once; of a longer one it matters how much memory that needs."""
+
 
 def load(run: Path) -> History:
     """Read a run directory. Missing or damaged parts are named in ``damage``, down to the line; only a missing or damaged manifest raises."""
@@ -96,6 +99,8 @@ def _rows(path: Path, schema: pa.Schema | None, damage: list[str]) -> pd.DataFra
         if reason := seal.broken(path):
             damage.append(f"{path.name} was changed after it was written: {reason}")
             return None
+        if pq.read_metadata(path).num_rows <= AT_ONCE:
+            return to_frame(pq.read_table(path, schema=schema))
         names = schema.names if schema is not None else pq.read_schema(path).names
         # Column by column: a table of ten million rows and its frame side by side would need twice the memory.
         return _of_columns({name: to_frame(pq.read_table(path, columns=[name], schema=schema))[name] for name in names})

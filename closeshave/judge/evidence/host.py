@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from closeshave.judge.evidence.columns import Flags, Floats, Ints
@@ -70,31 +71,44 @@ class _Seconds:
     host: pd.DataFrame
     groups: pd.DataFrame
     """Of all groups but the host."""
+    places: Ints
+    """Of each row of the groups: its interval, or -1 where the host has none."""
+    roles: npt.NDArray[np.str_]
+    """Of each row of the groups."""
 
     def of_host(self, name: str) -> Floats:
         """A column of the host's rows; NaN where it was not recorded."""
-        return self.host[name].to_numpy(dtype=np.float64, na_value=np.nan) if name in self.host else np.full(len(self.host), np.nan)
+        return _floats(self.host[name]) if name in self.host else np.full(len(self.host), np.nan)
 
-    def summed(self, name: str, rows: pd.Series | None = None) -> Floats:
+    def summed(self, name: str, rows: Flags | None = None) -> Floats:
         """A column summed over groups; NaN where no group's is known."""
-        return self._of_groups(name, rows, "sum")
+        places, values = self._known(name, rows)
+        n = len(self.host)
+        return np.where(np.bincount(places, minlength=n) > 0, np.bincount(places, weights=values, minlength=n), np.nan)
 
     def highest(self, name: str) -> Floats:
         """The worst group's."""
-        return self._of_groups(name, None, "max")
+        places, values = self._known(name, None)
+        found = np.full(len(self.host), -np.inf)
+        np.maximum.at(found, places, values)
+        return np.where(np.isneginf(found), np.nan, found)
 
-    def _of_groups(self, name: str, rows: pd.Series | None, how: str) -> Floats:
+    def _known(self, name: str, rows: Flags | None) -> tuple[Ints, Floats]:
+        """The intervals and values of these rows, of those that have one."""
         if name not in self.groups:
-            return np.full(len(self.host), np.nan)
-        chosen = self.groups if rows is None else self.groups[rows]
-        by = chosen.groupby("at_ns")[name]
-        found = by.sum(min_count=1) if how == "sum" else by.max()
-        return found.reindex(self.host.index).to_numpy(dtype=np.float64, na_value=np.nan)
+            return np.zeros(0, dtype=np.int64), np.zeros(0)
+        values = _floats(self.groups[name])
+        known = ~np.isnan(values) & (self.places >= 0)
+        known = known if rows is None else known & rows
+        return self.places[known], values[known]
 
-    def rows(self, roles: Iterable[str], *, but: bool = False) -> pd.Series:
+    def rows(self, roles: Iterable[str], *, but: bool = False) -> Flags:
         """Which group rows are of these roles, or of all others."""
-        found: pd.Series = self.groups["role"].astype(str).isin(list(roles))
-        return ~found if but else found
+        return np.isin(self.roles, list(roles), invert=but)
+
+
+def _floats(column: pd.Series) -> Floats:
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +163,14 @@ def _kind(cause: str) -> str:
 def _seconds(resources: pd.DataFrame) -> _Seconds:
     role = resources["role"].astype(str)
     host = resources[role == "host"].drop_duplicates("at_ns").set_index("at_ns").sort_index()
+    groups = resources[role != "host"]
     return _Seconds(
         ends_ns=host.index.to_numpy(dtype=np.int64),
         interval_s=host["interval_s"].to_numpy(dtype=np.float64),
         host=host,
-        groups=resources[role != "host"],
+        groups=groups,
+        places=host.index.get_indexer(pd.Index(groups["at_ns"])),
+        roles=role[role != "host"].to_numpy(dtype=np.str_),
     )
 
 

@@ -76,6 +76,8 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
 
 def _without_service(evidence: Evidence, rows: Flags, bad: Flags, hold_ns: int) -> list[int]:
     """The franchises whose ``rows`` are all ``bad``, or whose first attempts of one kind all got no answer or a 5xx."""
+    if not bad[rows].any():
+        return []
     status = ints(evidence.operations["status"], 0)
     seen = pd.DataFrame(
         {
