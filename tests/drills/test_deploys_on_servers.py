@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import OWN_REQUESTS, Deployment
 from closeshave.drills.catalogue import KINDS, WAYS_BACK
-from closeshave.drills.deploy import releases
-from closeshave.drills.kind import DrillKind, DrillStep, DrillWork
+from closeshave.drills.deploy import releases, rolling
+from closeshave.drills.kind import DrillKind, DrillStep, DrillWork, Facts
 from closeshave.drills.lifecycle import carry_out
 from closeshave.environments.rollout import record
 from closeshave.faults.heal import heal_open
@@ -112,6 +113,31 @@ def test_a_release_that_does_not_serve_fails_the_drill(shop: Deployment, tmp_pat
     assert found == how
     assert why in said
     assert "all instances run current again" in said
+
+
+def test_an_environment_that_does_not_serve_before_it_disturbs_the_drill(shop: Deployment, tmp_path: Path) -> None:
+    """Between the look whether it can begin and the rollout an instance hangs: nothing was changed, so the drill says nothing about deploys."""
+    app = shop.process("app-here-0")
+    hung = processes.find(Path(shop.root), app)
+    assert hung is not None
+
+    def hang_then_roll(work: DrillWork) -> Facts:
+        processes.send([hung], signal.SIGSTOP)
+        try:
+            return rolling.roll_out(work)
+        finally:
+            processes.send([hung], signal.SIGCONT)
+
+    run = tmp_path / "run"
+    run.mkdir()
+    kind = replace(ROLLING, steps=(DrillStep("roll out", hang_then_roll),))
+    work = DrillWork(
+        "deploy", kind.way_back.aim(shop, {}, {"release": "next"}), run / "drills" / "deploy", 0, lambda: False, lambda _m, _p: 0, print
+    )
+    assert carry_out(Ledger(run), kind, work, now_ns(), LIMIT_S) == []
+    how, why = ended([json.loads(line) for line in (run / "timeline.jsonl").read_text().splitlines()])
+    assert how == "disturbed"
+    assert "nothing was changed, because app-here-0 does not answer" in why
 
 
 def test_a_deploy_that_takes_too_long_is_overdue(shop: Deployment, tmp_path: Path) -> None:

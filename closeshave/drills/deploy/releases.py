@@ -10,7 +10,7 @@ from closeshave.control import processes
 from closeshave.deployment import Deployment, Edge, Process, load
 from closeshave.drills.kind import RELEASE, DrillDisturbed, DrillFailed, DrillOverdue, DrillWork, Facts
 from closeshave.environments.rollout import record, rolling
-from closeshave.environments.rollout.instances import GivenUp, RolloutFailed
+from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, RolloutUnfit
 from closeshave.environments.rollout.record import RolloutBusy
 from closeshave.environments.rollout.rolling import RolledOut
 from closeshave.environments.rollout.steps import one_by_one
@@ -50,7 +50,7 @@ def roll(work: DrillWork, release: str) -> Facts:
             Path(work.aim.deployment.root), release, work.say, order=one_by_one, abort=given_up,
             told=lambda one: work.say(f"{one.instance} is replaced after {one.out_s:.1f} s without requests"),
         )  # fmt: skip
-    except RolloutBusy as error:
+    except (RolloutBusy, RolloutUnfit) as error:
         raise DrillDisturbed(str(error)) from error
     except GivenUp as error:
         raise (DrillDisturbed if work.stop() else DrillOverdue)(str(error)) from error

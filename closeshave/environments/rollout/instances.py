@@ -37,6 +37,10 @@ class RolloutFailed(EnvironmentFailed):
     """A release could not be rolled out; the message says which instance, why, and which release runs now."""
 
 
+class RolloutUnfit(RolloutFailed):
+    """The environment did not serve as it should before the rollout: nothing was changed."""
+
+
 class VersionNotSeen(RolloutFailed):
     """Every instance is ready, but one answers another version than the one that was asked for."""
 

@@ -15,7 +15,7 @@ from closeshave.deployment import Deployment, Process, load
 from closeshave.environments import readiness
 from closeshave.environments.driver import Say
 from closeshave.environments.rollout import instances, record
-from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, RolloutSite, VersionNotSeen
+from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, RolloutSite, RolloutUnfit, VersionNotSeen
 from closeshave.environments.rollout.record import RolloutRecord
 from closeshave.environments.rollout.steps import Replaced, Rollout, Wave, one_per_region, planned, processes_of
 
@@ -100,7 +100,7 @@ def _asked(deployment: Deployment, release: str) -> Deployment:
     apps = [process for process in deployment.processes if process.role == "app"]
     site = RolloutSite(deployment, lambda _process: None)
     if lack := obstacle(lambda: readiness.first(readiness.of_application(app, application.readiness) for app in apps), READY_WITHIN_S):
-        raise RolloutFailed(f"nothing was changed, because {lack}")
+        raise RolloutUnfit(f"nothing was changed, because {lack}")
     for app in apps:
         site.balancer(app)
     if application.version is None:
@@ -111,7 +111,7 @@ def _asked(deployment: Deployment, release: str) -> Deployment:
     if not version or set(said.values()) != {version}:
         answers = ", ".join(f"{name} answers {each or 'none'}" for name, each in said.items())
         wanted = f"version {running.version}" if running.version else "the same version"
-        raise RolloutFailed(f"nothing was changed, because not every instance answers {wanted}: {answers}")
+        raise RolloutUnfit(f"nothing was changed, because not every instance answers {wanted}: {answers}")
     releases = {**application.releases, application.release: replace(running, version=version)}
     return replace(deployment, application=replace(application, releases=releases))
 
