@@ -595,7 +595,14 @@ def _inconsistencies(plan: Plan) -> list[_Trouble]:
         found.append(
             (("limits", "duration"), f"the phases last {plan.duration_s:g} s, longer than the limit of {plan.limits.duration:g} s")
         )
-    return [*found, *_wrong_rate(plan), *_wrong_faults(plan, phases), *_wrong_drills(plan, phases), *_wrong_nemesis(plan, phases)]
+    return [
+        *found,
+        *_wrong_rate(plan),
+        *_wrong_means(plan),
+        *_wrong_faults(plan, phases),
+        *_wrong_drills(plan, phases),
+        *_wrong_nemesis(plan, phases),
+    ]
 
 
 def _wrong_rate(plan: Plan) -> Iterator[_Trouble]:
@@ -603,6 +610,14 @@ def _wrong_rate(plan: Plan) -> Iterator[_Trouble]:
         yield ("rate",), "a calibration needs the journeys of the harness; with a Locust file of your own write rate: fixed"
     if plan.rate == "auto" and (files := [phase.name for phase in plan.phases if isinstance(phase.shape, Replayed)]):
         yield ("rate",), f"the arrivals of {files[0]} are replayed from a file and cannot be scaled; write rate: fixed"
+
+
+def _wrong_means(plan: Plan) -> Iterator[_Trouble]:
+    """Means of operations that no scenario can send: they would be left out of what is checked before the start."""
+    for name in plan.traffic.per_session:
+        if name not in OPERATIONS:
+            said = f"{name!r} is not an operation{meant(name, OPERATIONS)}; available: {', '.join(OPERATIONS)}"
+            yield ("traffic", "per_session", name), said
 
 
 def _wrong_faults(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +14,12 @@ from pydantic import TypeAdapter
 
 from closeshave.files.yamlfile import Problem
 from closeshave.plan import LocustFile
+from closeshave.traffic import stepnames
+from closeshave.traffic.steps import SessionSteps
 
 CHECKED_WITHIN_S = 60.0
+STEPS = frozenset({*dir(SessionSteps), "session"})
+"""The attributes of a customer's steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,12 @@ FOUND = TypeAdapter(FileFound)
 
 
 def check(own: LocustFile | Scenario) -> list[Problem]:
-    """Import the file in a process of its own, and say what is wrong with it; none when it can be used."""
+    """Import the file in a process of its own, and say what is wrong with it; none when it can be used.
+
+    Of a scenario every misspelt step is told, and nothing else: it is not imported then.
+    """
+    if isinstance(own, Scenario) and (misspelt := _misspelt(own)):
+        return misspelt
     sources = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     # What is only looked at leaves nothing behind.
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sources)), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -55,3 +66,15 @@ def check(own: LocustFile | Scenario) -> list[Problem]:
     except (OSError, ValueError):
         found = FileFound("ends the interpreter when it is imported: leave exits, and the start of Locust, out of its top level")
     return [Problem(own.file, found.line, "", found.problem)] if found.problem else []
+
+
+def _misspelt(scenario: Scenario) -> list[Problem]:
+    """Steps that there are not; nothing for a file that Python cannot read, which is told otherwise."""
+    try:
+        with warnings.catch_warnings():
+            # An escape that means nothing is Locust's to warn of.
+            warnings.simplefilter("ignore")
+            parsed = ast.parse(Path(scenario.file).read_bytes(), scenario.file)
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    return [Problem(scenario.file, one.line, one.where, one.said) for one in stepnames.unknown(parsed, STEPS)]

@@ -60,6 +60,11 @@ IN_A_PLAN = {
         "nemesis: {phase: shard-primary, kinds: [region.lost], every: 20s, hold: 5s, scopes: {region: [us-wst-2]}}\nlimits:",
         "region us-wst-2 is not one of us-east-1, us-west-2, eu-west-1, ap-southeast-1 (did you mean us-west-2?)",
     ),
+    "an operation": (
+        "traffic:",
+        "traffic:\n  per_session: {bok: 0.3}",
+        "traffic.per_session.bok: 'bok' is not an operation (did you mean book?)",
+    ),
     "a scope": ("scope: {shard: 1}", "scope: {shrad: 1}", "(did you mean shard?)"),
 }
 
@@ -125,6 +130,18 @@ def test_a_locust_file_that_python_cannot_read_is_refused_with_its_line(text, li
         done = command(word, tmp_path / "plan.yaml", cwd=tmp_path, environ={"HOME": str(tmp_path)})
         place = f"{scenario}:{line}" if line else str(scenario)
         assert (done.code, f"{place}: {message}" in done.stderr.decode()) == ((2, True) if message else (0, False)), done.stderr.decode()
+    assert not Path(tmp_path, "reports").exists()
+
+
+def test_a_misspelt_step_of_a_journey_is_refused_before_anything_starts(command, tmp_path):
+    """With file, line and function, by ``run`` as by ``validate``; under load a customer would come to it minutes later."""
+    scenario = tmp_path / "mine.py"
+    scenario.write_text(CUSTOMER.replace("services()", "servces()") + RIVAL)
+    (tmp_path / "plan.yaml").write_text(SMOKE.replace("traffic:", f"traffic:\n  scenario: {scenario}", 1))
+    for word in ("validate", "run"):
+        done = command(word, tmp_path / "plan.yaml", cwd=tmp_path, environ={"HOME": str(tmp_path)})
+        assert done.code == 2
+        assert f"{scenario}:9: Customer.look: 'servces' is not a step (did you mean services?); available: " in done.stderr.decode()
     assert not Path(tmp_path, "reports").exists()
 
 
