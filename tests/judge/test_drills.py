@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closeshave.clock import Anchor
@@ -347,6 +347,7 @@ def rightly_restored() -> Callable[[Instant], Restoration]:
     return lambda instant: compare(writes, evidence.operations, rows, final, instant)
 
 
+@settings(max_examples=30)
 @given(unsure_ns=st.integers(0, 400_000_000), drift_ns=st.integers(-400_000_000, 400_000_000))
 def test_the_uncertainty_of_the_clocks_only_excuses(
     rightly_restored: Callable[[Instant], Restoration], unsure_ns: int, drift_ns: int

@@ -91,18 +91,18 @@ def compare(
     )
     low, high = instant.at_ns - instant.unsure_ns, instant.at_ns + instant.unsure_ns
     told = _Told(writes, high)
-    missing: list[tuple[int, Witness]] = []
-    beyond: list[tuple[int, Witness]] = []
+    missing: list[_Wrong] = []
+    beyond: list[_Wrong] = []
     for index, write in enumerate(told.writes):
         if not write.ok and not (write.action == "create" and write.started_ns > high):
             continue
         row = rows.get((write.franchise, write.booking))
-        shown = None if row is None else booking_at(restored, row.position)
         if write.ok and write.ended_ns <= low and (why := _absent(write, row, told, keeps_cancelled=keeps_cancelled)):
-            missing.append((write.ended_ns, _witness(operations, writes, index, why, shown)))
+            missing.append(_Wrong(write.ended_ns, index, why, row))
         elif write.started_ns > high and (why := _too_new(write, row, told, keys)):
-            beyond.append((write.started_ns, _witness(operations, writes, index, why, shown)))
-    different = _different(restored, final)
+            beyond.append(_Wrong(write.started_ns, index, why, row))
+    pairs = _pairs(restored, final)
+    different = _different(restored, final, pairs)
     ok = [write for write in told.writes if write.ok]
     before = [write.ended_ns for write in ok if write.ended_ns <= low]
     after = [write.started_ns for write in ok if write.started_ns > high]
@@ -110,18 +110,28 @@ def compare(
         before=len(before),
         after=len(after),
         between=sum(write.ended_ns > low and write.started_ns <= high for write in told.writes),
-        compared=_same_version(restored, final),
-        missing=_first_and_last(missing),
+        compared=len(pairs),
+        missing=tuple(_witness(operations, writes, restored, each) for each in _first_and_last(missing)),
         missing_count=len(missing),
-        oldest_missing_ns=min((at for at, _ in missing), default=None),
-        beyond=_first_and_last(beyond),
+        oldest_missing_ns=min((each.at_ns for each in missing), default=None),
+        beyond=tuple(_witness(operations, writes, restored, each) for each in _first_and_last(beyond)),
         beyond_count=len(beyond),
-        different=_first_and_last(list(enumerate(different))),
+        different=tuple(different[place] for place in sorted({0, len(different) - 1}) if different),
         different_count=len(different),
         at_ns=instant.at_ns,
         unsure_ns=instant.unsure_ns,
         gap_ns=(instant.at_ns - max(before) if before else None, min(after) - instant.at_ns if after else None),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """A write that the restored rows contradict. Of thousands two are shown, so that only these become witnesses."""
+
+    at_ns: int
+    index: int
+    why: str
+    row: _Row | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,17 +238,16 @@ def _pairs(restored: pd.DataFrame, final: pd.DataFrame | None) -> list[tuple[int
     ]
 
 
-def _same_version(restored: pd.DataFrame, final: pd.DataFrame | None) -> int:
-    return len(_pairs(restored, final))
-
-
-def _different(restored: pd.DataFrame, final: pd.DataFrame | None) -> list[Witness]:
+def _different(restored: pd.DataFrame, final: pd.DataFrame | None, pairs: list[tuple[int, int]]) -> list[Witness]:
+    if final is None:
+        return []
     found: list[Witness] = []
-    for mine, theirs in _pairs(restored, final):
-        if final is None:
-            break
-        one, other = booking_at(restored, mine), booking_at(final, theirs)
-        if wrong := [name for name in (*COMPARED, "status") if getattr(one, name) != getattr(other, name)]:
+    names = (*COMPARED, "status")
+    columns = [(_plain(restored, name), _plain(final, name)) for name in names]
+    for mine, theirs in pairs:
+        wrong = [name for name, (here, there) in zip(names, columns, strict=True) if here[mine] != there[theirs]]
+        if wrong:
+            one, other = booking_at(restored, mine), booking_at(final, theirs)
             found.append(
                 BookingWitness(
                     f"the restored row differs from the same version in the final state: {', '.join(_told(one, other, wrong))}", one
@@ -247,15 +256,22 @@ def _different(restored: pd.DataFrame, final: pd.DataFrame | None) -> list[Witne
     return found
 
 
+def _plain(rows: pd.DataFrame, name: str) -> list[object]:
+    """A column as plain values; ``None`` where one is missing."""
+    values = rows[name].astype(object)
+    return values.where(values.notna(), None).tolist()
+
+
 def _told(one: Booking, other: Booking, names: list[str]) -> list[str]:
     return [f"{name} is {getattr(one, name)!r}, not {getattr(other, name)!r}" for name in names]
 
 
-def _witness(operations: pd.DataFrame, writes: pd.DataFrame, index: int, why: str, shown: Booking | None) -> Witness:
-    position: Any = writes["position"].iloc[index]
-    return LostWriteWitness(why, operation_at(operations, int(position)), effect_at(writes, index), shown)
+def _witness(operations: pd.DataFrame, writes: pd.DataFrame, restored: pd.DataFrame, wrong: _Wrong) -> Witness:
+    position: Any = writes["position"].iloc[wrong.index]
+    shown = None if wrong.row is None else booking_at(restored, wrong.row.position)
+    return LostWriteWitness(wrong.why, operation_at(operations, int(position)), effect_at(writes, wrong.index), shown)
 
 
-def _first_and_last(found: list[tuple[int, Witness]]) -> tuple[Witness, ...]:
-    ordered = [witness for _, witness in sorted(found, key=lambda each: each[0])]
-    return (ordered[0], ordered[-1]) if len(ordered) > 1 else tuple(ordered)
+def _first_and_last(found: list[_Wrong]) -> list[_Wrong]:
+    ordered = sorted(found, key=lambda each: each.at_ns)
+    return [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
