@@ -275,7 +275,9 @@ class Traffic:
         if self.processes < 1:
             raise ValueError("processes must be at least 1")
 
-    per_session: Mapping[str, NotNegative] = field(default_factory=lambda: dict(PER_SESSION))
+    per_session: Annotated[Mapping[str, NotNegative], stated(propertyNames={"enum": sorted(OPERATIONS)})] = field(
+        default_factory=lambda: dict(PER_SESSION)
+    )
     """The scenario's mean number of requests of one session, by operation. With it a plan is checked against limits per client address before it
     starts."""
     requests_per_session: Positive = 11.0

@@ -36,7 +36,7 @@ from closeshave.traffic import canary_room, conventions, generator, limits, ownf
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.known_profiles import ADDED, read_profile
 from closeshave.traffic.ownfilecheck import Scenario
-from closeshave.trial import candidates, fitting, nemesis
+from closeshave.trial import candidates, fitting, nemesis, operation_names
 from closeshave.trial.probing import PROBES
 
 REPLAY_OVER_S = chance.WINDOW_S
@@ -374,15 +374,13 @@ def _hook_problems(prepared: Prepared) -> list[Problem]:
 def _conventions_problems(prepared: Prepared) -> list[Problem]:
     """Impossible statements of the environment file about the platform's API."""
     able, path = prepared.definition.capabilities, prepared.inputs.environment
-    unknown = [operation for operation in (*able.steps_off, *able.limits) if operation not in conventions.OPERATIONS]
-    messages = [f"{operation!r} is not an operation; available: {', '.join(sorted(conventions.OPERATIONS))}" for operation in unknown]
+    found = operation_names.problems(able, path)
     try:
         conventions.of(able, prepared.definition.topology, api=speaks(prepared.definition))
     except ValueError as error:
-        messages.append(str(error))
-    if messages:
-        return [Problem(str(path), line_of(document(path), ("capabilities",)), "capabilities", message) for message in messages]
-    return []
+        place = operation_names.place(path)
+        found.append(Problem(str(path), line_of(document(path), place), ".".join(place), str(error)))
+    return found
 
 
 def _sending_problems(prepared: Prepared) -> list[Problem]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from closeshave.files.closest import meant
 from closeshave.files.shipped import locate
+from tests.remote import definitions
 
 SMOKE = locate("scenarios", "smoke").read_text()
 
@@ -143,6 +146,24 @@ def test_a_misspelt_step_of_a_journey_is_refused_before_anything_starts(command,
         assert done.code == 2
         assert f"{scenario}:9: Customer.look: 'servces' is not a step (did you mean services?); available: " in done.stderr.decode()
     assert not Path(tmp_path, "reports").exists()
+
+
+@pytest.mark.parametrize("kind", ["remote", "embedded"])
+def test_a_misspelt_operation_of_an_environment_is_told_with_its_key(kind, command, tmp_path):
+    """And the closest one; an application's capabilities stand in its section."""
+    stated = {"steps_off": ["profile", "refesh"], "limits": {"lgin": "5 per 1h"}}
+    if kind == "remote":
+        place, environment = "capabilities", definitions.write(tmp_path / "mine.yaml", definitions.document(capabilities=stated))
+    else:
+        place, environment = "application.capabilities", tmp_path / "mine.yaml"
+        text = locate("environments", "embedded").read_text()
+        assert "application:\n" in text
+        environment.write_text(text.replace("application:\n", f"application:\n  capabilities: {json.dumps(stated)}\n"))
+    done = command("validate", "smoke", "--environment", environment, cwd=tmp_path, environ={"HOME": str(tmp_path)})
+    said = done.stderr.decode()
+    assert done.code == 2
+    assert re.search(rf"mine.yaml:\d+: {place}.steps_off.1: 'refesh' is not an operation \(did you mean refresh\?\)", said), said
+    assert re.search(rf"mine.yaml:\d+: {place}.limits.lgin: 'lgin' is not an operation \(did you mean login\?\)", said), said
 
 
 @pytest.mark.parametrize(

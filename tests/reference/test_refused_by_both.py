@@ -110,6 +110,7 @@ WRONG = [
     ("plan", "traffic.zipf", 11),
     ("plan", "traffic.popular_ids", "random"),
     ("plan", "traffic.per_session", {"slots": -1}),
+    ("plan", "traffic.per_session", {"slts": 1}),
     ("plan", "canaries.home_per_s", 0),
     ("plan", "canaries.away_per_s", -1),
     ("plan", "canaries.restored_share", "100%"),
