@@ -6,11 +6,17 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from closeshave.cli.saying import Voice, lines
+from closeshave.files import write_atomically
 from closeshave.files.yamlfile import NAME, InvalidFile, Problem
+
+if TYPE_CHECKING:
+    from closeshave.environments.remote.doctor import Remark
 
 SCALES = (1.0, 0.5, 0.25, 0.1, 0.05)
 """The rates of a first plan are multiplied by the first of these at which it is valid: a platform may allow few requests."""
@@ -76,6 +82,11 @@ class FirstFiles:
         return self.directory / "scenarios" / f"{self.name}.yaml"
 
     @property
+    def contents(self) -> Mapping[Path, bytes]:
+        """What is in them now."""
+        return {path: path.read_bytes() for path in self.all}
+
+    @property
     def all(self) -> tuple[Path, ...]:
         """Every file, in the order in which one refers to another."""
         return self.environment, self.target, self.plan
@@ -94,13 +105,15 @@ def check(files: FirstFiles) -> None:
         raise InvalidFile(Problem("--locust", 0, "", f"{files.locust}: no such file"))
 
 
-def write(files: FirstFiles, environment: WriteEnvironment, *, faults: bool = False) -> float:
+def write(files: FirstFiles, environment: WriteEnvironment, *, faults: bool = False, ours: Mapping[Path, bytes] | None = None) -> float:
     """Write all files, or none; returns by what the plan's rates had to be multiplied to fit.
 
-    ``faults``: whether the harness itself can inject faults there. Raises :class:`InvalidFile` where nothing valid can be written: what it names is then
-    what the environment file, or the Locust file, must say otherwise.
+    ``faults``: whether the harness itself can inject faults there. ``ours``: what was written before and is replaced, unless somebody changed it.
+    Raises :class:`InvalidFile` where nothing valid can be written: what it names is then what the environment file, or the Locust file, must say
+    otherwise.
     """
-    check(files)
+    if ours is None:
+        check(files)
     with tempfile.TemporaryDirectory() as place:
         tried = replace(files, directory=Path(place))
         for path in tried.all:
@@ -111,11 +124,53 @@ def write(files: FirstFiles, environment: WriteEnvironment, *, faults: bool = Fa
         # Its paths count from its own place.
         tried.environment.unlink()
         environment(tried.environment, files.environment.parent)
-        for made, path in zip(tried.all, files.all, strict=True):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with made.open("rb") as source, path.open("xb") as file:
-                shutil.copyfileobj(source, file)
+        if ours is None:
+            _place(files, tried)
+        else:
+            _replace(files, tried, ours)
     return scale
+
+
+def _place(files: FirstFiles, tried: FirstFiles) -> None:
+    """Copy the files to where nothing is."""
+    for made, path in zip(tried.all, files.all, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with made.open("rb") as source, path.open("xb") as file:
+            shutil.copyfileobj(source, file)
+
+
+def _replace(files: FirstFiles, tried: FirstFiles, ours: Mapping[Path, bytes]) -> None:
+    """Put the files in the place of those that were written before."""
+    if changed := [path for path, before in ours.items() if not path.is_file() or path.read_bytes() != before]:
+        raise InvalidFile(*(Problem(str(path), 0, "", "was changed meanwhile, and is left as it is") for path in changed))
+    for made, path in zip(tried.all, files.all, strict=True):
+        write_atomically(path, made.read_bytes())
+
+
+def told(findings: Iterable[Remark]) -> list[dict[str, str]]:
+    """The doctor's findings as plain values."""
+    return [{"what": one.what, "level": one.level, "saw": one.saw, "advice": one.advice} for one in findings]
+
+
+def missing(findings: Iterable[Remark]) -> list[str]:
+    """What the doctor misses, as a step of what to do; none where it misses nothing."""
+    lacks = [f"{one.what}: {one.saw}{f' ({one.advice})' if one.advice else ''}" for one in findings if one.level == "missing"]
+    return [f"the doctor misses: {'; '.join(lacks)}"] if lacks else []
+
+
+def slowed(scale: float) -> list[str]:
+    """That the plan's rates had to be lowered, as a step; none where they were not."""
+    return [f"the plan's rates are {scale:.0%} of a usual first plan, because the platform's limits allow no more"] if scale < 1 else []
+
+
+def tell(files: FirstFiles, more: Mapping[str, Any], following: list[str], voice: Voice) -> None:
+    """Say which files were written, and what to do now."""
+    numbered = (f"  {number}. {what}" for number, what in enumerate(following, start=1))
+    voice.result(
+        {"written": [str(path) for path in files.all], **more, "next": following},
+        map(str, files.all),
+        lines([*(f"written: {path}" for path in files.all), "", "next:", *numbered]),
+    )
 
 
 def _fitting(files: FirstFiles, tried: FirstFiles, *, faults: bool) -> float:

@@ -17,6 +17,8 @@ from closeshave.trial.preparation import prepare
 PATH = {"PATH": os.environ["PATH"]}
 """Where programs are: a command that cannot be found is refused."""
 SERVE = "python3 server.py"
+WRITE = ("init", "--no-start")
+"""Only the files: what happens when it is started, is in ``test_init_walks.py``."""
 
 
 def written(directory: Path, name: str = "shop"):
@@ -46,7 +48,7 @@ def test_every_option_stands_in_a_file_that_is_valid(
     command, tmp_path: Path, options: tuple[str, ...], expected: dict[str, object]
 ) -> None:
     """``validate`` takes the plan as it is; the fault in it fits the environment."""
-    done = command("init", "--command", SERVE, "--name", "shop", *options, "-q", cwd=tmp_path, environ=PATH)
+    done = command(*WRITE, "--command", SERVE, "--name", "shop", *options, "-q", cwd=tmp_path, environ=PATH)
     assert done.code == 0, done.said
     assert done.stdout.decode().split() == [f"{path}/shop.yaml" for path in ("environments", "environments/targets", "scenarios")]
     checked = command("validate", "scenarios/shop.yaml", cwd=tmp_path, environ=PATH)
@@ -71,7 +73,7 @@ def test_every_option_stands_in_a_file_that_is_valid(
 
 def test_an_image_makes_an_environment_of_containers(command, tmp_path: Path) -> None:
     """Its own command and directory are used; the next command builds the servers' images."""
-    done = command("init", "below", "--image", "registry.test/shop:1.2", "--name", "shop", "--json", cwd=tmp_path, environ=PATH)
+    done = command(*WRITE, "below", "--image", "registry.test/shop:1.2", "--name", "shop", "--json", cwd=tmp_path, environ=PATH)
     assert done.code == 0, done.said
     found = written(tmp_path / "below")
     assert isinstance(found, Containers)
@@ -85,7 +87,7 @@ def test_paths_count_from_where_the_files_lie(command, tmp_path: Path) -> None:
     """The program runs where the command was given, with a profile beside it."""
     profile = Path(__file__).parents[2] / "docs" / "examples" / "salon-api.yaml"
     (tmp_path / "api.yaml").write_text(profile.read_text())
-    done = command("init", "a/b", "--command", SERVE, "--api", "api.yaml", "--name", "shop", cwd=tmp_path, environ=PATH)
+    done = command(*WRITE, "a/b", "--command", SERVE, "--api", "api.yaml", "--name", "shop", cwd=tmp_path, environ=PATH)
     assert done.code == 0, done.said
     own = written(tmp_path / "a" / "b").application
     assert Path(own.directory) == tmp_path
@@ -96,7 +98,7 @@ def test_without_a_name_the_directory_gives_one(command, tmp_path: Path) -> None
     """In letters that a name may have."""
     shop = tmp_path / "my shop (new)"
     shop.mkdir()
-    done = command("init", "--command", SERVE, "-q", cwd=shop, environ=PATH)
+    done = command(*WRITE, "--command", SERVE, "-q", cwd=shop, environ=PATH)
     assert done.code == 0, done.said
     assert (shop / "scenarios" / "my-shop-new.yaml").is_file()
 
@@ -130,7 +132,7 @@ def test_without_a_terminal_what_is_missing_or_wrong_names_its_option(
     command, tmp_path: Path, options: tuple[str, ...], says: bytes
 ) -> None:
     """In one sentence each, with code 2; nothing is written, and nothing was asked."""
-    done = command("init", *options, cwd=tmp_path, environ=PATH)
+    done = command(*WRITE, *options, cwd=tmp_path, environ=PATH)
     assert done.code == 2, done.said
     assert says in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -142,7 +144,7 @@ def test_nothing_is_overwritten(command, tmp_path: Path, there: str) -> None:
     path = tmp_path / there
     path.parent.mkdir(parents=True)
     path.write_text("mine\n")
-    done = command("init", "--command", SERVE, "--name", "shop", cwd=tmp_path, environ=PATH)
+    done = command(*WRITE, "--command", SERVE, "--name", "shop", cwd=tmp_path, environ=PATH)
     assert done.code == 2
     assert b"exists already, and nothing is overwritten" in done.stderr
     assert list(tmp_path.rglob("*.yaml")) == [path]
@@ -154,7 +156,7 @@ def _on_a_terminal(place: Path, answers: str, *options: str) -> tuple[int, str]:
     terminal, inside = os.openpty()
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "dumb", "COLUMNS": "200"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "closeshave", "init", *options], cwd=place, env=environ, stdin=inside, stdout=subprocess.PIPE, stderr=inside
+        [sys.executable, "-m", "closeshave", *WRITE, *options], cwd=place, env=environ, stdin=inside, stdout=subprocess.PIPE, stderr=inside
     )
     os.close(inside)
     os.write(terminal, answers.encode())

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from closeshave.cli import exits
 from closeshave.cli.app import app
-from closeshave.cli.saying import Json, Quiet, Voice, lines
+from closeshave.cli.saying import Json, Quiet, Voice
 from closeshave.files.closest import meant
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.vocabulary import Exit
 
 if TYPE_CHECKING:
-    from closeshave.cli.described import ApplicationOptions
     from closeshave.cli.firstfiles import FirstFiles
     from closeshave.environments.remote.examination import Examined
 
@@ -69,6 +66,13 @@ def init(  # noqa: PLR0917 - an option each
     payments: Annotated[
         bool | None, typer.Option(help="With an application: whether it pays through the payment provider of the environment.")
     ] = None,
+    start: Annotated[
+        bool,
+        typer.Option(
+            help="With an application: start it once when the files are written, walk through it as a customer, remove it, and put what was seen "
+            "into the files."
+        ),
+    ] = True,
     api: Annotated[str, typer.Option(help="API profile, a name or a file; BookedBarber V2 by default.")] = "",
     name: Annotated[
         str, typer.Option(help="Name of the files; by default as the platform calls itself, or the directory of the application.")
@@ -84,7 +88,7 @@ def init(  # noqa: PLR0917 - an option each
 
     On a terminal it asks, unless an option says which of the two it is.
     """
-    from closeshave.cli import described
+    from closeshave.cli import bringing, described
     from closeshave.cli.described import ApplicationOptions
 
     voice = Voice(json, quiet)
@@ -103,7 +107,7 @@ def init(  # noqa: PLR0917 - an option each
     if said.given:
         if stage:
             raise InvalidFile(Problem("--stage", 0, "", "is for a platform (--url); an application that Closeshave starts is nobody's"))
-        _for_application(directory, name, said, api, locust, voice)
+        bringing.bring(directory, name, said, api, locust, voice, start=start)
     else:
         _for_platform(directory, name, url, stage, api, locust, voice)
 
@@ -132,27 +136,8 @@ def _for_platform(directory: Path, name: str, url: str, stage: str, api: str, lo
         proposal.write(path, proposal.document(placed, examined.proposed))
 
     scale = firstfiles.write(files, environment)
-    findings = [{"what": one.what, "level": one.level, "saw": one.saw, "advice": one.advice} for one in examined.findings]
-    _tell(files, {"findings": findings}, _next_on_platform(files, examined, scale), voice)
+    firstfiles.tell(files, {"findings": firstfiles.told(examined.findings)}, _next_on_platform(files, examined, scale), voice)
     raise typer.Exit(Exit.BROKEN if examined.refused else 0)
-
-
-def _for_application(directory: Path, name: str, said: ApplicationOptions, api: str, locust: Path | None, voice: Voice) -> None:
-    from closeshave.cli import described, firstfiles
-    from closeshave.environments import application_proposal
-
-    told = described.read(said)
-    name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", Path.cwd().name).strip("-._")[:64] or "application"
-    files = firstfiles.FirstFiles(directory, name, locust)
-
-    def environment(path: Path, home: Path) -> None:
-        path.write_text(application_proposal.text(name, described.placed(told, api, home)), encoding="utf-8")
-
-    try:
-        firstfiles.write(files, environment, faults=True)
-    except InvalidFile as error:
-        raise described.by_options(error, files.environment) from None
-    _tell(files, {}, _next_for_application(files, contained=bool(told.image)), voice)
 
 
 def _asked(question: str, default: str) -> str:
@@ -160,42 +145,15 @@ def _asked(question: str, default: str) -> str:
     return str(typer.prompt(question, default=default, show_default=bool(default), err=True)).strip()
 
 
-def _tell(files: FirstFiles, more: Mapping[str, Any], following: list[str], voice: Voice) -> None:
-    """Which files were written, and what to do now."""
-    voice.result(
-        {"written": [str(path) for path in files.all], **more, "next": following},
-        map(str, files.all),
-        lines(
-            [
-                *(f"written: {path}" for path in files.all),
-                "",
-                "next:",
-                *(f"  {number}. {what}" for number, what in enumerate(following, start=1)),
-            ]
-        ),
-    )
-
-
-def _next_for_application(files: FirstFiles, *, contained: bool) -> list[str]:
-    """What to do now, in order."""
-    return [
-        f"read {files.environment}: its comments say what is a guess, above all the names of variables",
-        f"see what a run will judge: closeshave validate {files.plan}",
-        *(["build the images of the servers: closeshave env images"] if contained else []),
-        f"see whether it starts: closeshave env up {files.environment}, then closeshave env down {files.name}",
-        f"run it: closeshave run {files.plan}",
-        f"write your own promises in {files.target}",
-    ]
-
-
 def _next_on_platform(files: FirstFiles, examined: Examined, scale: float) -> list[str]:
     """What to do now, in order."""
-    missing = [f"{one.what}: {one.saw}{f' ({one.advice})' if one.advice else ''}" for one in examined.findings if one.level == "missing"]
-    steps = [f"read {files.environment}: its comments say what is a guess, above all the caps"]
-    if missing:
-        steps.append(f"the doctor misses: {'; '.join(missing)}")
-    if scale < 1:
-        steps.append(f"the plan's rates are {scale:.0%} of a usual first plan, because the platform's limits allow no more")
+    from closeshave.cli import firstfiles
+
+    steps = [
+        f"read {files.environment}: its comments say what is a guess, above all the caps",
+        *firstfiles.missing(examined.findings),
+        *firstfiles.slowed(scale),
+    ]
     run = f"closeshave run {files.plan}"
     if examined.definition.stage == "production":
         steps.append(f"production needs a token: export CLOSESHAVE_TOKEN=$(closeshave allow {files.environment} --hours 1)")

@@ -31,7 +31,8 @@ def doctor(
     environment: Annotated[
         str,
         typer.Option(
-            help="Environment file of a platform: examine that platform, with few requests, instead of this machine.",
+            help="Environment file: examine that platform, with few requests, instead of this machine. An environment of Closeshave's own is "
+            "started for that, and removed.",
             autocompletion=options.environments,
         ),
     ] = "",
@@ -84,6 +85,7 @@ def _show_parts(found: tuple[PartCheck, ...], console: Console) -> None:
 
 
 def _examine(name: str, voice: Voice, *, write: bool) -> None:
+    from closeshave.cli import walking
     from closeshave.environments.definition import read_definition
     from closeshave.environments.remote import examination
     from closeshave.environments.remote.definition import Remote
@@ -91,13 +93,7 @@ def _examine(name: str, voice: Voice, *, write: bool) -> None:
 
     path = locate("environments", name)
     definition = read_definition(path)
-    if not isinstance(definition, Remote):
-        raise InvalidFile(
-            Problem(
-                str(path), 0, "kind", "only an environment of kind remote can be examined; leave out --environment to examine this machine"
-            )
-        )
-    examined = examination.examine(definition)
+    examined = examination.examine(definition) if isinstance(definition, Remote) else walking.walked(definition, voice)
     _tell(examined, voice, (lambda: examination.propose(path, examined)) if write else None)
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from closeshave.api import known
+from closeshave.deployment import Account
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote import doctor, guard, meaning, proposal, speaking
 from closeshave.environments.remote.accounts import new_account, read
@@ -34,6 +36,8 @@ class Examined:
     proposed: Proposal
     refused: bool
     """Whether it is not the platform of the file, or a test there would move real money."""
+    section: str = ""
+    """The section of the file that the proposal is for; empty: the file itself."""
 
     @property
     def proposal(self) -> dict[str, object]:
@@ -52,10 +56,25 @@ def examine(definition: Remote, *, books: bool = True) -> Examined:
     unasked = Remark(
         "customers' routes", "note", "were not tested: nothing is registered or booked on production, or where the guard refuses"
     )
-    told = doctor.findings(definition, heard, noticed) if books else doctor.health(heard, speaking.of(definition.api))
     reading_only = reading_only and books
-    found = (*wrong, *people, *told, *((unasked,) if reading_only else ()))
-    return Examined(definition, found, proposal.propose(definition, heard, noticed) if books else Proposal({}), bool(wrong))
+    told = (*people, *_told(definition, heard, noticed, books=books), *((unasked,) if reading_only else ()))
+    return Examined(definition, (*wrong, *told), _proposed(definition, heard, noticed, books=books), bool(wrong))
+
+
+def walked(definition: Remote, account: Account | None, *, books: bool = True) -> Examined:
+    """Examine a platform that the harness started itself, for which there is nothing to guard. ``account`` exists there; without one, one is registered;
+    ``books`` as for :func:`examine`."""
+    heard, noticed, people = _ask(definition, write=books, existing=account)
+    told = (*people, *_told(definition, heard, noticed, books=books))
+    return Examined(definition, told, _proposed(definition, heard, noticed, books=books), refused=False)
+
+
+def _told(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed, *, books: bool) -> tuple[Remark, ...]:
+    return doctor.findings(definition, heard, noticed) if books else doctor.health(heard, speaking.of(definition.api))
+
+
+def _proposed(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed, *, books: bool) -> Proposal:
+    return proposal.propose(definition, heard, noticed) if books else Proposal({})
 
 
 def check_profile(api: str) -> None:
@@ -96,7 +115,7 @@ def examine_url(url: str, stage: Stage | None, *, books: bool = True, api: str =
 
 def propose(path: Path, examined: Examined) -> Path:
     """Write a corrected file beside the original; returns its path. Raises :class:`InvalidFile` if a proposal already exists."""
-    return proposal.write(path.with_name(f"{path.name}.proposed"), proposal.edited(path, examined.proposed))
+    return proposal.write(path.with_name(f"{path.name}.proposed"), proposal.edited(path, examined.proposed, examined.section))
 
 
 def write_first(directory: Path, examined: Examined) -> Path:
@@ -110,8 +129,8 @@ def beside(path: str, home: Path) -> str:
     return os.path.relpath(Path(path).absolute(), home.absolute()) if Path(path).is_file() else path
 
 
-def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed, tuple[Remark, ...]]:
-    """Examine the first region; with ``write`` also as a customer who books."""
+def _ask(definition: Remote, *, write: bool, existing: Account | None = None) -> tuple[dict[str, Heard], Noticed, tuple[Remark, ...]]:
+    """Examine the first region; with ``write`` also as a customer who books, an existing one if that is known."""
     region, url = next(iter(definition.regions.items()))
     with closing(Asker(url, definition.proxy, speaking.of(definition.api))) as asker:
         ask_as_anybody(asker, definition.fingerprint.path)
@@ -120,8 +139,8 @@ def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed,
         asker.ask_without_csrf()
         listed = definition.accounts.file
         try:
-            account = read(Path.cwd() / listed, tuple(definition.regions))[0] if listed else new_account(region)
+            account = existing or (read(Path.cwd() / listed, tuple(definition.regions))[0] if listed else new_account(region))
         except EnvironmentFailed as error:
             return asker.heard, Noticed(), (Remark("accounts", "missing", str(error), "accounts: {file: FILE} or {register: 10}"),)
-        noticed = visit(asker, account, register=listed is None)
+        noticed = visit(asker, account, register=existing is None and listed is None)
         return asker.heard, noticed, ()

@@ -102,9 +102,11 @@ def document(definition: Remote, proposal: Proposal) -> CommentedMap:
     return _changed(whole, proposal)
 
 
-def edited(path: Path, proposal: Proposal) -> CommentedMap:
-    """The file with these sections; all other lines and comments stay."""
-    return _changed(_yaml().load(path.read_text(encoding="utf-8")), proposal)
+def edited(path: Path, proposal: Proposal, within: str = "") -> CommentedMap:
+    """The file with these sections, of the file itself or of its section ``within``; all other lines and comments stay."""
+    whole: CommentedMap = _yaml().load(path.read_text(encoding="utf-8"))
+    _changed(whole[within] if within else whole, proposal)
+    return whole
 
 
 def write(path: Path, whole: CommentedMap) -> Path:
