@@ -329,6 +329,8 @@ class Application:
     """The name of the release whose processes the deployment has now: the declared one, until another is rolled out."""
     releases: Mapping[str, RunnableRelease] = field(default_factory=dict)
     """By name, the declared one too."""
+    preload: tuple[str, ...] = ()
+    """What one interpreter imports before it forks all instances of a rollout; empty where a release needs a program of its own for each."""
     instructions: Mapping[str, str] = field(default_factory=dict)
     """Process → the file in which it looks for an operator's instructions while it runs. Empty if the application takes none."""
 

@@ -21,6 +21,8 @@ CURRENT = "current"
 """The name of the release that a section describes, where it says none."""
 BAD = "bad"
 """The release that ``service.bad-version`` rolls out."""
+AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_")
+"""Variables whose names begin with these act when a program starts, so a process that was forked does not notice them."""
 
 
 def text_of(value: Setting) -> str:
@@ -164,7 +166,7 @@ class ApplicationOf:
     """Whether an instance starts without its databases and caches and waits for them. Then it is started earlier."""
     preload: tuple[str, ...] = ()
     """Python modules of a command ``{python} -m MODULE``: one interpreter imports them once and forks the instances. Only for modules that start no
-    threads when they are imported."""
+    threads, and read none of ``variables``, when they are imported."""
 
     def texts(self) -> tuple[str, ...]:
         """Every text of an instance that may have placeholders, those of its releases included."""
@@ -218,6 +220,14 @@ class ApplicationOf:
             directory=other.directory or self.directory,
             variables={**self.variables, **other.variables},
         )
+
+    @property
+    def forked(self) -> tuple[str, ...]:
+        """What instances share in every release, so that a rollout may fork them from one interpreter. All of them or none: a forked process costs
+        less than one that imports by itself, and releases are compared."""
+        others = self.releases.values()
+        apart = any(other.command or other.directory or any(name.startswith(AT_START) for name in other.variables) for other in others)
+        return () if apart else self.preload
 
     def of_worker(self, worker: WorkerOf) -> Mapping[str, Setting]:
         """The variables of a worker: its own, and those of the application that a worker can have."""

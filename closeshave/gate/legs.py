@@ -13,6 +13,7 @@ from closeshave import conclusion
 from closeshave.conclusion import Conclusion
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.rollout import rolling
+from closeshave.environments.rollout.steps import all_at_once
 from closeshave.faults import janitor
 from closeshave.files import write_atomically
 from closeshave.gate.design import Block, Leg, Side
@@ -23,6 +24,7 @@ from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import spans
 from closeshave.judge.verdict import Status
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
+from closeshave.report.rate import too_little
 from closeshave.trial.preparation import Prepared
 from closeshave.trial.series import Series
 from closeshave.vocabulary import SUMMARY, Exit
@@ -30,6 +32,10 @@ from closeshave.vocabulary import SUMMARY, Exit
 Say = Callable[[str], None]
 TOLERATED = frozenset({"host", "rate"})
 """Preconditions that do not spoil a leg: what other programs disturbed is left out of its figures, and a gate's rate is fixed by its first leg."""
+
+
+class TooSlow(Exception):
+    """This machine sustains so little of the plan's rate that no leg would say anything; the message is for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +95,34 @@ def carry_out(block: Block, sides: dict[Side, GateSide], rules: Rules, scale: fl
     return JudgedBlock(block.stage, block.number, block.order, tuple(legs))
 
 
-def warm_up(side: GateSide, say: Say) -> float:
-    """One trial that does not count: it fills caches and pools, and finds the rate that this machine sustains. Returns the factor on the plan's rates.
+def warm_up(side: GateSide, scale: float | None, say: Say) -> float:
+    """One trial that does not count: it fills caches and pools, and without ``scale`` finds the rate that this machine sustains. Returns the factor on
+    the plan's rates.
 
-    Raises :class:`closeshave.trial.series.SeriesStopped`, :class:`EnvironmentFailed`.
+    Raises :class:`TooSlow`, :class:`closeshave.trial.series.SeriesStopped`, :class:`EnvironmentFailed`.
     """
     _serve(side, say)
-    said = side.series.trial(side.prepared)
+    said = side.series.trial(side.prepared if scale is None else side.prepared.calibrated(scale))
     _keep(said)
     if said.exit_code == Exit.BROKEN:
         raise EnvironmentFailed(
             f"{side.label} cannot be loaded: {said.recorded.manifest.interrupted or 'the environment or the harness failed'}"
         )
+    rate = said.recorded.manifest.rate
+    if rate is not None and not rate.enough:
+        raise TooSlow(too_little(rate))
     return said.recorded.manifest.rate_scale
 
 
 def _serve(side: GateSide, say: Say) -> None:
     """Make the environment sound, and run this side. A release is rolled out before every leg, also where it runs already: so each leg begins with new
-    processes, whatever the drawn order is, and the exact test of shares holds.
+    processes, whatever the drawn order is, and the exact test of shares holds. No customer is there, so all instances are replaced at the same time.
 
     Raises :class:`closeshave.environments.errors.EnvironmentFailed`.
     """
     side.series.mend()
     if side.release is not None:
-        done = rolling.roll(side.series.root, side.release, say)
+        done = rolling.roll(side.series.root, side.release, say, order=all_at_once)
         say(f"release {side.release} is rolled out after {done.took_s:.1f} s")
 
 

@@ -50,6 +50,7 @@ def test_every_instance_is_replaced_once_and_workers_last(layout: Layout) -> Non
     declared = [process.name for process in layout.deployment.processes if process.role == "app"]
     assert steps.one_by_one(layout.deployment) == tuple((name,) for name in declared)
     assert sorted(name for wave in waves for name in wave) == sorted(declared)
+    assert steps.all_at_once(layout.deployment) == (tuple(declared),)
 
 
 def test_a_rollout_says_what_it_will_do(shop: Deployment) -> None:
@@ -88,3 +89,30 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_record_without_an_instance_says_so() -> None:
     """Killed before the first one."""
     assert record.RolloutRecord("v1", "v2", {}).told() == "a rollout of v2 was not finished: all instances have v1"
+
+
+@pytest.mark.parametrize(
+    ("releases", "forked"),
+    [
+        ("{v2: {variables: {LEVEL: high}}}", ("server",)),
+        ("{v2: {variables: {PYTHONMALLOC: malloc}}}", ()),
+        ("{v2: {variables: {LD_PRELOAD: libjemalloc.so}}}", ()),
+        ("{v2: {directory: next}}", ()),
+        ("{v2: {command: ['{python}', -O, -m, server]}}", ()),
+        ("{}", ("server",)),
+    ],
+)
+def test_instances_are_forked_in_all_releases_or_in_none(
+    tmp_path: Path, found_parts: Parts, releases: str, forked: tuple[str, ...]
+) -> None:
+    """Else the forked one would be the cheaper one. What acts when a program starts, a fork would not notice."""
+    section = f"""\
+application:
+  command: ["{{python}}", -m, server]
+  variables: {{DATABASE_URL: "{{database_url}}", PORT: "{{port}}"}}
+  preload: [server]
+  releases: {releases}
+"""
+    (tmp_path / "next").mkdir()
+    shop = lay_out("an-id", Path("/state/shop-1"), plain(tmp_path, section), found_parts, 20_000).deployment
+    assert shop.application.preload == forked

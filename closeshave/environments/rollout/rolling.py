@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closeshave.clients import edges
-from closeshave.control import processes
 from closeshave.control.waiting import obstacle
 from closeshave.deployment import Deployment, Process, load
 from closeshave.environments import readiness
@@ -17,6 +16,7 @@ from closeshave.environments.driver import Say
 from closeshave.environments.rollout import instances, record
 from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, RolloutSite, RolloutUnfit, VersionNotSeen
 from closeshave.environments.rollout.record import RolloutRecord
+from closeshave.environments.rollout.starting import Starting
 from closeshave.environments.rollout.steps import Replaced, Rollout, Wave, one_per_region, planned, processes_of
 
 READY_WITHIN_S = 5.0
@@ -65,17 +65,18 @@ def roll(
         deployment = _asked(load(root), release)
         rollout = planned(deployment, release, order(deployment))
         wanted = _wanted(deployment, release)
-        site = RolloutSite(deployment, lambda process: processes.start(root, deployment.id, process))
         done: list[Replaced] = []
-        try:
-            for each in _carry_out(site, rollout, wanted, abort):
-                done.append(each)
-                told(each)
-        except RolloutFailed as error:
-            raise type(error)(f"{error}; {_undone(root, rollout.before, say)}") from None
-        except BaseException:
-            site.stop.set()
-            raise
+        with Starting(deployment) as starting:
+            site = RolloutSite(deployment, starting.start)
+            try:
+                for each in _carry_out(site, rollout, wanted, abort):
+                    done.append(each)
+                    told(each)
+            except RolloutFailed as error:
+                raise type(error)(f"{error}; {_undone(root, rollout.before, say)}") from None
+            except BaseException:
+                site.stop.set()
+                raise
         _with_release(deployment, release).save()
         record.remove(root)
     return RolledOut(rollout, tuple(done), time.monotonic() - began_s)
@@ -192,13 +193,14 @@ def _restore(root: Path, say: Say) -> str:
         return ""
     say(f"{left.told()}; going back to {left.before}")
     there = processes_of(deployment, left.before)
-    site = RolloutSite(deployment, lambda process: processes.start(root, deployment.id, process))
     wanted = left.version or None
     changed = [there[name] for name in left.instances if name in there]
-    for wave in reversed(one_per_region(deployment)):
-        _together(site, [process for process in changed if process.name in wave], wanted)
-    _workers(site, [process for process in changed if process.role == "worker"])
-    _reached(deployment)
+    with Starting(deployment) as starting:
+        site = RolloutSite(deployment, starting.start)
+        for wave in reversed(one_per_region(deployment)):
+            _together(site, [process for process in changed if process.name in wave], wanted)
+        _workers(site, [process for process in changed if process.role == "worker"])
+        _reached(deployment)
     record.remove(root)
     return f"the rollout of {left.after} was not finished; all instances run {left.before} again"
 

@@ -43,6 +43,7 @@ def described(site: Site) -> Application:
         declared=own.release,
         release=own.release,
         releases=releases,
+        preload=own.forked,
         instructions=files if "operations_file" in own.uses else {},
     )
 
