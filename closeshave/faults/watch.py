@@ -1,8 +1,8 @@
 """The janitor's own process: ``python -m closeshave.faults.watch``.
 
-It reads the harness's heartbeat. When the heartbeat stops, it kills the harness and its helpers, then removes the environment (owned) or heals every
-open fault (attached). While the harness runs, it heals a fault whose time to live is over. It ends by itself once the harness has written that
-everything is cleaned up.
+It reads the harness's heartbeat. When the heartbeat stops, it kills the harness and its helpers, then removes the environment (owned), or heals every
+open fault and ends what was half done (attached). While the harness runs, it heals a fault whose time to live is over. It ends by itself once the harness
+has written that everything is cleaned up.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -46,6 +46,14 @@ DESTROY_FOR_S = 3600.0
 PROVE_WITHIN_S = 60.0
 
 
+Say = Callable[[str], None]
+
+
+def _nothing(_root: Path, _say: Say) -> str:
+    """Nothing can be half done."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Duty:
     """The arguments with which a janitor was started."""
@@ -57,6 +65,8 @@ class Duty:
     """The command that removes the environment; empty if it must be healed instead."""
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
     """What it can undo, by the kind that stands in the ledger."""
+    put_back: Callable[[Path, Say], str] = _nothing
+    """Puts an environment back that a dead harness left between two states, and returns what was done; empty if there was nothing to do."""
 
 
 def watch(duty: Duty, lease: Lease) -> None:
@@ -119,7 +129,20 @@ def clean_up(duty: Duty, why: str) -> None:
         _heal(duty, why)
     if duty.destroy:
         _destroy(duty)
+    else:
+        _put_back(duty)
     say("done")
+
+
+def _put_back(duty: Duty) -> None:
+    """Put back what no ledger names: a release that was being rolled out."""
+    try:
+        if done := duty.put_back(duty.root, say):
+            _note(duty.run, MarkKind.NOTE, done)
+    except Exception as error:  # noqa: BLE001 - the janitor has nobody to raise it to; it is recorded, and its traceback kept
+        told = unexpected.told(error)
+        say(f"not put back ({told}); the traceback is in {unexpected.keep(error, duty.run, 'putting the environment back')}")
+        _note(duty.run, MarkKind.HEAL_UNPROVEN, told)
 
 
 def _has_hooks(root: Path) -> bool:

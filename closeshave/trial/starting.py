@@ -18,12 +18,10 @@ from closeshave.files import write_atomically
 from closeshave.loadgen import compiled
 from closeshave.plurals import counted
 from closeshave.traffic import logins
+from closeshave.trial.guarding import WATCHING
 from closeshave.trial.preparation import Prepared
 from closeshave.trial.state import SafetyStop, Trial
 from closeshave.vocabulary import DESCRIPTION, MarkKind
-
-WATCHING = "closeshave.trial.watching"
-"""The janitor's program: it can undo faults and drills."""
 
 
 def bring_up(trial: Trial) -> None:
@@ -31,9 +29,9 @@ def bring_up(trial: Trial) -> None:
     if trial.attach is not None:
         trial.root = trial.attach
         _refuse_what_is_broken(trial.attach)
+        trial.guard = janitor.start(trial.run, trial.attach, None, module=WATCHING)
         _finish_rollout(trial, trial.attach)
         trial.deployment = load_deployment(trial.attach)
-        trial.guard = janitor.start(trial.run, trial.attach, None, module=WATCHING)
     else:
         trial.root = trial.driver.place(trial.prepared.definition)
         _refuse_what_is_broken(trial.root)

@@ -1,4 +1,5 @@
-"""The janitor's own process in a trial: ``python -m closeshave.trial.watching``. It undoes faults, and puts back what drills changed."""
+"""The janitor's own process in a trial: ``python -m closeshave.trial.watching``. It undoes faults, puts back what drills changed, and
+goes back from a rollout that was not finished."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from closeshave.drills.catalogue import WAYS_BACK
+from closeshave.environments.rollout import rolling
 from closeshave.faults.watch import Duty, serve
 
 
@@ -19,7 +21,7 @@ def main(
     destroy: Annotated[str, typer.Option(help="The command that removes the environment, as a JSON list.")] = "[]",
 ) -> None:
     """Detach from the process that started this, and watch."""
-    serve(Duty(run, deployment, tuple(json.loads(destroy)), WAYS_BACK), lease_s)
+    serve(Duty(run, deployment, tuple(json.loads(destroy)), WAYS_BACK, rolling.go_back), lease_s)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ HARNESS = textwrap.dedent(
     import sys, time
     from pathlib import Path
     from closeshave.faults import janitor
-    from closeshave.trial.starting import WATCHING
+    from closeshave.trial.guarding import WATCHING
 
     janitor.LEASE_S = 1.0
     with janitor.Heartbeat(Path(sys.argv[1])):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from closeshave.clients import balancer
+from closeshave.control import processes
 from closeshave.deployment import Deployment
 from closeshave.environments.rollout import record, rolling
 from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, VersionNotSeen
 from closeshave.environments.rollout.record import RolloutBusy
-from closeshave.environments.rollout.steps import Replaced, one_by_one
+from closeshave.environments.rollout.steps import Replaced, all_at_once, one_by_one
 from tests.environments import rolled
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
@@ -143,6 +145,44 @@ def test_a_harness_that_is_killed_leaves_a_record_by_which_the_next_one_goes_bac
     assert lines == [f"{left.told()}; going back to current"]
     assert rolling.go_back(root, lines.append) == ""
     unchanged(shop)
+
+
+def test_the_janitor_of_a_command_that_is_killed_goes_back(shop: Deployment) -> None:
+    """Nobody has to know that it died: a few seconds later all instances have one release, and the command works again."""
+    root = Path(shop.root)
+    command = [rolled.PYTHON, "-m", "closeshave", "env", "release", "next", "--root", str(root)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "answers 2" in line:
+            process.kill()
+            break
+    assert process.wait(20) == -signal.SIGKILL, said
+    process.stdout.close()
+    assert processes.poll_until(lambda: record.unfinished(root) is None, 60, interval_s=0.2)
+    unchanged(shop)
+    [place] = root.glob("rollout-*")
+    log = place / "logs" / "janitor.log"
+    assert processes.poll_until(lambda: log.read_text().endswith("done\n"), 20), log.read_text()
+    assert "the rollout of next was not finished" in log.read_text()
+    shutil.rmtree(place)
+    assert subprocess.run(command, check=False, capture_output=True, timeout=120).returncode == 0
+    assert set(rolled.said(shop).values()) == {"2"}
+    assert list(root.glob("rollout-*")) == []
+
+
+def test_all_instances_at_once_for_nobody(shop: Deployment) -> None:
+    """In a gate no customer is there: one wave, and every edge reaches its region when it is over."""
+    before = rolled.pids(shop)
+    done = roll(shop, "next", order=all_at_once)
+    assert done.rollout.waves == (tuple(NAMES),)
+    assert set(rolled.said(shop).values()) == {"2"}
+    assert not set(rolled.pids(shop).values()) & set(before.values())
+    with pytest.raises(RolloutFailed, match=r"ended while it was starting; its log .* all instances run next again"):
+        roll(shop, "broken", order=all_at_once)
+    assert set(rolled.said(shop).values()) == {"2"}
 
 
 def test_a_rollout_first_goes_back_from_one_that_was_not_finished(shop: Deployment) -> None:

@@ -108,7 +108,9 @@ def release(
     from closeshave.environments.errors import EnvironmentFailed
     from closeshave.environments.rollout import rolling
     from closeshave.environments.rollout.record import RolloutBusy
+    from closeshave.faults.janitor import JanitorFailed
     from closeshave.files.closest import meant
+    from closeshave.trial.guarding import guarded
     from closeshave.trial.interrupts import Interrupted, interrupts
 
     place, voice = _root(name, root), Voice(json, quiet)
@@ -120,14 +122,14 @@ def release(
         said = f"this environment has no release {release!r}{meant(release, there)}; it has: {', '.join(there) or 'none'}"
         raise InvalidFile(Problem(str(place), 0, "", said))
     try:
-        with interrupts(voice.note) as stop:
+        with guarded(place), interrupts(voice.note) as stop:
             try:
                 done = rolling.roll(place, release, voice.note, told=lambda one: voice.note(_replaced(one)))
             except Interrupted:
                 stop.shield()
                 voice.note(rolling.go_back(place, voice.note) or "nothing was changed")
                 raise typer.Exit(Exit.INTERRUPTED) from None
-    except RolloutBusy as error:
+    except (RolloutBusy, JanitorFailed) as error:
         raise EnvironmentFailed(str(error)) from None
     versions = {one.instance: one.version for one in done.replaced}
     voice.result(
