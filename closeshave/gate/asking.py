@@ -63,7 +63,9 @@ def prepared(words: GateWords, console: Console, gates: Path, now: Callable[[], 
     """A new gate, its directory made. Raises :class:`InvalidFile`, and :class:`BaselineUnusable` for a baseline that is refused before any leg."""
     order, sides, candidate = _found(words, console, now)
     if order.kind == "baseline" and not order.save:
-        _refuse_early(Path(order.base), candidate, order)
+        baseline.refuse_few(_refuse_early(Path(order.base), candidate, order))
+    elif order.save and (kept := baseline.FOLDER / f"{order.save}.json").exists():
+        _refuse_early(kept, candidate, order)
     return GateTask(_in(directory.create(gates, order, now()), sides), order, sides, _waivers(candidate), candidate.plan.name)
 
 
@@ -223,8 +225,11 @@ def _waivers(candidate: Prepared) -> tuple[Waiver, ...]:
     return (*candidate.plan.waive, *candidate.target.waive)
 
 
-def _refuse_early(path: Path, candidate: Prepared, order: GateOrder) -> None:
-    """What can be known of a baseline without a leg: nobody should wait ten minutes for it. Raises :class:`BaselineUnusable`."""
+def _refuse_early(path: Path, candidate: Prepared, order: GateOrder) -> Baseline:
+    """What can be known of a baseline without a leg, to compare with it or to add a job to it: nobody should wait ten minutes for it.
+
+    Raises :class:`BaselineUnusable`.
+    """
     found = baseline.read(path)
     if found.plan != candidate.plan.name:
         raise BaselineUnusable(f"the baseline {found.name} is of the plan {found.plan}, not of {candidate.plan.name}")
@@ -233,7 +238,7 @@ def _refuse_early(path: Path, candidate: Prepared, order: GateOrder) -> None:
     now = _known(found, order)
     if moving := [each.text for each in differences(found.fingerprint, now) if each.moves]:
         raise BaselineUnusable(f"the conditions are not those of the baseline {found.name}: {'; '.join(moving)}")
-    baseline.refuse_few(found)
+    return found
 
 
 def _known(found: Baseline, order: GateOrder) -> RunFingerprint:

@@ -21,6 +21,8 @@ from closeshave.vocabulary import Exit
 SCHEMA: Literal["closeshave.gate/1"] = "closeshave.gate/1"
 PREFIX = "gate/"
 """Of the IDs of a gate's verdicts: ``gate/p95/book``. With them a metric is waived."""
+INVARIANTS = "integrity/"
+"""Of the IDs of verdicts on invariants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,11 @@ def _broken(blocks: Sequence[JudgedBlock], waivers: Sequence[Waiver], on: date |
 def _guilty(broken: Iterable[BrokenPromise]) -> list[BrokenPromise]:
     """What the candidate broke and nobody waived."""
     return [one for one in broken if one.side is Side.CANDIDATE and one.waived is None]
+
+
+def breaks_invariant(blocks: Sequence[JudgedBlock], waivers: Sequence[Waiver], started_at: str) -> bool:
+    """Whether the candidate broke an invariant that nobody waived: one lost or doubled booking is enough, whatever further legs say."""
+    return any(one.verdict.startswith(INVARIANTS) for one in _guilty(_broken(blocks, waivers, day_of(started_at))))
 
 
 def _waived(name: str, waivers: Sequence[Waiver], on: date | None) -> Waived | None:

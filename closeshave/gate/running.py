@@ -17,7 +17,7 @@ from closeshave.gate.decision import Changes, change_of, decide, suspicious
 from closeshave.gate.design import STAGES, Block, Side, draw
 from closeshave.gate.directory import GateOrder
 from closeshave.gate.legs import GateSide
-from closeshave.gate.result import GateAbout, GateResult, JudgedBlock, conclude, nothing, told
+from closeshave.gate.result import GateAbout, GateResult, JudgedBlock, breaks_invariant, conclude, nothing, told
 from closeshave.gate.rules import Rules
 from closeshave.plan import Waiver
 from closeshave.plurals import counted
@@ -50,15 +50,15 @@ def run(task: GateTask, say: Say) -> GateResult:
         try:
             with legs.serving(task.directory, tuple(task.sides.values())):
                 before = _stages(task, rules, before, say)
-        except VersionNotSeen as error:
-            found = _unseen(task, before, str(error))
+        except (VersionNotSeen, legs.TooSlow) as error:
+            found = _unmeasured(task, before, str(error))
     found = found or _decided(task, rules, before)
     write_atomically(task.directory / directory.RESULT, json.dumps(told(found), indent=1) + "\n")
     return found
 
 
-def _unseen(task: GateTask, before: Sequence[JudgedBlock], why: str) -> GateResult:
-    """Unknown: what would be measured is not the release that was asked for."""
+def _unmeasured(task: GateTask, before: Sequence[JudgedBlock], why: str) -> GateResult:
+    """Unknown: what would be measured is not the release that was asked for, or nothing can be measured here."""
     kept = tuple(directory.kept(task.directory)) or before
     return nothing(_about(task), why, kept, task.waivers, _conditions(task.directory, kept))
 
@@ -72,6 +72,8 @@ def _stages(task: GateTask, rules: Rules, before: Sequence[JudgedBlock], say: Sa
     blocks = list(before)
     scale = _scale(task, say)
     for stage in range(1, STAGES + 1):
+        if _settled(task, blocks):
+            break
         if stage > 1 and not (task.order.kind == "sides" and suspicious(rules, changes(rules, blocks, 1))):
             break
         if stage > 1:
@@ -81,7 +83,7 @@ def _stages(task: GateTask, rules: Rules, before: Sequence[JudgedBlock], say: Sa
             if any(one.number == block.number for one in mine):
                 continue
             sound = [one for one in mine if not one.spoilt]
-            if len(sound) >= rules.blocks:
+            if len(sound) >= rules.blocks or _settled(task, blocks):
                 break
             done = legs.carry_out(block, task.sides, rules, scale, say)
             directory.keep(task.directory, done)
@@ -89,6 +91,11 @@ def _stages(task: GateTask, rules: Rules, before: Sequence[JudgedBlock], say: Sa
             if done.spoilt:
                 say(f"{block.name} is thrown away: {done.spoilt}")
     return tuple(blocks)
+
+
+def _settled(task: GateTask, blocks: Sequence[JudgedBlock]) -> bool:
+    """Whether the candidate broke an invariant: further legs cost time and change no exit code. Whoever saves a baseline needs them all."""
+    return task.order.kind == "sides" and breaks_invariant(blocks, task.waivers, task.order.started_at)
 
 
 def planned(order: GateOrder, rules: Rules, stage: int) -> tuple[Block, ...]:
@@ -117,14 +124,18 @@ def changes(rules: Rules, blocks: Sequence[JudgedBlock], stage: int) -> list[Cha
 def _complete(task: GateTask, blocks: Sequence[JudgedBlock]) -> bool:
     """Whether all blocks that the gate needs are there."""
     rules = task.order.rules
+    if _settled(task, blocks):
+        return True
 
-    def full(stage: int) -> bool:
-        mine = [one for one in blocks if one.stage == stage]
-        return len([one for one in mine if not one.spoilt]) >= rules.blocks or len(mine) >= rules.blocks + rules.repeats
-
-    if not full(1):
+    if not _whole(rules, blocks, 1):
         return False
-    return task.order.kind != "sides" or not suspicious(rules, changes(rules, blocks, 1)) or full(2)
+    return task.order.kind != "sides" or not suspicious(rules, changes(rules, blocks, 1)) or _whole(rules, blocks, 2)
+
+
+def _whole(rules: Rules, blocks: Sequence[JudgedBlock], stage: int) -> bool:
+    """Whether a stage has the blocks that it needs, or no repetition left."""
+    mine = [one for one in blocks if one.stage == stage]
+    return len([one for one in mine if not one.spoilt]) >= rules.blocks or len(mine) >= rules.blocks + rules.repeats
 
 
 def _decided(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> GateResult:
@@ -134,7 +145,9 @@ def _decided(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> Gat
     refused = ""
     unlike: tuple[str, ...] = ()
     decision = None
-    if order.kind == "sides":
+    if _settled(task, blocks) and not _whole(rules, blocks, 1):
+        refused = "the gate ended with the block in which the candidate broke an invariant; no metric was compared"
+    elif order.kind == "sides":
         stages = [found for stage in range(1, STAGES + 1) if (found := changes(rules, blocks, stage))]
         decision = decide(rules, stages or [[]])
     else:
@@ -179,13 +192,14 @@ def _conditions(path: Path, blocks: Sequence[JudgedBlock]) -> RunFingerprint:
 
 
 def _scale(task: GateTask, say: Say) -> float:
-    """The factor on the plan's rates, found once: legs at different rates cannot be compared. Each environment is warmed up after every start."""
-    found = task.order.rate_scale
-    for side in task.sides.values():
+    """The factor on the plan's rates, found once: legs at different rates cannot be compared. Each environment is warmed up after every start, by every
+    release."""
+    known = next((float(record["scale"]) for record in read_lines(task.directory / WARM_UP)), None)
+    found = [] if task.order.rate_scale is None else [task.order.rate_scale]
+    for side in {(id(side.series), side.release): side for side in task.sides.values()}.values():
         say(f"warming up {side.label}; this leg does not count")
-        scale = legs.warm_up(side, say)
-        found = scale if found is None else min(found, scale)
-    for record in read_lines(task.directory / WARM_UP):
-        return float(record["scale"])
-    append_line(task.directory / WARM_UP, {"scale": float(found or 1.0)}, durable=True)
-    return float(found or 1.0)
+        found.append(legs.warm_up(side, known, say))
+    if known is None:
+        known = min(found)
+        append_line(task.directory / WARM_UP, {"scale": known}, durable=True)
+    return known

@@ -77,6 +77,18 @@ def test_a_baseline_that_cannot_be_compared_with_is_unknown_at_once(tmp_path, co
     assert sentence in told
 
 
+def test_a_job_that_could_not_be_saved_is_refused_at_once(tmp_path, command):
+    """Under other conditions, or into a file that is cut off: rather than after ten minutes of legs."""
+    place = tmp_path / "reports" / "baselines"
+    place.mkdir(parents=True)
+    path = saved(tmp_path, jobs=1, kernel="5.10.0").rename(place / "main.json")
+    for sentence in ("the conditions are not those of the baseline main: kernel 5.10.0 → ", "is damaged or cut off"):
+        done = command("gate", "gate", "--save", "main", cwd=tmp_path)
+        assert (done.code, sentence in done.stderr.decode()) == (3, True), done.stderr
+        path.write_bytes(path.read_bytes()[:-20])
+    assert not (tmp_path / "reports" / "gates").exists()
+
+
 def test_too_few_jobs_are_unknown_at_once(tmp_path, command):
     """With the number that is needed."""
     code, told = said(command, tmp_path, "gate", "--baseline", saved(tmp_path, jobs=4))

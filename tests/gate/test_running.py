@@ -3,6 +3,7 @@
 import json
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,8 @@ from closeshave.gate.resampling import resample
 from closeshave.gate.result import parsed
 from closeshave.gate.rules import rules
 from closeshave.gate.running import GateTask
-from closeshave.plan import Gate
+from closeshave.history import Rate
+from closeshave.plan import Gate, Waiver
 from closeshave.trial.series import SeriesStopped
 from tests.gate.stages import block
 
@@ -32,9 +34,11 @@ class Machine:
 
     def __init__(self, monkeypatch, tmp_path, **changes):
         self.starts = self.warmed = 0
-        self.unseen = ""
+        self.unseen = self.slow = ""
+        self.scales = []
         self.done, self.told, self.stop_at, self.spoil = [], changes, None, set()
-        candidate: Any = SimpleNamespace(label="next")
+        candidate: Any = SimpleNamespace(label="next", series="one environment", release="next")
+        self.candidate = candidate
         self.task = GateTask(tmp_path, ORDER, {Side.CANDIDATE: candidate}, (), "gate")
         directory.write_rules(tmp_path, ORDER)
         monkeypatch.setattr(legs, "serving", self._serving)
@@ -46,11 +50,14 @@ class Machine:
         self.starts += 1
         yield
 
-    def _warm(self, _side, _say):
+    def _warm(self, _side, scale, _say):
         if self.unseen:
             raise VersionNotSeen(self.unseen)
+        if self.slow:
+            raise legs.TooSlow(self.slow)
         self.warmed += 1
-        return 0.7 + self.warmed / 100
+        self.scales.append(scale)
+        return scale or 0.7 + self.warmed / 100
 
     def _carry_out(self, planned, _sides, _rules, scale, _say):
         if len(self.done) == self.stop_at:
@@ -125,6 +132,8 @@ def test_a_gate_that_was_stopped_goes_on(machine):
     found = made.run()
     assert [each[:2] for each in made.done] == [(stage, number) for stage in (1, 2) for number in range(1, 7)]
     assert {each[2] for each in made.done} == {0.71}
+    # The second warm-up calibrates nothing: its result could not be used.
+    assert made.scales == [None, 0.71]
     assert (made.starts, found.exit_code) == (2, 1)
 
 
@@ -195,3 +204,72 @@ def test_recorded_blocks_of_live_gates_are_resampled(machine):
     told = gate_resampling.table(resample(rules_read, blocks, 20, 1))
     assert "20 gates of 12 recorded blocks; 20 needed their second stage." in told
     assert "* worse on p95/book: 20" in told
+
+
+def test_every_release_is_warmed_up_once(machine):
+    """The slower one decides the rate; a release against itself needs no second time."""
+    made = machine()
+    made.task.sides[Side.BASE] = SimpleNamespace(label="current", series="one environment", release="current")
+    made.run()
+    assert (made.warmed, {each[2] for each in made.done}) == (2, {0.71})
+    again = machine()
+    again.task.sides[Side.BASE] = again.candidate
+    (again.task.directory / directory.BLOCKS).unlink()
+    (again.task.directory / running.WARM_UP).unlink()
+    again.run()
+    assert again.warmed == 1
+
+
+def test_a_machine_that_is_too_slow_ends_the_gate(machine):
+    """Unknown, before any leg: at the planned rate it would measure its own queues. Later it goes on."""
+    made = machine()
+    made.slow = "this machine sustains 3.85 sessions/s"
+    found = made.run()
+    assert (found.exit_code, made.done) == (3, [])
+    assert found.sentence == "Unknown: this machine sustains 3.85 sessions/s."
+    made.slow = ""
+    assert made.run().exit_code == 0
+
+
+@pytest.mark.parametrize(("scale", "code"), [(0.19, 3), (0.2, 0)])
+def test_a_warm_up_below_the_least_rate_is_too_slow(monkeypatch, scale, code):
+    """What no trial would send, no leg does."""
+    rate = Rate("calibration", scale, 50, 50 * scale, 18, 18, least_scale=0.2)
+    manifest = SimpleNamespace(rate=rate, rate_scale=scale, interrupted=None)
+    said = SimpleNamespace(exit_code=code, recorded=SimpleNamespace(manifest=manifest))
+    monkeypatch.setattr(legs, "_serve", lambda *_: None)
+    monkeypatch.setattr(legs, "_keep", lambda *_: None)
+    side: Any = SimpleNamespace(label="next", prepared=None, series=SimpleNamespace(trial=lambda _prepared: said))
+    if code:
+        with pytest.raises(legs.TooSlow, match=r"9\.5 sessions/s of the planned 50 sessions/s, less than the 20 %"):
+            legs.warm_up(side, None, print)
+    else:
+        assert legs.warm_up(side, None, print) == 0.2
+
+
+@pytest.mark.parametrize("slower", [1.0, 1.1])
+def test_an_invariant_that_the_candidate_breaks_ends_the_gate(machine, slower):
+    """With its block: one lost booking settles the exit code. Whoever continues it starts nothing."""
+    made = machine(broken=Side.CANDIDATE, slower=slower)
+    found = made.run()
+    assert [each[:2] for each in made.done] == [(1, 1)]
+    assert found.exit_code == 1
+    assert found.sentence.startswith("The candidate breaks a promise: integrity/lost in 2 legs, first in run-1-1-")
+    assert "the gate ended with the block in which the candidate broke an invariant; no metric was compared" in found.sentence
+    assert made.run() == found
+    assert made.starts == 1
+
+
+def test_an_invariant_that_the_base_breaks_ends_nothing(machine):
+    """It is shown."""
+    made = machine(broken=Side.BASE)
+    found = made.run()
+    assert (len(made.done), found.exit_code) == (6, 0)
+    assert "The base alone broke integrity/lost." in found.sentence
+
+
+def test_an_invariant_that_is_waived_ends_nothing(machine):
+    """Until its day."""
+    made = machine(broken=Side.CANDIDATE)
+    made.task = replace(made.task, waivers=(Waiver("integrity/*", "Mara", "known", date(2026, 12, 1)),))
+    assert (made.run().exit_code, len(made.done)) == (0, 6)

@@ -111,6 +111,7 @@ def test_a_gate_that_is_stopped_in_its_fifth_leg_leaves_nothing_and_goes_on(gati
     if how == signal.SIGINT:
         assert process.returncode == 130, gating.said()
         assert f"'closeshave gate --resume {gating.directory()}' goes on" in gating.said()
+        assert "judges it again" not in gating.said(), "that is said of a run"
     assert processes.poll_until(lambda: not gating.roots(), 20)
     (first,) = read_lines(gating.directory() / "blocks.jsonl")
     assert all((gating.directory() / leg["run"] / "summary.json").is_file() for leg in first["legs"])

@@ -64,15 +64,16 @@ def gate(  # noqa: PLR0917 - an option each
         hosted.tell(telling.refused(why), lambda: telling.refusal(why, plan))
         raise typer.Exit(Exit.INCONCLUSIVE) from None
     voice.note(f"gate directory: {asked.directory}")
+    found = None
     with at_hand(asked.directory):
         try:
             with interrupts(voice.note):
                 found = running.run(asked, voice.note)
         except (SeriesStopped, Interrupted):
             complain(f"interrupted; what was measured is kept: 'closeshave gate --resume {asked.directory}' goes on")
-            raise typer.Exit(Exit.INTERRUPTED) from None
-        page = telling.write(found, asked.directory)
-        voice.result(told(found), (f"{telling.headline(found)} {found.sentence}",), lambda console: telling.show(found, console))
-        voice.last("report", page)
-        hosted.tell(asked.directory / MARKDOWN, lambda: telling.annotated(found, asked.order.plan))
-    raise typer.Exit(found.exit_code)
+        if found is not None:
+            page = telling.write(found, asked.directory)
+            voice.result(told(found), (f"{telling.headline(found)} {found.sentence}",), lambda console: telling.show(found, console))
+            voice.last("report", page)
+            hosted.tell(asked.directory / MARKDOWN, lambda: telling.annotated(found, asked.order.plan))
+    raise typer.Exit(Exit.INTERRUPTED if found is None else found.exit_code)
