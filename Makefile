@@ -62,7 +62,7 @@ GATES ?= 5
 gate-power: $(INSTALLED) ## Does a gate notice what it should, and only that? GATES live gates of each row of docs/gate.md (10 to 20 minutes each; keeps them and resumes)
 	$(BIN)/python -m benchmarks.power --gates $(GATES)
 
-gate-power-short: $(INSTALLED) ## The same with one gate of equal releases and one of a release that is 10 % slower (about half an hour)
+gate-power-short: $(INSTALLED) ## The same with one gate of equal releases and one of a release that is 10 % slower (half an hour to an hour; keeps them and resumes)
 	$(BIN)/python -m benchmarks.power --short
 
 noisy: $(INSTALLED) ## Do noisy neighbours make a good platform fail? (about 50 minutes; keeps results and resumes)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.power import bursts, cases
 from benchmarks.power.cases import CURRENT, PowerCase
-from closeshave.files import write_atomically
+from closeshave.files import append_line, read_lines, write_atomically
 from closeshave.files.shipped import locate
 from closeshave.gate import directory
 from closeshave.gate.result import GateResult, parsed
@@ -22,6 +24,8 @@ from closeshave.vocabulary import Exit
 
 SEED = 20261130
 PLAN, ENVIRONMENT, PREPARE = "gate.yaml", "shop.yaml", "prepare.py"
+CIRCUMSTANCES = "circumstances.jsonl"
+"""A line for every call of the command: the machine's load average (1 minute) before it, and how long it took."""
 DECIDED = {Exit.PASS, Exit.FAIL, Exit.INCONCLUSIVE}
 DOUBLED_SHARE = 0.01
 _PREPARE = """\
@@ -67,6 +71,11 @@ class Place:
         """Those that have an answer."""
         there = (path for path in self.gates(case) if (path / directory.RESULT).is_file())
         return [(path, parsed(json.loads((path / directory.RESULT).read_text(encoding="utf-8")))) for path in there]
+
+
+def loads(place: Place, case: PowerCase) -> list[float]:
+    """The machine's load average before each call for a case: what other programs did."""
+    return [float(line["load"]) for line in read_lines(place.path / CIRCUMSTANCES) if line["case"] == case.key]
 
 
 def prepare(place: Place, blocks: int | None) -> None:
@@ -126,8 +135,12 @@ def one_more(place: Place, case: PowerCase, wanted: int) -> bool:
             *(str(place.path / PLAN), "--baseline", CURRENT, "--candidate", case.candidate, "--environment", str(place.path / _file(case))),
             *("--seed", str(SEED + 100 * cases.CASES.index(case) + len(there)), "--gates", str(place.path / case.key)),
         )
-    with _beside(case, SEED + len(there)):
-        code = _gate(words)
+    load, began_s = os.getloadavg()[0], time.monotonic()
+    try:
+        with _beside(case, SEED + len(there)):
+            code = _gate(words)
+    finally:
+        append_line(place.path / CIRCUMSTANCES, {"case": case.key, "load": round(load, 1), "took_s": round(time.monotonic() - began_s)})
     if code == Exit.INTERRUPTED:
         raise PowerStopped
     if code not in DECIDED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from closeshave.gate.rules import Rules
 from closeshave.gate.running import changes
 from closeshave.plan import GATE_SHARES
 
-BEGIN, END = "<!-- begin: python -m benchmarks.power -->", "<!-- end: python -m benchmarks.power -->"
+FULL, SHORT = "python -m benchmarks.power", "python -m benchmarks.power --short"
+"""What stands in the marks of the page, between which a table is."""
 LIVE = 5
 """Live gates of a row at least."""
 RESAMPLED = 10_000
@@ -79,10 +81,8 @@ def render(rows: Sequence[CaseFound], equal: Resampled | None) -> str:
     for one in rows:
         if not one.live:
             continue
-        counts = Counter(said(one.case, each).value for each in one.live)
-        live = f"{len(one.live)}: {', '.join(f'{number} {name}' for name, number in sorted(counts.items()))}"
         lines.append(
-            f"| {one.case.told} | {live} | {_composed(one.composed)} | {_noticeable(one.live)} | {_must(one.case)} | {_sign(right(one))} |"
+            f"| {one.case.told} | {_live(one)} | {_composed(one.composed)} | {_noticeable(one.live)} | {_must(one.case)} | {_sign(right(one))} |"
         )
     if equal is not None:
         low, high = equal.bounds(GateAnswer.WORSE)
@@ -96,13 +96,38 @@ def render(rows: Sequence[CaseFound], equal: Resampled | None) -> str:
     return "\n".join(lines)
 
 
-def replaced(page: str, table: str) -> str:
+def brief(rows: Sequence[CaseFound], loads: Mapping[str, Sequence[float]]) -> str:
+    """The table of the short form, whose few gates show that the rules work, and no rate. ``loads``: the machine's load averages, by case."""
+    lines = [
+        "| case | live gates | blocks a stage | smallest noticeable change | disturbed by other programs | load average before |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in rows:
+        if not one.live:
+            continue
+        blocks = sorted({len({block.number for block in each.blocks if block.stage == 1 and not block.spoilt}) for each in one.live})
+        spoilt = sum(bool(block.spoilt) for each in one.live for block in each.blocks)
+        disturbed = [leg.disturbed for each in one.live for block in each.blocks for leg in block.legs]
+        counted = f"{', '.join(map(str, blocks))}{f' and {spoilt} thrown away' if spoilt else ''}"
+        noise = f"{statistics.median(disturbed):.0%} of a leg (median), {max(disturbed):.0%} at most"
+        before = ", ".join(f"{each:g}" for each in loads[one.case.key])
+        lines.append(f"| {one.case.told} | {_live(one)} | {counted} | {_noticeable(one.live)} | {noise} | {before} |")
+    return "\n".join(lines)
+
+
+def replaced(page: str, table: str, mark: str = FULL) -> str:
     """The page with this table between its marks. Raises :class:`ValueError` when it has none."""
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    first, last = f"<!-- begin: {mark} -->", f"<!-- end: {mark} -->"
+    head, begin, rest = page.partition(first)
+    _, end, tail = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"the page has no lines {BEGIN} and {END}")
-    return f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}"
+        raise ValueError(f"the page has no lines {first} and {last}")
+    return f"{head}{first}\n\n{table}\n\n{last}{tail}"
+
+
+def _live(one: CaseFound) -> str:
+    counts = Counter(said(one.case, each).value for each in one.live)
+    return f"{len(one.live)}: {', '.join(f'{number} {name}' for name, number in sorted(counts.items()))}"
 
 
 def _composed(found: Resampled | None) -> str:

@@ -80,10 +80,20 @@ def test_the_page_says_what_was_run_and_what_was_not() -> None:
     assert "| A against A, quiet | 5: 5 same | 15: 15 neither | " in text
     assert "| same in ≥ 17, 0 worse of 20 | ✔ |" in text
     assert "Not run yet: +10 % service time in every request." in text
-    page = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
-    assert table.replaced(page, text) == f"before\n{table.BEGIN}\n\n{text}\n\n{table.END}\nafter\n"
+    marks = [f"<!-- {word}: {mark} -->" for mark in (table.FULL, table.SHORT) for word in ("begin", "end")]
+    page = f"before\n{marks[0]}\nold\n{marks[1]}\n{marks[2]}\nold\n{marks[3]}\nafter\n"
+    assert table.replaced(page, text) == f"before\n{marks[0]}\n\n{text}\n\n{marks[1]}\n{marks[2]}\nold\n{marks[3]}\nafter\n"
+    assert table.replaced(page, text, table.SHORT) == f"before\n{marks[0]}\nold\n{marks[1]}\n{marks[2]}\n\n{text}\n\n{marks[3]}\nafter\n"
     with pytest.raises(ValueError, match="the page has no lines"):
         table.replaced("nothing", text)
+
+
+def test_the_short_form_says_how_few_gates_it_has_and_what_the_machine_did() -> None:
+    """And calls no row right."""
+    text = table.brief([found(EQUAL, [gate()]), found(SLOWER, [])], {EQUAL.key: [1.25, 7.0]})
+    assert text.splitlines()[2:] == [
+        "| A against A, quiet | 1: 1 same | 6 | 2.1% to 2.6% | 0% of a leg (median), 0% at most | 1.25, 7 |",
+    ]
 
 
 def test_every_release_of_the_cases_is_in_the_environment(tmp_path: Path) -> None:
