@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -127,16 +128,41 @@ def test_a_rollout_can_be_given_up(shop: Deployment) -> None:
     unchanged(shop)
 
 
-def test_a_harness_that_is_killed_leaves_a_record_by_which_the_next_one_goes_back(shop: Deployment) -> None:
-    """Half of the instances have the new release; the record says which."""
-    root = Path(shop.root)
+def killed_half_way(shop: Deployment) -> None:
+    """A harness rolls next out, and is killed when the first instances have it; it has no janitor."""
     script = (
         "import os, signal, sys; from pathlib import Path; from closeshave.environments.rollout import rolling\n"
         "rolling.roll(Path(sys.argv[1]), 'next', print, told=lambda _: os.kill(os.getpid(), signal.SIGKILL))"
     )
-    killed = subprocess.run([rolled.PYTHON, "-c", script, str(root)], check=False, timeout=60)
+    killed = subprocess.run([rolled.PYTHON, "-c", script, shop.root], check=False, timeout=60)
     assert killed.returncode == -signal.SIGKILL
     assert sorted(rolled.said(shop).values()) == ["1", "1", "2", "2"]
+
+
+def asked(*words: str) -> tuple[int, dict[str, object]]:
+    """The exit code of a command and what it says to programs."""
+    done = subprocess.run([rolled.PYTHON, "-m", "closeshave", *words, "--json"], check=False, capture_output=True, timeout=120)
+    told: dict[str, object] = json.loads(done.stdout)
+    return done.returncode, told
+
+
+def test_commands_show_and_end_a_rollout_that_was_not_finished(shop: Deployment) -> None:
+    """An operator sees which instances may have which release, and one command makes them one again."""
+    killed_half_way(shop)
+    code, told = asked("env", "status", "--root", shop.root)
+    said = "a rollout of next was not finished: app-here-0, app-there-0 may have it, all others have current"
+    assert (code, told["release"], told["unfinished_rollout"]) == (4, "current", said)
+    restored = "the rollout of next was not finished; all instances run current again"
+    assert asked("heal", shop.root) == (0, {"root": shop.root, "unproven": [], "restored": restored})
+    unchanged(shop)
+    _, told = asked("env", "status", "--root", shop.root)
+    assert (told["release"], told["unfinished_rollout"]) == ("current", None)
+
+
+def test_a_harness_that_is_killed_leaves_a_record_by_which_the_next_one_goes_back(shop: Deployment) -> None:
+    """Half of the instances have the new release; the record says which."""
+    root = Path(shop.root)
+    killed_half_way(shop)
     left = record.unfinished(root)
     assert left is not None
     assert left.told() == "a rollout of next was not finished: app-here-0, app-there-0 may have it, all others have current"
@@ -166,7 +192,7 @@ def test_the_janitor_of_a_command_that_is_killed_goes_back(shop: Deployment) -> 
     [place] = root.glob("rollout-*")
     log = place / "logs" / "janitor.log"
     assert processes.poll_until(lambda: log.read_text().endswith("done\n"), 20), log.read_text()
-    assert "the rollout of next was not finished" in log.read_text()
+    assert "app-here-0, app-there-0 may have it, all others have current; going back to current" in log.read_text()
     shutil.rmtree(place)
     assert subprocess.run(command, check=False, capture_output=True, timeout=120).returncode == 0
     assert set(rolled.said(shop).values()) == {"2"}

@@ -53,8 +53,13 @@ def heal(
 
     voice = Voice(json, quiet)
     unproven = heal_environment(root, voice.note, WAYS_BACK)
-    if restored := rolling.go_back(root, voice.note):
+    restored = rolling.go_back(root, voice.note)
+    if restored:
         voice.note(restored)
     said = [f"not proven: {what}" for what in unproven] or ["every fault is healed"]
-    voice.result({"root": str(root), "unproven": unproven}, said if unproven else (), lines(said, "red" if unproven else "green"))
+    voice.result(
+        {"root": str(root), "unproven": unproven, "restored": restored or None},
+        said if unproven else (),
+        lines(said, "red" if unproven else "green"),
+    )
     raise typer.Exit(Exit.BROKEN if unproven else 0)
