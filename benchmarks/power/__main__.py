@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="one gate of equal releases and one that is 10 %% slower, with few blocks")
     parser.add_argument("--only", nargs="+", metavar="CASE", help=f"only these rows: {', '.join(case.key for case in CASES)}")
     parser.add_argument("--gates", type=int, default=table.LIVE, help="live gates of each row")
+    parser.add_argument("--rate-scale", type=float, help="of new gates: the share of the plan's rate, instead of what each warm-up finds")
     parser.add_argument("--place", type=Path, default=PLACE, help="where the gates are; elsewhere no page is written")
     options = parser.parse_args()
     known = {case.key: case for case in CASES}
@@ -43,13 +44,13 @@ def main() -> int:
     live.prepare(place, SHORT_BLOCKS if options.short else None)
     try:
         with interrupts(print):
-            _carry_out(place, cases, 1 if options.short else options.gates)
+            _carry_out(place, cases, 1 if options.short else options.gates, options.rate_scale)
     except (PowerStopped, Interrupted):
         print("stopped; the next call goes on")
         return 130
     rows = [_found(place, case) for case in CASES]
-    loads = {case.key: live.loads(place, case) for case in CASES}
-    text = table.brief(rows, loads) if options.short else table.render(rows, _equal(place))
+    machine = {case.key: (live.rates(place, case), live.loads(place, case)) for case in CASES}
+    text = table.brief(rows, machine) if options.short else table.render(rows, _equal(place))
     print(text)
     if options.place == PLACE:
         page = table.replaced(PAGE.read_text(encoding="utf-8"), text, table.SHORT if options.short else table.FULL)
@@ -58,10 +59,10 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def _carry_out(place: Place, cases: Sequence[PowerCase], wanted: int) -> None:
+def _carry_out(place: Place, cases: Sequence[PowerCase], wanted: int, rate_scale: float | None) -> None:
     for number in range(1, wanted + 1):
         for case in cases:
-            while len(place.finished(case)) < number and live.one_more(place, case, wanted):
+            while len(place.finished(case)) < number and live.one_more(place, case, wanted, rate_scale):
                 print(f"{case.key}: {len(place.finished(case))} of {wanted}", flush=True)
 
 

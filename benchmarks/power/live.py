@@ -20,6 +20,7 @@ from closeshave.files import append_line, read_lines, write_atomically
 from closeshave.files.shipped import locate
 from closeshave.gate import directory
 from closeshave.gate.result import GateResult, parsed
+from closeshave.gate.running import WARM_UP
 from closeshave.vocabulary import Exit
 
 SEED = 20261130
@@ -78,16 +79,31 @@ def loads(place: Place, case: PowerCase) -> list[float]:
     return [float(line["load"]) for line in read_lines(place.path / CIRCUMSTANCES) if line["case"] == case.key]
 
 
+def rates(place: Place, case: PowerCase) -> list[float]:
+    """The share of the plan's rate that each finished gate of a case had."""
+    return [float(line["scale"]) for path, _ in place.finished(case) for line in read_lines(path / WARM_UP)]
+
+
 def prepare(place: Place, blocks: int | None) -> None:
-    """Write the plan and the environment once: a gate that was stopped goes on with the same ones. ``blocks``: another number than the plan's."""
+    """Write the plan and the environment once: a gate that was stopped goes on with the same ones. ``blocks``: another number than the plan's; then legs
+    are not lengthened beyond 30 s where the machine sustains less than the plan's rate, and a third of the customers logs in before each."""
     place.path.mkdir(parents=True, exist_ok=True)
     plan = locate("scenarios", "gate")
     text = plan.read_text(encoding="utf-8").replace("scenario: gate.py", f"scenario: {plan.with_name('gate.py')}")
     if blocks is not None:
-        text = text.replace("blocks: 6", f"blocks: {blocks}")
+        text = _with(text, ("blocks: 6", f"blocks: {blocks}"), ("duration: 40s", "duration: 30s"))
     _once(place.path / PLAN, text)
     _once(place.path / PREPARE, _PREPARE.format(share=DOUBLED_SHARE))
-    _once(place.path / ENVIRONMENT, environment(cpu_ms=None))
+    there = environment(cpu_ms=None)
+    _once(place.path / ENVIRONMENT, there if blocks is None else _with(there, ("accounts_per_region: 30", "accounts_per_region: 10")))
+
+
+def _with(text: str, *changes: tuple[str, str]) -> str:
+    """A file that ships, with other values."""
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
 
 
 def environment(cpu_ms: float | None) -> str:
@@ -97,16 +113,13 @@ def environment(cpu_ms: float | None) -> str:
         if cpu_ms is not None or not name.startswith("dearer"):
             told.append(f'    {name}: {{variables: {{VERSION: 1.0.0-{name}, BURDEN: "{burden}"}}, version: 1.0.0-{name}}}')
     told.append('    doubling: {variables: {VERSION: 1.0.0-doubling, INSTANCE: "{instance}-doubling"}, version: 1.0.0-doubling}')
-    text = locate("environments", "embedded").read_text(encoding="utf-8")
-    for old, new in (
+    return _with(
+        locate("environments", "embedded").read_text(encoding="utf-8"),
         ("  releases:\n", "\n".join([*told, ""])),
         ("-m, closeshave.standin.seed]", f"{PREPARE}]"),
         ("    depends:\n", f"    depends:\n      - {PREPARE}\n"),
         ("name: embedded\n", "name: shop\n"),
-    ):
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    return text
+    )
 
 
 def cost_ms(place: Place) -> float | None:
@@ -119,8 +132,10 @@ def cost_ms(place: Place) -> float | None:
     return None
 
 
-def one_more(place: Place, case: PowerCase, wanted: int) -> bool:
-    """Carry out the next live gate of a case, or what is missing of one; false if there are as many as wanted. Raises :class:`PowerStopped`."""
+def one_more(place: Place, case: PowerCase, wanted: int, rate_scale: float | None = None) -> bool:
+    """Carry out the next live gate of a case, or what is missing of one; false if there are as many as wanted. ``rate_scale``: the share of the plan's
+    rate of a new one, instead of what its warm-up finds. Raises :class:`PowerStopped`.
+    """
     there = place.gates(case)
     left = [path for path in there if not (path / directory.RESULT).is_file()]
     if not left and len(there) >= wanted:
@@ -134,6 +149,7 @@ def one_more(place: Place, case: PowerCase, wanted: int) -> bool:
         words = (
             *(str(place.path / PLAN), "--baseline", CURRENT, "--candidate", case.candidate, "--environment", str(place.path / _file(case))),
             *("--seed", str(SEED + 100 * cases.CASES.index(case) + len(there)), "--gates", str(place.path / case.key)),
+            *(() if rate_scale is None else ("--rate-scale", f"{rate_scale:g}")),
         )
     load, began_s = os.getloadavg()[0], time.monotonic()
     try:

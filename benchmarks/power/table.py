@@ -96,22 +96,29 @@ def render(rows: Sequence[CaseFound], equal: Resampled | None) -> str:
     return "\n".join(lines)
 
 
-def brief(rows: Sequence[CaseFound], loads: Mapping[str, Sequence[float]]) -> str:
-    """The table of the short form, whose few gates show that the rules work, and no rate. ``loads``: the machine's load averages, by case."""
+def brief(rows: Sequence[CaseFound], machine: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:
+    """The table of the short form, whose few gates show that the rules work, and no rate.
+
+    ``machine``: by case, the shares of the plan's rate, and the load averages before each call.
+    """
     lines = [
-        "| case | live gates | blocks a stage | smallest noticeable change | disturbed by other programs | load average before |",
-        "|---|---|---|---|---|---|",
+        "| case | live gates | blocks | smallest noticeable change | share of the plan's rate | disturbed by other programs | load average before |",
+        "|---|---|---|---|---|---|---|",
     ]
     for one in rows:
         if not one.live:
             continue
-        blocks = sorted({len({block.number for block in each.blocks if block.stage == 1 and not block.spoilt}) for each in one.live})
-        spoilt = sum(bool(block.spoilt) for each in one.live for block in each.blocks)
-        disturbed = [leg.disturbed for each in one.live for block in each.blocks for leg in block.legs]
-        counted = f"{', '.join(map(str, blocks))}{f' and {spoilt} thrown away' if spoilt else ''}"
-        noise = f"{statistics.median(disturbed):.0%} of a leg (median), {max(disturbed):.0%} at most"
-        before = ", ".join(f"{each:g}" for each in loads[one.case.key])
-        lines.append(f"| {one.case.told} | {_live(one)} | {counted} | {_noticeable(one.live)} | {noise} | {before} |")
+        rates, loads = machine[one.case.key]
+        blocks = [block for each in one.live for block in each.blocks]
+        spoilt = sum(bool(block.spoilt) for block in blocks)
+        counted = f"{len(blocks) - spoilt}{f' and {spoilt} thrown away' if spoilt else ''}"
+        disturbed = [leg.disturbed for block in blocks for leg in block.legs]
+        noise = f"{statistics.median(disturbed):.0%} of a leg (median), {max(disturbed):.0%} at most" if disturbed else "not known"
+        cells = (
+            *(one.case.told, _live(one), counted, _noticeable(one.live)),
+            *(", ".join(f"{each:.0%}" for each in rates), noise, ", ".join(f"{each:g}" for each in loads)),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

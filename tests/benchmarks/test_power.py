@@ -90,10 +90,10 @@ def test_the_page_says_what_was_run_and_what_was_not() -> None:
 
 def test_the_short_form_says_how_few_gates_it_has_and_what_the_machine_did() -> None:
     """And calls no row right."""
-    text = table.brief([found(EQUAL, [gate()]), found(SLOWER, [])], {EQUAL.key: [1.25, 7.0]})
-    assert text.splitlines()[2:] == [
-        "| A against A, quiet | 1: 1 same | 6 | 2.1% to 2.6% | 0% of a leg (median), 0% at most | 1.25, 7 |",
-    ]
+    text = table.brief([found(EQUAL, [gate()]), found(SLOWER, [])], {EQUAL.key: ([0.2], [1.25, 7.0])})
+    [row] = text.splitlines()[2:]
+    assert row.startswith("| A against A, quiet | 1: 1 same | 6 | ")
+    assert row.endswith(" | 20% | 0% of a leg (median), 0% at most | 1.25, 7 |")
 
 
 def test_every_release_of_the_cases_is_in_the_environment(tmp_path: Path) -> None:
@@ -113,6 +113,7 @@ def test_what_was_prepared_once_stays(tmp_path: Path) -> None:
     """A gate that was stopped goes on only with the same files."""
     place = Place(tmp_path)
     live.prepare(place, 5)
+    assert read_plan(tmp_path / live.PLAN).limits.duration == 30
     assert read_plan(tmp_path / live.PLAN).gate.blocks == 5
     live.prepare(place, None)
     assert read_plan(tmp_path / live.PLAN).gate.blocks == 5
