@@ -13,6 +13,7 @@ from closeshave.files import foreign
 
 TIMEOUT_S = 1.0
 KEEPS_S = 0.05
+Answer = httpx.Response
 Failed = httpx.HTTPError
 """Raised by :data:`CLIENT` for no answer, and if requested for an error status."""
 Late = httpx.ReadTimeout

@@ -47,7 +47,10 @@ STAND_IN = ApplicationOf(
     ),
     version=VersionAt(path="/health/ready", header="X-App-Version"),
     # The discard service's port, where no program listens: ready, it reads from standbys, and reaches no primary.
-    releases={"bad": ReleaseOf(variables={"VERSION": "1.0.1-bad", "DATABASE_PORT": 9}, version="1.0.1-bad")},
+    releases={
+        "next": ReleaseOf(variables={"VERSION": "1.0.1"}, version="1.0.1"),
+        "bad": ReleaseOf(variables={"VERSION": "1.0.1-bad", "DATABASE_PORT": 9}, version="1.0.1-bad"),
+    },
     read_back=FinalState(
         query=BOOKINGS,
         cached=CachedPages(prefix="franchise:", query=f"{PAGE.strip()}\n"),

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from closeshave.clients import edges as edges_
 from closeshave.clients import patroni, ports, postgres, sentinel
 from closeshave.control import processes
@@ -171,7 +169,7 @@ def edges(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
     return check
 
 
-def ask(deployment: Deployment, edge: Edge, path: str) -> httpx.Response | None:
+def ask(deployment: Deployment, edge: Edge, path: str) -> ports.Answer | None:
     """The answer at a region's edge, ``None`` when there is none; noted before, because the edges' counters are compared with the customers' requests."""
     append_line(Path(deployment.root, OWN_REQUESTS), {"region": edge.region})
     return ports.get(f"{edge.url}{path}")

@@ -114,9 +114,12 @@ def test_a_refused_gate_is_told_to_the_job_too(tmp_path, command):
         (("gate", "--save", "../x"), "is no name of a baseline"),
         (("gate", "--baseline", "embedded", "--candidate", "bookedbarber-staging"), "cannot do with a remote one"),
         (("nothing", "--baseline", "embedded", "--candidate", "embedded"), "no such file in scenarios/"),
-        (("gate", "--baseline", "current", "--candidate", "bda"), "has no release 'bda' (did you mean bad?); it has: current, bad"),
+        (("gate", "--baseline", "current", "--candidate", "bda"), "has no release 'bda' (did you mean bad?); it has: current, next, bad"),
         (("gate", "--baseline", "curent", "--candidate", "bad"), "has no release 'curent' (did you mean current?)"),
-        (("gate", "--baseline", "curent", "--candidate", "x", "--environment", "embedded"), "has no release 'x'; it has: current, bad"),
+        (
+            ("gate", "--baseline", "curent", "--candidate", "x", "--environment", "embedded"),
+            "has no release 'x'; it has: current, next, bad",
+        ),
         (("gate", "--baseline", "current", "--environment", "embedded"), "name what to compare current with"),
         (("gate", "--baseline", "a", "--candidate", "b", "--environment", "bookedbarber-staging"), "cannot do with a remote one"),
         (("gate", "--baseline", "a", "--candidate", "b", "--environment", "atlantis"), "no such file in environments/"),
@@ -140,7 +143,8 @@ def test_a_directory_that_is_no_gate_is_not_resumed(tmp_path, command):
 def test_releases_need_a_version_that_instances_answer(tmp_path, command):
     """Otherwise nobody could see which of them runs."""
     text = locate("environments", "embedded").read_text(encoding="utf-8")
-    text = text.replace("  version: {path: /health/ready, header: X-App-Version}\n", "").replace(", version: 1.0.1-bad}", "}")
+    text = text.replace("  version: {path: /health/ready, header: X-App-Version}\n", "")
+    text = text.replace(", version: 1.0.1-bad}", "}").replace(", version: 1.0.1}", "}")
     (tmp_path / "mute.yaml").write_text(text, encoding="utf-8")
     code, told = said(command, tmp_path, "gate", "--baseline", "current", "--candidate", "bad", "--environment", tmp_path / "mute.yaml")
     assert (code, "a gate asks every instance which release it is" in told) == (2, True), told
