@@ -29,6 +29,12 @@ app = typer.Typer(
 ABOUT_ENVIRONMENTS = "Start, inspect and stop an environment without a trial."
 environments = typer.Typer(**PLAIN, help=ABOUT_ENVIRONMENTS, short_help=ABOUT_ENVIRONMENTS, epilog=exits.told())
 app.add_typer(environments, name="env")
+ABOUT_IMPORTS = "Make a target from the files of another tool."
+imports = typer.Typer(**PLAIN, help=ABOUT_IMPORTS, short_help=ABOUT_IMPORTS, epilog=exits.told())
+app.add_typer(imports, name="import")
+ABOUT_EXPORTS = "Write a target in the form of another tool."
+exports = typer.Typer(**PLAIN, help=ABOUT_EXPORTS, short_help=ABOUT_EXPORTS, epilog=exits.told())
+app.add_typer(exports, name="export")
 
 
 @app.callback(invoke_without_command=True)

@@ -6,7 +6,7 @@ import contextlib
 import math
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -99,6 +99,17 @@ def document(path: Path) -> Any:
 
     Every caller that reads the same text gets the same objects, so nobody may change them.
     """
+    (loaded,) = _loaded(path, _parsed)
+    return loaded
+
+
+def documents(path: Path) -> tuple[Any, ...]:
+    """All YAML documents of ``path``, each a mapping with its line numbers; empty ones are left out. Raises :class:`InvalidFile`, also for none."""
+    return _loaded(path, _all_parsed)
+
+
+def _loaded(path: Path, parse: Callable[[str], tuple[Any, ...]]) -> tuple[Any, ...]:
+    """What ``parse`` finds in a file. Raises :class:`InvalidFile`."""
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
@@ -113,7 +124,7 @@ def document(path: Path) -> Any:
         too = "large" if len(data) > LARGEST_BYTES else "deeply nested"
         raise InvalidFile(Problem(str(path), 0, "", f"too {too} to be a file of this kind"))
     try:
-        loaded = _parsed(text)
+        found = parse(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise InvalidFile(Problem(str(path), line, "", f"not valid YAML: {error.problem}")) from None
@@ -123,20 +134,29 @@ def document(path: Path) -> Any:
         raise InvalidFile(Problem(str(path), 0, "", f"not valid YAML: {error}")) from None
     except Exception as error:  # noqa: BLE001 -- the YAML library raises whatever it stumbles over: TypeError for a mapping as a key
         raise InvalidFile(Problem(str(path), 0, "", f"not YAML of this kind: {type(error).__name__}: {error}")) from None
-    if not isinstance(loaded, dict):
+    if not found or not all(isinstance(each, dict) for each in found):
         raise InvalidFile(Problem(str(path), 1, "", "expected a mapping of keys to values"))
-    return loaded
+    return found
 
 
 @lru_cache(maxsize=PARSED_KEPT)
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> tuple[Any]:
     """The document in ``text``, with line numbers. Raises what the YAML library raises."""
     with warnings.catch_warnings():
         # This warning would be printed with text of the file, which may control the terminal. Reusing a name is no mistake in YAML.
         warnings.simplefilter("ignore", ReusedAnchorWarning)
         loaded = YAML(typ="rt").load(text)
     _written_out(loaded, {})
-    return loaded
+    return (loaded,)
+
+
+def _all_parsed(text: str) -> tuple[Any, ...]:
+    """Every document in ``text`` that is not empty. Raises what the YAML library raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReusedAnchorWarning)
+        found = tuple(each for each in YAML(typ="rt").load_all(text) if each is not None)
+    _written_out(found, {})
+    return found
 
 
 def _written_out(node: Any, sizes: dict[int, int]) -> int:

@@ -97,6 +97,13 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
             ],
             "How a gate decides is in [The gate](../gate.md).",
         ),
+        "claims.md": _page(
+            "Findings about promises",
+            "What `closeshave lint-claims --json` prints.",
+            "claims",
+            _sections(sections(schemas["claims"], schemas["claims"], example("claims.json")), 2, "claims", written=False),
+            "The rules are in [Targets and plans](../targets.md#the-arithmetic-of-promises).",
+        ),
         "summary.md": _page(
             "The summary",
             "`summary.json` of a run, for other programs. Fields keep their names; more may be added. What is unknown is `null`, never 0.",
@@ -109,7 +116,7 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
 
 
 def _page(title: str, about: str, name: str, body: Iterable[str], more: str) -> str:
-    form = "" if name in {"summary", "gate"} else " [How keys are written](index.md#how-values-are-written)."
+    form = "" if name in {"summary", "gate", "claims"} else " [How keys are written](index.md#how-values-are-written)."
     lines = [f"# {title}", "", MADE, "", f"{about} {more}".strip(), "", f"[JSON Schema](../{name}.schema.json).{form}", "", *body]
     return "\n".join(lines).rstrip("\n") + "\n"
 

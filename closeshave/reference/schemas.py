@@ -17,6 +17,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter
 
 from closeshave.api.profile import ApiProfile
+from closeshave.claims.telling import LintedClaims
 from closeshave.drills.catalogue import KINDS as DRILLS
 from closeshave.environments.definition import Definition
 from closeshave.faults.catalogue import OWN as KINDS
@@ -36,7 +37,7 @@ Schema = dict[str, Any]
 
 FILES: Mapping[str, Any] = {"plan": Plan, "target": Target, "environment": Definition, "profile": Profile, "api": ApiProfile}
 """Kinds of files that people write, and what each is read as."""
-WRITTEN: Mapping[str, Any] = {"baseline": Baseline, "gate": GateResult}
+WRITTEN: Mapping[str, Any] = {"baseline": Baseline, "gate": GateResult, "claims": LintedClaims}
 """Files that the harness writes for other programs, beside the summary."""
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _STANDARD = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}

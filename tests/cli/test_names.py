@@ -20,6 +20,7 @@ ARGUMENTS = {
     "a plan": (["run", "nightyl"], "(did you mean nightly?)"),
     "an environment": (["validate", "smoke", "--environment", "embeded"], "(did you mean embedded?)"),
     "a target": (["validate", "smoke", "--target", "bookedbarber-smok"], "(did you mean bookedbarber-smoke?)"),
+    "a target to be looked at": (["lint-claims", "bookedbarber-smok"], "(did you mean bookedbarber-smoke?)"),
     "an environment to be started": (["env", "up", "embeded"], "(did you mean embedded?)"),
     "a kind of fault": (["list", "faults", "shard.primary-kiled"], "(did you mean shard.primary-killed?)"),
     "what is listed": (["list", "fault"], "(did you mean faults?)"),

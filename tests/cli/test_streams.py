@@ -52,6 +52,20 @@ CASES = {
         None,
         lambda told: told[0]["will_be_judged"] and told[0]["plan"].endswith("smoke.yaml"),
     ),
+    "export openslo": (
+        ["export", "openslo", "bookedbarber-smoke"],
+        0,
+        "kind: SLO",
+        "kind: SLO",
+        lambda told: told["documents"][1]["kind"] == "SLO",
+    ),
+    "lint-claims": (
+        ["lint-claims", "bookedbarber-enterprise"],
+        1,
+        "4.32 min",
+        "contradiction budget-and-recovery E05,E21,E04",
+        lambda told: told["schema"] == "closeshave.claims/1" and told["contradictions"] >= 3,
+    ),
     "allow": (["allow", "FILE"], 0, ".", ".", lambda told: told["variable"] == "CLOSESHAVE_TOKEN" and "." in told["token"]),
     "env down": (["env", "down", "--root", "/nowhere/at/all"], 0, None, None, lambda told: told["left"] == []),
 }

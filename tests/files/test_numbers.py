@@ -62,7 +62,18 @@ PLAN = {
     "gate": {"tolerate": 0.02, "tolerate_share": 0.002, "notice": 0.05, "notice_share": 0.01, "blocks": 6, "repeats": 3},
 }  # fmt: skip
 TARGET = {
-    "name": "t", "title": "T", "claims": [],
+    "name": "t", "title": "T",
+    "assumes": {"think_time": "9s", "zipf": 0.8, "lookups_per_request": 1.5},
+    "claims": [
+        {
+            "id": "a", "text": "T", "how": ["load"],
+            "says": [
+                {"users": 9, "requests_per_s": 1.5, "response_time": "9s", "error_rate": 0.1, "availability": 0.9, "over": "9d"},
+                {"rto": "9s", "rpo": "9s", "backup_interval": "9s", "alert_within": "9s", "rebuilt_within": "9s"},
+                {"shards": 4, "franchises": 9, "hit_ratio": 0.9, "ttl": "9s"},
+            ],
+        },
+    ],
     "objectives": [
         {"id": "a", "claims": [], "measure": "latency", "percentile": "95%", "at_most": "1s", "sliding": "9s", "confidence": 0.95},
         {"id": "b", "claims": [], "measure": "availability", "at_least": 0.9, "at_least_chances": 300},

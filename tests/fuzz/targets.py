@@ -43,6 +43,7 @@ _LISTED = (
     # -- files that people write
     Target("plan", "tests.fuzz.written:plan", (*_YAML, "closeshave.plan", "closeshave.shapes", "closeshave.trial.preparation"), share=2),
     Target("target", "tests.fuzz.written:target", (*_YAML, "closeshave.target")),
+    Target("openslo", "tests.fuzz.written:openslo", (*_YAML, "closeshave.openslo")),
     Target("environment", "tests.fuzz.written:environment", (*_YAML, "closeshave.environments", "closeshave.deployment"), share=2),
     Target("profile", "tests.fuzz.written:profile", (*_YAML, "closeshave.traffic.profiles")),
     Target("replayed", "tests.fuzz.written:replayed", ("closeshave.traffic",)),

@@ -10,6 +10,8 @@ from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote.accounts import read
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.files.yamlfile import read as read_yaml
+from closeshave.openslo.importing import imported
+from closeshave.openslo.writing import nodes, target_text
 from closeshave.plan import read_plan
 from closeshave.target import read_target
 from closeshave.traffic.arrivals import replayed as arrivals
@@ -30,6 +32,13 @@ def target(data: bytes) -> None:
     """Promises and objectives."""
     with suppress(InvalidFile):
         read_target(written("target.yaml", data))
+
+
+def openslo(data: bytes) -> None:
+    """SLO documents of other tools; what they give is a target file that can be read."""
+    with suppress(InvalidFile):
+        made = imported(nodes([written("slos.yaml", data)]))
+        target_text(made.target, made.left_out)
 
 
 def environment(data: bytes) -> None:

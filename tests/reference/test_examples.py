@@ -118,7 +118,8 @@ def kind_of(document: dict[str, Any]) -> list[str]:
     if document.get("kind") in BASES:
         return [str(document["kind"])]
     allowed = {name: {*base} for name, base in BASES.items()}
-    allowed["plan"] |= {*YAML(typ="safe").load(EVERY_KEY / "plan.yaml")}
+    for name in ("plan", "target"):
+        allowed[name] |= {*YAML(typ="safe").load(EVERY_KEY / f"{name}.yaml")}
     return [name for name, keys in allowed.items() if {*document} <= keys]
 
 

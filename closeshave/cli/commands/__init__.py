@@ -5,16 +5,21 @@ A command imports what it needs when it is carried out, so that ``--help`` need 
 
 import inspect
 
-from closeshave.cli.app import app, environments
+from closeshave.cli.app import app, environments, exports, imports
 
 # isort: off
 # In the order in which --help lists them.
-from closeshave.cli.commands import first, trial, gating, judged, compared, available, machine, safety, environment
+from closeshave.cli.commands import first, trial, gating, judged, compared, available, promises, foreign, machine, safety, environment
 # isort: on
 
-ALL = (first, trial, gating, judged, compared, available, machine, safety, environment)
+ALL = (first, trial, gating, judged, compared, available, promises, foreign, machine, safety, environment)
 """Whoever imports this package has every command registered at :data:`closeshave.cli.app.app`."""
 
-for _command in (*app.registered_commands, *environments.registered_commands):
+for _command in (
+    *app.registered_commands,
+    *environments.registered_commands,
+    *imports.registered_commands,
+    *exports.registered_commands,
+):
     # In the list of commands too: by default its sentence is cut off there.
     _command.short_help = inspect.cleandoc(_command.callback.__doc__ or "") if _command.callback else None
