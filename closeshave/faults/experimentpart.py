@@ -9,14 +9,15 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chaoslib.activity import ensure_activity_is_valid  # type: ignore[import-untyped] # it ships no types
 from chaoslib.experiment import ensure_experiment_is_valid, run_experiment  # type: ignore[import-untyped] # it ships no types
 from chaoslib.loader import load_experiment  # type: ignore[import-untyped] # it ships no types
 from chaoslib.types import Strategy  # type: ignore[import-untyped] # it ships no types
 
-from closeshave.deployment import ExperimentPart
+if TYPE_CHECKING:  # each part has a process of its own, which would wait longest for this
+    from closeshave.deployment import ExperimentPart
 
 Location = tuple[str | int, ...]
 

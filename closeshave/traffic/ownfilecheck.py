@@ -15,11 +15,8 @@ from pydantic import TypeAdapter
 from closeshave.files.yamlfile import Problem
 from closeshave.plan import LocustFile
 from closeshave.traffic import stepnames
-from closeshave.traffic.steps import SessionSteps
 
 CHECKED_WITHIN_S = 60.0
-STEPS = frozenset({*dir(SessionSteps), "session"})
-"""The attributes of a customer's steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +74,8 @@ def _misspelt(scenario: Scenario) -> list[Problem]:
             parsed = ast.parse(Path(scenario.file).read_bytes(), scenario.file)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    return [Problem(scenario.file, one.line, one.where, one.said) for one in stepnames.unknown(parsed, STEPS)]
+    # Here alone: the process that imports a Locust file reads this module too, and need not wait for it.
+    from closeshave.traffic.steps import SessionSteps  # noqa: PLC0415 - see above
+
+    steps = frozenset({*dir(SessionSteps), "session"})
+    return [Problem(scenario.file, one.line, one.where, one.said) for one in stepnames.unknown(parsed, steps)]
