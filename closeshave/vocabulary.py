@@ -73,7 +73,8 @@ class Exit(IntEnum):
     PASS = 0
     """Pass; of other commands than those that judge: done."""
     FAIL = 1
-    """Fail: an objective, a recovery or an invariant did not hold; of lint-claims: promises contradict each other. Only the judges and this arithmetic cause this code."""
+    """Fail: an objective, a recovery or an invariant did not hold; of lint-claims: promises contradict each other. Only the judges and this arithmetic
+    cause this code."""
     USAGE = 2
     """An option, a plan or another file is wrong; nothing was started."""
     INCONCLUSIVE = 3
