@@ -68,7 +68,7 @@ def read(run: Path) -> tuple[history.History, Plan, Target, Ending | None]:
     except Damaged as error:
         raise rundir.NoRun(f"{run} cannot be judged: {error}") from None
     plan = replace(_carried_out(written, recorded.manifest), faults=(*written.faults, *drawn))
-    return recorded, plan, read_target(run / TARGET), _ending(run)
+    return recorded, plan, read_target(run / TARGET), ended_early(run)
 
 
 def _carried_out(written: Plan, manifest: history.Manifest) -> Plan:
@@ -94,8 +94,11 @@ def _recorded(run: Path) -> history.History:
         raise rundir.NoRun(f"{run} cannot be judged: its {history.MANIFEST} is damaged ({said})") from None
 
 
-def _ending(run: Path) -> Ending | None:
-    """How the run ended early; ``None`` when it did not. A file that cannot be read is an error: it must not count as a normal end."""
+def ended_early(run: Path) -> Ending | None:
+    """How the run ended early; ``None`` when it did not.
+
+    Raises :class:`closeshave.files.rundir.NoRun` for a file that cannot be read: it must not count as a normal end; and :class:`OSError`.
+    """
     try:
         word = (run / ENDING).read_bytes().strip().decode("ascii", "replace")
         return Ending(word) if word else None

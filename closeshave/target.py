@@ -386,6 +386,14 @@ class Claim:
     """The person or team that attests to it, if the harness cannot measure it."""
     says: tuple[Statement, ...] = ()
     """Its figures, so that ``closeshave lint-claims`` can compare promises with each other. No objective is made of them."""
+    must_have: bool | None = None
+    """Whether the launch needs it verified: without that ``closeshave readiness`` says *no-go*. By default every promise, but for those that can only be
+    attested."""
+
+    @property
+    def needed(self) -> bool:
+        """``must_have``, or its default."""
+        return self.must_have if self.must_have is not None else not set(self.how) <= {"attest"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,5 +3,6 @@
 Made from the code: ``python -m closeshave.reference docs`` writes them again. What a key means stands beside it, as the docstring below a field;
 nothing is said twice.
 
-May import: api, claims, cli, drills, environments, faults, files, gate, judge, plan, report, target, traffic, vocabulary.
+May import: api, claims, cli, drills, environments, faults, files, gate, judge, plan, readiness, report, target, traffic,
+vocabulary.
 """

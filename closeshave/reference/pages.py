@@ -104,6 +104,13 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
             _sections(sections(schemas["claims"], schemas["claims"], example("claims.json")), 2, "claims", written=False),
             "The rules are in [Targets and plans](../targets.md#the-arithmetic-of-promises).",
         ),
+        "readiness.md": _page(
+            "Files of a ledger",
+            "What `closeshave readiness` writes for other programs: `readiness.json`, with all that its page, its Markdown and its CSV file show.",
+            "readiness",
+            _sections(sections(schemas["readiness"], schemas["readiness"], example("readiness.json")), 2, written=False),
+            "How to read a ledger is in [Readiness](../readiness.md).",
+        ),
         "summary.md": _page(
             "The summary",
             "`summary.json` of a run, for other programs. Fields keep their names; more may be added. What is unknown is `null`, never 0.",
@@ -116,7 +123,7 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
 
 
 def _page(title: str, about: str, name: str, body: Iterable[str], more: str) -> str:
-    form = "" if name in {"summary", "gate", "claims"} else " [How keys are written](index.md#how-values-are-written)."
+    form = "" if name in {"summary", "gate", "claims", "readiness"} else " [How keys are written](index.md#how-values-are-written)."
     lines = [f"# {title}", "", MADE, "", f"{about} {more}".strip(), "", f"[JSON Schema](../{name}.schema.json).{form}", "", *body]
     return "\n".join(lines).rstrip("\n") + "\n"
 

@@ -28,6 +28,7 @@ from closeshave.gate.result import GateResult
 from closeshave.judge.integrity.registry import NAME, TITLES
 from closeshave.judge.integrity.registry import OWN as INVARIANTS
 from closeshave.plan import FAULT_KIND, Plan
+from closeshave.readiness.values import ReadinessLedger
 from closeshave.report import summary
 from closeshave.target import Target
 from closeshave.traffic.conventions import OPERATIONS
@@ -37,7 +38,7 @@ Schema = dict[str, Any]
 
 FILES: Mapping[str, Any] = {"plan": Plan, "target": Target, "environment": Definition, "profile": Profile, "api": ApiProfile}
 """Kinds of files that people write, and what each is read as."""
-WRITTEN: Mapping[str, Any] = {"baseline": Baseline, "gate": GateResult, "claims": LintedClaims}
+WRITTEN: Mapping[str, Any] = {"baseline": Baseline, "gate": GateResult, "claims": LintedClaims, "readiness": ReadinessLedger}
 """Files that the harness writes for other programs, beside the summary."""
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _STANDARD = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}

@@ -11,6 +11,7 @@ COMPLETED = {
     "closeshave validate smok": "smoke",
     "closeshave run smoke --environment embedd": "embedded",
     "closeshave run smoke --target bookedbarber-sm": "bookedbarber-smoke",
+    "closeshave readiness --target bookedbarber-sm": "bookedbarber-smoke",
     "closeshave list fau": "faults",
     "closeshave list faults shard.primary-k": "shard.primary-killed",
     "closeshave env dow": "down",

@@ -146,6 +146,7 @@ WRONG = [
     ("plan", "aborts.window", 0),
     # of a target
     ("target", "claims.0.how", ["hope"]),
+    ("target", "claims.0.must_have", "perhaps"),
     ("target", "claims.0.id", ""),
     ("target", "objectives.0.measure", "uptime"),
     ("target", "objectives.0.at_least", GONE),

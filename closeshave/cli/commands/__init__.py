@@ -9,10 +9,10 @@ from closeshave.cli.app import app, environments, exports, imports
 
 # isort: off
 # In the order in which --help lists them.
-from closeshave.cli.commands import first, trial, gating, judged, compared, available, promises, foreign, machine, safety, environment
+from closeshave.cli.commands import first, trial, gating, judged, compared, ready, available, promises, foreign, machine, safety, environment
 # isort: on
 
-ALL = (first, trial, gating, judged, compared, available, promises, foreign, machine, safety, environment)
+ALL = (first, trial, gating, judged, compared, ready, available, promises, foreign, machine, safety, environment)
 """Whoever imports this package has every command registered at :data:`closeshave.cli.app.app`."""
 
 for _command in (
