@@ -102,7 +102,7 @@ def test_a_rollback_is_timed_from_its_first_instance(shop: Deployment, tmp_path:
 @pytest.mark.parametrize(
     ("release", "how", "why"),
     [
-        ("unready", "failed", "was not ready within 12 s"),
+        ("unready", "overdue", "was not ready within 12 s"),
         ("liar", "failed", "answers version 1.9, not 2"),
         ("broken", "failed", "ended while it was starting"),
     ],

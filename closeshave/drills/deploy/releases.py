@@ -10,7 +10,7 @@ from closeshave.control import processes
 from closeshave.deployment import Deployment, Edge, Process, load
 from closeshave.drills.kind import RELEASE, DrillDisturbed, DrillFailed, DrillOverdue, DrillWork, Facts
 from closeshave.environments.rollout import record, rolling
-from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, RolloutUnfit
+from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, RolloutLate, RolloutUnfit
 from closeshave.environments.rollout.record import RolloutBusy
 from closeshave.environments.rollout.rolling import RolledOut
 from closeshave.environments.rollout.steps import one_by_one
@@ -54,6 +54,8 @@ def roll(work: DrillWork, release: str) -> Facts:
         raise DrillDisturbed(str(error)) from error
     except GivenUp as error:
         raise (DrillDisturbed if work.stop() else DrillOverdue)(str(error)) from error
+    except RolloutLate as error:
+        raise DrillOverdue(str(error)) from error
     except RolloutFailed as error:
         raise DrillFailed(str(error)) from error
     return _found(done)

@@ -41,6 +41,10 @@ class RolloutUnfit(RolloutFailed):
     """The environment did not serve as it should before the rollout: nothing was changed."""
 
 
+class RolloutLate(RolloutFailed):
+    """An instance was not where it should be within the time for it: the release's fault, or that of a machine that others use."""
+
+
 class VersionNotSeen(RolloutFailed):
     """Every instance is ready, but one answers another version than the one that was asked for."""
 
@@ -151,7 +155,7 @@ def _serving(site: RolloutSite, app: Process, wanted: str | None) -> str | None:
 
     if lack := _seen(site, unready, asked.within):
         log = log_end(site.root / "logs" / f"{app.name}.log")
-        raise RolloutFailed(f"{app.name} was not ready within {asked.within:g} s: {lack}{listening.elsewhere(site.root, app)}; {log}")
+        raise RolloutLate(f"{app.name} was not ready within {asked.within:g} s: {lack}{listening.elsewhere(site.root, app)}; {log}")
     if wanted is None:
         return None
     if _seen(site, lambda: "" if versions.of(site.deployment, app) == wanted else "another version", SAYS_WITHIN_S):
@@ -167,7 +171,7 @@ def _not_back(at: Balancer, name: str) -> str:
 
 def _wait(site: RolloutSite, look: Callable[[], str], within_s: float, trouble: str) -> None:
     if seen := _seen(site, look, within_s):
-        raise RolloutFailed(f"{trouble} after {within_s:g} s: {seen}")
+        raise RolloutLate(f"{trouble} after {within_s:g} s: {seen}")
 
 
 def _seen(site: RolloutSite, look: Callable[[], str], within_s: float) -> str:

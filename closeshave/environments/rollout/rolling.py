@@ -14,7 +14,7 @@ from closeshave.deployment import Deployment, Process, load
 from closeshave.environments import readiness
 from closeshave.environments.driver import Say
 from closeshave.environments.rollout import instances, record
-from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, RolloutSite, RolloutUnfit, VersionNotSeen
+from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, RolloutLate, RolloutSite, RolloutUnfit, VersionNotSeen
 from closeshave.environments.rollout.record import RolloutRecord
 from closeshave.environments.rollout.starting import Starting
 from closeshave.environments.rollout.steps import Replaced, Rollout, Wave, one_per_region, planned, processes_of
@@ -169,7 +169,7 @@ def _reached(deployment: Deployment) -> None:
         REACHED_WITHIN_S,
     )
     if unreached:
-        raise RolloutFailed(f"every instance is ready, but the edge of {unreached} does not reach its region after {REACHED_WITHIN_S:g} s")
+        raise RolloutLate(f"every instance is ready, but the edge of {unreached} does not reach its region after {REACHED_WITHIN_S:g} s")
 
 
 def _undone(root: Path, before: str, say: Say) -> str:
