@@ -115,7 +115,8 @@ def brief(rows: Sequence[CaseFound], machine: Mapping[str, tuple[Sequence[float]
         disturbed = [leg.disturbed for block in blocks for leg in block.legs]
         noise = f"{statistics.median(disturbed):.0%} of a leg (median), {max(disturbed):.0%} at most" if disturbed else "not known"
         cells = (
-            *(one.case.told, _live(one), counted, _noticeable(one.live)),
+            # What the machine did stands in its own columns.
+            *(one.case.told.removesuffix(", quiet"), _live(one), counted, _noticeable(one.live)),
             *(", ".join(f"{each:.0%}" for each in rates), noise, ", ".join(f"{each:g}" for each in loads)),
         )
         lines.append(f"| {' | '.join(cells)} |")

@@ -17,8 +17,8 @@ from closeshave.environments.rollout.steps import all_at_once
 from closeshave.faults import janitor
 from closeshave.files import write_atomically
 from closeshave.gate.design import Block, Leg, Side
-from closeshave.gate.figures import disturbed_share, figures
-from closeshave.gate.result import BrokenPromise, JudgedBlock, JudgedLeg
+from closeshave.gate.figures import DISTURBED_MOST, disturbed_share, figures
+from closeshave.gate.result import INVARIANTS, BrokenPromise, JudgedBlock, JudgedLeg
 from closeshave.gate.rules import Rules
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import spans
@@ -145,18 +145,21 @@ def judged(leg: Leg, said: Conclusion, rules: Rules) -> JudgedLeg:
     """What a leg says. Pure."""
     evidence = Evidence(said.recorded, said.plan, said.target)
     measured = figures(evidence, [rule.metric for rule in rules.metrics]) if said.exit_code != Exit.BROKEN else {}
+    disturbed = disturbed_share(evidence, spans(said.recorded.manifest, "calm"))
     return JudgedLeg(
         side=leg.side,
         run=said.run.name,
         seed=leg.seed,
         figures=measured,
-        disturbed=disturbed_share(evidence, spans(said.recorded.manifest, "calm")),
+        disturbed=disturbed,
         broken=tuple(
             BrokenPromise(leg.side, said.run.name, verdict.id, verdict.reason)
             for verdict in said.assessment.verdicts
             if verdict.status is Status.FAIL
             and (verdict.gates or verdict.waived is not None)
             and kind_of(verdict) is not VerdictKind.PRECONDITION
+            # As of its figures: no response time of a leg counts that was disturbed for most of its time. No noisy machine loses a booking.
+            and (disturbed <= DISTURBED_MOST or verdict.id.startswith(INVARIANTS))
         ),
         spoilt=_spoilt(said),
     )

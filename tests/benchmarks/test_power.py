@@ -92,7 +92,7 @@ def test_the_short_form_says_how_few_gates_it_has_and_what_the_machine_did() -> 
     """And calls no row right."""
     text = table.brief([found(EQUAL, [gate()]), found(SLOWER, [])], {EQUAL.key: ([0.2], [1.25, 7.0])})
     [row] = text.splitlines()[2:]
-    assert row.startswith("| A against A, quiet | 1: 1 same | 6 | ")
+    assert row.startswith("| A against A | 1: 1 same | 6 | ")
     assert row.endswith(" | 20% | 0% of a leg (median), 0% at most | 1.25, 7 |")
 
 

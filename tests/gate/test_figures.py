@@ -88,6 +88,18 @@ def test_a_failed_verdict_of_a_leg_is_a_broken_promise(calm):
     assert (found.verdict, found.reason, found.side) == ("integrity/lost", "1 booking is missing", Side.CANDIDATE)
 
 
+def test_an_objective_that_fails_in_a_disturbed_leg_is_no_broken_promise(calm):
+    """Its response times are no figures either. A lost booking is a lost booking."""
+    first, *rest = calm.assessment.verdicts
+    lost = replace(first, id="integrity/lost", measure="lost", status=Status.FAIL, reason="1 booking is missing")
+    slow = replace(first, id="latency/all", measure="latency", status=Status.FAIL, reason="the p95 is 2 s")
+    failed = replace(calm, assessment=replace(calm.assessment, verdicts=(lost, slow, *rest)))
+    assert [each.verdict for each in judged(LEG, failed, RULES).broken] == ["integrity/lost", "latency/all"]
+    noise = machines.record((range(200), {"others": 1.5, "delay": 0.8}), end=40)
+    disturbed = replace(failed, recorded=replace(failed.recorded, resources=during(calm, noise)))
+    assert [each.verdict for each in judged(LEG, disturbed, RULES).broken] == ["integrity/lost"]
+
+
 def test_a_leg_whose_counts_do_not_agree_is_spoilt(calm):
     """As is one of an environment that failed, which has no figures."""
     verdicts = tuple(
