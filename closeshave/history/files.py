@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,7 @@ from closeshave.files import append_line, seal, write_atomically
 from closeshave.history.drills import DrillEnded, DrillEvent, DrillProven, DrillStepped
 from closeshave.history.events import FaultEvent, Mark, Signal, fault_event
 from closeshave.history.whole import Blind, EdgeCount, Manifest, Sent
-from closeshave.vocabulary import BLIND, EDGE_COUNTS, MANIFEST, SENT, TIMELINE, EvidenceGrade
+from closeshave.vocabulary import BLIND, EDGE_COUNTS, MANIFEST, SENT, TIMELINE
 
 MANIFEST_CODEC = TypeAdapter(Manifest)
 EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])
@@ -64,11 +64,7 @@ def save_manifest(run: Path, manifest: Manifest) -> None:
 
 def load_manifest(run: Path) -> Manifest:
     """Read the manifest. Raises :class:`FileNotFoundError` or :class:`ValueError`: without a manifest a directory is not a run."""
-    told = MANIFEST_CODEC.validate_json((run / MANIFEST).read_bytes())
-    if told.evidence == EvidenceGrade.MEASURED and not told.edge_counters:
-        # Written before there were three grades, for a remote platform: only there nobody counts at the edges.
-        return replace(told, evidence=EvidenceGrade.VERIFIED)
-    return told
+    return MANIFEST_CODEC.validate_json((run / MANIFEST).read_bytes())
 
 
 def save_edges(run: Path, counts: Iterable[EdgeCount]) -> None:

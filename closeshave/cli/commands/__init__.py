@@ -9,7 +9,20 @@ from closeshave.cli.app import app, environments, exports, imports
 
 # isort: off
 # In the order in which --help lists them.
-from closeshave.cli.commands import first, trial, gating, judged, compared, ready, available, promises, foreign, machine, safety, environment
+from closeshave.cli.commands import (
+    first,
+    trial,
+    gating,
+    judged,
+    compared,
+    ready,
+    available,
+    promises,
+    foreign,
+    machine,
+    safety,
+    environment,
+)
 # isort: on
 
 ALL = (first, trial, gating, judged, compared, ready, available, promises, foreign, machine, safety, environment)
