@@ -17,6 +17,7 @@ from closeshave.control import processes
 from closeshave.deployment import OWN_REQUESTS, Deployment
 from closeshave.drills.catalogue import KINDS, WAYS_BACK
 from closeshave.drills.deploy import releases, rolling
+from closeshave.drills.deploy.releases import PIDS
 from closeshave.drills.kind import DrillKind, DrillStep, DrillWork, Facts
 from closeshave.drills.lifecycle import carry_out
 from closeshave.environments.rollout import record
@@ -72,9 +73,11 @@ def test_a_release_is_deployed_proven_by_what_customers_get_and_put_back(shop: D
     timeline = carried(shop, tmp_path / "run", ROLLING)
     assert ended(timeline) == ("carried-out", "")
     (step,) = [line for line in timeline if line["type"] == "drill-step"]
-    assert {**step["facts"], "out_s_longest": 0} == {"release": "next", "instances": 4, "requests_cut": 0, "out_s_longest": 0}
+    told = {name: step["facts"][name] for name in ("release", "instances", "requests_cut")}
+    assert told == {"release": "next", "instances": 4, "requests_cut": 0}
     proofs = {line["what"]: (line["holds"], line["saw"]) for line in timeline if line["type"] == "drill-proof"}
     assert proofs == {
+        "every instance has a new process": (True, "all of them"),
         "every instance and worker runs": (True, "all 5 of them"),
         "customers of here get version 2": (True, "6 times 2"),
         "customers of there get version 2": (True, "6 times 2"),
@@ -151,12 +154,21 @@ def test_an_instance_of_the_old_version_breaks_the_proof(shop: Deployment, tmp_p
     """A rollout that says it is done, and is not: customers still get the old version."""
 
     def nothing(_work: DrillWork) -> dict[str, str]:
-        return {}
+        return {PIDS: before}
 
+    before = releases.instances_now(Path(shop.root))
     lazy = replace(ROLLING, steps=(DrillStep("roll out", nothing),), proven_within_s=1.0)
     timeline = carried(shop, tmp_path / "run", lazy)
     broken = [line["saw"] for line in timeline if line["type"] == "drill-proof" and not line["holds"]]
-    assert broken == ["6 times 1", "6 times 1"]
+    assert broken == [before, "6 times 1", "6 times 1"]
+
+
+def test_a_release_of_the_same_version_is_proven_by_its_processes(shop: Deployment, tmp_path: Path) -> None:
+    """Customers cannot tell it from the one before: a rollout that did nothing must not pass."""
+    timeline = carried(shop, tmp_path / "run", ROLLING, "tuned")
+    assert {line["what"]: line["holds"] for line in timeline if line["type"] == "drill-proof"}["every instance has a new process"]
+    assert not releases.replaced(Path(shop.root), releases.instances_now(Path(shop.root))).holds
+    assert not releases.replaced(Path(shop.root), None).holds
 
 
 @pytest.mark.parametrize("kind", ["deploy.rolling", "deploy.rollback"])

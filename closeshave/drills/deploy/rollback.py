@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from closeshave.deployment import load
-from closeshave.drills.deploy.releases import DEPLOYED, PUT_BACK_WITHIN_S, roll, safe, serving, undo, unfit
+from closeshave.drills.deploy.releases import DEPLOYED, PIDS, PUT_BACK_WITHIN_S, replaced, roll, safe, serving, undo, unfit
 from closeshave.drills.kind import DrillKind, DrillStep, DrillWork, Facts
 from closeshave.faults.kind import Proof
 from closeshave.history import TIMED
@@ -24,15 +24,15 @@ def roll_back(work: DrillWork) -> Facts:
 
 
 def proven(work: DrillWork) -> tuple[Proof, ...]:
-    """Customers get the release from before everywhere."""
+    """Customers get the release from before everywhere, from new processes."""
     root = Path(work.aim.deployment.root)
-    return serving(root, load(root).application.declared)
+    return (replaced(root, work.facts[BACK].get(PIDS)), *serving(root, load(root).application.declared))
 
 
 KIND = DrillKind(
     name="deploy.rollback",
     does="Deploys a release, and rolls it back to the one from before. Its duration counts from the first instance that is rolled back.",
-    proven_by="Requests through every region's edge, as customers send them: all answers name the version from before.",
+    proven_by="Requests through every region's edge, as customers send them: all answers name the version from before. Every instance has a new process.",
     put_back_by="Rolls the environment's own release out where another one is left; proven by requests through every edge.",
     scope=(),
     steps=(DrillStep(ROLL, roll_out), DrillStep(BACK, roll_back)),
