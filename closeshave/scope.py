@@ -19,6 +19,8 @@ from closeshave.topology import Shard, Topology
 TIERS = ("cache", "sessions", "ratelimit")
 STATELESS = frozenset({"service", "dependency"})
 """Families of faults that are healed without a change of a database or a cache."""
+BESIDE = frozenset({"restore.other-region"})
+"""Kinds of drills that neither change nor need a shard that runs: only its backups."""
 
 
 class Involvement(IntEnum):
@@ -68,13 +70,15 @@ def may_suffer(fault: Fault, region: str, shard: int, topology: Topology) -> boo
 
 
 def parts(kind: str, scope: Mapping[str, str | int], topology: Topology) -> frozenset[str]:
-    """The parts that a fault and its healing affect, by name: ``shard 1``, ``tier cache``, ``region us-west-2``.
+    """The parts that a fault and its healing, or a drill, affect, by name: ``shard 1``, ``tier cache``, ``region us-west-2``.
 
     The loss of a region affects its shards' members and, because a topology does not say where stores are, possibly every tier. A fault without a
     scope affects everything, unless its family is stateless.
     """
     family = kind.split(".", maxsplit=1)[0]
     named = {f"{key} {value}" for key, value in scope.items()}
+    if kind in BESIDE:
+        return frozenset(f"backups of {name}" for name in named)
     if not named:
         return frozenset({family}) if family in STATELESS else _everything(topology)
     if family == "shard" and "shard" not in scope:

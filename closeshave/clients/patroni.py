@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +98,37 @@ def switchover(deployment: Deployment, shard: int, to: Member) -> str:
     )
     answer.raise_for_status()
     return answer.text
+
+
+def failover(to: Member) -> str:
+    """Request that ``to`` becomes the primary though no primary answers, and return Patroni's answer. Raises :data:`Unavailable`."""
+    answer = ports.CLIENT.post(ports.url(to.api_port, "/failover"), json={"candidate": to.name}, timeout=SWITCHOVER_TIMEOUT_S)
+    answer.raise_for_status()
+    return answer.text
+
+
+def pause(deployment: Deployment, shard: int, *, on: bool) -> None:
+    """Switch the shard's automatic failover off (``on``: its cluster is paused) or on again, by any member that answers. Raises :class:`NoLeader`."""
+    _configure(deployment, shard, {"pause": True if on else None})
+
+
+def keep_slots_of_lost_members(deployment: Deployment, shard: int, *, on: bool) -> None:
+    """Whether the primary keeps the replication slot of a member that is gone, for Patroni's half an hour, or drops it now. Raises :class:`NoLeader`."""
+    _configure(deployment, shard, {"member_slots_ttl": None if on else 0})
+
+
+def _configure(deployment: Deployment, shard: int, changes: Mapping[str, object]) -> None:
+    """Change settings that Patroni keeps in etcd, by any member that answers; ``None`` removes one."""
+    for member in members_of(deployment, shard):
+        with contextlib.suppress(Unavailable):
+            ports.CLIENT.patch(ports.url(member.api_port, "/config"), json=dict(changes), timeout=TIMEOUT_S).raise_for_status()
+            return
+    raise NoLeader(f"no member of shard {shard} answers")
+
+
+def paused(deployment: Deployment, shard: int) -> list[str]:
+    """The processes of the shard's members that answer and consider their cluster paused."""
+    return [member.process for member in members_of(deployment, shard) if (about(member) or {}).get("pause")]
 
 
 def reinitialize(member: Member) -> None:

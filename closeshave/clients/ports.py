@@ -29,6 +29,14 @@ def url(port: int, path: str = "", host: str = HOST) -> str:
     return f"http://{host}:{port}{path}"
 
 
+def unused() -> int:
+    """A loopback port on which nothing listens now."""
+    with socket.socket() as listening:
+        listening.bind((HOST, 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
 def refusal(port: int, timeout_s: float = TIMEOUT_S) -> str:
     """Why a connection to a loopback port fails (``ConnectionRefusedError`` …); empty when it is accepted."""
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
-from closeshave.clients import patroni, postgres
+from closeshave.clients import patroni, ports, postgres
 from closeshave.clients.address import HOST
 from closeshave.control import processes, variables
 from closeshave.deployment import BackupServer, Deployment, Member, Process
@@ -64,6 +64,12 @@ def command(deployment: Deployment, argv: Sequence[str], within_s: float) -> tup
     return done.returncode, said
 
 
+def first_error(said: str) -> str:
+    """The first error in what a program of PostgreSQL said, else its first line."""
+    lines = [line.partition("error: ")[2] or line for line in said.splitlines() if line.strip()]
+    return lines[0] if lines else "it did not say why"
+
+
 def copy(deployment: Deployment, shard: int, base: Path, within_s: float) -> None:
     """Copy a base backup to the place of the restored database. Raises :class:`DrillFailed` and :class:`DrillDisturbed`."""
     code, said = command(deployment, ["cp", "-a", "--reflink=auto", str(base), str(place(deployment, shard))], within_s)
@@ -71,12 +77,23 @@ def copy(deployment: Deployment, shard: int, base: Path, within_s: float) -> Non
         raise DrillFailed(f"the base backup cannot be copied: {said.splitlines()[-1] if said else f'exit code {code}'}")
 
 
-def start(deployment: Deployment, server: BackupServer, target: str) -> int:
-    """Start the restored database; it recovers from the log up to a target (``recovery_target_time``; empty: to the end), then accepts writes.
+def until_time(target: str) -> Mapping[str, str]:
+    """Settings by which a recovery ends at an instant of the wall clock."""
+    return {"recovery_target_time": target, "recovery_target_inclusive": "on"}
+
+
+TO_THE_END: Mapping[str, str] = MappingProxyType({})
+"""Settings by which a recovery ends where the log does."""
+AS_COPIED: Mapping[str, str] = MappingProxyType({"recovery_target": "immediate"})
+"""Settings by which a recovery ends as soon as the base backup is consistent: nothing of the log after it is used."""
+
+
+def start(deployment: Deployment, server: BackupServer, target: Mapping[str, str]) -> int:
+    """Start the restored database; it recovers from the log as far as the settings ``target`` say, then accepts writes.
 
     Returns its port. Raises :class:`OSError`.
     """
-    directory, port = place(deployment, server.shard), _free_port()
+    directory, port = place(deployment, server.shard), ports.unused()
     log = f"{server.log}/%f"
     changes = {
         "port": str(port),
@@ -97,7 +114,7 @@ def start(deployment: Deployment, server: BackupServer, target: str) -> int:
     if target:
         # In the file that is read last, because Patroni's file empties every target: a target on the command line would be a second one.
         with (directory / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
-            settings.write(f"recovery_target_time = '{target}'\nrecovery_target_inclusive = on\n")
+            settings.write("".join(f"{name} = '{value}'\n" for name, value in target.items()))
     (directory / "recovery.signal").touch()
     words = [word for name, value in changes.items() for word in ("-c", f"{name}={value}")]
     argv = (*deployment.programs.words, deployment.programs.of_postgres("postgres"), "-D", str(directory), *words)
@@ -174,10 +191,3 @@ def _removed(directory: Path) -> bool:
 
 def _process(deployment: Deployment, shard: int) -> Process:
     return Process(name_of(shard), ROLE, None, (), pid_file=str(place(deployment, shard) / "postmaster.pid"))
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind((HOST, 0))
-        port: int = listening.getsockname()[1]
-        return port

@@ -13,14 +13,12 @@ from closeshave.comparison.fingerprint import RunFingerprint
 from closeshave.gate.decision import Decision, GateAnswer, LegFigure, MetricAnswer
 from closeshave.gate.design import Side
 from closeshave.judge.verdict import Waived
-from closeshave.judge.waivers import day_of, in_force
+from closeshave.judge.waivers import OF_A_GATE, day_of, in_force
 from closeshave.plan import Waiver
 from closeshave.plurals import counted
 from closeshave.vocabulary import Exit
 
 SCHEMA: Literal["closeshave.gate/1"] = "closeshave.gate/1"
-PREFIX = "gate/"
-"""Of the IDs of a gate's verdicts: ``gate/p95/book``. With them a metric is waived."""
 INVARIANTS = "integrity/"
 """Of the IDs of verdicts on invariants."""
 
@@ -168,7 +166,7 @@ def conclude(
     waived = tuple(
         WaivedMetric(one.metric, found)
         for one in decision.metrics
-        if one.answer in {GateAnswer.WORSE, GateAnswer.UNKNOWN} and (found := _waived(f"{PREFIX}{one.metric}", waivers, on)) is not None
+        if one.answer in {GateAnswer.WORSE, GateAnswer.UNKNOWN} and (found := _waived(f"{OF_A_GATE}{one.metric}", waivers, on)) is not None
     )
     aside = {one.metric for one in waived}
     # Where every metric is waived, nothing that counts was compared.

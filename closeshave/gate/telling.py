@@ -19,8 +19,9 @@ from closeshave.files import write_atomically
 from closeshave.gate import directory
 from closeshave.gate.decision import GateAnswer, MetricAnswer, percent
 from closeshave.gate.design import Side
-from closeshave.gate.result import PREFIX, BrokenPromise, GateResult
+from closeshave.gate.result import BrokenPromise, GateResult
 from closeshave.gate.rules import MetricRule
+from closeshave.judge.waivers import OF_A_GATE
 from closeshave.plan import GATE_SHARES
 from closeshave.report import words
 from closeshave.report.github import Annotation, Level
@@ -148,7 +149,7 @@ def junit(found: GateResult) -> bytes:
         whole.result = [Error(words.clean(found.sentence), GateAnswer.UNKNOWN.value)]
     suite.add_testcase(whole)
     for row in rows(found):
-        case = TestCase(f"{PREFIX}{row.metric}", f"{suite.name}.metric")
+        case = TestCase(f"{OF_A_GATE}{row.metric}", f"{suite.name}.metric")
         if row.waived and row.answer in {GateAnswer.WORSE, GateAnswer.UNKNOWN}:
             case.result = [Skipped(f"{row.answer.value}, {row.waived}")]
         elif row.answer is GateAnswer.WORSE:
@@ -197,7 +198,7 @@ def annotated(found: GateResult, plan: str) -> Iterator[Annotation]:
     for row in rows(found):
         if row.answer in {GateAnswer.WORSE, GateAnswer.UNKNOWN}:
             level = Level.NOTICE if row.waived else Level.ERROR if row.answer is GateAnswer.WORSE else Level.WARNING
-            yield Annotation(level, f"{PREFIX}{row.metric}: {row.answer.value}", row.waived or row.reason, plan, 1)
+            yield Annotation(level, f"{OF_A_GATE}{row.metric}: {row.answer.value}", row.waived or row.reason, plan, 1)
     for one in found.broken:
         yield Annotation(_level(one), one.verdict, f"{one.side.value}, {one.run}: {one.reason}", plan, 1)
     if not found.metrics:

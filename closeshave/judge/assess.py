@@ -79,7 +79,8 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, analysis, findings), UNKNOWN, broken)
     verdicts += asked.without_verdict(plan, target, tested.objectives, verdicts, known)
     verdicts += broken.verdicts
-    verdicts = waivers.applied(verdicts, (*plan.waive, *target.waive), history.manifest.started_at)
+    waived = (*plan.waive, *target.waive)
+    verdicts = waivers.applied(verdicts, waived, history.manifest.started_at)
     if waivers.nothing_counts(verdicts):
         verdicts.append(_unjudged("waivers", "every promise that was tested is waived, so nothing is left that could count"))
     gating = [verdict for verdict in verdicts if verdict.gates]
@@ -93,7 +94,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
         integrity=integrity_figures,
         resilience=score,
         not_run=tested.not_run,
-        not_asked=(*not_asked, *asked.unsaid(plan)),
+        not_asked=(*not_asked, *asked.unsaid(plan), *waivers.idle(verdicts, waived)),
         tracebacks=broken.tracebacks,
     )
 

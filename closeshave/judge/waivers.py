@@ -10,9 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from closeshave.judge.verdict import Status, Verdict, Waived
+from closeshave.judge.verdict import NotRun, Status, Verdict, Waived
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.plan import Waiver
+
+OF_A_GATE = "gate/"
+"""With it the IDs of a gate's verdicts begin: ``gate/p95/book``. With them a metric is waived."""
+IDLE = "waive/"
+"""With it the IDs of waivers that waive nothing begin, among what a run was not asked."""
 
 
 def applied(verdicts: Iterable[Verdict], waivers: Sequence[Waiver], started_at: str) -> list[Verdict]:
@@ -25,6 +30,19 @@ def nothing_counts(verdicts: Iterable[Verdict]) -> bool:
     """Whether promises were waived, and none is left that counts."""
     promises = [verdict for verdict in verdicts if kind_of(verdict) is not VerdictKind.PRECONDITION]
     return any(verdict.waived is not None for verdict in promises) and not any(verdict.gates for verdict in promises)
+
+
+def idle(verdicts: Sequence[Verdict], waivers: Sequence[Waiver]) -> tuple[NotRun, ...]:
+    """Waivers of which no verdict of the run has the ID: a misspelt one would otherwise be noticed in the night in which it should have helped.
+
+    Waivers of a gate's metrics are left out: no single run has their verdicts.
+    """
+    names = [verdict.id for verdict in verdicts]
+    return tuple(
+        NotRun(f"{IDLE}{one.verdict}", f"waiver of {one.verdict}", f"no verdict of this run has this ID (waived by {one.owner})")
+        for one in waivers
+        if not one.verdict.startswith(OF_A_GATE) and not any(fnmatch.fnmatchcase(name, one.verdict) for name in names)
+    )
 
 
 def in_force(name: str, waivers: Iterable[Waiver], on: date | None) -> Waiver | None:

@@ -10,6 +10,7 @@ from typing import Any
 from closeshave.history import FaultEdge, FaultEvent
 from closeshave.judge.verdict import Assessment, DrillFigures, FaultFigures, ResilienceFigures, Status, Verdict
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
+from closeshave.judge.waivers import IDLE
 from closeshave.plurals import counted
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
@@ -240,8 +241,14 @@ def integrity_figures(assessment: Assessment) -> tuple[tuple[str, str], ...]:
 
 
 def silences(assessment: Assessment) -> tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]:
-    """What has no verdict in this run: promises that the plan does not test, and invariants that were not judged, counted, each with the reason."""
-    parts = (("promise", "not tested by this plan", assessment.not_run), ("invariant", "not judged", assessment.not_asked))
+    """What has no verdict in this run: promises that the plan does not test, invariants that were not judged, and waivers of no verdict; counted, each
+    with the reason."""
+    idle = [one for one in assessment.not_asked if one.id.startswith(IDLE)]
+    parts = (
+        ("promise", "not tested by this plan", assessment.not_run),
+        ("invariant", "not judged", [one for one in assessment.not_asked if one not in idle]),
+        ("waiver", "without effect", idle),
+    )
     return tuple(
         (
             f"{counted(len(ones), noun)} {what}",

@@ -33,6 +33,9 @@ def fault(kind, **scope):
         (fault("shard.etcd-lost"), fault("shard.x", shard=1), {"shard 1"}),
         (fault("shard.etcd-lost"), fault("dependency.x"), {"dependency"}),
         (fault("shard.etcd-member-lost", process="etcd-east"), fault("shard.x", shard=2), {"shard 2"}),
+        (fault("restore.other-region", shard=1), fault("region.x", region="east"), set()),
+        (fault("restore.other-region", shard=1), fault("restore.other-region", shard=1), {"backups of shard 1"}),
+        (fault("restore.latest", shard=1), fault("region.x", region="east"), {"shard 1"}),
         (fault("shard.etcd-member-lost", process="etcd-east"), fault("cache.x", tier="cache"), set()),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closeshave.deployment import BackupServer
+from closeshave.drills.backup.verify import promised
 from closeshave.drills.backups import BaseBackup, base_before, bases, gap
 
 SIZE = 4 << 20
@@ -92,3 +93,21 @@ def test_base_backups_are_known_by_their_manifests(tmp_path: Path) -> None:
     assert [(each.name, each.timeline, each.starts_at) for each in found] == [("000001", 1, 0x800028), ("000002", 1, (1 << 32) + 0xA00028)]
     assert base_before(made, found[1].ended_ns + A_SECOND_NS) == found[1]
     assert base_before(made, found[0].ended_ns - A_SECOND_NS) is None
+
+
+@pytest.mark.parametrize(
+    ("ages_s", "kept", "reach_s", "lacking"),
+    [
+        ((10,), 1, 0, ""),
+        ((100, 50, 10), 3, 100, ""),
+        ((100, 50, 10), 4, 0, "3 complete base backups are there, but 4 are promised"),
+        ((), 1, 0, "0 complete base backups are there, but 1 is promised"),
+        ((), 0, 0, "0 complete base backups are there, but 1 is promised"),
+        ((100, 50), 1, 101, "the oldest base backup was finished 100 s ago, but a restore to 101 s ago is promised"),
+    ],
+)
+def test_a_retention_is_kept_or_what_it_lacks_is_said(ages_s: tuple[int, ...], kept: int, reach_s: int, lacking: str) -> None:
+    """So many base backups, and one that is old enough."""
+    now_ns = 10**18
+    found = tuple(BaseBackup(str(age), Path(), 1, 0, now_ns - age * A_SECOND_NS) for age in ages_s)
+    assert promised(found, kept, reach_s, now_ns) == lacking

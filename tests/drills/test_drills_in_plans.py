@@ -132,8 +132,9 @@ def test_a_drill_and_a_fault_of_one_shard_must_not_overlap(tmp_path: Path) -> No
 def test_the_shipped_plans_are_valid() -> None:
     """And have every kind of drill."""
     from closeshave.drills.catalogue import KINDS  # noqa: PLC0415 - only here
+    from proving.drills import PLANS  # noqa: PLC0415 - as above
 
-    plans = [prepare(name).plan for name in ("drills", "deploys")]
+    plans = [prepare(name).plan for name in PLANS]
     assert {drill.kind for plan in plans for drill in plan.drills} == set(KINDS)
 
 

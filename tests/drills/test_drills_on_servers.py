@@ -25,15 +25,18 @@ from closeshave.clients import patroni, postgres
 from closeshave.clock import Anchor, now_ns
 from closeshave.control import processes
 from closeshave.deployment import BackupServer, Deployment
-from closeshave.drills import backups, restored_server
+from closeshave.drills import added_member, backups, incremental, restored_server
+from closeshave.drills.backup import verify
 from closeshave.drills.catalogue import KINDS, WAYS_BACK
+from closeshave.drills.database import failover_manual
 from closeshave.drills.kind import DrillKind, DrillStep, DrillWork, Facts
 from closeshave.drills.lifecycle import carry_out
 from closeshave.drills.restore import steps
+from closeshave.drills.shard import add_replica
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_embedded
 from closeshave.environments.evidence import final_state
-from closeshave.faults import proofs, repair
+from closeshave.faults import catalogue, proofs, repair
 from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after, until
@@ -46,7 +49,11 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 SHARD = 1
 LIMIT_S = 60.0
 PAUSE_S = 0.02
-POINT, LATEST, SWITCHOVER = (KINDS[name] for name in ("restore.point-in-time", "restore.latest", "database.switchover"))
+POINT, LATEST, VERIFY, SWITCHOVER = (
+    KINDS[name] for name in ("restore.point-in-time", "restore.latest", "backup.verify", "database.switchover")
+)
+SNAPSHOT, LOG_INTERVAL = KINDS["restore.snapshot"], KINDS["backup.log-interval"]
+OTHER_REGION, MANUAL, ADD_REPLICA = (KINDS[name] for name in ("restore.other-region", "database.failover-manual", "shard.add-replica"))
 BOOK = """
     INSERT INTO bookings (franchise_id, barber_id, guest_name, guest_email, guest_phone, service_id, service_name, starts_at, minutes, price_cents,
                           idempotency_key)
@@ -132,6 +139,7 @@ def whole(platform: Deployment) -> Iterator[None]:
     """Nothing of a drill is left: no restored database, roles as declared, every part runs."""
     yield
     assert restored_server.gone(platform, SHARD).holds
+    assert all(incremental.gone(server).holds for server in platform.backups)
     assert not any("restored" in " ".join(_argv(one)) for one in processes.marked(platform.id))
     assert proofs.shard(platform, SHARD, at_home=True)().holds
     assert all(processes.find(Path(platform.root), process) for process in platform.processes)
@@ -192,6 +200,102 @@ def test_all_that_the_log_holds_is_restored(platform: Deployment, customers: Cus
     assert found.oldest_missing_ns is None or found.at_ns - found.oldest_missing_ns < 2_000_000_000
 
 
+def drawn(name: str) -> DrillKind:
+    """An examination that restores this backup, and none by chance."""
+
+    def choose(work: DrillWork) -> Facts:
+        return {**verify.choose(work), "drawn": name, "base": backups.bases(steps.server_of(work))[-1].name}
+
+    return replace(VERIFY, steps=tuple(DrillStep(steps.CHOOSE, choose) if step.name == steps.CHOOSE else step for step in VERIFY.steps))
+
+
+@pytest.mark.parametrize("name", ["000001", incremental.NAME])
+def test_every_backup_is_examined_and_one_is_restored(platform: Deployment, customers: Customers, tmp_path: Path, name: str) -> None:
+    """A full one or an incremental one: with the log after it both hold all that was acknowledged but in the last moments."""
+    time.sleep(3)
+    ended = carried_out(platform, tmp_path / "run", drawn(name))
+    assert (ended["how"], ended["why"]) == ("carried-out", "")
+    (checked,) = [line["facts"] for line in events(tmp_path / "run") if line["type"] == "drill-step" and line["step"] == verify.CHECK]
+    assert checked == {"checked": 2}
+    found = compared(tmp_path / "run", customers)
+    assert found.before > 5
+    assert found.oldest_missing_ns is None or found.at_ns - found.oldest_missing_ns < 2_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"kept": 2}, "read the catalogue: 1 complete base backup is there, but 2 are promised"),
+        ({"reach": 86_400}, "read the catalogue: the oldest base backup was finished"),
+    ],
+)
+def test_a_retention_that_is_not_kept_fails_the_drill(
+    platform: Deployment, customers: Customers, tmp_path: Path, parameters: dict[str, int], why: str
+) -> None:
+    """Too few base backups, or none that reaches back far enough."""
+    ended = carried_out(platform, tmp_path / "run", VERIFY, **parameters)
+    assert ended["how"] == "failed"
+    assert ended["why"].startswith(why)
+
+
+@pytest.fixture
+def home_lost(platform: Deployment, customers: Customers) -> Iterator[None]:
+    """The home region of the shard is lost after three seconds of bookings; afterwards it is there again."""
+    home = next(shard.home for shard in platform.topology.shards if shard.id == SHARD)
+    region_lost = catalogue.KINDS["region.lost"]
+    aim = region_lost.aim(platform, {"region": home}, {})
+    time.sleep(3)
+    assert region_lost.inject is not None
+    assert region_lost.undo is not None
+    assert region_lost.prove is not None
+    prove = region_lost.prove
+    region_lost.inject(aim, now_ns())
+    yield
+    region_lost.undo(aim, after(150), print)
+    assert until(lambda: all(proof.holds for proof in prove(aim)), after(60), 0.5)
+
+
+def test_a_shard_is_restored_while_its_home_region_is_lost(
+    platform: Deployment, customers: Customers, home_lost: None, tmp_path: Path
+) -> None:
+    """From what lies in the region of its backup server, and nothing else of the shard has to run there."""
+    ended = carried_out(platform, tmp_path / "run", OTHER_REGION)
+    assert (ended["how"], ended["why"]) == ("carried-out", "")
+    found = compared(tmp_path / "run", customers)
+    assert found.before > 5
+    assert found.different_count == 0
+    assert found.oldest_missing_ns is None or found.at_ns - found.oldest_missing_ns < 5_000_000_000
+
+
+def test_a_region_that_is_not_lost_disturbs_the_drill(platform: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would show a restore as any other."""
+    monkeypatch.setattr("closeshave.drills.lifecycle.FIT_WITHIN_S", 1.0)
+    ended = carried_out(platform, tmp_path / "run", OTHER_REGION)
+    assert ended["how"] == "disturbed"
+    assert "it could not begin: the home region us-east-1 of shard 1 is not lost" in ended["why"]
+
+
+def test_a_snapshot_holds_what_was_there_when_it_was_taken(platform: Deployment, customers: Customers, tmp_path: Path) -> None:
+    """All bookings of this test came later: they are its loss."""
+    time.sleep(3)
+    assert carried_out(platform, tmp_path / "run", SNAPSHOT)["how"] == "carried-out"
+    found = compared(tmp_path / "run", customers)
+    assert found.missing_count == found.before > 5
+
+
+def test_a_log_that_comes_once_in_an_interval_loses_the_interval(platform: Deployment, customers: Customers, tmp_path: Path) -> None:
+    """And no more; afterwards the receiver goes on."""
+    time.sleep(2)
+    ended = carried_out(platform, tmp_path / "run", LOG_INTERVAL, interval=4, stands_for=900)
+    assert (ended["how"], ended["why"]) == ("carried-out", "")
+    found = compared(tmp_path / "run", customers)
+    assert found.oldest_missing_ns is not None
+    assert 3e9 < found.at_ns - found.oldest_missing_ns < 7e9
+    server = backups.server_of(platform, SHARD)
+    assert server is not None
+    assert postgres.receiving(platform, patroni.leader(platform, SHARD), server.process) is not None
+
+
 def test_a_primary_is_moved_and_moved_back(platform: Deployment, customers: Customers, tmp_path: Path) -> None:
     """PostgreSQL itself proves it; every acknowledged booking is there; the backup server receives from the new primary, and again from the old one."""
     time.sleep(1)
@@ -212,6 +316,64 @@ def test_a_primary_is_moved_and_moved_back(platform: Deployment, customers: Cust
     assert until(lambda: postgres.receiving(platform, lead, server.process) is not None, after(20), 0.2)
 
 
+def test_a_lost_primary_is_replaced_by_hand(platform: Deployment, customers: Customers, tmp_path: Path) -> None:
+    """Nothing fails over by itself meanwhile; no acknowledged booking is lost on a standby that had received all; and automatic failover is on again."""
+    time.sleep(1)
+    ended = carried_out(platform, tmp_path / "run", MANUAL)
+    assert (ended["how"], ended["why"]) == ("carried-out", "")
+    assert all(line["holds"] for line in events(tmp_path / "run") if line["type"] == "drill-proof")
+    assert patroni.paused(platform, SHARD) == []
+
+
+def test_a_drill_that_is_killed_while_failover_is_off_leaves_it_on(platform: Deployment, tmp_path: Path) -> None:
+    """Whoever finds its ledger switches it on, and starts the primary that was killed."""
+    run = tmp_path / "run"
+    run.mkdir()
+
+    class Killed(BaseException):
+        """As nothing catches ``kill -9``."""
+
+    def killed(work: DrillWork) -> Facts:
+        failover_manual.lose(work)
+        raise Killed
+
+    kept = MANUAL.steps[: [step.name for step in MANUAL.steps].index(failover_manual.LOSE)]
+    with pytest.raises(Killed):
+        carried_out(platform, run, replace(MANUAL, steps=(*kept, DrillStep(failover_manual.LOSE, killed))))
+    assert patroni.paused(platform, SHARD)
+    assert heal_open(run, platform, print, kinds=WAYS_BACK) == []
+    assert patroni.paused(platform, SHARD) == []
+
+
+def test_a_replica_is_added_and_removed(platform: Deployment, customers: Customers, tmp_path: Path) -> None:
+    """It follows the primary; afterwards no process, file or replication slot of it is left."""
+    time.sleep(1)
+    ended = carried_out(platform, tmp_path / "run", ADD_REPLICA)
+    assert (ended["how"], ended["why"]) == ("carried-out", "")
+    told = [line for line in events(tmp_path / "run") if line["type"] == "drill-proof"]
+    assert [line["holds"] for line in told] == [True, True]
+    assert added_member.gone(platform, SHARD).holds
+
+
+def test_a_replica_that_a_killed_drill_left_is_removed(platform: Deployment, tmp_path: Path) -> None:
+    """With its replication slot, which would keep the log."""
+    run = tmp_path / "run"
+    run.mkdir()
+
+    class Killed(BaseException):
+        """As nothing catches ``kill -9``."""
+
+    def killed(work: DrillWork) -> Facts:
+        add_replica.stream(work)
+        raise Killed
+
+    with pytest.raises(Killed):
+        carried_out(platform, run, replace(ADD_REPLICA, steps=(*ADD_REPLICA.steps[:-1], DrillStep(add_replica.STREAM, killed))))
+    assert not added_member.gone(platform, SHARD).holds
+    assert heal_open(run, platform, print, kinds=WAYS_BACK) == []
+    assert added_member.gone(platform, SHARD).holds
+
+
 def test_a_restore_crosses_a_switchover(platform: Deployment, customers: Customers, tmp_path: Path) -> None:
     """The log goes on on another timeline."""
     carried_out(platform, tmp_path / "moved", SWITCHOVER)
@@ -227,7 +389,7 @@ def off_by(seconds: int) -> DrillKind:
 
     def recover(work: DrillWork) -> Facts:
         target = datetime.fromisoformat(str(work.facts[steps.CHOOSE]["target"])) + timedelta(seconds=seconds)
-        return steps.recovered_to(work, target.isoformat(sep=" "))
+        return steps.recovered_to(work, restored_server.until_time(target.isoformat(sep=" ")))
 
     return replace(POINT, steps=tuple(DrillStep(steps.RECOVER, recover) if step.name == steps.RECOVER else step for step in POINT.steps))
 
@@ -285,6 +447,12 @@ def _server(directory: Path) -> BackupServer:
     return BackupServer(directory.name, SHARD, "", str(directory))
 
 
+def lose_the_bases(directory: Path) -> None:
+    """As a retention job does that removes too much."""
+    for path in (directory / "bases").iterdir():
+        shutil.rmtree(path)
+
+
 def take_another_shards(directory: Path) -> None:
     """The base backup of shard 2."""
     other = next(directory.parent.glob("backup-shard2-*"))
@@ -316,6 +484,10 @@ UNCHECKED = replace(POINT, steps=tuple(step for step in POINT.steps if step.name
             UNCHECKED,
             "recover: PostgreSQL did not start from the backup: .*recovery ended before configured recovery target was reached",
         ),
+        (flip_a_page, VERIFY, "check every backup: base backup 000001 is damaged: checksum mismatch for file"),
+        (lose_a_segment, VERIFY, "check every backup: the log has a gap: segment"),
+        (lose_the_bases, VERIFY, "read the catalogue: 0 complete base backups are there, but 1 is promised"),
+        (lose_the_bases, LATEST, "choose: no base backup is older than the target"),
         (take_another_shards, POINT, "recover: PostgreSQL did not start from the backup|check the backup: the log has a gap"),
     ],
 )
@@ -326,7 +498,7 @@ def test_a_damaged_backup_fails_the_drill(
     several_segments(platform)
     time.sleep(3)
     damage(spoilt)
-    ended = carried_out(platform, tmp_path / "run", kind, back=1)
+    ended = carried_out(platform, tmp_path / "run", kind, **({"back": 1} if kind.name == POINT.name else {}))
     assert ended["how"] == "failed"
     assert re.search(why, ended["why"]), ended["why"]
 
@@ -349,7 +521,7 @@ def test_a_log_that_is_never_received_fails_the_drill(platform: Deployment, cust
         ended = carried_out(platform, tmp_path / "run", POINT, back=1, limit_s=6)
     finally:
         processes.send([frozen], signal.SIGCONT)
-    assert ended["how"] == "failed"
+    assert ended["how"] == "overdue"
     assert "wait for the log: the log after the target did not reach the backup server" in ended["why"]
 
 

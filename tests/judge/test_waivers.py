@@ -9,7 +9,7 @@ from closeshave.judge.assess import assess
 from closeshave.judge.exits import exit_code
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.verdictkinds import PRECONDITIONS
-from closeshave.judge.waivers import applied, day_of, nothing_counts
+from closeshave.judge.waivers import applied, day_of, idle, nothing_counts
 from closeshave.plan import Waiver
 from tests.judge.test_assess import whole
 
@@ -102,3 +102,29 @@ def test_a_waived_failure_does_not_fail_the_run():
         found = assess(run.history, plan, promised)
         assert exit_code(found) == 0
         assert [each.id for each in found.verdicts if each.waived] == ["recovery/kill"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("latency/us-east-1", False),
+        ("latency/*", False),
+        ("*", False),
+        ("gate/p95/book", False),
+        ("Latency/*", True),
+        ("latency", True),
+        ("integrity/lots", True),
+    ],
+)
+def test_a_waiver_that_no_verdict_has_the_id_of_is_said(name, said):
+    """A misspelt one waives nothing; one of a gate's metrics belongs to the gate."""
+    rows = idle([verdict(), verdict("availability/all", Status.PASS)], [waiver(name)])
+    assert [row.id for row in rows] == ([f"waive/{name}"] if said else [])
+
+
+def test_a_run_says_which_of_its_waivers_waive_nothing():
+    """Beside what else it was not asked."""
+    run = whole()
+    found = assess(run.history, replace(run.plan, waive=(waiver("integrity/lots"),)), run.target)
+    assert "waive/integrity/lots" in [row.id for row in found.not_asked]
+    assert "waive/integrity/lots" not in [row.id for row in assess(run.history, run.plan, run.target).not_asked]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,17 +33,17 @@ def instants(work: DrillWork, back_s: float | None) -> Facts:
     if base is None:
         oldest = next(iter(backups.bases(server)), None)
         raise DrillFailed(
-            f"no base backup is older than the target{f'; the oldest was finished at {_told(oldest.ended_ns)}' if oldest else ''}"
+            f"no base backup is older than the target{f'; the oldest was finished at {told(oldest.ended_ns)}' if oldest else ''}"
         )
     return {
-        "target": _told(wanted_ns),
+        "target": told(wanted_ns),
         "target_wall_ns": wanted_ns,
         "exact": back_s is not None,
         "monotonic_ns": anchor.monotonic_ns,
         "wall_ns": anchor.wall_ns,
         "uncertainty_ns": anchor.uncertainty_ns,
         "base": base.name,
-        "base_finished": _told(base.ended_ns),
+        "base_finished": told(base.ended_ns),
     }
 
 
@@ -71,15 +72,21 @@ def receive(work: DrillWork) -> Facts:
 def check(work: DrillWork) -> Facts:
     """Compare the base backup with the checksums of its manifest, and look for a gap in the log."""
     base = base_of(work)
-    deployment, within_s = work.aim.deployment, min(VERIFIED_WITHIN_S, left_s(work.deadline_ns))
-    # The log is not in the base backup: its own check follows.
-    argv = [deployment.programs.of_postgres("pg_verifybackup"), "--no-parse-wal", str(base.directory)]
-    code, said = restored_server.command(deployment, argv, within_s)
-    if code:
-        raise DrillFailed(f"base backup {base.name} is damaged: {_first_error(said)}")
+    said = intact(work, f"base backup {base.name}", base.directory)
     if gap := backups.gap(server_of(work), base):
         raise DrillFailed(gap)
-    return {"base": base.name, "said": said.splitlines()[-1] if said else ""}
+    return {"base": base.name, "said": said}
+
+
+def intact(work: DrillWork, what: str, directory: Path) -> str:
+    """Compare a backup with the checksums of its manifest; the last line of what the tool said. Raises :class:`DrillFailed` for a damaged one."""
+    deployment, within_s = work.aim.deployment, min(VERIFIED_WITHIN_S, left_s(work.deadline_ns))
+    # The log is not in the backup: its own check follows.
+    argv = [deployment.programs.of_postgres("pg_verifybackup"), "--no-parse-wal", str(directory)]
+    code, said = restored_server.command(deployment, argv, within_s)
+    if code:
+        raise DrillFailed(f"{what} is damaged: {restored_server.first_error(said)}")
+    return said.splitlines()[-1] if said else ""
 
 
 def copy(work: DrillWork) -> Facts:
@@ -92,11 +99,11 @@ def copy(work: DrillWork) -> Facts:
 def recover(work: DrillWork) -> Facts:
     """Start PostgreSQL on the copy, let it recover to the target, and wait until it accepts writes."""
     chosen = work.facts[CHOOSE]
-    return recovered_to(work, str(chosen["target"]) if chosen["exact"] else "")
+    return recovered_to(work, restored_server.until_time(str(chosen["target"])) if chosen["exact"] else restored_server.TO_THE_END)
 
 
-def recovered_to(work: DrillWork, target: str) -> Facts:
-    """As :func:`recover`, to any target; empty: to the end of the log."""
+def recovered_to(work: DrillWork, target: Mapping[str, str]) -> Facts:
+    """As :func:`recover`, as far as the settings ``target`` say."""
     deployment, shard = work.aim.deployment, shard_of(work.aim)
     port = restored_server.start(deployment, server_of(work), target)
     work.until(lambda: restored_server.waits_for(deployment, shard, port), "the restored database does not accept writes")
@@ -121,15 +128,14 @@ def proven(work: DrillWork) -> tuple[Proof, ...]:
 
 
 def unfit(aim: Aim) -> str:
-    """Unfit until the backup server runs and has a base backup, the shard has a primary, and nothing of an earlier restore is left."""
+    """Unfit until the backup server runs, the shard has a primary, and nothing of an earlier restore is left. Whether it has a base backup is what is
+    tested."""
     shard = shard_of(aim)
     server = backups.server_of(aim.deployment, shard)
     if server is None:
         return f"shard {shard} has no backup server here"
     if not backups.runs(aim.deployment, server):
         return f"{server.process} does not run"
-    if not backups.bases(server):
-        return f"{server.process} has no base backup"
     left = restored_server.gone(aim.deployment, shard)
     if not left.holds:
         return left.saw
@@ -170,10 +176,6 @@ def base_of(work: DrillWork) -> backups.BaseBackup:
     return found
 
 
-def _first_error(said: str) -> str:
-    lines = [line.partition("error: ")[2] or line for line in said.splitlines() if line.strip()]
-    return lines[0] if lines else "pg_verifybackup did not say why"
-
-
-def _told(wall_ns: int) -> str:
+def told(wall_ns: int) -> str:
+    """An instant of the wall clock, for the timeline and for ``recovery_target_time``."""
     return datetime.fromtimestamp(wall_ns / 1e9, UTC).isoformat(sep=" ", timespec="milliseconds")

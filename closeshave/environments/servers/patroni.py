@@ -16,6 +16,8 @@ USER = "bookings"
 """Database and role of the application; connections are trusted, so no role needs a real password."""
 SUPERUSER = "postgres"
 REPLICATION_USER = "replicator"
+INCREMENTAL_SINCE = 17
+"""The first version of PostgreSQL with incremental base backups."""
 BACKUP_SLOT = "backup"
 """The replication slot by which a primary keeps the log until the backup server has it."""
 NAMESPACE = "/closeshave/"
@@ -91,7 +93,7 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
                 "check_timeline": True,
                 # Patroni makes it on every member: after a failover the backup server goes on where it was.
                 **({"slots": {BACKUP_SLOT: {"type": "physical"}}} if _backed(site, member) else {}),
-                "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": parameters(site.parts.postgres_major)},
+                "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": _parameters(site, member)},
             },
         },
         "postgresql": {
@@ -118,6 +120,12 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
 
 def _backed(site: Site, member: Member) -> bool:
     return any(shard.backup for shard in site.definition.shards if shard.id == member.shard)
+
+
+def _parameters(site: Site, member: Member) -> dict[str, str | int]:
+    """With a backup server the primary notes which blocks change: an incremental base backup needs it."""
+    noted = _backed(site, member) and site.parts.postgres_major >= INCREMENTAL_SINCE
+    return {**parameters(site.parts.postgres_major), **({"summarize_wal": "on"} if noted else {})}
 
 
 def parameters(postgres_major: int) -> dict[str, str | int]:

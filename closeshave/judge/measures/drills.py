@@ -14,8 +14,8 @@ from closeshave.judge.measures.restored import Instant, Restoration, compare
 from closeshave.judge.verdict import DrillFigures, StepFigures
 from closeshave.scope import concerned
 
-RESTORES = "restore."
-"""Kinds that begin with this restore a database, whose rows are then compared with what customers were told."""
+RESTORES = ("restore.", "backup.")
+"""Kinds that begin with one of these restore a database, whose rows are then compared with what customers were told."""
 NEAR_NS = 60_000_000_000
 """Writes that were acknowledged this long before a drill may still be lost by it: a standby may lag."""
 

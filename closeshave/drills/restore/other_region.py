@@ -1,0 +1,57 @@
+"""A shard whose home region is lost is restored in the region of its backup server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from closeshave.control import processes
+from closeshave.drills import backups, restored_server
+from closeshave.drills.kind import DrillKind, DrillStep
+from closeshave.drills.restore import latest, steps
+from closeshave.drills.restore.steps import CHECK, CHOOSE, COPY, RECOVER
+from closeshave.faults.kind import Aim, Proof
+from closeshave.faults.shard.cluster import shard_of
+
+
+def unfit(aim: Aim) -> str:
+    """Unfit until nothing of the shard runs in its home region. What lies elsewhere is what is tested, so nothing else of the shard has to run."""
+    shard, deployment = shard_of(aim), aim.deployment
+    server = backups.server_of(deployment, shard)
+    if server is None:
+        return f"shard {shard} has no backup server here"
+    if not backups.runs(deployment, server):
+        return f"{server.process} does not run"
+    home = next(each.home for each in deployment.topology.shards if each.id == shard)
+    if server.region == home:
+        return f"the backup server of shard {shard} is in its home region {home}"
+    if running := next((name for name in _at(aim, home) if processes.find(Path(deployment.root), deployment.process(name))), ""):
+        return f"the home region {home} of shard {shard} is not lost: {running} runs; let the plan lose it before (region.lost)"
+    left = restored_server.gone(deployment, shard)
+    return "" if left.holds else left.saw
+
+
+def safe(aim: Aim) -> tuple[Proof, ...]:
+    """Nothing of the restored database is left. The running shard was not touched, and its region may still be lost."""
+    return (restored_server.gone(aim.deployment, shard_of(aim)),)
+
+
+def _at(aim: Aim, region: str) -> tuple[str, ...]:
+    """The processes of the shard's members in a region."""
+    return tuple(member.process for member in aim.deployment.members if (member.shard, member.region) == (shard_of(aim), region))
+
+
+KIND = DrillKind(
+    name="restore.other-region",
+    does="While the home region of a shard is lost, restores the shard in the region of its backup server, from its newest base backup and all of the log "
+    "that arrived there. A plan loses the region before, by the fault `region.lost`.",
+    proven_by="SQL to the restored database: it accepts a write, and its bookings are read. What was acknowledged before it and is missing is lost.",
+    put_back_by="Ends the restored database and removes its files; proven by both being gone.",
+    scope=("shard",),
+    steps=(DrillStep(CHOOSE, latest.choose), DrillStep(CHECK, steps.check), DrillStep(COPY, steps.copy), DrillStep(RECOVER, steps.recover)),
+    unfit=unfit,
+    prove=steps.proven,
+    undo=steps.undo,
+    safe=safe,
+    uses=("backups", "rows"),
+    proven_within_s=20.0,
+)
