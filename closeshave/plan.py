@@ -497,6 +497,8 @@ class Plan:
     """IDs of the target's objectives that this plan tests, or patterns of them; all that its phases and faults can judge by default."""
     gate: Gate = Gate()
     """How two releases are compared under this plan."""
+    every: Lasting | None = None
+    """How often it is to be carried out, as in ``7d``: ``closeshave schedule`` shows when it was, and when it is due."""
     waive: tuple[Waiver, ...] = ()
     """Known failures that do not count until a day, in addition to those of the target."""
 

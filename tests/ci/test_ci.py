@@ -13,6 +13,7 @@ from tests.ci import actionlint
 
 CI = Path(__file__).parents[2] / "ci"
 WORKFLOW, ACTION = CI / "github/workflows/nightly.yml", CI / "github/gate/action.yml"
+RECOVERY = CI / "github/workflows/disaster-recovery.yml"
 GITLAB, JENKINS = CI / "gitlab/closeshave.gitlab-ci.yml", CI / "jenkins/Jenkinsfile"
 
 
@@ -30,6 +31,7 @@ def checked(schema, path, *more):
     ("schema", "path", "more"),
     [
         ("vendor.github-workflows", WORKFLOW, ()),
+        ("vendor.github-workflows", RECOVERY, ()),
         ("vendor.github-actions", ACTION, ()),
         ("vendor.gitlab-ci", GITLAB, ("--data-transform", "gitlab-ci")),
     ],
@@ -45,7 +47,8 @@ def test_a_file_is_valid_by_its_published_schema(schema, path, more, tmp_path):
     assert checked(schema, broken, *more).returncode != 0
 
 
-def test_actionlint_has_nothing_to_say(tmp_path):
+@pytest.mark.parametrize("workflow", [WORKFLOW, RECOVERY], ids=lambda path: path.stem)
+def test_actionlint_has_nothing_to_say(tmp_path, workflow):
     """Expressions, contexts and shell scripts of the workflow; and it notices a context that does not exist."""
     if isinstance(program := actionlint.program(), str):
         (pytest.fail if os.environ.get("CI") else pytest.skip)(program)
@@ -53,10 +56,10 @@ def test_actionlint_has_nothing_to_say(tmp_path):
     def linted(path):
         return subprocess.run([program, "-ignore", "SC.*", str(path)], capture_output=True, text=True, check=False)
 
-    done = linted(WORKFLOW)
+    done = linted(workflow)
     assert done.returncode == 0, done.stdout
-    broken = tmp_path / WORKFLOW.name
-    broken.write_text(WORKFLOW.read_text(encoding="utf-8").replace("${{ ", "${{ nothing.", 1), encoding="utf-8")
+    broken = tmp_path / workflow.name
+    broken.write_text(workflow.read_text(encoding="utf-8").replace("${{ ", "${{ nothing.", 1), encoding="utf-8")
     assert linted(broken).returncode == 1
 
 

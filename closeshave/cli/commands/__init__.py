@@ -15,6 +15,7 @@ from closeshave.cli.commands import (
     gating,
     judged,
     compared,
+    scheduled,
     ready,
     available,
     promises,
@@ -25,7 +26,7 @@ from closeshave.cli.commands import (
 )
 # isort: on
 
-ALL = (first, trial, gating, judged, compared, ready, available, promises, foreign, machine, safety, environment)
+ALL = (first, trial, gating, judged, compared, scheduled, ready, available, promises, foreign, machine, safety, environment)
 """Whoever imports this package has every command registered at :data:`closeshave.cli.app.app`."""
 
 for _command in (
