@@ -18,6 +18,7 @@ def test_plans_that_were_never_carried_out_are_due_now(tmp_path: Path, command) 
     assert {row["plan"]: row["state"] for row in json.loads(done.stdout)["plans"]} == {
         "dr-fortnightly": "never carried out",
         "dr-monthly": "never carried out",
+        "dr-quarterly": "never carried out",
         "dr-weekly": "never carried out",
     }
 

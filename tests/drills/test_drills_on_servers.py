@@ -31,6 +31,7 @@ from closeshave.drills.catalogue import KINDS, WAYS_BACK
 from closeshave.drills.database import failover_manual
 from closeshave.drills.kind import DrillKind, DrillStep, DrillWork, Facts
 from closeshave.drills.lifecycle import carry_out
+from closeshave.drills.region import rebuild
 from closeshave.drills.restore import steps
 from closeshave.drills.shard import add_replica
 from closeshave.environments import embedded
@@ -53,6 +54,7 @@ POINT, LATEST, VERIFY, SWITCHOVER = (
     KINDS[name] for name in ("restore.point-in-time", "restore.latest", "backup.verify", "database.switchover")
 )
 SNAPSHOT, LOG_INTERVAL = KINDS["restore.snapshot"], KINDS["backup.log-interval"]
+REBUILD = KINDS["region.rebuild"]
 OTHER_REGION, MANUAL, ADD_REPLICA = (KINDS[name] for name in ("restore.other-region", "database.failover-manual", "shard.add-replica"))
 BOOK = """
     INSERT INTO bookings (franchise_id, barber_id, guest_name, guest_email, guest_phone, service_id, service_name, starts_at, minutes, price_cents,
@@ -150,6 +152,15 @@ def _argv(identity: processes.Identity) -> list[str]:
     return handle.cmdline() if handle else []
 
 
+def scope_of(platform: Deployment, kind: DrillKind) -> dict[str, Any]:
+    """The shard, or its home region."""
+    return (
+        {"shard": SHARD}
+        if kind.scope == ("shard",)
+        else {"region": next(shard.home for shard in platform.topology.shards if shard.id == SHARD)}
+    )
+
+
 def carried_out(platform: Deployment, run: Path, kind: DrillKind, *, limit_s: float = LIMIT_S, **parameters: int) -> dict[str, Any]:
     """Carry a drill out now; its ending. What it changed is put back."""
     run.mkdir(exist_ok=True)
@@ -157,7 +168,7 @@ def carried_out(platform: Deployment, run: Path, kind: DrillKind, *, limit_s: fl
     def read(server: Any, path: Path) -> int:
         return final_state.export_of(platform, server, run, time.time() - 3600, path)
 
-    aim = kind.way_back.aim(platform, {"shard": SHARD}, parameters)
+    aim = kind.way_back.aim(platform, scope_of(platform, kind), parameters)
     work = DrillWork("drill", aim, run / "drills" / "drill", after(limit_s), lambda: False, read, print)
     assert carry_out(Ledger(run), kind, work, now_ns(), limit_s) == []
     assert Ledger(run).open() == ()
@@ -372,6 +383,37 @@ def test_a_replica_that_a_killed_drill_left_is_removed(platform: Deployment, tmp
     assert not added_member.gone(platform, SHARD).holds
     assert heal_open(run, platform, print, kinds=WAYS_BACK) == []
     assert added_member.gone(platform, SHARD).holds
+
+
+def test_a_region_is_built_anew(platform: Deployment, customers: Customers, tmp_path: Path) -> None:
+    """Everything that it had stored is copied from the others; no acknowledged booking is lost that its standby had."""
+    time.sleep(1)
+    ended = carried_out(platform, tmp_path / "run", REBUILD, limit_s=120)
+    assert (ended["how"], ended["why"]) == ("carried-out", "")
+    told = {line["step"]: line["facts"] for line in events(tmp_path / "run") if line["type"] == "drill-step"}
+    assert {"shard1-us-east-1", "valkey-cache-us-east-1"} & set(told[rebuild.LOSE]["removed"].split(", "))
+    assert told[rebuild.ETCD]["joined"] == "etcd-us-east-1"
+    assert all(line["holds"] for line in events(tmp_path / "run") if line["type"] == "drill-proof")
+
+
+@pytest.mark.parametrize("step", [rebuild.LOSE, rebuild.ETCD])
+def test_a_rebuilding_that_is_killed_is_finished(platform: Deployment, tmp_path: Path, step: str) -> None:
+    """By whoever finds its ledger: half a region is neither the state before nor the state after."""
+    run = tmp_path / "run"
+    run.mkdir()
+
+    class Killed(BaseException):
+        """As nothing catches ``kill -9``."""
+
+    def killed(work: DrillWork) -> Facts:
+        next(each for each in REBUILD.steps if each.name == step).act(work)
+        raise Killed
+
+    before = [each.name for each in REBUILD.steps].index(step)
+    with pytest.raises(Killed):
+        carried_out(platform, run, replace(REBUILD, steps=(*REBUILD.steps[:before], DrillStep(step, killed))), limit_s=120)
+    assert heal_open(run, platform, print, kinds=WAYS_BACK) == []
+    assert Ledger(run).open() == ()
 
 
 def test_a_restore_crosses_a_switchover(platform: Deployment, customers: Customers, tmp_path: Path) -> None:
