@@ -6,6 +6,7 @@ Everything is done from outside: to the files of a backup server, or by programs
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closeshave.clients import patroni, postgres
+from closeshave.control import processes
 from closeshave.deployment import BackupServer, load
 from closeshave.drills import backups
 from closeshave.files import write_atomically
 from truth.scene import Scene
 
-SHARD = 1
+SHARD, OTHER_SHARD = 1, 2
 PLAN = "restore"
 DONE_S = 3.0
 """Seconds after the start of the phase at which something is made wrong; the drill chooses its target later."""
@@ -93,6 +95,39 @@ def lose_a_segment(scene: Scene) -> None:
         aside.rename(lost)
 
 
+def never_archive(scene: Scene) -> None:
+    """Stop the receiver of the log: it runs, and writes nothing any more."""
+    scene.sleep_until_phase("broken", DONE_S)
+    deployment = scene.deployment
+    frozen = processes.family(Path(deployment.root), deployment.process(_server(scene).process))
+    processes.send(frozen, signal.SIGSTOP)
+    try:
+        _wait(scene)
+    finally:
+        processes.send(frozen, signal.SIGCONT)
+
+
+def take_another_shards(scene: Scene) -> None:
+    """Put the base backup of shard 2 where that of shard 1 is expected."""
+    scene.sleep_until_phase("broken", DONE_S)
+    other = backups.server_of(scene.deployment, OTHER_SHARD)
+    if other is None:
+        raise LookupError(f"shard {OTHER_SHARD} has no backup server in {scene.deployment.name}")
+    with _kept(_server(scene)) as server:
+        shutil.rmtree(server.bases)
+        shutil.copytree(other.bases, server.bases, symlinks=True)
+        _wait(scene)
+
+
+def remove_too_much(scene: Scene) -> None:
+    """Remove every base backup, as a retention job does that counts wrongly."""
+    scene.sleep_until_phase("broken", DONE_S)
+    with _kept(_server(scene)) as server:
+        for path in Path(server.bases).iterdir():
+            shutil.rmtree(path)
+        _wait(scene)
+
+
 def stop_early(scene: Scene) -> None:
     """Let every restore stop a second before its target."""
     _shift(scene, -1)
@@ -152,6 +187,12 @@ CASES = (
              flip_a_page),
     Sabotage("segment-missing", "a segment of the log is missing", "drill/restore", "the log has a gap: segment [0-9A-F]{24} is missing",
              "the log has a gap", lose_a_segment),
+    Sabotage("never-archived", "the newest log is never received", "drill/restore", "the log after the target did not reach the backup server",
+             "did not reach the backup server", never_archive),
+    Sabotage("wrong-shard", "the base backup is of another shard", "drill/restore", "did not start from the backup|the log has a gap",
+             "did not start from the backup|the log has a gap", take_another_shards),
+    Sabotage("removed-too-much", "a retention job removed the base backups", "drill/restore", "no base backup is older than the target",
+             "no base backup is older", remove_too_much),
     Sabotage("stops-early", "the restore stops a second early", "drill-rows/restore", MISSING, f"{MISSING}, but not", stop_early),
     Sabotage("goes-too-far", "the restore goes a second too far", "drill-rows/restore", BEYOND, f"{BEYOND}, but", go_too_far),
 )  # fmt: skip
