@@ -168,8 +168,10 @@ def _wrong_parts(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
     yield from _wrong_releases(own)
     if own.read_back.api == "admin" and own.read_back.admin is None and not own.read_back.query:
         yield ("read_back", "admin"), "the name of the environment variable that holds email:password of the administrator"
-    if not own.writes_accounts and own.accounts.file is None and not own.accounts.register:
-        yield ("accounts",), "give a file of accounts, or how many to register in each region, or let prepare write {accounts_file}"
+    if own.accounts.none and own.writes_accounts:
+        yield ("accounts", "none"), "prepare writes {accounts_file}, so there are accounts"
+    elif own.accounts.wrong and not own.writes_accounts:
+        yield ("accounts",), f"{own.accounts.wrong}; or let prepare write {{accounts_file}}"
 
 
 def _wrong_releases(own: ApplicationOf) -> Iterator[tuple[Location, str]]:

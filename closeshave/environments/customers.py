@@ -21,8 +21,13 @@ def bring(definition: Stack, deployment: Deployment, prepared: Sequence[Path], s
     Raises :class:`EnvironmentFailed`.
     """
     platform = outside.platform(definition, deployment)
-    prepares = definition.application.writes_accounts
-    found = written(prepared, definition.regions) if prepares else accounts.existing(platform, Path.cwd(), say)
+    own = definition.application
+    if own.accounts.none:
+        found: tuple[Account, ...] = ()
+    elif own.writes_accounts:
+        found = written(prepared, definition.regions)
+    else:
+        found = accounts.existing(platform, Path.cwd(), say)
     learnt, missing = deployment.capabilities, dict(deployment.missing)
     if not learnt.franchises and found:
         # Each franchise's list of free times names its zone; without franchises a wrong zone would make every booking a phantom.

@@ -54,6 +54,8 @@ def walk(definition: Stack, say: Say, shield: Callable[[], None], *, books: bool
 def examine(definition: Stack, deployment: Deployment, *, books: bool = True) -> Examined:
     """What the application of a running environment answers, and what its section should say."""
     own = definition.application
+    # Without accounts nobody can book.
+    books = books and not own.accounts.none
     platform = replace(outside.platform(definition, deployment), capabilities=own.capabilities)
     listed = own.accounts.file is not None or own.writes_accounts
     found = examination.walked(platform, deployment.accounts[0] if listed else None, books=books)

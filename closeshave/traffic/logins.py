@@ -57,6 +57,9 @@ def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s:
     ``per_s`` is the highest number of requests per second that the platform's owner allows, if there is a limit. Raises :class:`LoginFailed` with the
     first account that was refused, :class:`OSError`.
     """
+    if not deployment.accounts:
+        accounts.save(private.make(run) / ACCOUNTS_FILE, [])
+        return 0
     gap_s = spacing_s(deployment, len(deployment.accounts))
     expected = f", one every {gap_s:.1f} s: about {gap_s * len(deployment.accounts):.0f} s" if gap_s else ""
     say(f"logging {counted(len(deployment.accounts), 'customer')} in{expected}")

@@ -144,6 +144,7 @@ def prepare(
         *_production_problems(prepared),
         *_target_problems(prepared),
         *_probe_problems(prepared),
+        *_account_problems(prepared),
         *_hook_problems(prepared),
         *_nemesis_problems(prepared),
         *_fault_problems(prepared),
@@ -164,6 +165,17 @@ def _beside(file: Path, named: Iterable[str | None]) -> dict[str, Path]:
     there = file.absolute().parent
     found = (Path(name) for name in named if name is not None)
     return {str(path.relative_to(there)): path for path in found if path.is_relative_to(there) and path.is_file()}
+
+
+def _account_problems(prepared: Prepared) -> list[Problem]:
+    """A plan whose customers log in, on an environment without accounts."""
+    definition, path = prepared.definition, prepared.inputs.environment
+    place = ("accounts",) if isinstance(definition, Remote) else ("application", "accounts")
+    accounts = definition.accounts if isinstance(definition, Remote) else definition.application.accounts
+    if not accounts.none or prepared.plan.traffic.locust is not None:
+        return []
+    said = f"none: the customers of plan {prepared.plan.name} log in; give accounts, or the plan a Locust file of your own (traffic.locust)"
+    return [Problem(str(path), line_of(document(path), place), ".".join(place), said)]
 
 
 def _with_accounts(definition: Definition, path: Path) -> Definition:

@@ -14,6 +14,7 @@ from closeshave.environments.definition import read_definition
 from closeshave.environments.layout import Layout, lay_out
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import PortAllocator
+from closeshave.environments.remote.definition import Accounts
 from closeshave.environments.servers import apps
 from closeshave.environments.site import Site
 from closeshave.environments.stack import Embedded
@@ -21,6 +22,7 @@ from closeshave.environments.standin_application import STAND_IN
 from closeshave.faults import catalogue
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
+from closeshave.trial.preparation import prepare
 from tests.environments import own
 
 
@@ -217,6 +219,7 @@ def test_without_an_application_the_tiers_of_the_stand_in_are_needed(tmp_path: P
         ("application:\n", "application:\n  readiness: {body: it's}\n", "application.readiness.body", "without single quotes"),
         ("application:\n", "application:\n  readiness: {status: 99}\n", "application.readiness.status", "not an HTTP status"),
         ("application:\n", "application:\n  accounts: {register: 0}\n", "application.accounts", "let prepare write {accounts_file}"),
+        ("application:\n", "application:\n  accounts: {none: true, register: 2}\n", "application.accounts", "none: true stands alone"),
         (
             "application:\n",
             "application:\n  read_back: {api: admin}\n",
@@ -359,3 +362,26 @@ def test_a_fault_is_refused_where_a_part_that_it_needs_is_missing(
 def test_the_stand_in_offers_whatever_a_fault_may_need() -> None:
     """So every kind of fault works in the environments that ship."""
     assert [kind for kind in catalogue.OWN.values() if set(kind.uses) - STAND_IN.offers] == []
+
+
+@pytest.mark.parametrize(
+    ("accounts", "wrong"),
+    [
+        (Accounts(register=5), ""),
+        (Accounts("people.csv"), ""),
+        (Accounts(none=True), ""),
+        (Accounts(), "give a file of accounts, how many to register in each region, or none: true"),
+        (Accounts("people.csv", none=True), "none: true stands alone: leave out file and register"),
+        (Accounts(register=1, none=True), "none: true stands alone: leave out file and register"),
+    ],
+)
+def test_accounts_are_listed_registered_or_none(accounts: Accounts, wrong: str) -> None:
+    """No two of them at once."""
+    assert accounts.wrong == wrong
+
+
+def test_journeys_are_refused_where_nobody_has_an_account(tmp_path: Path) -> None:
+    """Before anything starts; a Locust file of one's own is not."""
+    file = own.write(tmp_path, own.PLAIN.replace("application:\n", "application:\n  accounts: {none: true}\n", 1))
+    with pytest.raises(InvalidFile, match="none: the customers of plan smoke log in; give accounts, or the plan a Locust file of your own"):
+        prepare("smoke", environment=str(file))

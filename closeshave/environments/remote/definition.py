@@ -55,7 +55,7 @@ class ShardAt:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The customers' accounts: listed in a file, or a number in each region that the harness registers."""
+    """The customers' accounts: listed in a file, or a number in each region that the harness registers; or none at all."""
 
     __pydantic_config__ = STRICT
 
@@ -63,6 +63,17 @@ class Accounts:
     """CSV with a header ``email,password,region``, next to the environment file or at an absolute path."""
     register: Annotated[WholeNumber, Field(le=1000)] = 0
     """Accounts to register in each region; the platform allows few an hour."""
+    none: bool = False
+    """Nobody has an account or logs in: for what is no booking application. Only plans with a Locust file of the user's own run on it."""
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong with them, or would be right; empty when nothing is."""
+        if self.none:
+            return "none: true stands alone: leave out file and register" if self.file is not None or self.register else ""
+        return (
+            "" if self.file is not None or self.register else "give a file of accounts, how many to register in each region, or none: true"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +251,8 @@ def _wrong_shards(definition: Remote) -> Iterator[tuple[Location, str]]:
 
 
 def _wrong_people(definition: Remote) -> Iterator[tuple[Location, str]]:
-    if definition.accounts.file is None and not definition.accounts.register:
-        yield ("accounts",), "give a file of accounts, or how many to register in each region"
+    if definition.accounts.wrong:
+        yield ("accounts",), definition.accounts.wrong
     if definition.read_back.api == "admin" and definition.read_back.admin is None:
         yield ("read_back", "admin"), "the name of the environment variable that holds email:password of the administrator"
 

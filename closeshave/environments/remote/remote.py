@@ -76,7 +76,7 @@ def up(definition: Remote, root: Path, say: Say) -> Deployment:
     registry.write_claim(root, registry.EnvironmentClaim(secrets.token_hex(8), definition.name, kind="remote"))
     (root / "logs").mkdir(exist_ok=True)
     write_atomically(root / DEFINITION, _CODEC.dump_json(definition))
-    anybody = definition.accounts.file is not None or definition.accounts.register > 0
+    anybody = not definition.accounts.none
     accounts = existing(definition, Path.cwd(), say) if anybody else ()
     # The tests book: without customers nobody will.
     learnt = preflight.learn(definition, accounts, say) if anybody else preflight.PreflightResult(definition.capabilities)
