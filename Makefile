@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults drills compiled test test-servers test-trials test-containers fuzz fuzz-runs bench gate-power gate-power-short truth noisy truth-plain measured-error docs lint lock package clean
+.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers fuzz fuzz-runs bench gate-power gate-power-short truth noisy truth-plain measured-error docs lint lock package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,9 +27,12 @@ compiled: $(INSTALLED) ## Compile the hot modules of the load engine, which then
 	$(BIN)/python hatch_build.py || [ $$? -eq 69 ] # what is lacking was said
 
 # Where nobody may keep byte code, each of a thousand processes would compile the package again.
-test: export PYTHONDONTWRITEBYTECODE =
+test test-thorough: export PYTHONDONTWRITEBYTECODE =
 test: $(INSTALLED) ## Quick tests, on all processors: no servers, no Docker
 	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal
+
+test-thorough: $(INSTALLED) ## What the quick tests leave out: all widths, inputs and examples, installed packages (no servers either; minutes)
+	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal --hypothesis-profile thorough -m '(thorough or hypothesis) and not servers and not trial and not containers'
 
 test-servers: $(INSTALLED) ## Tests against the real servers of the embedded environment (minutes)
 	$(BIN)/python -m pytest -m servers

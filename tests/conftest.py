@@ -16,8 +16,9 @@ from tests import stopping
 from tests.command import IN_ASCII, forked
 
 # How long an example takes on a busy machine says nothing of the code.
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
+settings.register_profile("thorough", deadline=None)
+settings.register_profile("quick", settings.get_profile("thorough"), max_examples=25)
+settings.load_profile("quick")
 
 TURN = Path(tempfile.gettempdir(), "closeshave-tests.turn")
 WAITED_FOR = {"servers": ("_machine",), "trial": ("_machine",), "containers": ("_engine", "_machine")}

@@ -1,4 +1,7 @@
-"""The page as a person uses it, in a headless Chromium: at three widths, light and dark, on paper, and without scripts."""
+"""The page as a person uses it, in a headless Chromium: at three widths, light and dark, on paper, and without scripts.
+
+A page costs seconds of processor time, so the plain tests open each at one width; ``make test-thorough`` opens it at the others too.
+"""
 
 import os
 import shutil
@@ -18,7 +21,9 @@ pytestmark = pytest.mark.browser
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run")
-WIDTHS = (1440, 1024, 390)
+WIDTHS = (1440, *(pytest.param(width, marks=pytest.mark.thorough) for width in (1024, 390)))
+WAYS = ((1440, "light"), (390, "dark"))
+"""The widths and colours in which the plain tests look at the whole page."""
 HISTORY = synthetic.history(rate_per_s=30, roaming=0.4)
 DOUBTS = (Doubtful(DoubtKind.OTHERS, 50.0, 62.0, "other programs delayed the platform"), Doubtful(DoubtKind.LATE, 90.0, 100.0, "late"))
 
@@ -105,8 +110,14 @@ def numbers(page, column):
     return [int(text.replace(",", "")) for text in cells(page, column)]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        pytest.param(width, scheme, marks=() if (width, scheme) in WAYS else pytest.mark.thorough)
+        for width in (1440, 1024, 390)
+        for scheme in ("light", "dark")
+    ],
+)
 def test_nothing_is_hard_to_reach_or_to_read(visit, width, scheme):
     """No finding of axe with everything unfolded, nothing wider than the screen, no text too small to read."""
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - comes with Playwright
@@ -321,7 +332,7 @@ def test_a_change_to_the_dark_redraws_the_charts(visit):
     assert drawing(page, "chart-rate") == light
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.thorough), "dark"])
 def test_on_paper_everything_is_unfolded_and_light(visit, scheme):
     """Nothing can be clicked there; afterwards all is as it was."""
     page = visit(scheme=scheme)
@@ -346,7 +357,7 @@ def test_the_page_can_be_printed(visit):
     assert document.count(b"/Type /Page\n") + document.count(b"/Type /Page ") >= 3
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [pytest.param(1440, marks=pytest.mark.thorough), 390])
 def test_hostile_text_is_shown_and_does_nothing(visit, width):
     """No dialog, no element, no request: ``visit`` notes them. It is on the page as the text that it is."""
     page = visit("hostile", width=width)
