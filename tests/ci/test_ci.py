@@ -47,6 +47,7 @@ def test_a_file_is_valid_by_its_published_schema(schema, path, more, tmp_path):
     assert checked(schema, broken, *more).returncode != 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("workflow", [WORKFLOW, RECOVERY], ids=lambda path: path.stem)
 def test_actionlint_has_nothing_to_say(tmp_path, workflow):
     """Expressions, contexts and shell scripts of the workflow; and it notices a context that does not exist."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests import stored
+from tests.tiers import thorough
 
 COMMAND = [sys.executable, "-m", "closeshave"]
 ENVIRON = {"PATH": "/usr/bin:/bin", "COLUMNS": "400"}
@@ -116,7 +117,7 @@ def test_damaged_state_is_a_message(tmp_path, arguments, name, content, command)
 
 
 @pytest.mark.parametrize(
-    ("encoding", "asked", "usual"), [("ascii", "judge", 1), ("latin-1", "explain", 0)]
+    ("encoding", "asked", "usual"), [("ascii", "judge", 1), *thorough(("latin-1", "explain", 0))]
 )  # each encoding once and each command once: what is written goes the same way in all of them
 def test_an_encoding_without_such_letters_shows_others(runs, encoding, asked, usual):
     """What cannot be written in it is replaced; the code is the same. The interpreter is told of it when it starts."""
@@ -156,7 +157,7 @@ def test_a_full_disk_behind_the_output_is_no_verdict(runs, asked, code, command)
     assert b"Traceback" not in done.said
 
 
-@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("closed", [*thorough(((1,),), ((2,),)), (0, 1, 2)], ids=str)
 def test_closed_descriptors_are_no_error(runs, closed):
     """As under a daemon that opens none of the three."""
     shell = " ".join(f"{number}{'<' if number == 0 else '>'}&-" for number in closed)

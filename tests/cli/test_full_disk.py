@@ -10,6 +10,9 @@ import pytest
 from tests import mounting, stored
 from tests.command import forked
 
+pytestmark = pytest.mark.thorough
+"""Of files that may not grow tests.cli.test_exits tests the same."""
+
 SIZE_KB = 2048
 
 

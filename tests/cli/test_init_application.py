@@ -180,6 +180,7 @@ def test_on_a_terminal_it_asks(tmp_path: Path) -> None:
     assert "closeshave run scenarios/shop.yaml" in said
 
 
+@pytest.mark.thorough
 def test_on_a_terminal_too_a_wrong_answer_is_one_sentence(tmp_path: Path) -> None:
     """Nothing is written."""
     code, said = _on_a_terminal(tmp_path, "\n".join(["", SERVE, "", "", "some", ""]), "--name", "shop")

@@ -11,6 +11,7 @@ import pytest
 from closeshave.files.closest import meant
 from closeshave.files.shipped import locate
 from tests.remote import definitions
+from tests.tiers import thorough
 
 SMOKE = locate("scenarios", "smoke").read_text()
 
@@ -171,11 +172,13 @@ def test_a_misspelt_operation_of_an_environment_is_told_with_its_key(kind, comma
     ("text", "contests", "line", "message"),
     [
         ("import nosuch\n", "1", ":1", "cannot be loaded by Locust: ModuleNotFoundError: No module named 'nosuch'"),
-        ("from locust import HttpUser, task\n", "1", "", "has no class of customers, which inherits from"),
-        (CUSTOMER.replace("    @task\n", "    contest = True\n\n    @task\n"), "1", "", "has no class of customers"),
-        (CUSTOMER.replace("    @task\n", ""), "0", "", "Customer has no tasks: use the @task decorator"),
+        *thorough(("from locust import HttpUser, task\n", "1", "", "has no class of customers, which inherits from")),
+        *thorough(
+            (CUSTOMER.replace("    @task\n", "    contest = True\n\n    @task\n"), "1", "", "has no class of customers"),
+            (CUSTOMER.replace("    @task\n", ""), "0", "", "Customer has no tasks: use the @task decorator"),
+        ),
         (CUSTOMER, "1", "", "has no class with contest = True, so nobody can compete for a slot"),
-        (CUSTOMER, "0", "", ""),
+        *thorough((CUSTOMER, "0", "", "")),
         (CUSTOMER + RIVAL, "1", "", ""),
     ],
     ids=["not imported", "no customers", "only rivals", "no tasks", "no rivals", "no contests", "both"],

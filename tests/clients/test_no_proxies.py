@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiers import thorough
+
 PACKAGE = Path(__file__).parents[2] / "closeshave"
 ASKING = {"Client", "AsyncClient", "get", "post", "put", "patch", "delete", "head", "request", "stream"}
 
@@ -94,7 +96,7 @@ def test_nothing_on_this_machine_is_reached_through_a_proxy():
     assert (done.returncode, asked) == (0, []), done.stderr
 
 
-@pytest.mark.parametrize("place", ["home", "cwd"])
+@pytest.mark.parametrize("place", [*thorough("home"), "cwd"])
 def test_locusts_configuration_files_change_nothing(tmp_path, place):
     """Locust files in the home directory, or next to the run, are not the harness's."""
     home, cwd = tmp_path / "home", tmp_path / "cwd"

@@ -108,6 +108,7 @@ def test_every_library_that_a_program_loads_is_included():
     assert "libgcc_s.so.1" in names
 
 
+@pytest.mark.thorough
 def test_packages_are_included_with_their_byte_code_and_without_their_commands():
     """And of the harness's own package only what is imported, with its data."""
     tree = Tree()

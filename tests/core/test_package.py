@@ -48,6 +48,7 @@ def metadata(wheel: dict[str, bytes]) -> Message:
     return message_from_bytes(next(content for name, content in wheel.items() if name.endswith(".dist-info/METADATA")))
 
 
+@pytest.mark.thorough
 def test_two_builds_are_equal_to_the_byte(built: dict[str, Path], tmp_path: Path) -> None:
     """Whoever has the sources can check what was published."""
     again = build(tmp_path)

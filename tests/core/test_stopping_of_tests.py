@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from closeshave.control import processes
+from tests.tiers import thorough
 
 ROOT = Path(__file__).parents[2]
 INTERRUPTED = 2
@@ -42,7 +43,7 @@ def test_waits(started):
 
 @pytest.mark.parametrize(
     ("number", "options"),
-    [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGHUP, ()), (signal.SIGTERM, ("-p", "xdist", "-n", "1"))],
+    [*thorough((signal.SIGINT, ())), (signal.SIGTERM, ()), *thorough((signal.SIGHUP, ()), (signal.SIGTERM, ("-p", "xdist", "-n", "1")))],
     ids=["SIGINT", "SIGTERM", "SIGHUP", "SIGTERM with a worker"],
 )
 def test_what_fixtures_started_is_ended(tmp_path, number, options):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from closeshave.deployment import BackupServer
 from closeshave.drills.backup.verify import promised
 from closeshave.drills.backups import BaseBackup, base_before, bases, gap
+from tests.tiers import examples
 
 SIZE = 4 << 20
 A_SECOND_NS = 10**9
@@ -68,7 +69,7 @@ def test_a_gap_in_the_log_is_named(tmp_path: Path, names: list[str], expected: s
     assert (expected in found) if expected else (found == "")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(25))
 @given(first=st.integers(0, 3000), count=st.integers(3, 12), missing=st.integers(1, 10))
 def test_any_missing_segment_is_found(tmp_path_factory: pytest.TempPathFactory, first: int, count: int, missing: int) -> None:
     """Also where the upper half of a segment's number changes."""

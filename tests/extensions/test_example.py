@@ -125,6 +125,7 @@ def closeshave(installed: Path, *arguments: object) -> subprocess.CompletedProce
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=with_path(installed) | {"COLUMNS": "400"})
 
 
+@pytest.mark.thorough
 def test_everything_that_the_example_adds_is_there(inside: dict[str, Any]) -> None:
     """Kind, probe, check, profile and report, each by its entry point's name."""
     assert inside["failures"] == []
@@ -140,6 +141,7 @@ def test_everything_that_the_example_adds_is_there(inside: dict[str, Any]) -> No
     assert inside["profile"] == 2.0
 
 
+@pytest.mark.thorough
 def test_a_check_is_asked_of_every_run(inside: dict[str, Any]) -> None:
     """It passes, fails, and is inconclusive where the probe could not be asked; where no probe was asked, it is listed with the reason."""
     assert inside["invariants"]
@@ -150,12 +152,14 @@ def test_a_check_is_asked_of_every_run(inside: dict[str, Any]) -> None:
     assert inside["verdicts"]["unasked"] == ["the plan does not ask the probe example-processes"]
 
 
+@pytest.mark.thorough
 def test_a_report_is_a_file_of_the_run(inside: dict[str, Any]) -> None:
     """With a row for each verdict."""
     assert inside["report"].startswith("verdict,status,measured,bound,unit,reason\n")
     assert "\nintegrity/double_booked,fail," in inside["report"]
 
 
+@pytest.mark.thorough
 def test_the_plan_of_the_example_is_valid_where_it_is_installed(installed: Path, tmp_path: Path) -> None:
     """And refused with the names of what is missing where it is not."""
     assert closeshave(installed, "validate", EXAMPLE / "plan.yaml").returncode == 0
@@ -167,6 +171,7 @@ def test_the_plan_of_the_example_is_valid_where_it_is_installed(installed: Path,
     assert "example-lunch" in said
 
 
+@pytest.mark.thorough
 def test_its_fault_takes_effect_is_seen_and_is_undone(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By Chaos Toolkit in a process of its own, as in a trial; the experiment is made from the kind."""
     monkeypatch.setenv("PYTHONPATH", with_path(installed)["PYTHONPATH"])
@@ -186,6 +191,7 @@ def test_its_fault_takes_effect_is_seen_and_is_undone(installed: Path, tmp_path:
         assert toys.alive(toy) == {"near-0": True}
 
 
+@pytest.mark.thorough
 def test_a_package_that_cannot_be_loaded_is_refused_before_anything_starts(tmp_path: Path) -> None:
     """With its name and the reason, exit code 2; and what cleans up works all the same."""
     points = "[closeshave.faults]\nqueue.stalled = shop_broken:KIND\n[closeshave.checks]\nstalled = shop_broken:CHECK\n"

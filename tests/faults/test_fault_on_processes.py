@@ -28,6 +28,7 @@ from closeshave.history import TIMELINE, TouchedProcess
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
 from tests.faults.timelines import WHOLE_LIFE, edges, events, marks, not_observed
+from tests.tiers import thorough
 
 LOST = replace(KINDS["region.lost"], lead_s=lambda _aim: 0.2)
 """The real kind; it only takes less time to read roles, of which there are none here."""
@@ -49,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
         server.close()
 
 
-@pytest.fixture(params=["interpreter", "forked"])
+@pytest.fixture(params=[*thorough("interpreter"), "forked"])
 def begin(request: pytest.FixtureRequest) -> Begin:
     """Both ways to have an experiment in a process of its own."""
     if request.param == "interpreter":

@@ -22,6 +22,7 @@ from closeshave.files.yamlfile import InvalidFile, document, line_of, read
 from closeshave.plan import Plan, read_plan
 from closeshave.target import Target, read_target
 from closeshave.traffic.profiles import Profile
+from tests.tiers import examples
 
 Location = tuple[str | int, ...]
 Field = tuple[str, ...]
@@ -250,7 +251,7 @@ NO_NUMBERS = [
 ]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(EVERY), st.sampled_from(NO_NUMBERS))
 def test_an_invalid_number_is_refused_with_file_line_and_key(tmp_path: Path, chosen: tuple[str, str, Location], wrong: Any) -> None:
     """Not finite, out of range, a boolean, or a text: never replaced by a default or by the largest value."""

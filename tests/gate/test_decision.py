@@ -201,6 +201,7 @@ def test_a_leg_without_a_figure_takes_its_block_with_it():
     assert change_of([(A, LegFigure(0, 9)), (B, LegFigure(1, 9))], rule) is None
 
 
+@pytest.mark.thorough
 def test_resampling_recorded_blocks_counts_false_alarms_and_alarms():
     """Of equal releases and of a planted change, from the same recorded noise."""
     random = np.random.default_rng(11)

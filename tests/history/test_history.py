@@ -28,6 +28,7 @@ from closeshave.history import (
     TouchedText,
 )
 from closeshave.topology import Shard, Topology
+from tests.tiers import examples
 
 TOPOLOGY = Topology(("r1",), (Shard(1, 1, 10, "r1", "r1"),))
 MANIFEST = Manifest("id", "p", "e", "t", 1, "rehearsed", "0", "2026-11-21T00:00:00", Anchor(1, 2, 3), TOPOLOGY)
@@ -91,7 +92,7 @@ def test_a_truncated_file_is_named(tmp_path):
 
 
 @given(at=st.integers(0), flipped=st.integers(1, 255))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_a_changed_byte_on_the_disk_is_named(tmp_path_factory, at, flipped):
     """Anywhere in the file: otherwise it would be another figure, and a verdict on it."""
     run = saved(tmp_path_factory.mktemp("run"))

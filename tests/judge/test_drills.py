@@ -17,6 +17,7 @@ from closeshave.judge.measures.restored import Instant, Restoration, compare
 from closeshave.judge.verdict import Status
 from closeshave.plan import Drill, DrillBounds
 from tests.judge.histories import INTEGRITY, START_NS, WALL_START_S, Run, ns, starving
+from tests.tiers import examples
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 TARGET_S = 130
@@ -347,7 +348,7 @@ def rightly_restored() -> Callable[[Instant], Restoration]:
     return lambda instant: compare(writes, evidence.operations, rows, final, instant)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(unsure_ns=st.integers(0, 400_000_000), drift_ns=st.integers(-400_000_000, 400_000_000))
 def test_the_uncertainty_of_the_clocks_only_excuses(
     rightly_restored: Callable[[Instant], Restoration], unsure_ns: int, drift_ns: int

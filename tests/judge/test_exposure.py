@@ -18,6 +18,7 @@ from closeshave.target import Objective
 from tests.judge.clean import REFUSED, clean
 from tests.judge.histories import AVAILABILITY, EIGHT, INTEGRITY, KILL, LATENCY, LOSS, RECOVERY, START_NS, Run
 from tests.judge.test_assess import whole
+from tests.tiers import examples
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 
@@ -180,7 +181,7 @@ def test_without_any_chance_no_invariant_passes(name: str, removal: Callable[[Ru
     assert named.reason
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(st.sampled_from(REMOVALS), st.integers(1, 30), st.booleans())
 def test_no_history_without_a_chance_passes(chosen: tuple[str, Callable[[Run], None]], more: int, canaries: bool) -> None:
     """Also with many other operations: bookings of different barbers, by customers or canaries."""

@@ -17,6 +17,7 @@ from closeshave.target import Measure, Objective
 from tests.judge import test_containment as containment
 from tests.judge.histories import AVAILABILITY, EIGHT, INTEGRITY, KILL, LATENCY, LOSS, Run, ns
 from tests.judge.machines import GIB, old, record
+from tests.tiers import examples
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 
@@ -349,7 +350,7 @@ def statuses(run: Run) -> dict[str, Status]:
     return {verdict.id: verdict.status for verdict in run.assess().verdicts if verdict.id.split("/")[0] in names}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(stretches, st.integers(2, 8), stretches, st.floats(0.2, 3.0))
 def test_a_neighbour_never_makes_a_fail(troubles: list[tuple[int, int]], share: int, his: list[tuple[int, int]], took: float) -> None:
     """For every behaviour of the platform, and every request that a neighbour delays or fails: a pass or an inconclusive verdict never becomes a
@@ -368,7 +369,7 @@ def test_a_neighbour_never_makes_a_fail(troubles: list[tuple[int, int]], share: 
     assert not [name for name, status in beside.items() if status is FAIL and quiet[name] is not FAIL]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(stretches, st.integers(2, 4), st.integers(112, 180), st.integers(1, 8))
 def test_what_undisturbed_evidence_fails_stays_failed(troubles: list[tuple[int, int]], share: int, start: int, length: int) -> None:
     """A neighbour that runs while none of the judged requests is in progress changes nothing."""

@@ -13,6 +13,7 @@ from closeshave.judge.verdict import FaultFigures, Status, Verdict
 from closeshave.plan import Expected, Fault
 from closeshave.target import Objective
 from tests.judge.histories import KILL, LOSS, RECOVERY, Run, ns, starving
+from tests.tiers import examples
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 
@@ -352,7 +353,7 @@ def test_a_fault_to_be_tolerated_is_not_refuted_by_failures_while_other_programs
     assert verdict(run).status is INCONCLUSIVE
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(
     st.floats(0, 1),
     st.floats(0, 1),

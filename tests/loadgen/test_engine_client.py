@@ -22,6 +22,7 @@ from closeshave.loadgen.records import Rows
 from closeshave.loadgen.response import Response
 from tests.loadgen.conftest import PATIENT
 from tests.loadgen.misbehaving import ANSWERS, BODY, OK, MisbehavingServer, sends
+from tests.tiers import examples
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,7 @@ def test_nothing_leaks(tmp_path: Path, server: MisbehavingServer) -> None:
     assert not engine.loop.ready
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, 400), max_size=12), chunked=st.booleans())
 def test_any_split_of_a_valid_answer_gives_the_same_over_a_real_socket(
     client: Client, server: MisbehavingServer, cuts: list[int], chunked: bool

@@ -20,12 +20,13 @@ from closeshave.loadgen.rows import DTYPE, HEADER
 from tests.loadgen import grammar
 from tests.loadgen.conftest import PATIENT
 from tests.loadgen.grammar import Answer, GeneratedServer
+from tests.tiers import examples
 
 TOTAL_S, SLACK_S = 0.15, 2.0
 HASTY = Timeouts(connect_ns=int(TOTAL_S * 1e9), first_byte_ns=int(TOTAL_S * 1e9), total_ns=int(TOTAL_S * 1e9))
 """For answers that may never end. A whole answer takes as long as it takes on a busy machine: those that ask for one are patient."""
 REDIRECTS = 3
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 class Place:

@@ -16,6 +16,7 @@ from closeshave.environments.remote.proposal import propose
 from closeshave.environments.remote.visiting import Noticed
 from tests.remote.defective import bent, books, told
 from tests.remote.definitions import document, remote, write
+from tests.tiers import thorough
 from truth.plain.routes import Answered
 from truth.plain.running import plain
 
@@ -91,14 +92,16 @@ AS_SEEN = {
     [
         ({}, {}),
         ({"zone": "UTC"}, {"zone": "UTC"}),
-        ({"zone": "Asia/Kolkata"}, {"zone": "Asia/Kolkata"}),
-        ({"filtered_slots": "false"}, {"slots_by_barber": False}),
-        ({"forwarded_for": "false"}, {"forwarded_for": False}),
-        ({"administrator_listed": "true"}, {"idle_barbers": (900,)}),
+        *thorough(
+            ({"zone": "Asia/Kolkata"}, {"zone": "Asia/Kolkata"}),
+            ({"filtered_slots": "false"}, {"slots_by_barber": False}),
+            ({"forwarded_for": "false"}, {"forwarded_for": False}),
+            ({"administrator_listed": "true"}, {"idle_barbers": (900,)}),
+        ),
         ({"administrator_listed": "true", "filtered_slots": "false"}, {"idle_barbers": (900,), "slots_by_barber": False}),
-        ({"payments": "provider"}, {"steps_off": None}),
+        *thorough(({"payments": "provider"}, {"steps_off": None})),
         ({"payments": "refused"}, {}),
-        ({"page_rows": "2"}, {}),
+        *thorough(({"page_rows": "2"}, {})),
         (AS_SEEN, {"steps_off": None, "slots_by_barber": False, "forwarded_for": False, "idle_barbers": (900,), "zone": "UTC"}),
     ],
     ids=lambda habits: ",".join(habits) or "tame",

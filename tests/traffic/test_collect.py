@@ -21,6 +21,7 @@ from closeshave.loadgen.writing import RecordFiles
 from closeshave.traffic.collect import collect
 from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.runfiles import RECORDS
+from tests.tiers import examples
 
 TEXTS = st.none() | st.sampled_from(["timeout", "reset", "eu-west-1", "Zürich", ""])
 TIMES = st.integers(0, 2**62)
@@ -63,7 +64,7 @@ def record(book: EngineRecorder, operation: Operation, effect: Effect | None = N
 
 
 @given(st.lists(st.tuples(OPERATION, st.none() | EFFECT), max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_what_is_recorded_is_collected(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Operation, Effect | None]]) -> None:
     """Every field of every row, in order, with flushes in between."""
     run = tmp_path_factory.mktemp("run")

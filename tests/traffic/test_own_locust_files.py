@@ -21,6 +21,7 @@ from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import Load
 from closeshave.traffic.runfiles import SenderKind
+from tests.tiers import thorough
 from tests.traffic import loads
 from tests.traffic.shop import Shop, open_shop
 
@@ -229,6 +230,7 @@ def test_a_sequence_is_one_visit_and_the_file_judges_its_answers(tmp_path: Path,
     assert set(wrong["outcome"]) == {"info"}
 
 
+@pytest.mark.thorough
 def test_a_custom_client(tmp_path: Path, shop: Shop) -> None:
     """Its own events say what it sent, and why it failed."""
     rows = sent(tmp_path, a_load(tmp_path, shop, CUSTOM, (1.5, 10), tasks_per_visit=4))
@@ -251,6 +253,7 @@ def test_a_load_shape_decides_alone_in_the_closed_model(tmp_path: Path, shop: Sh
     assert (rows["intended_ns"] == rows["started_ns"]).all()
 
 
+@pytest.mark.thorough
 def test_the_closed_model_has_users_in_proportion_to_the_rate(tmp_path: Path, shop: Shop) -> None:
     """Eight where the rate is highest, two where it is a quarter of that; by two processes together."""
     text = STAGES.partition("class StagesShape")[0]
@@ -298,7 +301,7 @@ def test_canaries_run_one_task_at_a_steady_rate(tmp_path: Path, shop: Shop) -> N
     assert shop.requests["GET /hello"] == shop.requests["GET /world"] == 20
 
 
-@pytest.mark.parametrize(("path", "error"), [("/missing", "status_404"), ("/hang", "total_timeout")])
+@pytest.mark.parametrize(("path", "error"), [*thorough(("/missing", "status_404")), ("/hang", "total_timeout")])
 def test_a_canary_that_fails_says_why(tmp_path: Path, shop: Shop, path: str, error: str) -> None:
     """Also one that is not answered in time; the others keep their schedule."""
     text = QUICKSTART.replace("/hello", path)
@@ -313,17 +316,21 @@ def test_a_canary_that_fails_says_why(tmp_path: Path, shop: Shop, path: str, err
 @pytest.mark.parametrize(
     ("text", "stated", "line", "says"),
     [
-        ("import no_such_module_5513\n", {}, 1, "cannot be loaded by Locust: ModuleNotFoundError: No module named 'no_such_module_5513'"),
+        *thorough(("import no_such_module_5513\n", {}, 1, "cannot be loaded by Locust: ModuleNotFoundError: No module named 'no_such_module_5513'")),
         ("from locust import HttpUser\n\nraise RuntimeError('planned')\n", {}, 3, "RuntimeError: planned"),
-        ("import sys\nsys.exit(3)\n", {}, 2, "SystemExit: 3"),
+        *thorough(("import sys\nsys.exit(3)\n", {}, 2, "SystemExit: 3")),
         ("import os\nos._exit(0)\n", {}, 0, "ends the interpreter when it is imported"),
         ("x = 1\n", {}, 0, "has no user class"),
-        ("from locust import HttpUser\nclass A(HttpUser):\n    pass\n", {}, 0, "A has no tasks"),
-        (QUICKSTART, {"canary": "QuickstartUser.hello"}, 0, "has no task 'QuickstartUser.hello' for the canary"),
+        *thorough(
+            ("from locust import HttpUser\nclass A(HttpUser):\n    pass\n", {}, 0, "A has no tasks"),
+            (QUICKSTART, {"canary": "QuickstartUser.hello"}, 0, "has no task 'QuickstartUser.hello' for the canary"),
+        ),
         (SEQUENCE, {"canary": "Buyer.first"}, 0, "available: Buyer.Checkout.first, Buyer.Checkout.second, Buyer.Checkout.third"),
         (STAGES, {}, 0, "StagesShape says how many users there are, which only the closed model has"),
-        (STAGES, {"model": "closed", "users": 3}, 0, "leave out traffic.locust.users"),
-        (QUICKSTART, {"model": "closed"}, 0, "has no LoadTestShape: write traffic.locust.users"),
+        *thorough(
+            (STAGES, {"model": "closed", "users": 3}, 0, "leave out traffic.locust.users"),
+            (QUICKSTART, {"model": "closed"}, 0, "has no LoadTestShape: write traffic.locust.users"),
+        ),
         (
             "from locust import task\nfrom closeshave.traffic.journeys import BookingUser\nclass B(BookingUser):\n    @task\n    def t(self): pass\n",
             {},
@@ -342,7 +349,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_sentence(
     assert problem.line == line
 
 
-@pytest.mark.parametrize("text", [QUICKSTART, SEQUENCE, CUSTOM, ODD, BOOKS])
+@pytest.mark.parametrize("text", [QUICKSTART, *thorough(SEQUENCE, CUSTOM, ODD, BOOKS)])
 def test_a_good_file_is_accepted(tmp_path: Path, text: str) -> None:
     """In silence, whatever it prints."""
     assert ownfilecheck.check(LocustFile(file=written(tmp_path, f"print('hello')\n{text}"))) == []

@@ -16,6 +16,7 @@ from closeshave.topology import Shard, Topology
 from closeshave.traffic.known_profiles import read_profile
 from closeshave.trial import fitting
 from tests.remote.definitions import remote
+from tests.tiers import examples
 
 ONE = Topology(("east",), (Shard(1, 1, 1, "east", "east"),))
 
@@ -95,7 +96,7 @@ def by_chance(sessions_per_s: float, contests_per_s: float, duration_s: float) -
 
 
 @given(st.floats(0.05, 60), st.floats(0, 2), st.floats(20, 3600))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_the_scale_that_fits_leaves_room_for_chance(sessions_per_s: float, contests_per_s: float, duration_s: float) -> None:
     """The proposed scale leaves at least three standard deviations; a tenth more does not fit."""
     plan, cap_per_s = by_chance(sessions_per_s, contests_per_s, duration_s), 60.0

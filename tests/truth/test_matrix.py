@@ -9,6 +9,7 @@ from closeshave.plan import read_plan
 from closeshave.standin.switches import Defect
 from closeshave.target import read_target
 from closeshave.trial.preparation import prepare
+from tests.tiers import thorough
 from tests.traffic.loads import FOUR
 from truth import __main__ as command
 from truth import damages, defects, drawing, matrix, result, sabotage
@@ -24,7 +25,12 @@ def test_every_defect_of_the_stand_in_has_a_case() -> None:
     assert sorted(case.defect for case in defects.CASES) == sorted(Defect)
 
 
-@pytest.mark.parametrize("plan", sorted({case.plan for case in (*defects.CASES, *damages.CASES)} | set(command.CLEAN) | {sabotage.PLAN}))
+PLANS = {case.plan for case in (*defects.CASES, *damages.CASES)} | set(command.CLEAN) | {sabotage.PLAN}
+OF_EACH_SORT = {"failover"}
+"""Of the others the matrix itself would say at once that they cannot be carried out."""
+
+
+@pytest.mark.parametrize("plan", [*sorted(OF_EACH_SORT), *thorough(*sorted(PLANS - OF_EACH_SORT))])
 def test_every_plan_can_be_carried_out(plan: str) -> None:
     """With the common target."""
     assert prepare(str(HERE / "plans" / f"{plan}.yaml"), target=str(TARGET)).plan.name == f"truth-{plan}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from closeshave.control import processes
+from tests.tiers import thorough
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -36,7 +37,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [*thorough(signal.SIGTERM), signal.SIGKILL])
 def test_a_process_of_the_pool_ends_with_the_command(number: signal.Signals, tmp_path: Path) -> None:
     """However the command is ended: in the middle of its work, and with none of the work that waits."""
     (tmp_path / "pooled.py").write_text(PROGRAM)
