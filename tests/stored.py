@@ -1,5 +1,7 @@
 """Whole run directories on a disk, as a trial writes them: of a good run, and of one that fails."""
 
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -61,4 +63,15 @@ def made(place: Path, status: str = "pass") -> Path:
     (place / "logs").mkdir(parents=True)
     (place / "plan.yaml").write_text(PLAN, encoding="utf-8")
     (place / "target.yaml").write_text(TARGET.replace("RECOVERY", PROMISED[status]), encoding="utf-8")
-    return keep(whole(), place)
+    for name, content in _kept().items():
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_bytes(content)
+    return place
+
+
+@cache
+def _kept() -> dict[str, bytes]:
+    """The files of its history, made once: each run directory gets copies."""
+    with tempfile.TemporaryDirectory() as made_in:
+        place = keep(whole(), Path(made_in))
+        return {str(path.relative_to(place)): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}

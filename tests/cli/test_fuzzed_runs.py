@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests import stored
+from tests.tiers import thorough
 
-CASES = int(os.environ.get("CLOSESHAVE_FUZZED_RUNS", "6"))
+WANTED = os.environ.get("CLOSESHAVE_FUZZED_RUNS")
+CASES = int(WANTED or "6")
+PLAIN = CASES if WANTED else 2
+"""So many of them belong to the plain tests."""
 FIRST = int(os.environ.get("CLOSESHAVE_FUZZED_FROM", "1"))
 ALLOWED = {0, 2, 3, 4, 5, 130}
 LOCALES = [
@@ -81,7 +85,7 @@ def small_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + CASES))
+@pytest.mark.parametrize("seed", [*range(FIRST, FIRST + PLAIN), *thorough(*range(FIRST + PLAIN, FIRST + CASES))])
 def test_with_any_damage_code_1_comes_from_the_judges_only(whole, tmp_path, seed):
     """And then the verdict is in a summary, if one is written at all."""
     rng = random.Random(seed)
