@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import binom  # type: ignore[import-untyped] # it ships no types
+import scipy  # type: ignore[import-untyped] # it ships no types
 
 from closeshave.judge.evidence.columns import Flags, member
 from closeshave.judge.evidence.evidence import Evidence
@@ -105,6 +105,6 @@ def _shown_by(evidence: Evidence, rows: Flags, hurt: Flags, normal: Flags, betwe
     instants = []
     for window_ns in WINDOWS_NS:
         first = np.searchsorted(due_ns, due_ns - window_ns, side="right")
-        unlikely = binom.sf(so_far[last + 1] - so_far[first] - 1, last + 1 - first, share) < CHANCE
+        unlikely = scipy.stats.binom.sf(so_far[last + 1] - so_far[first] - 1, last + 1 - first, share) < CHANCE
         instants += [int(due_ns[index]) for index in np.flatnonzero(unlikely)[:1]]
     return min(instants, default=None)

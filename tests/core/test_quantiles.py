@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
+import scipy  # type: ignore[import-untyped]  # scipy ships no types
 
 from closeshave import quantiles
 
@@ -18,7 +18,7 @@ def test_beta_is_scipys(share):
     """For whole and for fractional parameters, as clusters make them, from one to ten million."""
     rng = np.random.default_rng(1)
     a, b = 10 ** rng.uniform(0, 7, 2000), 1 + np.concatenate([rng.integers(0, 50, 1000), 10 ** rng.uniform(0, 6, 1000)])
-    assert np.array_equal(quantiles.beta(share, a, b), stats.beta.ppf(share, a, b))
+    assert np.array_equal(quantiles.beta(share, a, b), scipy.stats.beta.ppf(share, a, b))
 
 
 @pytest.mark.parametrize("chance", [0.5, 0.95, 0.999])
@@ -27,21 +27,21 @@ def test_the_binomial_is_scipys(share, chance):
     """Every small number of trials, and some large ones."""
     for n in [*range(1, 60), 299, 1000, 59_999, 10**6, 10**7 + 1]:
         found = quantiles.binomial(share, n, chance)
-        assert found == int(stats.binom.ppf(share, n, chance))
-        assert (quantiles.at_most(found, n, chance) > share) == (stats.binom.cdf(found, n, chance) > share)
+        assert found == int(scipy.stats.binom.ppf(share, n, chance))
+        assert (quantiles.at_most(found, n, chance) > share) == (scipy.stats.binom.cdf(found, n, chance) > share)
 
 
 @pytest.mark.parametrize("share", SHARES)
 def test_the_normal_is_scipys(share):
     """To the last digit."""
-    assert quantiles.normal(share) == stats.norm.ppf(share)
+    assert quantiles.normal(share) == scipy.stats.norm.ppf(share)
 
 
 @pytest.mark.parametrize("share", [0.05, 1e-3, 1e-6])
 def test_the_poisson_is_scipys(share):
     """For means from a hundredth to ten million."""
     for mean in np.geomspace(0.01, 1e7, 60):
-        assert quantiles.poisson_exceeded(share, float(mean)) == stats.poisson.isf(share, mean)
+        assert quantiles.poisson_exceeded(share, float(mean)) == scipy.stats.poisson.isf(share, mean)
     assert math.isnan(quantiles.poisson_exceeded(share, math.nan))
 
 

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import scipy  # type: ignore[import-untyped]  # scipy ships no types
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
 from closeshave import quantiles
 from closeshave.gate.effects import EXACT_MOST, at_least, of_ratios, of_shares
@@ -21,16 +21,16 @@ def test_ratios_are_judged_as_scipys_t_test_judges_them(changes):
     found = of_ratios(changes)
     if np.std(changes, ddof=1) < 1e-9:
         return
-    expected = stats.ttest_1samp(changes, 0, alternative="greater")
+    expected = scipy.stats.ttest_1samp(changes, 0, alternative="greater")
     assert found.by_chance_worse == pytest.approx(float(expected.pvalue), rel=1e-6, abs=1e-12)
-    low, high = stats.ttest_1samp(changes, 0).confidence_interval(0.9)
+    low, high = scipy.stats.ttest_1samp(changes, 0).confidence_interval(0.9)
     assert (found.low, found.high) == pytest.approx((float(low), float(high)), rel=1e-6, abs=1e-9)
 
 
 @given(st.lists(st.integers(-1000, 1000).map(float), min_size=2, max_size=9))
 def test_shares_are_judged_as_scipys_permutation_test_judges_them(changes):
     """Another implementation of the same test."""
-    expected = stats.permutation_test(
+    expected = scipy.stats.permutation_test(
         (np.array(changes),), lambda x, axis: np.sum(x, axis=axis), permutation_type="samples", alternative="greater", n_resamples=np.inf
     )
     assert of_shares(changes).by_chance_worse == pytest.approx(float(expected.pvalue))

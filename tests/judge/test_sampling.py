@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy  # type: ignore[import-untyped]  # scipy ships no types
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
 from closeshave.judge.evidence.windows import NEVER_NS
 from closeshave.judge.measures.sampling import percentile_bounds_ns, percentile_ns, requests_to_settle, share_bounds
@@ -40,9 +40,9 @@ def test_the_bounds_are_clopper_pearson(sample: tuple[int, int]) -> None:
     low, high = share_bounds(successes, n, 0.95)
     assert 0 <= low <= successes / n <= high <= 1
     if successes:
-        assert stats.binom.sf(successes - 1, n, low) == pytest.approx(0.05, rel=1e-6)
+        assert scipy.stats.binom.sf(successes - 1, n, low) == pytest.approx(0.05, rel=1e-6)
     if successes < n:
-        assert stats.binom.cdf(successes, n, high) == pytest.approx(0.05, rel=1e-6)
+        assert scipy.stats.binom.cdf(successes, n, high) == pytest.approx(0.05, rel=1e-6)
 
 
 @pytest.mark.parametrize(

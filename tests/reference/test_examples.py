@@ -16,7 +16,7 @@ import typer
 from ruamel.yaml import YAML
 
 from closeshave.api.known import read_api
-from closeshave.cli.app import app
+from closeshave.cli.main import command as whole
 from closeshave.environments.definition import read_definition
 from closeshave.faults import ownexperiment
 from closeshave.files.yamlfile import InvalidFile, read
@@ -179,7 +179,7 @@ def words(line: str) -> list[str]:
 
 def parsed(arguments: list[str]) -> None:
     """The real command's own parser takes them. Raises what it raises for an option that does not exist, or one argument too many."""
-    command: Any = typer.main.get_command(app)
+    command: Any = whole()
     while hasattr(command, "commands"):
         name, *arguments = arguments
         command = command.commands[name]

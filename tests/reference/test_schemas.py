@@ -67,7 +67,8 @@ def test_every_key_of_every_schema_is_described(name):
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, folder in FOLDERS.items() for name in available(folder)])
 def test_what_we_ship_fits_its_schema(kind, name):
     """An editor that checks against the schema shows no error in a shipped file."""
-    jsonschema.validate(as_json(locate(FOLDERS[kind], name)), MADE[kind])
+    # Whether the schema itself is valid is asked once, above.
+    assert [*jsonschema.Draft202012Validator(MADE[kind]).iter_errors(as_json(locate(FOLDERS[kind], name)))] == []
 
 
 SHIPPED = {
