@@ -61,12 +61,14 @@ def with_operations(evidence: Recorded, chosen: Flags) -> pd.DataFrame:
     order = evidence.order
     mine = np.flatnonzero(chosen[order.effect])
     position = order.position[mine]
-    rows = evidence.history.effects.iloc[order.effect[mine]].reset_index(drop=True)
-    rows["position"] = position
-    rows["outcome"] = evidence.operations["outcome"].array.take(position)
-    rows["started_ns"] = evidence.started_ns[position]
-    rows["ended_ns"] = evidence.ended_ns[position]
-    return rows
+    rows = evidence.history.effects.take(order.effect[mine])
+    rows.index = pd.RangeIndex(len(rows))
+    # Beside them at once, because every column that is set alone makes the frame's index again.
+    operations = {
+        "position": position, "outcome": evidence.operations["outcome"].array.take(position),
+        "started_ns": evidence.started_ns[position], "ended_ns": evidence.ended_ns[position],
+    }  # fmt: skip
+    return pd.concat([rows, pd.DataFrame(operations, copy=False)], axis=1)
 
 
 def fate(evidence: Recorded) -> Writes:
