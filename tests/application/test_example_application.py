@@ -26,6 +26,7 @@ def key():
     return f"book_{uuid.uuid4()}"
 
 
+@pytest.mark.thorough
 def test_preparing_twice_makes_nothing_twice(shop):
     """Two at once too."""
     before = shop.rows("SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM barbers), (SELECT count(*) FROM services)")
@@ -243,6 +244,7 @@ def test_a_planted_double_booking_is_accepted(shop):
     assert "planted: double-booking" in defective.said("double")
 
 
+@pytest.mark.thorough
 def test_a_planted_lost_booking_is_acknowledged_and_not_there(shop):
     """Every fifth."""
     customer = Customer(shop.serve("losing", PLANTED="lost-booking"), "customer8@barbers.test")

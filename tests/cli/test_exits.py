@@ -192,19 +192,18 @@ def test_an_unexpected_error_is_4_with_its_traceback_in_the_logs(run, tmp_path):
     assert str(run / "logs" / "harness-error.log").encode() in said
 
 
-def test_a_judge_that_fails_is_said_with_its_traceback_in_the_logs(run, tmp_path):
+@pytest.mark.parametrize("asked", ["judge", *thorough("explain")])
+def test_a_judge_that_fails_is_said_with_its_traceback_in_the_logs(run, tmp_path, asked):
     """The run is inconclusive there, the other judges still judge, and the terminal shows where the traceback is."""
     (tmp_path / "sitecustomize.py").write_text(
         "from closeshave.judge.verdicts import clocks\ndef broken(*_): raise KeyError('a bug')\nclocks.judge = broken\n"
     )
     log = run / "logs" / "harness-error.log"
-    for command in ("judge", "explain"):
-        log.unlink(missing_ok=True)
-        code, said = closeshave(command, run, environ={"PYTHONPATH": str(tmp_path)})
-        assert code == (0 if command == "explain" else 1)
-        assert b"Traceback" not in said
-        assert f"judges failed; their tracebacks are in {log}".encode() in said
-        assert "in broken" in log.read_text()
+    code, said = closeshave(asked, run, environ={"PYTHONPATH": str(tmp_path)})
+    assert code == (0 if asked == "explain" else 1)
+    assert b"Traceback" not in said
+    assert f"judges failed; their tracebacks are in {log}".encode() in said
+    assert "in broken" in log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,7 @@ def _on_a_terminal(place: Path, answers: str, *options: str) -> tuple[int, str]:
     return process.returncode, said.decode() + asked
 
 
+@pytest.mark.thorough
 def test_on_a_terminal_it_asks(tmp_path: Path) -> None:
     """For the address of a platform first; whoever has none is asked about the application."""
     answers = ["", SERVE, "", "python3 migrate.py", "1", "cache,sessions", "3", "", "/up", "/about", "", ""]

@@ -30,6 +30,7 @@ from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
 from closeshave.history import DrillProven, record
 from tests.faults import toys
+from tests.tiers import thorough
 
 CHANGED = "changed"
 """A file in the environment that stands for what a drill changes."""
@@ -260,7 +261,7 @@ KILLED = textwrap.dedent(
 )
 
 
-@pytest.mark.parametrize("at", ["before", "changed"])
+@pytest.mark.parametrize("at", [*thorough("before"), "changed"])
 def test_whoever_finds_the_ledger_puts_back_what_a_killed_process_left(toy: Deployment, tmp_path: Path, at: str) -> None:
     """After ``kill -9`` in the middle of a step, before and after it changed something: the janitor's undo."""
     run = tmp_path / "run"

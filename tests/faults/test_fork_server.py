@@ -83,6 +83,7 @@ def test_an_experiment_that_a_hanging_server_has_not_begun_never_begins_after_a_
     assert not [helper for helper in runmark.helpers(run) if psutil.Process(helper.pid).status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.thorough
 def test_a_server_that_hung_begins_late(toy: Deployment, run: Path, server: ForkServer) -> None:
     """A harness that was stopped for a moment omits no fault."""
     server.process.send_signal(signal.SIGSTOP)

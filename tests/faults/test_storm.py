@@ -19,6 +19,7 @@ from closeshave.faults import extra_processes
 from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
 from tests.faults import toys
+from tests.tiers import thorough
 
 
 class Door(ThreadingHTTPServer):
@@ -75,7 +76,9 @@ def noted(toy: Deployment) -> int:
 
 
 @pytest.mark.parametrize(
-    ("status", "after_s", "patience_s", "each"), [(200, 0.0, 20, 1), (503, 0.0, 20, 3), (200, 0.6, 0.2, 3)], ids=["well", "bad", "late"]
+    ("status", "after_s", "patience_s", "each"),
+    [*thorough((200, 0.0, 20, 1)), (503, 0.0, 20, 3), *thorough((200, 0.6, 0.2, 3))],
+    ids=["well", "bad", "late"],
 )
 def test_reads_are_repeated_when_they_are_bad_or_late(status: int, after_s: float, patience_s: float, each: int, toy: Deployment) -> None:
     """Ten reads with two retries each: sent once when all are good, three times when none is; every request is recorded, and no more are sent."""

@@ -14,6 +14,7 @@ import pytest
 
 from closeshave.telemetry.exporter import CLOSE_WITHIN_S
 from closeshave.telemetry.settings import LOOPBACK
+from tests.tiers import thorough
 
 ROOT = Path(__file__).parents[2]
 TRIAL = """
@@ -69,7 +70,7 @@ def unreachable() -> Iterator[str]:
             one.close()
 
 
-@pytest.mark.parametrize("receiver", [refusing, silent, unreachable], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("receiver", [*thorough(refusing), silent, *thorough(unreachable)], ids=lambda one: one.__name__)
 def test_the_process_of_a_trial_ends_although_its_receivers_are_gone(receiver, tmp_path):
     """In little more than the time that they are given, with what could not be sent."""
     with receiver() as url:

@@ -70,6 +70,7 @@ def test_every_operation_has_an_answer_and_another_is_an_error(counted: Any) -> 
     assert counted[5] == "dance has no answer in closeshave/traffic/means.py: add one"
 
 
+@pytest.mark.thorough
 def test_the_command_prints_what_a_plan_takes() -> None:
     """As YAML, to be copied."""
     done = subprocess.run(

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from tests.tiers import thorough
 from truth.plain import habits
 from truth.plain.defects import Defect
 from truth.plain.running import Plain, plain
@@ -79,7 +80,7 @@ def test_a_listed_administrator_takes_no_booking(seen) -> None:
     assert (refused.status_code, refused.json()["error"]["message"]) == (400, f"Barber is not available at 10:00 on {day(7)}")
 
 
-@pytest.mark.parametrize("path", ["/api/v2/appointments/", "/api/v2/appointments/all/list"])
+@pytest.mark.parametrize("path", [*thorough("/api/v2/appointments/"), "/api/v2/appointments/all/list"])
 def test_lists_are_paged_and_state_their_total(path) -> None:
     """Every row once over the pages, none after the end, and a page of more than a hundred is refused."""
     with customer() as (platform, who):
@@ -97,7 +98,7 @@ def test_lists_are_paged_and_state_their_total(path) -> None:
         assert reader.client.get(path, params={"limit": 101}).status_code == 422
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
+@pytest.mark.parametrize("zone", ["UTC", *thorough("America/New_York", "Asia/Kolkata"), "Pacific/Auckland"])
 def test_times_are_those_of_the_business_and_no_answer_states_its_zone(zone) -> None:
     """Requested in local time, answered in UTC."""
     with customer("--habit", f"zone={zone}") as (_, who):
@@ -272,7 +273,7 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("share", [0.0, *thorough(0.3), 1.0])
 @pytest.mark.parametrize("defect", Defect)
 def test_a_planted_defect_affects_the_requested_share(defect, share) -> None:
     """None where none is planted, all where all are."""
