@@ -12,6 +12,7 @@ from closeshave.comparison.nights import Night
 from closeshave.comparison.trend import LOOKED_AT, change_points, trend
 from closeshave.files.jsonfile import Damaged
 from tests.comparison.stored_runs import change, kept, summary
+from tests.tiers import thorough
 
 ONCE_IN_A_MILLION = 1e-6
 
@@ -53,9 +54,9 @@ def test_a_slower_recovery_is_found_within_a_night_and_a_spike_is_not(tmp_path):
     assert exact >= 98
 
 
-def test_nights_that_do_not_differ_have_no_change():
+@pytest.mark.parametrize("n", [20, *thorough(60)])
+def test_nights_that_do_not_differ_have_no_change(n):
     """Normal noise, and noise with far outliers: in a year of nights, at most one series in twenty warns; by chance once in a million seeds more."""
-    n = 60
     for drawn in (lambda random: random.normal(10, 1, 60), lambda random: 10 + 0.3 * random.standard_cauchy(60)):
         warned = sum(bool(trend(series(drawn(np.random.default_rng(seed)))).shifts) for seed in range(n))
         assert warned <= quantiles.binomial(1 - ONCE_IN_A_MILLION, n, 0.05)

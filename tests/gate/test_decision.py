@@ -16,6 +16,7 @@ from closeshave.gate.power import never_failed, noticeable
 from closeshave.gate.resampling import resample
 from closeshave.gate.rules import Rules, rules
 from closeshave.plan import Gate
+from tests.tiers import thorough
 
 RULES = rules(Gate())
 ONE = rules(Gate(metrics=("p95/book",)))
@@ -45,16 +46,17 @@ def gates(random, number, changes, spread=0.03, rules=RULES):
         yield stages
 
 
-def test_equal_releases_are_called_worse_in_at_most_one_gate_of_a_hundred():
+@pytest.mark.parametrize("n", [1000, *thorough(3000)])
+def test_equal_releases_are_called_worse_in_at_most_one_gate_of_a_hundred(n):
     """Five metrics together. The limit is exceeded by chance once in a million seeds."""
-    n = 3000
     alarms = sum(bool(worse(RULES, stages)) for stages in gates(np.random.default_rng(1), n, {}))
     assert alarms <= quantiles.binomial(1 - ONCE_IN_A_MILLION, n, RULES.false_alarm)
 
 
-def test_a_machine_whose_noise_has_no_variance_raises_no_more_alarms():
+@pytest.mark.parametrize("n", [1000, *thorough(2000)])
+def test_a_machine_whose_noise_has_no_variance_raises_no_more_alarms(n):
     """Times disturbed by bursts: a Cauchy distribution, the worst that a mean can meet."""
-    random, n = np.random.default_rng(2), 2000
+    random = np.random.default_rng(2)
     alarms = 0
     for _ in range(n):
         stages = [

@@ -81,6 +81,23 @@ class Recorded:
         """The effects in the order in which they are judged. Cached, because every judge of integrity uses a part of them."""
         return ordered(self.history.effects, self.ids, self.started_ns, in_order=self.in_order)
 
+    def joined_at(self, effects: Ints, positions: Ints) -> pd.DataFrame:
+        """These rows of the effects, each beside its operation, whose position is given."""
+        rows = self.history.effects.take(effects)
+        rows.index = pd.RangeIndex(len(rows))
+        # Beside them at once, because every column that is set alone makes the frame's index again.
+        operations = {
+            "position": positions, "outcome": self.operations["outcome"].array.take(positions),
+            "started_ns": self.started_ns[positions], "ended_ns": self.ended_ns[positions],
+        }  # fmt: skip
+        return pd.concat([rows, pd.DataFrame(operations, copy=False)], axis=1)
+
+    @cached_property
+    def no_effects(self) -> pd.DataFrame:
+        """The same of no effect; nobody changes it, but a copy."""
+        none = np.zeros(0, dtype=np.int64)
+        return self.joined_at(none, none)
+
     @cached_property
     def started_s(self) -> float:
         """The wall-clock second of the run's first operation: older rows of a ledger or a database do not belong to this run."""

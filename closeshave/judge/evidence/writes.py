@@ -60,15 +60,8 @@ def with_operations(evidence: Recorded, chosen: Flags) -> pd.DataFrame:
     """These effects joined with their operations, ordered by start."""
     order = evidence.order
     mine = np.flatnonzero(chosen[order.effect])
-    position = order.position[mine]
-    rows = evidence.history.effects.take(order.effect[mine])
-    rows.index = pd.RangeIndex(len(rows))
-    # Beside them at once, because every column that is set alone makes the frame's index again.
-    operations = {
-        "position": position, "outcome": evidence.operations["outcome"].array.take(position),
-        "started_ns": evidence.started_ns[position], "ended_ns": evidence.ended_ns[position],
-    }  # fmt: skip
-    return pd.concat([rows, pd.DataFrame(operations, copy=False)], axis=1)
+    # Many a run has no effect of some action, and an empty frame takes as long as a small one.
+    return evidence.joined_at(order.effect[mine], order.position[mine]) if len(mine) else evidence.no_effects.copy(deep=False)
 
 
 def fate(evidence: Recorded) -> Writes:

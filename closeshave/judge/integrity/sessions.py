@@ -19,6 +19,7 @@ from closeshave.judge.evidence.writes import MUTATING, among, joined
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
+from closeshave.judge.witnesses import Witness
 from closeshave.plurals import plural
 
 NOT_FOUND = 404
@@ -27,6 +28,8 @@ BOOKING = ["session", "franchise", "booking"]
 
 def stale(analysis: Analysis) -> Finding:
     """Reads that returned an older version than their session had already read or written."""
+    if not equal(analysis.evidence.history.effects["action"], "read").any():
+        return _found(0, 0, 0, told_any=False)
     rows = joined(analysis.evidence, (*MUTATING, "read"))
     # Nine of ten bookings are never read again and need no comparison.
     rows = rows[among(rows, rows[equal(rows["action"], "read")])]
@@ -52,12 +55,14 @@ def stale(analysis: Analysis) -> Finding:
         )
         for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
     )
-    chances = int(np.count_nonzero(newest >= 0))
-    count = int(np.count_nonzero(behind > 0))
+    return _found(int(np.count_nonzero(behind > 0)), len(reads), int(np.count_nonzero(newest >= 0)), witnesses, told_any=told_any)
+
+
+def _found(count: int, reads: int, chances: int, witnesses: tuple[Witness, ...] = (), *, told_any: bool) -> Finding:
     return Finding(
         "stale_sessions",
         count,
-        len(reads),
+        reads,
         plural(count, "read was older than what its session had seen", "reads were older than what their session had seen"),
         witnesses,
         exposure=Exposure(chances, f"{plural(chances, 'booking')} read by a session that had seen a version before"),
