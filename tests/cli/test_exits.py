@@ -137,7 +137,7 @@ def test_a_locale_without_such_letters_shows_others(runs, asked, usual, command_
     assert done.said.isascii()
 
 
-@pytest.mark.parametrize(("asked", "usual"), [("judge", 1), ("explain", 0), ("report", 1)])
+@pytest.mark.parametrize(("asked", "usual"), [("judge", 1), ("explain", 0), *thorough(("report", 1))])
 def test_a_reader_that_leaves_changes_no_code(runs, asked, usual, command):
     """As ``closeshave judge RUN 2>&1 | head -3`` with pipefail."""
     reading, writing = os.pipe()
