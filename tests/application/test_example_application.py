@@ -202,6 +202,7 @@ def test_without_its_cache_the_application_is_right(shop, both, how):
     assert "the cache is lost" in shop.said("barbers-1")
 
 
+@pytest.mark.thorough
 def test_told_to_end_it_finishes_what_it_has_begun(shop):
     """The request that is being answered gets its answer, a new one no connection, and the process ends with 0."""
     url = shop.serve("ending", DELAY_MS="700")
@@ -235,6 +236,7 @@ def test_every_answer_states_its_release(both, shop):
     assert httpx.get(f"{both[0]}/api/v2/public/services/", trust_env=False, verify=False).headers["x-app-version"] == "1.0.0"
 
 
+@pytest.mark.thorough
 def test_a_planted_double_booking_is_accepted(shop):
     """By the same customers whom a correct one refuses."""
     defective = shop.new_database("twice")

@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.ci import actionlint
+from tests.tiers import thorough
 
 CI = Path(__file__).parents[2] / "ci"
 WORKFLOW, ACTION = CI / "github/workflows/nightly.yml", CI / "github/gate/action.yml"
@@ -30,9 +31,9 @@ def checked(schema, path, *more):
 @pytest.mark.parametrize(
     ("schema", "path", "more"),
     [
-        ("vendor.github-workflows", WORKFLOW, ()),
-        ("vendor.github-workflows", RECOVERY, ()),
-        ("vendor.github-actions", ACTION, ()),
+        *thorough(
+            ("vendor.github-workflows", WORKFLOW, ()), ("vendor.github-workflows", RECOVERY, ()), ("vendor.github-actions", ACTION, ()),
+        ),
         ("vendor.gitlab-ci", GITLAB, ("--data-transform", "gitlab-ci")),
     ],
 )

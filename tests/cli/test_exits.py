@@ -148,7 +148,7 @@ def test_a_reader_that_leaves_changes_no_code(runs, asked, usual, command):
         os.close(writing)
 
 
-@pytest.mark.parametrize(("asked", "code"), [("judge", 1), ("explain", 4), ("report", 1)])
+@pytest.mark.parametrize(("asked", "code"), [("judge", 1), ("explain", 4), *thorough(("report", 1))])
 def test_a_full_disk_behind_the_output_is_no_verdict(runs, asked, code, command):
     """A story that nobody could be told is an error; a verdict that stands in a file, or is the code itself, is none."""
     with Path("/dev/full").open("wb") as full:

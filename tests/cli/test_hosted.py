@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.stored import made
 
 
@@ -39,6 +41,7 @@ def test_a_summary_that_cannot_be_written_changes_no_exit_code(tmp_path, command
     assert b"the job summary could not be written" in done.stderr
 
 
+@pytest.mark.thorough
 def test_every_run_has_figures_for_bencher(tmp_path, command):
     """Beside JUnit."""
     run = made(tmp_path / "run")

@@ -86,6 +86,7 @@ def test_what_the_harness_could_not_remove_is_tried_again_until_it_is_gone(toy: 
     assert processes.marked(toy.id) == []
 
 
+@pytest.mark.thorough
 def test_dismissed_janitor_ends_quietly(toy: Deployment, run: Path) -> None:
     """When everything is in order the janitor ends and touches nothing; its death can be detected."""
     with janitor.Heartbeat(run):
@@ -96,6 +97,7 @@ def test_dismissed_janitor_ends_quietly(toy: Deployment, run: Path) -> None:
     assert marks(run) == []
 
 
+@pytest.mark.thorough
 def test_janitor_is_detached(toy: Deployment, run: Path) -> None:
     """It has a session of its own, no parent whose end would end it, and ignores the signals that end a shell's jobs."""
     with janitor.Heartbeat(run):

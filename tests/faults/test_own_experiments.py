@@ -106,6 +106,7 @@ def test_its_method_injects_its_rollbacks_undo_and_its_steady_state_proves(tmp_p
     assert not [each for each in run.rglob("*") if each.is_file() and SECRET.encode() in each.read_bytes()]
 
 
+@pytest.mark.thorough
 def test_another_process_heals_it_with_the_ledger_alone(tmp_path: Path, run: Path) -> None:
     """As the janitor does, or closeshave heal: the rollbacks are run from the file that the deployment names."""
     platform = hooked(tmp_path / "root", experiment(tmp_path / "my"))
@@ -117,6 +118,7 @@ def test_another_process_heals_it_with_the_ledger_alone(tmp_path: Path, run: Pat
     assert not (tmp_path / "my" / "broken").exists()
 
 
+@pytest.mark.thorough
 def test_an_action_that_fails_is_no_injection(tmp_path: Path, run: Path) -> None:
     """It is named; the rollbacks are run in any case."""
     actions = [

@@ -18,6 +18,7 @@ import pytest
 from closeshave.loadgen.convert import convert
 from closeshave.loadgen.rows import DTYPE, HEADER
 from tests.loadgen.misbehaving import MisbehavingServer
+from tests.tiers import thorough
 
 LOCUSTFILE = """
 from locust import constant, task
@@ -98,7 +99,7 @@ def recorded(directory: Path) -> tuple[np.ndarray[tuple[int], np.dtype[np.void]]
 @pytest.mark.parametrize(
     ("options", "workers"),
     [
-        (("-u", "4", "-r", "4", "-t", "8s", "Closed"), 1),
+        *thorough((("-u", "4", "-r", "4", "-t", "8s", "Closed"), 1)),
         pytest.param(("-u", "1", "Open"), 1, marks=pytest.mark.servers),  # as below, only without a master
         (("-u", "1", "--processes", "2", "Open"), 2),
         pytest.param(("-u", "1", "--processes", "2", "Crowd"), 2, marks=pytest.mark.servers),  # ten seconds more

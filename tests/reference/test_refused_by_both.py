@@ -16,6 +16,7 @@ from closeshave.plan import read_plan
 from closeshave.reference.schemas import schemas
 from closeshave.target import read_target
 from closeshave.traffic.profiles import Profile
+from tests.tiers import thorough
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "every-key"
 CHECKS = {kind: jsonschema.Draft202012Validator(schema) for kind, schema in schemas().items()}
@@ -302,7 +303,16 @@ def test_the_files_that_show_every_key_are_accepted_by_both(name, tmp_path):
     assert reader(written(tmp_path, example(name)))
 
 
-@pytest.mark.parametrize(("name", "path", "value"), WRONG, ids=lambda each: "gone" if each is GONE else str(each)[:30])
+def of_each_section():
+    """The first mistake in each section of each file for the plain tests, the others for the thorough ones."""
+    seen = set()
+    for name, path, value in WRONG:
+        section = name, *path.split(".")[:2]
+        yield from [(name, path, value)] if section not in seen else thorough((name, path, value))
+        seen.add(section)
+
+
+@pytest.mark.parametrize(("name", "path", "value"), of_each_section(), ids=lambda each: "gone" if each is GONE else str(each)[:30])
 def test_one_mistake_is_refused_by_both(name, path, value, tmp_path):
     """By the harness with the key, by the schema in the editor."""
     kind, reader = READERS[name]

@@ -137,6 +137,7 @@ def test_nothing_is_hard_to_reach_or_to_read(visit, width, scheme):
     assert all(200 <= one <= width for one in charts)
 
 
+@pytest.mark.thorough
 def test_on_a_narrow_screen_no_label_stands_without_its_figure(visit):
     """A row is a card there, and each cell has its column's name before it."""
     page = visit(width=390)
@@ -166,6 +167,7 @@ def test_the_filters_redraw_the_timeline_and_narrow_the_table(visit, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.thorough
 def test_charts_are_enlarged_together_by_buttons_by_dragging_and_back(visit, width):
     """Every chart over time shows the same stretch."""
     page = visit(width=width)
@@ -192,6 +194,7 @@ def test_charts_are_enlarged_together_by_buttons_by_dragging_and_back(visit, wid
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.thorough
 def test_a_legend_entry_switches_its_curve_off_and_on(visit, width):
     """By mouse and by keyboard."""
     page = visit(width=width)
@@ -206,6 +209,7 @@ def test_a_legend_entry_switches_its_curve_off_and_on(visit, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.thorough
 def test_the_figures_of_a_moment_are_shown_to_mouse_and_keyboard(visit, width):
     """In the legends of all charts at once."""
     page = visit(width=width)
@@ -250,6 +254,7 @@ def test_the_table_sorts_by_any_column_and_splits_and_searches(visit, width):
     assert page.locator("#rows").inner_text() == "No request fits."
 
 
+@pytest.mark.thorough
 def test_all_rows_of_the_table_can_be_shown(visit):
     """A person sees the worst first; a search for a row must find it."""
     page = visit()
@@ -278,6 +283,7 @@ def test_a_verdict_leads_to_its_row_its_moment_and_its_witnesses(visit, width):
     assert drawing(page, "chart-response") != before
 
 
+@pytest.mark.thorough
 def test_an_address_with_a_witness_unfolds_it(visit):
     """A link in a chat leads to what its sender saw."""
     page = visit(place="#verdict-integrity-double-booked-witnesses")
@@ -299,6 +305,7 @@ def test_a_fault_leads_to_its_requests_and_the_timeline_to_the_fault(visit, widt
     assert (start < 180, end > 220) == (True, True)
 
 
+@pytest.mark.thorough
 def test_doubtful_stretches_are_hatched(visit):
     """On the strip, on every chart over time, and in a list that says why."""
     page = visit()
@@ -311,6 +318,7 @@ def test_doubtful_stretches_are_hatched(visit):
     assert page.get_by_text("other programs delayed the platform", exact=True).is_visible()
 
 
+@pytest.mark.thorough
 def test_parts_are_compared_by_shard_or_by_region(visit):
     """A curve each."""
     page = visit()
@@ -322,6 +330,7 @@ def test_parts_are_compared_by_shard_or_by_region(visit):
     assert drawing(page, "chart-compared-response") != before
 
 
+@pytest.mark.thorough
 def test_a_change_to_the_dark_redraws_the_charts(visit):
     """Their colours are those of the page."""
     page = visit()
@@ -350,6 +359,7 @@ def test_on_paper_everything_is_unfolded_and_light(visit, scheme):
     assert page.locator("details:not([open])").count() == folded
 
 
+@pytest.mark.thorough
 def test_the_page_can_be_printed(visit):
     """As a document of several sheets."""
     document = visit().pdf(format="A4")

@@ -255,6 +255,7 @@ def test_a_generator_that_cannot_start_says_why(run: Path, processes: int) -> No
         generator.wait_ready(60)
 
 
+@pytest.mark.thorough
 def test_canaries_without_enough_slots_say_what_would_be_right(platform: TinyPlatform, run: Path) -> None:
     """In one sentence that names the plan's key, without a log's end: nothing is wrong with the harness."""
     load = loads.load(run, (600.0, 1), edges=everywhere(platform.url), canaries=Canaries(home_per_s=400.0))

@@ -217,6 +217,7 @@ def test_the_quickstart_in_the_open_model(tmp_path: Path, shop: Shop) -> None:
     assert (first["started_ns"] > first["intended_ns"]).any(), "the first request counts from the arrival"
 
 
+@pytest.mark.thorough
 def test_a_sequence_is_one_visit_and_the_file_judges_its_answers(tmp_path: Path, shop: Shop) -> None:
     """By default a visit has as many tasks as the longest sequence; what the file calls a success or a failure is one."""
     rows = sent(tmp_path, a_load(tmp_path, shop, SEQUENCE, (1.5, 10)))
@@ -301,7 +302,8 @@ def test_canaries_run_one_task_at_a_steady_rate(tmp_path: Path, shop: Shop) -> N
     assert shop.requests["GET /hello"] == shop.requests["GET /world"] == 20
 
 
-@pytest.mark.parametrize(("path", "error"), [*thorough(("/missing", "status_404")), ("/hang", "total_timeout")])
+@pytest.mark.parametrize(("path", "error"), [("/missing", "status_404"), ("/hang", "total_timeout")])
+@pytest.mark.thorough
 def test_a_canary_that_fails_says_why(tmp_path: Path, shop: Shop, path: str, error: str) -> None:
     """Also one that is not answered in time; the others keep their schedule."""
     text = QUICKSTART.replace("/hello", path)

@@ -289,11 +289,9 @@ def test_a_planted_defect_affects_the_requested_share(defect, share) -> None:
     ("planted", "looked_for"),
     [
         (Defect.DOUBLE_BOOKING, Defect.LOST_BOOKING),
-        (Defect.DOUBLE_BOOKING, Defect.DOUBLE_CHARGE),
-        (Defect.DOUBLE_BOOKING, Defect.REFUSED_THOUGH_FREE),
+        *thorough((Defect.DOUBLE_BOOKING, Defect.DOUBLE_CHARGE), (Defect.DOUBLE_BOOKING, Defect.REFUSED_THOUGH_FREE)),
         (Defect.DOUBLE_CHARGE, Defect.DOUBLE_BOOKING),
-        (Defect.DOUBLE_CHARGE, Defect.LOST_BOOKING),
-        (Defect.DOUBLE_CHARGE, Defect.REFUSED_THOUGH_FREE),
+        *thorough((Defect.DOUBLE_CHARGE, Defect.LOST_BOOKING), (Defect.DOUBLE_CHARGE, Defect.REFUSED_THOUGH_FREE)),
         (Defect.LOST_BOOKING, Defect.REFUSED_THOUGH_FREE),
     ],
 )
