@@ -32,7 +32,9 @@ def checked(schema, path, *more):
     ("schema", "path", "more"),
     [
         *thorough(
-            ("vendor.github-workflows", WORKFLOW, ()), ("vendor.github-workflows", RECOVERY, ()), ("vendor.github-actions", ACTION, ()),
+            ("vendor.github-workflows", WORKFLOW, ()),
+            ("vendor.github-workflows", RECOVERY, ()),
+            ("vendor.github-actions", ACTION, ()),
         ),
         ("vendor.gitlab-ci", GITLAB, ("--data-transform", "gitlab-ci")),
     ],

@@ -318,7 +318,14 @@ def test_a_canary_that_fails_says_why(tmp_path: Path, shop: Shop, path: str, err
 @pytest.mark.parametrize(
     ("text", "stated", "line", "says"),
     [
-        *thorough(("import no_such_module_5513\n", {}, 1, "cannot be loaded by Locust: ModuleNotFoundError: No module named 'no_such_module_5513'")),
+        *thorough(
+            (
+                "import no_such_module_5513\n",
+                {},
+                1,
+                "cannot be loaded by Locust: ModuleNotFoundError: No module named 'no_such_module_5513'",
+            )
+        ),
         ("from locust import HttpUser\n\nraise RuntimeError('planned')\n", {}, 3, "RuntimeError: planned"),
         *thorough(("import sys\nsys.exit(3)\n", {}, 2, "SystemExit: 3")),
         ("import os\nos._exit(0)\n", {}, 0, "ends the interpreter when it is imported"),

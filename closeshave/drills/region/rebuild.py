@@ -50,7 +50,8 @@ def _leading(aim: Aim) -> str:
         primaries = [sentinel.primary(deployment, group) for group in domain.groups_of(aim) if group in elsewhere]
     except (patroni.NoLeader, sentinel.NoPrimary, sentinel.Unavailable) as error:
         return str(error)
-    return ", ".join(f"{one.process} still leads" for one in (*leads, *primaries) if one.region == here)
+    at = {**{lead.process: lead.region for lead in leads}, **{store.process: store.region for store in primaries}}
+    return ", ".join(f"{process} still leads" for process, region in at.items() if region == here)
 
 
 def join_etcd(work: DrillWork) -> Facts:
