@@ -312,7 +312,7 @@ def of_each_section():
         seen.add(section)
 
 
-@pytest.mark.parametrize(("name", "path", "value"), of_each_section(), ids=lambda each: "gone" if each is GONE else str(each)[:30])
+@pytest.mark.parametrize(("name", "path", "value"), tuple(of_each_section()), ids=lambda each: "gone" if each is GONE else str(each)[:30])
 def test_one_mistake_is_refused_by_both(name, path, value, tmp_path):
     """By the harness with the key, by the schema in the editor."""
     kind, reader = READERS[name]
