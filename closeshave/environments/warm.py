@@ -69,6 +69,11 @@ class Warm:
             raise EnvironmentFailed(f"{self._name} failed:\n{tail(self._root, self._name)}")
         processes.record(self._root, process, int(answer))
 
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._interpreter.poll() is None
+
     def close(self) -> None:
         """End the interpreter; the processes that it started go on."""
         self._interpreter.communicate()

@@ -29,6 +29,7 @@ from closeshave.gate.legs import GateSide
 from closeshave.gate.rules import rules
 from closeshave.gate.running import GateTask
 from closeshave.plan import Waiver
+from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.trial.preparation import Prepared, prepare
 from closeshave.trial.series import Series
 
@@ -101,14 +102,15 @@ def _found(words: GateWords, console: Console, now: Callable[[], datetime]) -> t
     kind, file = _kind(words)
     base_named, candidate_named = _named(words, kind)
     candidate = _prepared(words, candidate_named, "--candidate")
-    sides = {Side.CANDIDATE: _side(candidate_named, candidate, Series(Path(), console, str(candidate.inputs.environment)))}
+    logins = KeptLogins()
+    sides = {Side.CANDIDATE: _side(candidate_named, candidate, _series(candidate, console, logins))}
     base_name = str(file) if file is not None else ""
     environments = [candidate]
     if kind == "sides":
         base = _prepared(words, base_named, "--baseline")
         base_name = words.base or ""
         same = base.inputs.environment == candidate.inputs.environment
-        series = sides[Side.CANDIDATE].series if same else Series(Path(), console, str(base.inputs.environment))
+        series = sides[Side.CANDIDATE].series if same else _series(base, console, logins)
         sides[Side.BASE] = _side(base_named, base, series)
         environments.insert(0, base)
     order = GateOrder(
@@ -174,6 +176,11 @@ def _releases_of_plan(words: GateWords) -> tuple[str, ...]:
     except InvalidFile:
         return ()
     return definition.application.names_of_releases if isinstance(definition, Stack) else ()
+
+
+def _series(prepared: Prepared, console: Console, logins: KeptLogins) -> Series:
+    """Its customers log in once: that takes longer than a leg, and tells nothing of a release."""
+    return Series(Path(), console, str(prepared.inputs.environment), logins)
 
 
 def _side(named: _Named, prepared: Prepared, series: Series) -> GateSide:

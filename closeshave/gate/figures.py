@@ -33,6 +33,15 @@ def figures(evidence: Evidence, metrics: Iterable[str]) -> Mapping[str, LegFigur
     return {metric: figure for metric, figure in found.items() if figure is not None}
 
 
+def rates_per_s(evidence: Evidence, metrics: Iterable[str]) -> Mapping[str, float]:
+    """Operation of a percentile → its customers' requests per second of the calm phases, disturbed or not."""
+    covered = spans(evidence.history.manifest, "calm")
+    calm_s = sum(span.ended_ns - span.started_ns for span in covered) / 1e9
+    rows = evidence.customers & within(evidence.intended_ns, covered)
+    operations = {metric.partition("/")[2] for metric in metrics} - {""}
+    return {name: int(np.count_nonzero(rows & evidence.of_kinds((name,)))) / calm_s for name in sorted(operations)} if calm_s else {}
+
+
 def disturbed_share(evidence: Evidence, covered: Iterable[Span]) -> float:
     """The share of these spans in which other programs disturbed the platform or the senders."""
     whole_ns = disturbed_ns = 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from closeshave import conclusion
@@ -17,7 +18,8 @@ from closeshave.environments.rollout.steps import all_at_once
 from closeshave.faults import janitor
 from closeshave.files import write_atomically
 from closeshave.gate.design import Block, Leg, Side
-from closeshave.gate.figures import DISTURBED_MOST, disturbed_share, figures
+from closeshave.gate.figures import DISTURBED_MOST, disturbed_share, figures, rates_per_s
+from closeshave.gate.pace import LegTimes, leg_times
 from closeshave.gate.result import INVARIANTS, BrokenPromise, JudgedBlock, JudgedLeg
 from closeshave.gate.rules import Rules
 from closeshave.judge.evidence.evidence import Evidence
@@ -25,13 +27,19 @@ from closeshave.judge.evidence.windows import spans
 from closeshave.judge.verdict import Status
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.report.rate import too_little
+from closeshave.trial import fitting
 from closeshave.trial.preparation import Prepared
 from closeshave.trial.series import Series
+from closeshave.trial.state import CALIBRATING, LOGGING_IN
 from closeshave.vocabulary import SUMMARY, Exit
 
 Say = Callable[[str], None]
 TOLERATED = frozenset({"host", "rate"})
 """Preconditions that do not spoil a leg: what other programs disturbed is left out of its figures, and a gate's rate is fixed by its first leg."""
+
+
+RENEWAL_S = 2.0
+"""How long customers who are logged in take before a leg, where that was not measured yet."""
 
 
 class TooSlow(Exception):
@@ -48,6 +56,24 @@ class GateSide:
     """Of both sides the same, where they share an environment."""
     release: str | None = None
     """The release that the environment must run for this side; without it, the one with which it starts."""
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether the customers of its environment are logged in already."""
+        kept = self.series.logins
+        return kept is not None and bool(kept.of(self.series.deployed.id))
+
+
+@dataclass(frozen=True, slots=True)
+class WarmedUp:
+    """What a warm-up found."""
+
+    scale: float
+    """The factor on the plan's rates that it had."""
+    times: LegTimes | None = None
+    """What a leg takes that is like it; ``None`` where it ended before its load."""
+    per_s: Mapping[str, float] = field(default_factory=dict)
+    """Key operation → its requests per second."""
 
 
 @contextmanager
@@ -89,20 +115,27 @@ def carry_out(block: Block, sides: dict[Side, GateSide], rules: Rules, scale: fl
     for number, leg in enumerate(block.legs, start=1):
         side = sides[leg.side]
         say(f"{block.name}, leg {number} of {len(block.legs)}: {leg.side.value} ({side.label})")
-        legs.append(judged(leg, _run(side, leg, scale, say), rules))
+        began_s = time.monotonic()
+        _serve(side, say)
+        served_s = time.monotonic()
+        said = _run(side, leg, scale)
+        legs.append(replace(judged(leg, said, rules), times=_times(side, said, began_s, served_s)))
         if legs[-1].spoilt:
             break
     return JudgedBlock(block.stage, block.number, block.order, tuple(legs))
 
 
-def warm_up(side: GateSide, scale: float | None, say: Say) -> float:
-    """One trial that does not count: it fills caches and pools, and without ``scale`` finds the rate that this machine sustains. Returns the factor on
-    the plan's rates.
+def warm_up(side: GateSide, scale: float | None, rules: Rules, say: Say) -> WarmedUp:
+    """One trial that does not count: it fills caches and pools, logs customers in, and without ``scale`` finds the rate that this machine sustains. It is
+    as long as the plan, also at a lower rate.
 
     Raises :class:`TooSlow`, :class:`closeshave.trial.series.SeriesStopped`, :class:`EnvironmentFailed`.
     """
+    began_s = time.monotonic()
     _serve(side, say)
-    said = side.series.trial(side.prepared if scale is None else side.prepared.calibrated(scale))
+    served_s = time.monotonic()
+    new = not side.logged_in
+    said = side.series.trial(_as_long_as_planned(side.prepared, scale))
     _keep(said)
     if said.exit_code == Exit.BROKEN:
         raise EnvironmentFailed(
@@ -111,7 +144,19 @@ def warm_up(side: GateSide, scale: float | None, say: Say) -> float:
     rate = said.recorded.manifest.rate
     if rate is not None and not rate.enough:
         raise TooSlow(too_little(rate))
-    return said.recorded.manifest.rate_scale
+    once = (LOGGING_IN,) if new and side.logged_in else ()
+    times = _times(side, said, began_s, served_s, (CALIBRATING, *once))
+    if times is not None and once:
+        times = replace(times, before_s=times.before_s + RENEWAL_S)
+    evidence = Evidence(said.recorded, said.plan, said.target)
+    return WarmedUp(said.recorded.manifest.rate_scale, times, rates_per_s(evidence, [rule.metric for rule in rules.metrics]))
+
+
+def _as_long_as_planned(prepared: Prepared, scale: float | None) -> Prepared:
+    """The same trial whose calm phases are not lengthened at a lower rate: nothing of a warm-up is counted."""
+    written = replace(prepared.written, limits=replace(prepared.written.limits, duration=prepared.written.duration_s))
+    shorter = replace(prepared, written=written)
+    return replace(shorter, plan=fitting.fitted(written, prepared.rate_scale)) if scale is None else shorter.calibrated(scale)
 
 
 def _serve(side: GateSide, say: Say) -> None:
@@ -122,18 +167,26 @@ def _serve(side: GateSide, say: Say) -> None:
     """
     side.series.mend()
     if side.release is not None:
-        done = rolling.roll(side.series.root, side.release, say, order=all_at_once)
+        done = rolling.roll(side.series.root, side.release, say, order=all_at_once, start=side.series.interpreter.of)
         say(f"release {side.release} is rolled out after {done.took_s:.1f} s")
 
 
-def _run(side: GateSide, leg: Leg, scale: float, say: Say) -> Conclusion:
-    _serve(side, say)
+def _run(side: GateSide, leg: Leg, scale: float) -> Conclusion:
     seeded = replace(
         side.prepared, plan=replace(side.prepared.plan, seed=leg.seed), written=replace(side.prepared.written, seed=leg.seed)
     ).calibrated(scale)
     said = side.series.trial(seeded)
     _keep(said)
     return said
+
+
+def _times(side: GateSide, said: Conclusion, began_s: float, served_s: float, aside: Collection[str] = ()) -> LegTimes | None:
+    """What a leg took that is judged just now."""
+    phases = said.recorded.manifest.phases
+    if not phases:
+        return None
+    load = (phases[0].started_ns / 1e9, phases[-1].ended_ns / 1e9)
+    return leg_times(began_s, served_s, side.series.steps, load, time.monotonic(), aside)
 
 
 def _keep(said: Conclusion) -> None:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from closeshave.comparison.fingerprint import RunFingerprint
 from closeshave.gate.decision import Decision, GateAnswer, LegFigure, MetricAnswer
 from closeshave.gate.design import Side
+from closeshave.gate.pace import LegTimes
 from closeshave.judge.verdict import Waived
 from closeshave.judge.waivers import OF_A_GATE, day_of, in_force
 from closeshave.plan import Waiver
@@ -57,6 +58,8 @@ class JudgedLeg:
     """Invariants and objectives that failed in it."""
     spoilt: str = ""
     """Why it cannot be used; empty where it can."""
+    times: LegTimes | None = None
+    """What it took; ``null`` where it ended before its load, and in gates of older versions."""
 
 
 @dataclass(frozen=True, slots=True)

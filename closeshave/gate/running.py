@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closeshave.comparison import stored
 from closeshave.comparison.fingerprint import RunFingerprint
 from closeshave.environments.rollout.instances import VersionNotSeen
 from closeshave.files import append_line, read_lines, write_atomically
-from closeshave.gate import baseline, directory, legs
+from closeshave.gate import baseline, directory, legs, pace
 from closeshave.gate.baseline import BaselineJob, BaselineUnusable
 from closeshave.gate.decision import Changes, change_of, decide, suspicious
 from closeshave.gate.design import STAGES, Block, Side, draw
 from closeshave.gate.directory import GateOrder
-from closeshave.gate.legs import GateSide
+from closeshave.gate.legs import GateSide, WarmedUp
+from closeshave.gate.pace import Pace
 from closeshave.gate.result import GateAbout, GateResult, JudgedBlock, breaks_invariant, conclude, nothing, told
 from closeshave.gate.rules import Rules
 from closeshave.plan import Waiver
@@ -70,7 +72,7 @@ def _about(task: GateTask) -> GateAbout:
 
 def _stages(task: GateTask, rules: Rules, before: Sequence[JudgedBlock], say: Say) -> tuple[JudgedBlock, ...]:
     blocks = list(before)
-    scale = _scale(task, say)
+    scale = _warmed_up(task, rules, say)
     for stage in range(1, STAGES + 1):
         if _settled(task, blocks):
             break
@@ -78,6 +80,7 @@ def _stages(task: GateTask, rules: Rules, before: Sequence[JudgedBlock], say: Sa
             break
         if stage > 1:
             say(f"suspicious: {', '.join(suspicious(rules, changes(rules, blocks, 1)))}; the second stage repeats it with fresh legs")
+        took_s: list[float] = []
         for block in planned(task.order, rules, stage):
             mine = [one for one in blocks if one.stage == stage]
             if any(one.number == block.number for one in mine):
@@ -85,11 +88,15 @@ def _stages(task: GateTask, rules: Rules, before: Sequence[JudgedBlock], say: Sa
             sound = [one for one in mine if not one.spoilt]
             if len(sound) >= rules.blocks or _settled(task, blocks):
                 break
+            began_s = time.monotonic()
             done = legs.carry_out(block, task.sides, rules, scale, say)
             directory.keep(task.directory, done)
             blocks.append(done)
             if done.spoilt:
                 say(f"{block.name} is thrown away: {done.spoilt}")
+            else:
+                took_s.append(time.monotonic() - began_s)
+                say(f"{block.name} took {pace.left(took_s, rules.blocks - len(sound) - 1)}")
     return tuple(blocks)
 
 
@@ -191,15 +198,35 @@ def _conditions(path: Path, blocks: Sequence[JudgedBlock]) -> RunFingerprint:
     return RunFingerprint()
 
 
-def _scale(task: GateTask, say: Say) -> float:
+def _warmed_up(task: GateTask, rules: Rules, say: Say) -> float:
     """The factor on the plan's rates, found once: legs at different rates cannot be compared. Each environment is warmed up after every start, by every
-    release."""
+    release; what that took says what a stage will take."""
     known = next((float(record["scale"]) for record in read_lines(task.directory / WARM_UP)), None)
-    found = [] if task.order.rate_scale is None else [task.order.rate_scale]
-    for side in {(id(side.series), side.release): side for side in task.sides.values()}.values():
-        say(f"warming up {side.label}; this leg does not count")
-        found.append(legs.warm_up(side, known, say))
+    found: dict[tuple[int, str | None], WarmedUp] = {}
+    for side in task.sides.values():
+        if (key := (id(side.series), side.release)) not in found:
+            say(f"warming up {side.label}; this leg does not count")
+            found[key] = legs.warm_up(side, known, rules, say)
     if known is None:
-        known = min(found)
+        known = min(([] if task.order.rate_scale is None else [task.order.rate_scale]) + [one.scale for one in found.values()])
         append_line(task.directory / WARM_UP, {"scale": known}, durable=True)
+    by_side = {side: found[id(each.series), each.release] for side, each in task.sides.items()}
+    expected = _pace(task, rules, by_side, known)
+    for line in () if expected is None else pace.foreseen(expected):
+        say(line)
     return known
+
+
+def _pace(task: GateTask, rules: Rules, warm: Mapping[Side, WarmedUp], scale: float) -> Pace | None:
+    """What a stage will take at this rate; ``None`` where a warm-up ended before its load."""
+    (first, *_) = planned(task.order, rules, 1)
+    taken = []
+    for leg in first.legs:
+        times = warm[leg.side].times
+        if times is None:
+            return None
+        taken.append(replace(times, load_s=task.sides[leg.side].prepared.calibrated(scale).plan.duration_s))
+    prepared = task.sides[Side.CANDIDATE].prepared
+    calm_s = prepared.calibrated(scale).plan.calm_s
+    samples = {name: min(one.per_s[name] * scale / one.scale for one in warm.values()) * calm_s for name in warm[Side.CANDIDATE].per_s}
+    return Pace(rules.blocks, tuple(taken), prepared.written.duration_s, calm_s, samples)

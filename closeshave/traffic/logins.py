@@ -1,4 +1,7 @@
-"""Logs every account in once, before the load: password hashes are slow by design, and a trial does not measure that."""
+"""Logs every account in once, before the load: password hashes are slow by design, and a trial does not measure that.
+
+A series of trials may keep its customers logged in (:mod:`.keptlogins`): then only their tokens are renewed before each load.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -21,6 +25,7 @@ from closeshave.plurals import counted
 from closeshave.traffic import accounts, answers, conventions, dialect
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.conventions import Conventions
+from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.traffic.load import ACCOUNTS_FILE
 
 AT_ONCE = 4
@@ -36,6 +41,8 @@ SHARE_OF_A_LIMIT = 0.8
 OLD_S = 5 * 60.0
 """Tokens that are older than this after the last log-in are renewed: they are valid for 15 minutes, and the load should begin with new ones."""
 TOLD_EVERY_S = 15.0
+RENEWALS, RENEWED_AFTER_S = 3, 0.5
+"""How often the renewal of a token is tried before it counts as refused, and how long after each other: a refusal is not taken from a single failure."""
 _DONE = frozenset({HTTPStatus.OK, HTTPStatus.CREATED})
 
 
@@ -51,32 +58,68 @@ class _Limited(LoginFailed):
         self.wait_s = wait_s
 
 
-def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s: float | None = None) -> int:
+def log_in(
+    deployment: Deployment, run: Path, say: Callable[[str], None], per_s: float | None = None, kept: KeptLogins | None = None
+) -> int:
     """Log in every account through its region's edge and write ``accounts.json`` into the run's private directory; returns how many there are.
 
-    ``per_s`` is the highest number of requests per second that the platform's owner allows, if there is a limit. Raises :class:`LoginFailed` with the
-    first account that was refused, :class:`OSError`.
+    ``per_s`` is the highest number of requests per second that the platform's owner allows, if there is a limit. ``kept`` has the customers of an earlier
+    trial: if all their tokens can be renewed, nobody logs in again. Raises :class:`LoginFailed` with the first account that was refused, :class:`OSError`.
     """
     if not deployment.accounts:
         accounts.save(private.make(run) / ACCOUNTS_FILE, [])
         return 0
+    with web.client(TIMEOUT_S, deployment.proxy, before_each=Pace(per_s).wait) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+        logged_in = _still_logged_in(client, pool, deployment, kept, say) if kept is not None else []
+        logged_in = logged_in or _newly_logged_in(client, pool, deployment, say)
+    if kept is not None:
+        if not _renews(deployment):
+            kept.give_up("how long its tokens are valid is unknown, because the API profile has no operations.refresh")
+        kept.keep(deployment.id, logged_in)
+    accounts.save(private.make(run) / ACCOUNTS_FILE, logged_in)
+    return len(logged_in)
+
+
+def _newly_logged_in(client: web.Client, pool: ThreadPoolExecutor, deployment: Deployment, say: Callable[[str], None]) -> list[LoggedIn]:
     gap_s = spacing_s(deployment, len(deployment.accounts))
     expected = f", one every {gap_s:.1f} s: about {gap_s * len(deployment.accounts):.0f} s" if gap_s else ""
     say(f"logging {counted(len(deployment.accounts), 'customer')} in{expected}")
     began = told = time.monotonic()
-    with web.client(TIMEOUT_S, deployment.proxy, before_each=Pace(per_s).wait) as client, ThreadPoolExecutor(AT_ONCE) as pool:
-        due = [(account, began + index * gap_s) for index, account in enumerate(deployment.accounts)]
-        made: list[tuple[LoggedIn, float]] = []
-        lost: list[LoginFailed] = []
-        for one in pool.map(lambda item: _at(client, deployment, item[0], item[1], lost), due):
-            made.append(one)
-            if time.monotonic() - told > TOLD_EVERY_S:
-                told = time.monotonic()
-                say(f"{len(made):,} of {counted(len(due), 'customer')} logged in")
-        now = time.monotonic()
-        logged_in = [_renewed(client, deployment, one) if now - at > OLD_S else one for one, at in made]
-    accounts.save(private.make(run) / ACCOUNTS_FILE, logged_in)
-    return len(logged_in)
+    due = [(account, began + index * gap_s) for index, account in enumerate(deployment.accounts)]
+    made: list[tuple[LoggedIn, float]] = []
+    lost: list[LoginFailed] = []
+    for one in pool.map(lambda item: _at(client, deployment, item[0], item[1], lost), due):
+        made.append(one)
+        if time.monotonic() - told > TOLD_EVERY_S:
+            told = time.monotonic()
+            say(f"{len(made):,} of {counted(len(due), 'customer')} logged in")
+    now = time.monotonic()
+    return [_renewed(client, deployment, one) if now - at > OLD_S else one for one, at in made]
+
+
+def _still_logged_in(
+    client: web.Client, pool: ThreadPoolExecutor, deployment: Deployment, kept: KeptLogins, say: Callable[[str], None]
+) -> list[LoggedIn]:
+    """The customers of an earlier trial with new tokens, which the platform as it is now has given them; nobody if one of them is refused."""
+    try:
+        return list(pool.map(lambda old: _insistently_renewed(client, deployment, old), kept.of(deployment.id)))
+    except (*web.FAILED, LoginFailed) as error:
+        kept.give_up(str(error) or type(error).__name__)
+        say(f"a customer of the trial before is no longer logged in ({kept.given_up}): from now on everybody logs in before each load")
+        return []
+
+
+def _insistently_renewed(client: web.Client, deployment: Deployment, old: LoggedIn) -> LoggedIn:
+    """The same customer with a new token. Raises :class:`LoginFailed` or one of ``web.FAILED`` when the platform gives none, however often it is asked."""
+    for _ in range(RENEWALS - 1):
+        with suppress(*web.FAILED, LoginFailed):
+            return _renewal(client, deployment, old)
+        time.sleep(RENEWED_AFTER_S)
+    try:
+        return _renewal(client, deployment, old)
+    except LoginFailed as error:
+        # A platform may quote in its refusal what it was sent.
+        raise LoginFailed(str(error).replace(old.refresh_token, "…")) from None
 
 
 def spacing_s(deployment: Deployment, count: int) -> float:
@@ -117,15 +160,25 @@ def _patiently(client: web.Client, deployment: Deployment, account: Account, los
 
 def _renewed(client: web.Client, deployment: Deployment, old: LoggedIn) -> LoggedIn:
     """The same customer with a new token; with the old one if the platform gives none, and the load then renews it."""
-    spoken, franchise = _conventions(deployment), deployment.topology.shards[0].first
-    if "refresh" not in spoken.api.offers:
+    if not _renews(deployment):
         return old
-    caller = dialect.Caller(old.email, old.password, old.token, old.csrf, franchise, dialect.new_address(_lots()), old.client, spoken.api)
     try:
-        body = _json(client, deployment.edge(old.region).url, spoken, dialect.refresh(caller, old.refresh_token), answers.a_token)
+        return _renewal(client, deployment, old)
     except (*web.FAILED, LoginFailed):
         return old
+
+
+def _renewal(client: web.Client, deployment: Deployment, old: LoggedIn) -> LoggedIn:
+    """The same customer with a new token. Raises :class:`LoginFailed` or one of ``web.FAILED``."""
+    spoken, franchise = _conventions(deployment), deployment.topology.shards[0].first
+    caller = dialect.Caller(old.email, old.password, old.token, old.csrf, franchise, dialect.new_address(_lots()), old.client, spoken.api)
+    body = _json(client, deployment.edge(old.region).url, spoken, dialect.refresh(caller, old.refresh_token), answers.a_token)
     return replace(old, token=str(body["access_token"]), refresh_token=str(body.get("refresh_token") or old.refresh_token))
+
+
+def _renews(deployment: Deployment) -> bool:
+    """Whether the platform gives new tokens for old ones."""
+    return "refresh" in _conventions(deployment).api.offers
 
 
 def _lots() -> random.Random:

@@ -39,6 +39,8 @@ class Display:
         self._told_at = self._began
         """When something was shown for the last time, and while the load runs, when its state was."""
         self._live: Live | None = None
+        self.steps: list[tuple[str, float]] = []
+        """What went on, each with its beginning (``time.monotonic``, seconds)."""
 
     def say(self, text: str, heading: str = "", style: str = "") -> None:
         """One line; ``heading`` stands before it, in ``style``."""
@@ -54,6 +56,7 @@ class Display:
     def doing(self, what: str) -> None:
         """From now on this is going on, and the load is not: what is shown while nothing else is."""
         self._doing, self._doing_since, self._state = what, time.monotonic(), None
+        self.steps.append((what, self._doing_since))
 
     def show(self, state: State) -> None:
         """The load is in this state now."""

@@ -31,6 +31,7 @@ from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.history import Added, Manifest
 from closeshave.telemetry.exporter import Exporter
 from closeshave.traffic.generator import GeneratorFailed
+from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.traffic.logins import LoginFailed
 from closeshave.trial import bytecode, ended, nemesis, stopping
 from closeshave.trial.calibrating import TooLittle, calibrate
@@ -40,7 +41,7 @@ from closeshave.trial.interrupts import Interrupted, Interrupts, interrupts, not
 from closeshave.trial.loading import load_and_break
 from closeshave.trial.preparation import Prepared, check_disk
 from closeshave.trial.starting import bring_up, log_in, options
-from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
+from closeshave.trial.state import CALIBRATING, LOGGING_IN, EnvironmentLost, SafetyStop, Trial
 from closeshave.vocabulary import RUN_VARIABLE, Ending, EvidenceGrade, MarkKind
 
 NOTHING_GIVEN = Permission()
@@ -56,13 +57,14 @@ def run(
     after_up: Callable[[Deployment], None] | None = None,
     on_end: Callable[[], None] = nothing,
     exporter: Exporter | None = None,
+    logins: KeptLogins | None = None,
 ) -> Path:
     """Carry out a trial and return its run directory, ready to be judged; how it ended, if early, is in the directory too.
 
     ``attach`` names the root of a running environment to use instead of an own one. ``after_up`` is called once the environment serves and
     before any load: tests plant defects there; ``on_end`` once the trial is over, before its clean-up. ``exporter`` tells other programs of the running
-    trial. Raises :class:`InvalidFile` when the environment must not be loaded, :class:`OSError` when the run directory cannot be written; then nothing was
-    started.
+    trial. ``logins`` are the customers of an earlier trial on this environment, and afterwards those of this one. Raises :class:`InvalidFile` when the
+    environment must not be loaded, :class:`OSError` when the run directory cannot be written; then nothing was started.
     """
     if attach is None:
         _be_admitted(prepared, permission)
@@ -103,7 +105,7 @@ def run(
         added=tuple(Added(each.group, each.name, each.package, each.version) for each in extensions.loaded()),
         sources=rundir.sources(prepared.inputs, Path.cwd()),
     )
-    trial = Trial(prepared, directory, manifest, display, attach)
+    trial = Trial(prepared, directory, manifest, display, attach, logins)
     history.save_manifest(directory, manifest)
     if exporter is not None:
         exporter.begin(directory, lambda: trial.manifest, lambda: trial.prepared.plan)
@@ -152,10 +154,10 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         history.save_manifest(trial.run, trial.manifest)
         if after_up is not None:
             after_up(trial.serving)
-        trial.begin("logging customers in")
+        trial.begin(LOGGING_IN)
         log_in(trial)
         if trial.prepared.calibrates:
-            trial.begin("calibrating")
+            trial.begin(CALIBRATING)
             calibrate(trial)
         trial.begin("starting the load")
         load_and_break(trial)

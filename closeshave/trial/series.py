@@ -22,11 +22,13 @@ from closeshave.deployment import Deployment
 from closeshave.drills.catalogue import WAYS_BACK
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
+from closeshave.environments.rollout.starting import KeptInterpreter
 from closeshave.faults import ledger
 from closeshave.faults.heal import heal_environment
 from closeshave.files import append_line, record_of
 from closeshave.files.rundir import NoRun
 from closeshave.files.shipped import locate
+from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.trial import running
 from closeshave.trial.display import Display
 from closeshave.trial.preparation import Prepared
@@ -73,6 +75,12 @@ class Series:
     console: Console
     environment: str = "embedded"
     """The name of its file."""
+    logins: KeptLogins | None = None
+    """Where customers stay logged in from one trial to the next; without it they log in before each."""
+    interpreter: KeptInterpreter = field(default_factory=KeptInterpreter)
+    """For rollouts between its trials."""
+    steps: tuple[tuple[str, float], ...] = ()
+    """The steps of the last trial, each with its beginning (``time.monotonic``, seconds)."""
     root: Path = field(init=False)
     _spoilt: bool = False
     _chosen: Path | None = None
@@ -97,7 +105,10 @@ class Series:
 
     def down(self) -> None:
         """Remove the environment."""
-        drivers.at(self.root).down(self.root, None)
+        try:
+            self.interpreter.close()
+        finally:
+            drivers.at(self.root).down(self.root, None)
 
     def spoil(self) -> None:
         """Note that the environment's state is unknown: the next trial gets a new one."""
@@ -114,7 +125,10 @@ class Series:
 
     def trial(self, prepared: Prepared, before: Act | None = None) -> Conclusion:
         """One trial, judged. Raises :class:`SeriesStopped`."""
-        conclusion = conclude(running.run(prepared, self.runs, Display(self.console), attach=self.root, after_up=before))
+        display = Display(self.console)
+        run = running.run(prepared, self.runs, display, attach=self.root, after_up=before, logins=self.logins)
+        self.steps = tuple(display.steps)
+        conclusion = conclude(run)
         if conclusion.exit_code == Exit.INTERRUPTED:
             raise SeriesStopped
         self._spoilt = conclusion.exit_code == Exit.BROKEN

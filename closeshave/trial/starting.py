@@ -72,7 +72,7 @@ def log_in(trial: Trial) -> None:
     """
     if not trial.prepared.plan.tells_effects:
         return
-    count = logins.log_in(trial.serving, trial.run, trial.say, trial.driver.rate_cap(trial.prepared.definition))
+    count = logins.log_in(trial.serving, trial.run, trial.say, trial.driver.rate_cap(trial.prepared.definition), trial.logins)
     trial.say(counted(count, "customer is logged in", "customers are logged in"))
 
 

@@ -19,9 +19,12 @@ from closeshave.faults.forkserver import ForkServer
 from closeshave.faults.janitor import Janitor
 from closeshave.history import Manifest, Mark
 from closeshave.traffic.generator import Generator
+from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.trial.display import Display
 from closeshave.trial.preparation import Prepared
 
+LOGGING_IN, CALIBRATING = "logging customers in", "calibrating"
+"""Steps of a trial, as they are told, that not every trial of a series has in full."""
 SENDERS: tuple[Literal["customers"], Literal["canary"]] = ("customers", "canary")
 
 
@@ -42,6 +45,8 @@ class Trial:
     manifest: Manifest
     display: Display
     attach: Path | None
+    logins: KeptLogins | None = None
+    """Customers who stay logged in from one trial of a series to the next."""
     deployment: Deployment | None = None
     guard: Janitor | None = None
     generators: list[Generator] = field(default_factory=list)

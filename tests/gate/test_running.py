@@ -17,12 +17,15 @@ from closeshave.files.yamlfile import InvalidFile
 from closeshave.gate import directory, legs, running
 from closeshave.gate.design import Side
 from closeshave.gate.directory import GateOrder
+from closeshave.gate.legs import WarmedUp
+from closeshave.gate.pace import LegTimes
 from closeshave.gate.resampling import resample
 from closeshave.gate.result import parsed
 from closeshave.gate.rules import rules
 from closeshave.gate.running import GateTask
 from closeshave.history import Rate
 from closeshave.plan import Gate, Waiver
+from closeshave.trial.preparation import prepare
 from closeshave.trial.series import SeriesStopped
 from tests.gate.stages import block
 
@@ -35,6 +38,8 @@ class Machine:
     def __init__(self, monkeypatch, tmp_path, **changes):
         self.starts = self.warmed = 0
         self.unseen = self.slow = ""
+        self.times: LegTimes | None = None
+        self.said: list[str] = []
         self.scales = []
         self.done, self.told, self.stop_at, self.spoil = [], changes, None, set()
         candidate: Any = SimpleNamespace(label="next", series="one environment", release="next")
@@ -50,14 +55,14 @@ class Machine:
         self.starts += 1
         yield
 
-    def _warm(self, _side, scale, _say):
+    def _warm(self, _side, scale, _rules, _say):
         if self.unseen:
             raise VersionNotSeen(self.unseen)
         if self.slow:
             raise legs.TooSlow(self.slow)
         self.warmed += 1
         self.scales.append(scale)
-        return scale or 0.7 + self.warmed / 100
+        return WarmedUp(scale or 0.7 + self.warmed / 100, self.times, {"book": 100.0})
 
     def _carry_out(self, planned, _sides, _rules, scale, _say):
         if len(self.done) == self.stop_at:
@@ -67,7 +72,7 @@ class Machine:
 
     def run(self):
         """The gate, from where it stopped."""
-        return running.run(self.task, lambda _line: None)
+        return running.run(self.task, self.said.append)
 
 
 @pytest.fixture
@@ -220,6 +225,22 @@ def test_every_release_is_warmed_up_once(machine):
     assert again.warmed == 1
 
 
+def test_what_a_stage_takes_is_told_before_its_first_leg_and_after_each_block(machine):
+    """From what the warm-ups took: an even share of both sides, at the rate of the legs."""
+    made = machine()
+    made.times = LegTimes(rollout_s=5, before_s=4, load_s=21, after_s=6)
+    made.task.sides[Side.CANDIDATE] = SimpleNamespace(label="next", series="one", release="next", prepared=prepare("gate"))
+    made.task.sides[Side.BASE] = SimpleNamespace(label="current", series="one", release="current", prepared=prepare("gate"))
+    made.run()
+    warm = made.said.index("warming up current; this leg does not count")
+    # At 71 % of the plan's rate the calm phase of 18 s becomes one of 25 s: 43 s a leg, 24 legs.
+    assert made.said[warm + 1].startswith("6 blocks of 172 s: a stage takes 17.2 minutes on this machine")
+    assert "each leg lasts 7 s longer (14.4 minutes)" in made.said[warm + 2]
+    told = [line for line in made.said if line.startswith("stage 1, block 2 took ")]
+    assert [line.endswith("about 0.0 minutes of this stage are left") for line in told] == [True]
+    assert made.said[-1] == "stage 1, block 6 took 0 s; the stage is complete"
+
+
 def test_a_machine_that_is_too_slow_ends_the_gate(machine):
     """Unknown, before any leg: at the planned rate it would measure its own queues. Later it goes on."""
     made = machine()
@@ -235,16 +256,19 @@ def test_a_machine_that_is_too_slow_ends_the_gate(machine):
 def test_a_warm_up_below_the_least_rate_is_too_slow(monkeypatch, scale, code):
     """What no trial would send, no leg does."""
     rate = Rate("calibration", scale, 50, 50 * scale, 18, 18, least_scale=0.2)
-    manifest = SimpleNamespace(rate=rate, rate_scale=scale, interrupted=None)
-    said = SimpleNamespace(exit_code=code, recorded=SimpleNamespace(manifest=manifest))
+    manifest = SimpleNamespace(rate=rate, rate_scale=scale, interrupted=None, phases=())
+    said = SimpleNamespace(exit_code=code, recorded=SimpleNamespace(manifest=manifest), plan=None, target=None)
     monkeypatch.setattr(legs, "_serve", lambda *_: None)
     monkeypatch.setattr(legs, "_keep", lambda *_: None)
-    side: Any = SimpleNamespace(label="next", prepared=None, series=SimpleNamespace(trial=lambda _prepared: said))
+    monkeypatch.setattr(legs, "_as_long_as_planned", lambda *_: None)
+    monkeypatch.setattr(legs, "Evidence", lambda *_: None)
+    monkeypatch.setattr(legs, "rates_per_s", lambda *_: {})
+    side: Any = SimpleNamespace(label="next", prepared=None, logged_in=True, series=SimpleNamespace(trial=lambda _prepared: said))
     if code:
         with pytest.raises(legs.TooSlow, match=r"9\.5 sessions/s of the planned 50 sessions/s, less than the 20 %"):
-            legs.warm_up(side, None, print)
+            legs.warm_up(side, None, ORDER.rules, print)
     else:
-        assert legs.warm_up(side, None, print) == 0.2
+        assert legs.warm_up(side, None, ORDER.rules, print).scale == 0.2
 
 
 @pytest.mark.parametrize("slower", [1.0, 1.1])

@@ -12,6 +12,7 @@ from closeshave import private
 from closeshave.deployment import Account, Capabilities
 from closeshave.environments.remote.api import Api, CallRefused
 from closeshave.traffic import accounts, logins
+from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.traffic.load import ACCOUNTS_FILE
 from tests.remote.defective import bent
 from tests.remote.definitions import remote
@@ -177,3 +178,119 @@ def test_a_token_that_no_header_can_carry_is_refused(tmp_path, monkeypatch, toke
         with closing(Api(platform.url, Capabilities())) as api, pytest.raises(CallRefused) as refused:
             api.log_in("customer0@plain.test", "Plain-1234")
     assert "planted" not in f"{told.value} {refused.value}"
+
+
+class Counting:
+    """A platform with two customers that counts log-ins and renewals; ``refuses`` says what it answers to a renewal instead."""
+
+    def __init__(self):
+        self.asked, self.refuses, self.told = [], [], []
+        self.kept = KeptLogins()
+
+    def bend(self, asked, answer):
+        name = asked.path.rpartition("/")[2]
+        self.asked.append(name)
+        if name == "refresh" and self.refuses:
+            return self.refuses.pop(0)
+        return answer
+
+    def log_in(self, directory, url):
+        """As a trial of a series does; the answer counts what it sent."""
+        self.asked.clear()
+        assert logins.log_in(deployment(directory, url, count=2), directory, self.told.append, kept=self.kept) == 2
+        return self.asked.count("login"), self.asked.count("refresh")
+
+    def running(self):
+        """The platform."""
+        return bent(self.bend)
+
+
+def registered(platform):
+    """Its address; two customers exist."""
+    for number in range(2):
+        platform.shop.register(f"customer{number}@plain.test", "Plain-1234")
+    return platform.url
+
+
+def tokens(directory):
+    """Those that the load reads."""
+    return [one.token for one in accounts.load(private.place(directory) / ACCOUNTS_FILE)]
+
+
+def test_customers_of_a_series_log_in_once(tmp_path):
+    """Before each further load they get new tokens, which the platform itself gave just then."""
+    made = Counting()
+    with made.running() as platform:
+        url = registered(platform)
+        assert made.log_in(tmp_path, url) == (2, 0)
+        first = tokens(tmp_path)
+        assert made.log_in(tmp_path, url) == (0, 2)
+        second = tokens(tmp_path)
+        assert made.log_in(tmp_path, url) == (0, 2)
+        assert set(second) <= set(platform.shop.tokens)
+    assert not {*first} & {*second}
+    assert not {*second} & {*tokens(tmp_path)}
+
+
+def test_another_environment_knows_none_of_them(tmp_path, monkeypatch):
+    """One that was started again has other accounts."""
+    made = Counting()
+    with made.running() as platform:
+        url = registered(platform)
+        made.log_in(tmp_path, url)
+        other = replace(deployment(tmp_path, url, count=2), id="another")
+        made.asked.clear()
+        assert logins.log_in(other, tmp_path, made.told.append, kept=made.kept) == 2
+    assert (made.asked.count("login"), made.asked.count("refresh")) == (2, 0)
+
+
+def test_a_refused_token_makes_everybody_log_in_from_then_on(tmp_path, monkeypatch):
+    """Also before later loads: of two releases that differ in this, neither is favoured. The reason names no token."""
+    monkeypatch.setattr(logins, "RENEWED_AFTER_S", 0.0)
+    made = Counting()
+    with made.running() as platform:
+        url = registered(platform)
+        made.log_in(tmp_path, url)
+        (_, token) = platform.shop.refreshers
+        made.refuses = [Answered(401, {"detail": f"unknown: {token}"}) for _ in range(2 * logins.RENEWALS)]
+        assert made.log_in(tmp_path, url)[0] == 2
+        made.refuses.clear()
+        assert made.log_in(tmp_path, url) == (2, 0)
+    (said,) = [line for line in made.told if "no longer logged in" in line]
+    assert "answered 401" in said
+    assert "from now on everybody logs in before each load" in said
+    assert token not in said
+
+
+def test_what_is_given_up_in_one_environment_is_given_up_in_the_other_too():
+    """Both sides of a gate begin their legs in the same way."""
+    kept = KeptLogins()
+    customer = accounts.LoggedIn("a@example.com", "pw", "here", "token", "refresh", "csrf", "1")
+    for environment in ("here", "there"):
+        kept.keep(environment, [customer])
+    assert kept.of("here") == kept.of("there") == (customer,)
+    kept.give_up("refused")
+    kept.keep("here", [customer])
+    assert kept.of("here") == kept.of("there") == ()
+
+
+def test_a_renewal_that_fails_once_is_no_refusal(tmp_path, monkeypatch):
+    """Instances that were replaced just now may drop a connection."""
+    monkeypatch.setattr(logins, "RENEWED_AFTER_S", 0.0)
+    made = Counting()
+    with made.running() as platform:
+        url = registered(platform)
+        made.log_in(tmp_path, url)
+        made.refuses = [Answered(503, {"detail": "starting"})]
+        assert made.log_in(tmp_path, url) == (0, 3)
+    assert made.kept.given_up == ""
+
+
+def test_a_platform_that_renews_nothing_keeps_nobody_logged_in(tmp_path, monkeypatch):
+    """How long its tokens are valid is unknown, so each load begins with new ones."""
+    monkeypatch.setattr(logins, "_renews", lambda _deployment: False)
+    made = Counting()
+    with made.running() as platform:
+        url = registered(platform)
+        assert made.log_in(tmp_path, url) == made.log_in(tmp_path, url) == (2, 0)
+    assert "no operations.refresh" in made.kept.given_up

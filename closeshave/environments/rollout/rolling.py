@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +29,8 @@ Order = Callable[[Deployment], tuple[Wave, ...]]
 Abort = Callable[[], str]
 """Asked before each wave: why the rollout must be given up; empty to go on."""
 Told = Callable[[Replaced], None]
+Start = Callable[[Deployment], AbstractContextManager[Starting]]
+"""What starts the processes of the rollout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ def roll(
     order: Order = one_per_region,
     abort: Abort = never,
     told: Told = lambda _replaced: None,
+    start: Start = Starting,
 ) -> RolledOut:
     """Make every instance and worker of the environment run this release; returns when all of them serve and every edge reaches its region.
 
@@ -66,7 +70,7 @@ def roll(
         rollout = planned(deployment, release, order(deployment))
         wanted = _wanted(deployment, release)
         done: list[Replaced] = []
-        with Starting(deployment) as starting:
+        with start(deployment) as starting:
             site = RolloutSite(deployment, starting.start)
             try:
                 for each in _carry_out(site, rollout, wanted, abort):

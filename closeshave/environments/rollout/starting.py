@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -23,6 +25,11 @@ class Starting:
         here = all(process.container is None for process in deployment.processes if process.role == "app")
         self._warm = Warm(self._root, self._id, "warm-app", modules) if modules and here else None
 
+    @property
+    def alive(self) -> bool:
+        """Whether its interpreter can still fork instances; true where it needs none."""
+        return self._warm is None or self._warm.alive
+
     def start(self, process: Process) -> None:
         """Start it. Raises :class:`OSError`, :class:`closeshave.environments.errors.EnvironmentFailed`, and
         :class:`closeshave.control.machine.MachineFailed`."""
@@ -32,10 +39,41 @@ class Starting:
         with self._turn:
             self._warm.start(process)
 
+    def close(self) -> None:
+        """End the interpreter; the processes that it started go on."""
+        if self._warm is not None:
+            self._warm.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """End the interpreter; the processes that it started go on."""
-        if self._warm is not None:
-            self._warm.close()
+        """As :meth:`close`."""
+        self.close()
+
+
+class KeptInterpreter:
+    """Keeps the interpreter of a rollout for the next one of the same environment. After a rollout that failed, the next one has a new one."""
+
+    def __init__(self) -> None:
+        """Without one: the first rollout starts it."""
+        self._starting: Starting | None = None
+        self._environment = ""
+
+    @contextmanager
+    def of(self, deployment: Deployment) -> Iterator[Starting]:
+        """What starts the processes of a rollout. Raises :class:`OSError`."""
+        if self._starting is None or self._environment != deployment.id or not self._starting.alive:
+            self.close()
+            self._starting, self._environment = Starting(deployment), deployment.id
+        try:
+            yield self._starting
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End it, if there is one; the processes that it started go on."""
+        if self._starting is not None:
+            self._starting.close()
+        self._starting = None
