@@ -1,4 +1,4 @@
-"""Customers of the gate: each looks at free times and books, so that a short leg has more than a thousand requests of both.
+"""Customers of the gate: nearly each looks at free times and books, so that a short leg has more than a thousand requests of both.
 
 Runs by itself (``locust -f scenarios/gate.py``) and under the harness. It is no picture of real traffic, in which few who look book: a gate compares two
 releases, and needs many requests of each key operation in little time.
@@ -19,9 +19,9 @@ class Customer(BookingUser):
     weight = 10
     wait_time = thinking(mean_s=1.0)
     tasks_per_visit = 2.0
-    profiles_per_visit = 0.1
+    profiles_per_visit = 0.16
 
-    @task(9)
+    @task(2)
     def search(self) -> None:
         """List the free times of a day."""
         self.steps.slots(self.steps.some_day())

@@ -180,7 +180,7 @@ def _releases_of_plan(words: GateWords) -> tuple[str, ...]:
 
 def _series(prepared: Prepared, console: Console, logins: KeptLogins) -> Series:
     """Its customers log in once: that takes longer than a leg, and tells nothing of a release."""
-    return Series(Path(), console, str(prepared.inputs.environment), logins)
+    return Series(Path(), console, str(prepared.inputs.environment), logins, unbroken=True)
 
 
 def _side(named: _Named, prepared: Prepared, series: Series) -> GateSide:

@@ -219,14 +219,13 @@ def _warmed_up(task: GateTask, rules: Rules, say: Say) -> float:
 
 def _pace(task: GateTask, rules: Rules, warm: Mapping[Side, WarmedUp], scale: float) -> Pace | None:
     """What a stage will take at this rate; ``None`` where a warm-up ended before its load."""
+    times = {side: one.times for side, one in warm.items()}
+    if None in times.values():
+        return None
     (first, *_) = planned(task.order, rules, 1)
-    taken = []
-    for leg in first.legs:
-        times = warm[leg.side].times
-        if times is None:
-            return None
-        taken.append(replace(times, load_s=task.sides[leg.side].prepared.calibrated(scale).plan.duration_s))
+    load_s = {side: each.prepared.calibrated(scale).plan.duration_s for side, each in task.sides.items()}
+    taken = tuple(replace(found, load_s=load_s[leg.side]) for leg in first.legs if (found := times[leg.side]) is not None)
     prepared = task.sides[Side.CANDIDATE].prepared
     calm_s = prepared.calibrated(scale).plan.calm_s
     samples = {name: min(one.per_s[name] * scale / one.scale for one in warm.values()) * calm_s for name in warm[Side.CANDIDATE].per_s}
-    return Pace(rules.blocks, tuple(taken), prepared.written.duration_s, calm_s, samples)
+    return Pace(rules.blocks, taken, prepared.written.duration_s, calm_s, samples)

@@ -77,6 +77,8 @@ class Series:
     """The name of its file."""
     logins: KeptLogins | None = None
     """Where customers stay logged in from one trial to the next; without it they log in before each."""
+    unbroken: bool = False
+    """Whether none of its trials breaks anything: then the environment is started without what only faults and drills need, Toxiproxy and backups."""
     interpreter: KeptInterpreter = field(default_factory=KeptInterpreter)
     """For rollouts between its trials."""
     steps: tuple[tuple[str, float], ...] = ()
@@ -101,7 +103,8 @@ class Series:
         definition = read_definition(locate("environments", self.environment))
         driver = drivers.of(definition.kind)
         self.root = self._chosen or driver.place(definition)
-        driver.up(definition, self.root, Display(self.console).say, True)
+        needed = driver.narrow(definition, (), ()) if self.unbroken else definition
+        driver.up(needed, self.root, Display(self.console).say, not self.unbroken)
 
     def down(self) -> None:
         """Remove the environment."""

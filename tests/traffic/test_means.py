@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from closeshave.gate.pace import ROOM
 from closeshave.operations import OPERATIONS
-from closeshave.plan import PER_SESSION, Traffic
+from closeshave.plan import PER_SESSION, Traffic, read_plan
 from closeshave.traffic import limits
 
 ROOT = Path(__file__).parents[2]
 COUNTED = """
 import json, runpy, sys
-runpy.run_path("scenarios/booking.py")
+runpy.run_path(sys.argv[1])
 from closeshave.traffic import means
 from closeshave.traffic.journeys import BookingUser
 (customer,) = [kind for kind in BookingUser.__subclasses__() if not kind.contest]
@@ -34,12 +35,17 @@ print(json.dumps([found.per_session, found.requests_per_session, found.profiles_
 """
 
 
-@pytest.fixture(scope="module")
-def counted() -> Any:
-    """Of booking.py, in a process of its own: Locust patches the interpreter."""
-    done = subprocess.run([sys.executable, "-c", COUNTED], capture_output=True, text=True, check=False, cwd=ROOT)
+def count(scenario: str) -> Any:
+    """In a process of its own: Locust patches the interpreter."""
+    done = subprocess.run([sys.executable, "-c", COUNTED, f"scenarios/{scenario}.py"], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def counted() -> Any:
+    """Of booking.py."""
+    return count("booking")
 
 
 @pytest.mark.parametrize("operation", sorted(PER_SESSION))
@@ -62,6 +68,19 @@ def test_the_default_of_all_requests_is_no_less_than_the_mean(counted: Any) -> N
 def test_a_class_states_how_often_its_customers_look_at_their_profile(counted: Any) -> None:
     """By that the log-ins of a load are paced."""
     assert counted[2]["Customer"] == pytest.approx(counted[3], rel=0.12)
+
+
+def test_the_plan_of_a_gate_states_the_means_of_its_scenario() -> None:
+    """By them the rate is found that a machine sustains: with a session that is said to be half as dear again, legs last half as long again. At the plan's
+    rate a leg brings a thousand requests of each key operation."""
+    per_session, requests, *_ = count("gate")
+    plan = read_plan(ROOT / "scenarios" / "gate.yaml")
+    assert requests <= plan.traffic.requests_per_session <= 1.1 * requests
+    for operation, mean in plan.traffic.per_session.items():
+        assert per_session.get(operation, 0.0) == pytest.approx(mean, rel=0.05, abs=0.02), operation
+    for metric in plan.gate.metrics:
+        if operation := metric.partition("/")[2]:
+            assert plan.calm_s * plan.peak_per_s * per_session[operation] >= 1000 * ROOM, operation
 
 
 def test_every_operation_has_an_answer_and_another_is_an_error(counted: Any) -> None:

@@ -21,7 +21,7 @@ SHORT = (
     locate("scenarios", "gate")
     .read_text(encoding="utf-8")
     .replace("duration: 18s", "duration: 6s")
-    .replace("sessions_per_s: 50", "sessions_per_s: 12")
+    .replace("sessions_per_s: 40", "sessions_per_s: 10")
     .replace("rate: auto", "rate: fixed")
     .replace("scenario: gate.py", f"scenario: {locate('scenarios', 'gate').with_name('gate.py')}")
 )
