@@ -24,8 +24,12 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, runs: Path, codes: list[int]) -> None:
         self.said: list[str] = []
         self.codes, self.started, self.open, self.stubborn = codes, 0, False, False
+        self.needed: list[object] = []
         driver = SimpleNamespace(
-            place=lambda _: runs / "root", up=lambda *_: self.said.append("up"), down=lambda *_: self.said.append("down")
+            place=lambda _: runs / "root",
+            up=self._up,
+            down=lambda *_: self.said.append("down"),
+            narrow=lambda _, kinds, uses: ("narrowed", *kinds, *uses),
         )
         monkeypatch.setattr(series, "drivers", SimpleNamespace(of=lambda _: driver, at=lambda _: driver))
         monkeypatch.setattr(ledger, "unhealed", lambda _: self.open)
@@ -33,6 +37,10 @@ class World:
         monkeypatch.setattr(running, "run", lambda *_, **__: self._run(runs))
         monkeypatch.setattr(series, "conclude", self._conclude)
         self.series = Series(runs, Console(quiet=True))
+
+    def _up(self, needed: object, _root: object, _say: object, etcd_killed: object) -> None:
+        self.needed = [needed, etcd_killed]
+        self.said.append("up")
 
     def _heal(self, *_: object) -> list[str]:
         self.said.append("healed")
@@ -100,6 +108,28 @@ def test_what_was_left_broken_is_healed_or_the_environment_replaced(world: World
     world.open, world.stubborn = True, stubborn
     world.series.once("a", PREPARED)
     assert world.said == ["up", *said]
+
+
+def test_trials_that_break_nothing_need_no_parts_for_it(world: World) -> None:
+    """Toxiproxy and backup servers cost processor time; etcd that nobody kills may write later."""
+    assert world.needed[0] != ("narrowed",)
+    assert world.needed[1] is True
+    world.series.unbroken = True
+    world.series.up()
+    assert world.needed == [("narrowed",), False]
+
+
+def test_the_interpreter_of_rollouts_ends_with_the_environment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever happens to it: the environment is removed."""
+
+    def close() -> None:
+        world.said.append("closed")
+        raise OSError("broken pipe")
+
+    monkeypatch.setattr(world.series.interpreter, "close", close)
+    with pytest.raises(OSError, match="broken pipe"):
+        world.series.down()
+    assert world.said == ["up", "closed", "down"]
 
 
 def test_the_operators_stop_ends_the_series(world: World) -> None:
