@@ -38,7 +38,12 @@ class LegTimes:
 
 
 def leg_times(
-    began_s: float, served_s: float, steps: Sequence[tuple[str, float]], load: tuple[float, float], judged_s: float, aside: Collection[str] = ()
+    began_s: float,
+    served_s: float,
+    steps: Sequence[tuple[str, float]],
+    load: tuple[float, float],
+    judged_s: float,
+    aside: Collection[str] = (),
 ) -> LegTimes:
     """What a leg took, from instants of one clock in seconds: its beginning, when its release served, its ``load`` from the first request to the last,
     and when it was judged. ``steps`` are those of its trial, each with its beginning; the time of those ``aside``, all before the load, does not count.
@@ -50,7 +55,7 @@ def leg_times(
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class StagePace:
     """What a stage will take, and what the length of its legs comes from."""
 
     blocks: int
@@ -74,7 +79,7 @@ class Pace:
         return self.blocks * self.block_s
 
 
-def foreseen(pace: Pace) -> Iterator[str]:
+def foreseen(pace: StagePace) -> Iterator[str]:
     """What is said before the first leg. One sentence each."""
     yield f"{counted(pace.blocks, 'block')} of {pace.block_s:.0f} s: a stage takes {_minutes(pace.stage_s)} on this machine ({_parts(pace.legs)})"
     if few := {name: number for name, number in pace.samples.items() if number < SAMPLE}:
@@ -92,7 +97,7 @@ def left(done_s: Sequence[float], to_do: int) -> str:
     return f"{done_s[-1]:.0f} s; {f'about {_minutes(mean_s * to_do)} of this stage are left' if to_do else 'the stage is complete'}"
 
 
-def _shorter(pace: Pace) -> Iterator[str]:
+def _shorter(pace: StagePace) -> Iterator[str]:
     """Each way alone, with the length of a stage that it would give."""
     longer_s = pace.legs[0].load_s - pace.planned_load_s
     if longer_s > 0:
@@ -114,7 +119,7 @@ def _parts(legs: Sequence[LegTimes]) -> str:
     """What a leg takes on average, part by part."""
 
     def mean(part: str) -> float:
-        return sum(getattr(leg, part) for leg in legs) / len(legs)
+        return float(sum(getattr(leg, part) for leg in legs)) / len(legs)
 
     rollout = f"{mean('rollout_s'):.0f} s until its release serves, " if mean("rollout_s") else ""
     return (

@@ -18,7 +18,7 @@ from closeshave.gate.decision import Changes, change_of, decide, suspicious
 from closeshave.gate.design import STAGES, Block, Side, draw
 from closeshave.gate.directory import GateOrder
 from closeshave.gate.legs import GateSide, WarmedUp
-from closeshave.gate.pace import Pace
+from closeshave.gate.pace import StagePace
 from closeshave.gate.result import GateAbout, GateResult, JudgedBlock, breaks_invariant, conclude, nothing, told
 from closeshave.gate.rules import Rules
 from closeshave.plan import Waiver
@@ -217,7 +217,7 @@ def _warmed_up(task: GateTask, rules: Rules, say: Say) -> float:
     return known
 
 
-def _pace(task: GateTask, rules: Rules, warm: Mapping[Side, WarmedUp], scale: float) -> Pace | None:
+def _pace(task: GateTask, rules: Rules, warm: Mapping[Side, WarmedUp], scale: float) -> StagePace | None:
     """What a stage will take at this rate; ``None`` where a warm-up ended before its load."""
     times = {side: one.times for side, one in warm.items()}
     if None in times.values():
@@ -228,4 +228,4 @@ def _pace(task: GateTask, rules: Rules, warm: Mapping[Side, WarmedUp], scale: fl
     prepared = task.sides[Side.CANDIDATE].prepared
     calm_s = prepared.calibrated(scale).plan.calm_s
     samples = {name: min(one.per_s[name] * scale / one.scale for one in warm.values()) * calm_s for name in warm[Side.CANDIDATE].per_s}
-    return Pace(rules.blocks, taken, prepared.written.duration_s, calm_s, samples)
+    return StagePace(rules.blocks, taken, prepared.written.duration_s, calm_s, samples)

@@ -7,19 +7,20 @@ from dataclasses import replace
 import pytest
 
 from closeshave.gate import pace
-from closeshave.gate.pace import LegTimes, Pace
+from closeshave.gate.pace import LegTimes, StagePace
 
 LEG = LegTimes(rollout_s=5.0, before_s=3.0, load_s=21.0, after_s=1.0)
-QUICK = Pace(blocks=6, legs=(LEG,) * 4, planned_load_s=21.0, calm_s=18.0, samples={"book": 1_050.0, "slots": 1_700.0})
+QUICK = StagePace(blocks=6, legs=(LEG,) * 4, planned_load_s=21.0, calm_s=18.0, samples={"book": 1_050.0, "slots": 1_700.0})
 
 
 def test_a_stage_is_its_blocks_and_a_block_its_legs() -> None:
     """6 blocks of 4 legs of 30 s: 720 s, just what is allowed."""
     assert (LEG.whole_s, QUICK.block_s, QUICK.stage_s) == (30, 120, pace.STAGE_MOST_S)
-    assert list(pace.foreseen(QUICK)) == [
+    (said,) = pace.foreseen(QUICK)
+    assert said == (
         "6 blocks of 120 s: a stage takes 12.0 minutes on this machine (each of the 4 legs of a block 30 s: 5 s until its release serves, 3 s until its "
         "load, 21 s of load, 1 s until it is judged)"
-    ]
+    )
 
 
 def test_both_sides_count_by_their_legs() -> None:
@@ -50,7 +51,14 @@ def test_a_stage_that_takes_too_long_says_what_would_shorten_it() -> None:
 
 def test_a_calm_phase_that_brings_more_than_the_sample_is_named() -> None:
     """2,200 bookings in 36 s: 18 s bring 1,100, and 24 legs are 7.2 minutes shorter."""
-    long = replace(QUICK, blocks=5, legs=(replace(LEG, load_s=39.0),) * 4, planned_load_s=39.0, calm_s=36.0, samples={"book": 2_200.0, "slots": 3_400.0})
+    long = replace(
+        QUICK,
+        blocks=5,
+        legs=(replace(LEG, load_s=39.0),) * 4,
+        planned_load_s=39.0,
+        calm_s=36.0,
+        samples={"book": 2_200.0, "slots": 3_400.0},
+    )
     _, second = pace.foreseen(long)
     assert second == (
         "a stage takes more than 12 minutes; shorter would be: a calm phase of 18 s instead of 36 s, which brings 1,000 requests of every key operation "

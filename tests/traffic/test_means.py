@@ -37,7 +37,9 @@ print(json.dumps([found.per_session, found.requests_per_session, found.profiles_
 
 def count(scenario: str) -> Any:
     """In a process of its own: Locust patches the interpreter."""
-    done = subprocess.run([sys.executable, "-c", COUNTED, f"scenarios/{scenario}.py"], capture_output=True, text=True, check=False, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTED, f"scenarios/{scenario}.py"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -173,7 +173,10 @@ def test_a_job_is_saved_as_a_baseline_that_is_then_too_small(gating):
     assert process.wait(800) in {1, 3}, gating.said()
     saved = json.loads((gating.place / "reports/baselines/main.json").read_text(encoding="utf-8"))
     assert saved["schema"] == "closeshave.baseline/1"
-    assert set(saved["jobs"][0]["figures"]) >= {"cpu-per-request", "not-good"}
+    legs = [leg for block in json.loads((gating.directory() / "gate.json").read_text(encoding="utf-8"))["blocks"] for leg in block["legs"]]
+    # Where other programs disturbed every leg for most of its time, none has a figure but that of processor time.
+    quiet = any(leg["disturbed"] <= 0.5 for leg in legs)
+    assert set(saved["jobs"][0]["figures"]) >= {"cpu-per-request", *(["not-good"] if quiet else [])}
     assert saved["fingerprint"]["machine"]["kernel"] == os.uname().release
     again = gating.start("short.yaml", "--baseline", "main", "--candidate", "embedded")
     assert again.wait(60) == 3, gating.said()
