@@ -37,20 +37,21 @@ class Staged:
     """A series whose trials take 2 s until they log in, 60 s or 1 s for that, 20 s to calibrate, 4 s to start, 21 s of load and 3 s afterwards."""
 
     def __init__(self, clock: Clock) -> None:
-        self.clock, self.steps = clock, ()
-        self.kept: list[str] = []
-        self.logins: Any = SimpleNamespace(of=lambda _: self.kept)
+        self.clock = clock
+        self.steps: tuple[tuple[str, float], ...] = ()
+        self.inside: list[str] = []
+        self.logins: Any = SimpleNamespace(of=lambda _: self.inside)
         self.deployed = SimpleNamespace(id="here")
         self.keeps = True
 
     def trial(self, _prepared: object) -> Any:
         """One of them."""
         begun = []
-        for name, took_s in (("preparing", 2), (LOGGING_IN, 1 if self.kept else 60), (CALIBRATING, 20), ("starting the load", 4)):
+        for name, took_s in (("preparing", 2), (LOGGING_IN, 1 if self.inside else 60), (CALIBRATING, 20), ("starting the load", 4)):
             begun.append((name, self.clock.now_s))
             self.clock.now_s += took_s
         if self.keeps:
-            self.kept = ["somebody"]
+            self.inside = ["somebody"]
         first_s = self.clock.now_s
         self.clock.now_s += 21
         phase = SimpleNamespace(started_ns=int(first_s * 1e9), ended_ns=int(self.clock.now_s * 1e9))
@@ -76,6 +77,13 @@ def side(monkeypatch: pytest.MonkeyPatch) -> GateSide:
     return GateSide("next", prepare("gate"), Staged(clock), "next")  # type: ignore[arg-type] # of a test
 
 
+def staged(side: GateSide) -> Staged:
+    """Its series."""
+    found: Any = side.series
+    assert isinstance(found, Staged)
+    return found
+
+
 def test_a_warm_up_says_what_a_leg_takes(side: GateSide) -> None:
     """Without its calibration, and without the log-in, of which a leg has only the renewal; the second one's was a renewal already."""
     first = legs.warm_up(side, None, RULES, print)
@@ -86,7 +94,7 @@ def test_a_warm_up_says_what_a_leg_takes(side: GateSide) -> None:
 
 def test_where_customers_do_not_stay_logged_in_each_leg_has_the_log_in(side: GateSide) -> None:
     """As they will before every leg."""
-    side.series.keeps = False  # type: ignore[attr-defined] # of a test
+    staged(side).keeps = False
     assert legs.warm_up(side, None, RULES, print).times == LegTimes(5, 2 + 60 + 4, 21, 3)
 
 
@@ -94,7 +102,7 @@ def test_each_leg_of_a_block_says_what_it_took(side: GateSide, monkeypatch: pyte
     """In the result of the gate."""
     (block,) = draw(1, 1, 1)
     monkeypatch.setattr(legs, "judged", lambda leg, *_: made_up(block, block.legs.index(leg)))
-    side.series.kept = ["somebody"]  # type: ignore[attr-defined] # of a test
+    staged(side).inside = ["somebody"]
     done = legs.carry_out(block, dict.fromkeys(Side, side), RULES, 0.6, print)
     assert [each.times for each in done.legs] == [LegTimes(5, 2 + 1 + 20 + 4, 21, 3)] * 4
 
