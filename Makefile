@@ -20,7 +20,7 @@ smoke: $(INSTALLED) ## A short trial with one fault (about two minutes)
 faults: $(INSTALLED) ## Every kind of fault once, under load: a table of what it did (about half an hour)
 	$(BIN)/python -m proving
 
-drills: $(INSTALLED) ## Every kind of drill once, under load: a table of what it took and cost (about twenty minutes)
+drills: $(INSTALLED) ## Every kind of drill once, under load: a table of what it took and cost (about three quarters of an hour)
 	$(BIN)/python -m proving.drills
 
 compiled: $(INSTALLED) ## Compile the hot modules of the load engine, which then takes less processor time (needs a C compiler and Python's headers; a minute)

@@ -221,6 +221,8 @@ class Balancer:
     """The port of HAProxy's runtime API, on loopback."""
     backend: str
     """The name of the proxy in its settings; each server there has the name of its instance."""
+    tells: bool = False
+    """Whether it tells of each request that is over, as :mod:`closeshave.clients.balancer_log` reads it."""
 
 
 @dataclass(frozen=True, slots=True)

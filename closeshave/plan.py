@@ -151,6 +151,9 @@ class DrillBounds:
     """The largest share of the customers' requests in the drill's scope, from its begin until everything is put back, that may be not good."""
     loss: Seconds | None = None
     """The largest loss window: how long before the drill's instant (for a restore, its target) the oldest acknowledged write lies that is missing."""
+    stopped: Share | None = None
+    """The release is bad, and the deploy must stop by itself while the release gets at most this share of the requests, and go back. It is no verdict
+    of its own: without it a deploy that stopped has failed, with it one that did not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from closeshave.plan import read_plan
 from closeshave.standin import defects
 from closeshave.standin.switches import LOOK_EVERY_S
 from truth import drawing, scene
-from truth import sabotage as sabotages
 from truth.damages import Damage
 from truth.defects import Case
 from truth.drawing import Drawn
@@ -92,9 +91,9 @@ def damage(stage: Stage, case: Damage, clean_run: Path | None) -> Result:
 
 
 def sabotage(stage: Stage, case: Sabotage) -> Result:
-    """Make something wrong with a backup or a restore while its drill's trial runs: the drill must fail for this reason."""
+    """Make something wrong with a backup, a restore or a release while its drill's trial runs: the drill must fail for this reason."""
     with scene.damaged(stage.runs, case.act) as begin:
-        conclusion = stage.carry_out(sabotages.PLAN, begin)
+        conclusion = stage.carry_out(case.plan, begin)
     meant = _of(conclusion, (case.verdict,))
     right = [
         verdict
@@ -105,7 +104,7 @@ def sabotage(stage: Stage, case: Sabotage) -> Result:
     ]
     shown = right or meant
     return Result(
-        case=case.name, sort="sabotage", plan=sabotages.PLAN, right=bool(right), status=conclusion.assessment.status.value,
+        case=case.name, sort="sabotage", plan=case.plan, right=bool(right), status=conclusion.assessment.status.value,
         verdict=f"{shown[0].id}: {shown[0].status}" if shown else f"{case.verdict}: not there",
         reason=shown[0].reason if shown else "", witness=brief(shown[0]) if shown else "", run=conclusion.run.name, attempts=1, detection=None,
         seed=conclusion.recorded.manifest.seed,

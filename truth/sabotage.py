@@ -1,6 +1,7 @@
-"""Sabotage: what can be wrong with a backup or a restore, one at a time. Each must fail its drill, with the right witness.
+"""Sabotage: what can be wrong with a backup, a restore or a release, one at a time. Each must fail its drill, with the right witness.
 
-Everything is done from outside: to the files of a backup server, or by programs that stand before PostgreSQL's own. Production code has no path for it.
+Everything is done from outside: to the files of a backup server or a release, to processes, or by programs that stand before PostgreSQL's own.
+Production code has no path for it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closeshave.clients import patroni, postgres
+from closeshave.clients import balancer, patroni, postgres
+from closeshave.clients.toxiproxy import Server, Toxic
 from closeshave.control import processes
 from closeshave.deployment import BackupServer, load
 from closeshave.drills import backups
@@ -22,10 +24,11 @@ from closeshave.files import write_atomically
 from truth.scene import Scene
 
 SHARD, OTHER_SHARD = 1, 2
-PLAN = "restore"
+PLAN, NEXT = "restore", "next"
 DONE_S = 3.0
 """Seconds after the start of the phase at which something is made wrong; the drill chooses its target later."""
 SEGMENTS = 5
+SLOWER_MS = 100
 OFF_BY = '''#!{python} -I
 """Starts PostgreSQL with another target than was asked for: {seconds:+d} s."""
 import os, re, sys
@@ -55,6 +58,7 @@ class Sabotage:
     """A regular expression that one of its witnesses must match, as it stands in a file."""
     act: Callable[[Scene], None]
     """Called while the trial runs; what it made wrong it puts right when the trial is over."""
+    plan: str = PLAN
 
 
 def flip_a_page(scene: Scene) -> None:
@@ -157,6 +161,55 @@ def _shift(scene: Scene, seconds: int) -> None:
         shutil.rmtree(place)
 
 
+def reach_no_primary(scene: Scene) -> None:
+    """Let the next release look for primaries where no program listens: it is ready, names its version, and can book nothing."""
+    _release(scene, {"DATABASE_PORT": "9"})
+
+
+def slow_at_one_endpoint(scene: Scene) -> None:
+    """Let the next release answer the list of free times much later, and everything else as before."""
+    _release(scene, {"BURDEN": "time 8000 /api/v2/appointments/slots"})
+
+
+def drop_in_flight(scene: Scene) -> None:
+    """Kill each instance as soon as the deploy has taken it out of its balancer, with the requests that it has: databases are slow, so it has some."""
+    scene.sleep_until_phase("broken", DONE_S)
+    there = scene.deployment
+    old = {app.name: processes.find(Path(there.root), app) for app in there.processes if app.role == "app"}
+    slow = Toxic("latency", {"latency": SLOWER_MS, "jitter": 0}, "downstream", owner="sabotage")
+    links = [link for link in there.links if link.kind == "app-database"]
+    for link in links:
+        Server(link.api_port).add(link.name, slow)
+    try:
+        while not scene.over():
+            for at in there.balancers:
+                for name in [app.name for app in there.owned_by(at.region) if app.name in old]:
+                    if balancer.view(at, name).status.startswith("DRAIN") and (first := old.pop(name)) is not None:
+                        processes.send([first], signal.SIGKILL)
+            time.sleep(0.005)
+    finally:
+        for link in links:
+            Server(link.api_port).remove(link.name, slow)
+
+
+def _release(scene: Scene, variables: Mapping[str, str]) -> None:
+    """Give the instances of the release ``next`` these variables in addition, until the trial is over."""
+    root = Path(scene.deployment.root)
+
+    def processes(change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        deployment = load(root)
+        release = deployment.application.releases[NEXT]
+        changed = tuple(replace(process, environ=change(dict(process.environ))) for process in release.processes)
+        releases = {**deployment.application.releases, NEXT: replace(release, processes=changed)}
+        replace(deployment, application=replace(deployment.application, releases=releases)).save()
+
+    processes(lambda environ: {**environ, **variables})
+    try:
+        _wait(scene)
+    finally:
+        processes(lambda environ: {name: value for name, value in environ.items() if name not in variables})
+
+
 def _server(scene: Scene) -> BackupServer:
     found = backups.server_of(scene.deployment, SHARD)
     if found is None:
@@ -181,6 +234,7 @@ def _wait(scene: Scene) -> None:
         time.sleep(0.1)
 
 
+STOPPED = "the release next was bad and was stopped at 10%"
 MISSING, BEYOND = "acknowledged before the target", "requested only after the target"
 CASES = (
     Sabotage("page-flipped", "a page of the base backup is damaged", "drill/restore", "base backup .* is damaged: checksum", "checksum mismatch",
@@ -195,4 +249,10 @@ CASES = (
              "no base backup is older", remove_too_much),
     Sabotage("stops-early", "the restore stops a second early", "drill-rows/restore", MISSING, f"{MISSING}, but not", stop_early),
     Sabotage("goes-too-far", "the restore goes a second too far", "drill-rows/restore", BEYOND, f"{BEYOND}, but", go_too_far),
+    Sabotage("bad-release", "a release is ready and reaches no primary", "drill/canary", f"{STOPPED}; .* were not answered well", STOPPED,
+             reach_no_primary, "canary"),
+    Sabotage("slow-canary", "a release is slow at one endpoint only", "drill/canary", f"{STOPPED}; .* at GET /api/v2/appointments/slots .* slower than",
+             STOPPED, slow_at_one_endpoint, "canary"),
+    Sabotage("requests-dropped", "a deploy ends instances with requests in flight", "drill-failed-requests/deploy", "were not good",
+             "not good during the drill", drop_in_flight, "rolling"),
 )  # fmt: skip

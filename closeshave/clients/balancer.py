@@ -25,6 +25,8 @@ class ServerView:
     """``UP``, ``DOWN``, ``DRAIN``, ``MAINT``, or one of them with the count of checks (``UP 1/2``)."""
     in_flight: int
     """Requests that it sent to the instance and that have not ended."""
+    weight: int = 1
+    """Its share of the requests is this, out of the sum over all instances that serve."""
 
     @property
     def serves(self) -> bool:
@@ -42,21 +44,35 @@ def put_back(balancer: Balancer, instance: str) -> None:
     _set(balancer, instance, "ready")
 
 
+def weigh(balancer: Balancer, instance: str, weight: int) -> None:
+    """Set the instance's weight, 0 to 256. Raises :class:`Unavailable`."""
+    _tell(balancer, f"set server {balancer.backend}/{instance} weight {weight}", f"give {instance} the weight {weight}")
+
+
+def weigh_as_declared(balancer: Balancer, instance: str) -> None:
+    """Give the instance the weight of the balancer's settings again. Raises :class:`Unavailable`."""
+    _tell(balancer, f"set server {balancer.backend}/{instance} weight 100%", f"give {instance} its declared weight")
+
+
 def view(balancer: Balancer, instance: str) -> ServerView:
     """How the balancer sees the instance. Raises :class:`Unavailable`, also if it does not know it."""
     # Of the servers (4) of one backend, all of them (-1): HAProxy's management guide.
     text = _answer(balancer, f"show stat {balancer.backend} 4 -1").removeprefix("# ")
     for row in csv.DictReader(text.splitlines()):
         if row.get("svname") == instance:
-            return ServerView(row.get("status") or "", int(row.get("scur") or 0))
+            return ServerView(row.get("status") or "", int(row.get("scur") or 0), int(row.get("weight") or 0))
     raise Unavailable(f"the balancer of {balancer.region} knows no instance {instance}")
 
 
 def _set(balancer: Balancer, instance: str, state: str) -> None:
-    said = _answer(balancer, f"set server {balancer.backend}/{instance} state {state}").strip()
+    _tell(balancer, f"set server {balancer.backend}/{instance} state {state}", f"set {instance} to {state}")
+
+
+def _tell(balancer: Balancer, command: str, what: str) -> None:
+    said = _answer(balancer, command).strip()
     if said:
         # It answers a command that it carried out with an empty line.
-        raise Unavailable(f"the balancer of {balancer.region} refuses to set {instance} to {state}: {said.splitlines()[0]}")
+        raise Unavailable(f"the balancer of {balancer.region} refuses to {what}: {said.splitlines()[0]}")
 
 
 def _answer(balancer: Balancer, command: str) -> str:

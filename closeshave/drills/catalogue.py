@@ -40,7 +40,11 @@ def check(drill: Drill, environment: str | None = None, kinds: Mapping[str, Dril
         return [
             f"drill {drill.id}: there is no kind of drill {drill.kind}{also or meant(drill.kind, kinds)}; available: {', '.join(sorted(kinds))}"
         ]
-    return [f"drill {drill.id}: {problem}" for problem in kind.problems(drill.scope, drill.parameters, environment)]
+    found = kind.problems(drill.scope, drill.parameters, environment)
+    if drill.expected.stopped is not None and kind.prove_stopped is None:
+        able = ", ".join(sorted(name for name, each in kinds.items() if each.prove_stopped is not None))
+        found.append(f"{kind.name} never stops by itself, so that expected.stopped cannot be; these do: {able}")
+    return [f"drill {drill.id}: {problem}" for problem in found]
 
 
 def lacking(drill: Drill, there: Collection[str]) -> list[str]:

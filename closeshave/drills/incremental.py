@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 from closeshave.deployment import BackupServer, Deployment
-from closeshave.drills import backups, restored_server
+from closeshave.drills import backups, base_backup, restored_server
 from closeshave.drills.backups import BaseBackup
-from closeshave.drills.kind import DrillFailed
+from closeshave.drills.kind import DrillFailed, DrillOverdue
 from closeshave.faults.kind import Proof
 
 NAME = "incremental"
@@ -21,24 +21,12 @@ def place(server: BackupServer) -> Path:
 
 def take(deployment: Deployment, server: BackupServer, base: BaseBackup, within_s: float) -> None:
     """Take it from the shard's primary, on a full base backup. Raises :class:`DrillFailed` and what :func:`restored_server.command` raises."""
-    argv = [
-        deployment.programs.of_postgres("pg_basebackup"),
-        "--pgdata",
-        str(place(server)),
-        "--incremental",
-        str(base.directory / backups.MANIFEST),
-        "--wal-method",
-        "none",
-        "--checkpoint",
-        "fast",
-        "--no-sync",
-        "--dbname",
-        # As its receiver connects: to the member that accepts writes.
-        deployment.process(server.process).argv[-1],
-    ]
-    code, said = restored_server.command(deployment, argv, within_s)
-    if code:
-        raise DrillFailed(f"no incremental base backup can be taken on {base.name}: {restored_server.first_error(said)}")
+    try:
+        base_backup.take(deployment, server, place(server), within_s, "--incremental", str(base.directory / backups.MANIFEST))
+    except DrillOverdue:
+        raise
+    except DrillFailed as error:
+        raise DrillFailed(f"no incremental base backup can be taken on {base.name}: {error}") from error
 
 
 def combine(deployment: Deployment, server: BackupServer, base: BaseBackup, within_s: float) -> None:

@@ -46,6 +46,15 @@ class DrillDisturbed(RuntimeError):
     """Something that the drill does not test kept a step from being done. The message says what, as a clause."""
 
 
+class DrillStopped(RuntimeError):
+    """What the drill had begun was bad, and it stopped it and went back: what it is there for. The message is a sentence."""
+
+    def __init__(self, why: str, facts: Facts) -> None:
+        super().__init__(why)
+        self.facts = facts
+        """What the step found; :data:`closeshave.history.STOPPED_AT` among it."""
+
+
 @dataclass(frozen=True, slots=True)
 class DrillWork:
     """One drill that is being carried out: on what, where it keeps files, and until when."""
@@ -63,6 +72,8 @@ class DrillWork:
     say: Say
     facts: Mapping[str, Facts] = field(default_factory=dict)
     """What the steps so far found, by the name of the step."""
+    bounds_s: tuple[float, ...] = ()
+    """The bounds on response times that the plan's target promises, in seconds: a drill that compares releases counts slower requests."""
 
     def until(self, obstacle: Callable[[], str], what: str, interval_s: float = 0.1) -> None:
         """Wait until nothing is in the way. Raises :class:`DrillOverdue` with ``what`` and the last obstacle when the time is over."""
@@ -81,7 +92,8 @@ class DrillStep:
     name: str
     """As reports show it: ``switch over``."""
     act: Callable[[DrillWork], Facts]
-    """Does it and returns what it found. Raises :class:`DrillFailed` or :class:`DrillDisturbed`; whatever else it raises disturbed the drill."""
+    """Does it and returns what it found. Raises :class:`DrillFailed`, :class:`DrillStopped` or :class:`DrillDisturbed`; whatever else it raises disturbed
+    the drill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,8 @@ class DrillKind:
     """Puts everything back until a deadline, from any process and any number of times, whatever steps were done."""
     safe: Callable[[Aim], tuple[Proof, ...]]
     """Checks once that everything is put back."""
+    prove_stopped: Callable[[DrillWork], tuple[Proof, ...]] | None = None
+    """Checks the end state once after the drill stopped by itself; ``None`` for a kind that never does."""
     parameters: tuple[Parameter, ...] = ()
     uses: tuple[str, ...] = ()
     """What it needs of the environment; see :data:`USES`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from types import MappingProxyType
 from closeshave.clock import now_ns
 from closeshave.control.waiting import obstacle
 from closeshave.drills.catalogue import WAYS_BACK
-from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillOverdue, DrillStep, DrillWork, Facts
+from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillOverdue, DrillStep, DrillStopped, DrillWork, Facts
 from closeshave.faults.kind import Proof
 from closeshave.faults.ledger import Ledger, Undo
 from closeshave.faults.lifecycle import heal
@@ -50,8 +51,9 @@ def carry_out(ledger: Ledger, kind: DrillKind, work: DrillWork, at_ns: int, limi
     work = replace(work, deadline_ns=after(limit_s))
     work.keeps.mkdir(parents=True, exist_ok=True)
     outcome, work = _steps(ledger, kind, work)
-    if outcome.how is DrillEnding.CARRIED_OUT:
-        outcome = _proven(ledger, kind, work) or outcome
+    prove = {DrillEnding.CARRIED_OUT: kind.prove, DrillEnding.STOPPED: kind.prove_stopped}.get(outcome.how)
+    if prove is not None:
+        outcome = _proven(ledger, kind, prove, work) or outcome
     _end(ledger, work, began_ns, outcome)
     left = heal(ledger, work.id, aim.deployment, work.say, kind.put_back_within_s, {**WAYS_BACK, kind.name: kind.way_back})
     with suppress(OSError):
@@ -79,6 +81,8 @@ def _steps(ledger: Ledger, kind: DrillKind, work: DrillWork) -> tuple[DrillOutco
         if facts is None:
             return outcome, work
         work = replace(work, facts=MappingProxyType({**work.facts, step.name: facts}))
+        if outcome.how is DrillEnding.STOPPED:
+            return outcome, work
     return DrillOutcome(DrillEnding.CARRIED_OUT), work
 
 
@@ -88,23 +92,25 @@ def _step(step: DrillStep, work: DrillWork) -> tuple[Facts | None, DrillOutcome]
         return None, DrillOutcome(DrillEnding.DISTURBED, f"the drill was stopped before the step {step.name!r}")
     try:
         return step.act(work), DrillOutcome(DrillEnding.CARRIED_OUT)
+    except DrillStopped as stopped:
+        return stopped.facts, DrillOutcome(DrillEnding.STOPPED, str(stopped))
     except DrillFailed as error:
         return None, DrillOutcome(_how(error), f"{step.name}: {error}")
     except DrillDisturbed as error:
         return None, DrillOutcome(DrillEnding.DISTURBED, f"{step.name}: {error}")
     except Exception as error:  # noqa: BLE001 - an error that no kind expects says nothing about the platform
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return None, DrillOutcome(DrillEnding.DISTURBED, f"{step.name}: the disk is full")
-        return None, DrillOutcome(DrillEnding.DISTURBED, f"{step.name}: {_unexpected(work, error, f'the step {step.name!r}')}")
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        why = "the disk is full" if full else _unexpected(work, error, f"the step {step.name!r}")
+        return None, DrillOutcome(DrillEnding.DISTURBED, f"{step.name}: {why}")
 
 
-def _proven(ledger: Ledger, kind: DrillKind, work: DrillWork) -> DrillOutcome | None:
+def _proven(ledger: Ledger, kind: DrillKind, prove: Callable[[DrillWork], tuple[Proof, ...]], work: DrillWork) -> DrillOutcome | None:
     """Check the end state until it holds; the last answers go to the timeline. ``None`` unless it could not be checked."""
     proofs: tuple[Proof, ...] = ()
 
     def holds() -> bool:
         nonlocal proofs
-        proofs = kind.prove(work)
+        proofs = prove(work)
         return (bool(proofs) and all(proof.holds for proof in proofs)) or work.stop()
 
     try:

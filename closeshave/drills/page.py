@@ -38,11 +38,24 @@ A drill has these verdicts:
 * `drill/ID`: *fail* if a step could not be done, or a proof of the end state does not hold. *Inconclusive* if something that the drill does not test
   kept it from being carried out (a backup server that does not run, a full disk, a run that ended early), or if a step was not done within the
   drill's limit while other programs used the machine.
+  A deploy that stopped a bad release by itself (`deploy.canary`, `deploy.blue-green`) ended as *stopped*, with the share of the requests that the release
+  got and how many were hurt. That is a *fail*, as the release did not get through, unless the plan says that the release is bad:
+  `expected: {stopped: 10%}` passes if it was stopped at 10 % or before and all is proven to be as before, and fails if it was not stopped. Where other
+  programs used the machine, neither makes a *fail*.
 * `drill-rows/ID`, of a restore: the restored rows against what customers were told. Nothing that was acknowledged before the target may be missing, and
   nothing that was requested after it may be there. Requests that were under way at the target decide nothing. The uncertainty of the clocks is stated.
 * `drill-duration/ID`, `drill-failed-requests/ID`, `drill-loss/ID`: what it took and cost, if the plan gives a bound (`expected`). What it cost is
   unknown, and the verdict inconclusive, if more requests than the bound allows are not good in calm, without the drill.
 * `healed/ID`: whether it is proven that everything was put back.
+
+How a new release is compared: the balancers tell of every request (instance, status, time, and the release that the answer names). A request is bad if it
+is answered with an error (5xx, 4xx but for 409 and 429, or no answer), or if it takes longer than a bound on response times in the target (each bound by
+itself; the time is the balancer's, not the customer's). Second by second and endpoint by endpoint the share of bad requests is compared with that of the
+release before: in a canary with what was answered at the same time, after a blue-green switch with the seconds before it. The comparison goes on until the
+evidence is enough or the time is over, and a release that is no worse is stopped with a chance of at most `false_stop`, however often it is looked at
+(an e-process; method and sources are in `closeshave/drills/deploy/comparison.py`). A single second is never enough. In the first 5 s of a process only
+errors are compared. Each watched step says from which share of errors on it would have stopped the release in 95 % of cases
+(`would_have_stopped_errors_from`, by simulation). The counts of every endpoint are kept in the run, in `drills/ID/`.
 
 `closeshave validate` refuses a drill that its environment cannot do. `make drills` carries out every kind and shows what it took."""
 

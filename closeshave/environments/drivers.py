@@ -30,7 +30,8 @@ def _narrowed(definition: Stack, kinds: Collection[str], uses: Collection[str]) 
 
 def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
     """What the environment has for drills at a scope."""
-    backed = any(shard.backup for shard in definition.shards if shard.id == scope.get("shard"))
+    concerned = [shard for shard in definition.shards if shard.id == scope.get("shard", shard.id)]
+    backed = bool(concerned) and all(shard.backup for shard in concerned)
     there = {
         "standby": True,
         "backups": backed,

@@ -7,7 +7,7 @@ May import: clock, files, plurals, topology, vocabulary.
 """
 
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
-from closeshave.history.drills import TIMED, DrillEnded, DrillEnding, DrillEvent, DrillProven, DrillStepped, Fact
+from closeshave.history.drills import STOPPED_AT, TIMED, DrillEnded, DrillEnding, DrillEvent, DrillProven, DrillStepped, Fact
 from closeshave.history.events import FaultEdge, FaultEvent, Mark, Signal
 from closeshave.history.evidence import Before, EdgeEvidence, Healing, HealProof, Injection, Planning, SeenMeanwhile, Sighting, evidence_of
 from closeshave.history.files import WRITING, event_of, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
@@ -83,6 +83,7 @@ __all__ = [
     "RESOURCES_FILE",
     "SENT",
     "SHORTAGE",
+    "STOPPED_AT",
     "TIMED",
     "TIMELINE",
     "WRITING",

@@ -15,6 +15,8 @@ class DrillEnding(StrEnum):
 
     CARRIED_OUT = "carried-out"
     """Every step was done; the proofs say whether its end state is as it must be."""
+    STOPPED = "stopped"
+    """What it had begun was bad, and it stopped it by itself and went back: a deploy, of a bad release. The proofs say whether all is as before."""
     FAILED = "failed"
     """A step could not be done, and that is what the drill tests: a backup that cannot be restored, a switchover that is refused."""
     OVERDUE = "overdue"
@@ -25,6 +27,10 @@ class DrillEnding(StrEnum):
 
 TIMED = "timed"
 """A fact of a step: the duration of its drill counts from the begin of the first step that has it, and not from the drill's own."""
+
+
+STOPPED_AT = "stopped_at"
+"""A fact of the step in which a drill stopped by itself: the share of the requests that the bad release got then, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ class DrillFigures:
     scope: str
     """``shard:1``, …"""
     ended: str | None
-    """``carried-out``, ``failed`` or ``disturbed``; ``null`` if the run does not say."""
+    """``carried-out``, ``stopped`` (a deploy, of a release that was bad), ``failed``, ``overdue`` or ``disturbed``; ``null`` if the run does not say."""
     began_at_s: float | None
     """Instant at which its first step began."""
     duration_s: float | None

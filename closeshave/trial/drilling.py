@@ -28,6 +28,7 @@ from closeshave.faults.toolkit import stop_file
 from closeshave.files import record_of, write_atomically
 from closeshave.history import load_manifest
 from closeshave.plan import Drill
+from closeshave.target import Measure, Target
 from closeshave.vocabulary import DRILLS
 
 DRILL = "drill"
@@ -46,18 +47,25 @@ class DrillOrder:
     at_ns: int
     deployment: str
     run: str
+    bounds_s: tuple[float, ...] = ()
 
 
 ORDER = TypeAdapter(DrillOrder)
 
 
-def order(deployment: Deployment, run: Path, drill: Drill, at_ns: int) -> Path:
+def order(deployment: Deployment, run: Path, drill: Drill, at_ns: int, target: Target) -> Path:
     """Write the order of a drill: begin at ``at_ns`` (monotonic). Returns the file, which lies beside the orders of faults."""
     written = run / "faults" / f"{drill.id}.json"
     written.parent.mkdir(exist_ok=True)
-    told = DrillOrder(drill.id, drill.kind, drill.scope, drill.parameters, drill.limit, at_ns, deployment.root, str(run))
+    told = DrillOrder(drill.id, drill.kind, drill.scope, drill.parameters, drill.limit, at_ns, deployment.root, str(run), bounds_of(target))
     write_atomically(written, ORDER.dump_json(told, indent=1))
     return written
+
+
+def bounds_of(target: Target) -> tuple[float, ...]:
+    """The bounds on response times that the target promises in calm, in seconds. Pure."""
+    told = (each.at_most for each in target.objectives if each.measure is Measure.LATENCY and each.window == "calm")
+    return tuple(sorted({bound for bound in told if bound is not None}))
 
 
 def main(path: Path) -> int:
@@ -88,6 +96,7 @@ def _drill(told: DrillOrder) -> int:
         stop=halt.exists,
         read=read,
         say=logging.info,
+        bounds_s=told.bounds_s,
     )
     left = carry_out(Ledger(run), kind, work, told.at_ns, told.limit_s)
     for unproven in left:

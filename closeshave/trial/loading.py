@@ -109,7 +109,7 @@ def _await_forks(trial: Trial, forks: ForkServer) -> None:
 def _begin(trial: Trial, planned: Disruption, at_ns: int) -> experiment.Child:
     """Start a fault's experiment, or a drill, by a fork if possible, because starting an interpreter would disturb the load."""
     if isinstance(planned, Drill):
-        written, module = drilling.order(trial.serving, trial.run, planned, at_ns), DRILLING
+        written, module = drilling.order(trial.serving, trial.run, planned, at_ns, trial.prepared.target), DRILLING
     else:
         written, module = experiment.order(trial.serving, trial.run, planned, at_ns), EXPERIMENT
     if trial.forks is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from closeshave.drills.deploy import releases, rolling
 from closeshave.drills.deploy.releases import PIDS
 from closeshave.drills.kind import DrillKind, DrillStep, DrillWork, Facts
 from closeshave.drills.lifecycle import carry_out
-from closeshave.environments.rollout import record
+from closeshave.environments.rollout import record, weights
 from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
@@ -28,7 +29,10 @@ from closeshave.history import TIMED
 from tests.environments import rolled
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
-ROLLING, ROLLBACK = KINDS["deploy.rolling"], KINDS["deploy.rollback"]
+ROLLING, ROLLBACK, CANARY, BLUE_GREEN = (KINDS[f"deploy.{name}"] for name in ("rolling", "rollback", "canary", "blue-green"))
+BAD = ("erring", "sluggish")
+QUICK = {"watch": 5.0, "requests": 12}
+"""Customers send some 30 requests a second here."""
 LIMIT_S = 90.0
 
 
@@ -50,14 +54,20 @@ def shop(shared: Deployment) -> Iterator[Deployment]:
     assert set(rolled.said(shared).values()) == {"1"}
 
 
-def carried(shop: Deployment, run: Path, kind: DrillKind, release: str = "next", limit_s: float = LIMIT_S) -> list[dict[str, Any]]:
+def carried(
+    shop: Deployment, run: Path, kind: DrillKind, release: str = "next", /, *, limit_s: float = LIMIT_S, **parameters: float
+) -> list[dict[str, Any]]:
     """Carry it out now, under customers' requests; the timeline. It must be put back."""
     run.mkdir()
-    aim = kind.way_back.aim(shop, {}, {"release": release})
-    work = DrillWork("deploy", aim, run / "drills" / "deploy", after(limit_s), lambda: False, lambda _member, _path: 0, print)
+    aim = kind.way_back.aim(shop, {}, {"release": release, **parameters})
+    work = DrillWork(
+        "deploy", aim, run / "drills" / "deploy", after(limit_s), lambda: False, lambda _member, _path: 0, print, bounds_s=(0.1,)
+    )
     with rolled.customers(shop) as asking:
         assert carry_out(Ledger(run), kind, work, now_ns(), limit_s) == []
     assert [each.failed for each in asking] == [[], []]
+    if release not in BAD:
+        assert {status for each in asking for status in each.answered} == {200}
     assert Ledger(run).open() == ()
     return [json.loads(line) for line in (run / "timeline.jsonl").read_text().splitlines()]
 
@@ -171,8 +181,104 @@ def test_a_release_of_the_same_version_is_proven_by_its_processes(shop: Deployme
     assert not releases.replaced(Path(shop.root), None).holds
 
 
-@pytest.mark.parametrize("kind", ["deploy.rolling", "deploy.rollback"])
-def test_a_harness_that_is_killed_between_two_instances_leaves_what_can_be_put_back(shop: Deployment, tmp_path: Path, kind: str) -> None:
+def steps_of(timeline: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The facts of each step."""
+    return {line["step"]: line["facts"] for line in timeline if line["type"] == "drill-step"}
+
+
+def proofs_of(timeline: list[dict[str, Any]]) -> dict[str, bool]:
+    """Whether each condition of the end state holds."""
+    return {line["what"]: line["holds"] for line in timeline if line["type"] == "drill-proof"}
+
+
+def test_a_good_release_gets_its_shares_and_is_rolled_out(shop: Deployment, tmp_path: Path) -> None:
+    """10 % by what the answers say of their release, then 50 %, then all; no customer notices."""
+    timeline = carried(shop, tmp_path / "run", CANARY, **QUICK)
+    assert ended(timeline) == ("carried-out", "")
+    steps = steps_of(timeline)
+    assert [*steps] == ["begin", "at 10 %", "at 50 %", "to 100 %"]
+    for name, share, tolerance in (("at 10 %", 10.0, 6.0), ("at 50 %", 50.0, 12.0)):
+        seen = [float(each.rpartition(" ")[2].rstrip("%")) for each in steps[name]["share_seen"].split(", ")]
+        assert len(seen) == 2
+        assert all(abs(each - share) <= tolerance for each in seen), steps[name]
+        assert steps[name]["requests"] >= QUICK["requests"]
+        assert steps[name]["evidence"] < steps[name]["stopped_from"] == 200
+    proofs = proofs_of(timeline)
+    assert all(proofs.values())
+    assert {"every instance has a new process", "customers of here get version 2"} <= set(proofs)
+    counted = json.loads((tmp_path / "run" / "drills" / "deploy" / "share-10.json").read_text())
+    assert {"all endpoints", "GET /", "GET /slow"} <= set(counted["slower than 100 ms"])
+
+
+@pytest.mark.parametrize(("release", "why"), [("erring", "not answered well"), ("sluggish", "at GET / ")])
+def test_a_bad_release_is_stopped_at_10_percent_and_taken_back(shop: Deployment, tmp_path: Path, release: str, why: str) -> None:
+    """A fifth of its answers are errors, or one endpoint takes 300 ms more; its readiness is good, and its version is right."""
+    timeline = carried(shop, tmp_path / "run", CANARY, release, watch=60.0, requests=12)
+    how, said = ended(timeline)
+    assert how == "stopped"
+    assert f"the release {release} was bad and was stopped at 10%; " in said
+    assert why in said
+    steps = steps_of(timeline)
+    assert [*steps] == ["begin", "at 10 %"]
+    facts = steps["at 10 %"]
+    assert facts["stopped_at"] == 0.1
+    assert f"{facts['hurt']} of the {facts['requests']} requests that it got were hurt" in said
+    assert facts["evidence"] >= facts["stopped_from"]
+    proofs = proofs_of(timeline)
+    assert all(proofs.values())
+    assert {"customers of here get version 1", "customers of there get version 1"} <= set(proofs)
+    assert set(rolled.said(shop).values()) == {"1"}
+
+
+def test_customers_are_switched_to_the_new_half_and_notice_nothing(shop: Deployment, tmp_path: Path) -> None:
+    """Half of the instances get the release out of traffic, then all requests at once, and then the others follow."""
+    timeline = carried(shop, tmp_path / "run", BLUE_GREEN, **QUICK)
+    assert ended(timeline) == ("carried-out", "")
+    steps = steps_of(timeline)
+    assert [*steps] == ["begin", "deploy beside", "watch the old half alone", "switch", "replace the old half"]
+    # The old half ends the requests that it has.
+    assert all(float(each.rpartition(" ")[2].rstrip("%")) > 95 for each in steps["switch"]["share_seen"].split(", "))
+    assert steps["switch"]["switched_s"] < 5
+    assert all(proofs_of(timeline).values())
+
+
+def test_customers_are_switched_back_from_a_bad_release(shop: Deployment, tmp_path: Path) -> None:
+    """The old half is still there."""
+    timeline = carried(shop, tmp_path / "run", BLUE_GREEN, "erring", watch=12.0, requests=12)
+    how, said = ended(timeline)
+    assert how == "stopped"
+    assert "the release erring was bad and was stopped at 100%; " in said
+    assert all(proofs_of(timeline).values())
+
+
+def test_too_few_requests_try_no_release(shop: Deployment, tmp_path: Path) -> None:
+    """It says nothing about the release, and the old one stays."""
+    how, why = ended(carried(shop, tmp_path / "run", CANARY, limit_s=25.0, watch=2.0, requests=100_000))
+    assert how == "disturbed"
+    assert "of the 100,000 requests that it must have been tried with" in why
+
+
+def test_a_balancer_that_sends_another_share_fails_the_drill(shop: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the release got is counted, not believed."""
+    monkeypatch.setattr(weights, "give", lambda *_told: None)
+    how, why = ended(carried(shop, tmp_path / "run", CANARY, watch=8.0, requests=40))
+    assert how == "failed"
+    assert re.search(r"the balancer of here sent the new release \d+.\d% of its requests, not 10%", why)
+
+
+@pytest.mark.parametrize(
+    ("kind", "when"),
+    [
+        ("deploy.rolling", "is replaced"),
+        ("deploy.rollback", "is replaced"),
+        ("deploy.canary", "is replaced"),
+        ("deploy.canary", "deploy: at 50 %"),
+        ("deploy.canary", "deploy: to 100 %"),
+        ("deploy.blue-green", "deploy: switch"),
+        ("deploy.blue-green", "deploy: replace the old half"),
+    ],
+)
+def test_a_harness_that_is_killed_in_the_middle_leaves_what_can_be_put_back(shop: Deployment, tmp_path: Path, kind: str, when: str) -> None:
     """By the ledger alone, from another process."""
     run = tmp_path / "run"
     run.mkdir()
@@ -188,13 +294,17 @@ def test_a_harness_that_is_killed_between_two_instances_leaves_what_can_be_put_b
         "from closeshave.faults.waiting import after\n"
         "root, run, kind = Path(sys.argv[1]), Path(sys.argv[2]), KINDS[sys.argv[3]]\n"
         "def say(line):\n"
-        "    if 'is replaced' in line: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "aim = kind.way_back.aim(load(root), {}, {'release': 'next'})\n"
+        "    if sys.argv[4] in line: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "given = {'release': 'next', 'watch': 2, 'requests': 2}\n"
+        "parameters = {one.name: given[one.name] for one in kind.parameters if one.name in given}\n"
+        "aim = kind.way_back.aim(load(root), {}, parameters)\n"
         "work = DrillWork('deploy', aim, run / 'drills' / 'deploy', after(60), lambda: False, lambda _m, _p: 0, say)\n"
         "carry_out(Ledger(run), kind, work, now_ns(), 60)\n"
     )
-    killed = subprocess.run([rolled.PYTHON, "-c", script, shop.root, str(run), kind], check=False, timeout=90)
-    assert killed.returncode == -signal.SIGKILL
-    assert set(rolled.said(shop).values()) == {"1", "2"}
-    assert heal_open(run, shop, print, kinds=WAYS_BACK) == []
+    with rolled.customers(shop) as asking:
+        killed = subprocess.run([rolled.PYTHON, "-c", script, shop.root, str(run), kind, when], check=False, timeout=90)
+        assert killed.returncode == -signal.SIGKILL
+        assert set(rolled.said(shop).values()) == {"1", "2"}
+        assert heal_open(run, shop, print, kinds=WAYS_BACK) == []
+    assert [each.failed for each in asking] == [[], []]
     assert Ledger(run).open() == ()

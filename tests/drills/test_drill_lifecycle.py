@@ -21,7 +21,7 @@ from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
 from closeshave.drills import lifecycle
 from closeshave.drills.catalogue import WAYS_BACK
-from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillOverdue, DrillStep, DrillWork, Facts
+from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillOverdue, DrillStep, DrillStopped, DrillWork, Facts
 from closeshave.drills.lifecycle import carry_out
 from closeshave.faults import ledger
 from closeshave.faults.heal import heal_open
@@ -169,6 +169,24 @@ def test_a_step_that_cannot_be_done_ends_the_drill_and_all_is_put_back(
     assert told(run) == ["planned", "first", "second not done", how, "healing-begun", "healed", "verified-healed"]
     assert ending(run)["why"] == why
     assert not Path(toy.root, CHANGED).exists()
+
+
+def test_a_drill_that_stops_by_itself_is_proven_to_be_back(toy: Deployment, tmp_path: Path) -> None:
+    """Its step has its facts, no further step is done, and another proof than that of a drill that was carried out is made."""
+    run = tmp_path / "run"
+
+    def stops(work: DrillWork) -> Facts:
+        raise DrillStopped("the release was bad", {"stopped_at": 0.1, "found": work.facts["first"]["found"]})
+
+    kind = replace(
+        KIND,
+        steps=(DrillStep("first", first), DrillStep("watch", stops), DrillStep("second", second)),
+        prove_stopped=lambda work: (Proof("it is as before", not changed(work.aim).exists(), "no file"),),
+    )
+    assert carried(toy, run, kind) == []
+    assert told(run) == ["planned", "first", "watch", "proof True", "stopped", "healing-begun", "healed", "verified-healed"]
+    assert ending(run)["why"] == "the release was bad"
+    assert [line["facts"] for line in timeline(run) if line["type"] == "drill-step"][1] == {"stopped_at": 0.1, "found": 7}
 
 
 def test_an_end_state_that_does_not_hold_is_on_the_timeline(toy: Deployment, tmp_path: Path) -> None:

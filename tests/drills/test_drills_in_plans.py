@@ -113,6 +113,24 @@ def test_a_deploy_names_a_release_of_the_environment(tmp_path: Path) -> None:
         prepare(str(plan(tmp_path, DEPLOY, "bare.yaml")))
 
 
+def test_only_a_deploy_that_watches_its_release_may_be_expected_to_stop_it(tmp_path: Path) -> None:
+    """By the share that the release gets then."""
+    watched = DEPLOY.replace("deploy.rolling", "deploy.canary").replace("limit", "expected: {stopped: 10%}, limit")
+    assert prepare(str(plan(tmp_path, watched))).plan.drills[0].expected.stopped == 0.1
+    with pytest.raises(InvalidFile, match=r"deploy.rolling never stops by itself.*; these do: deploy.blue-green, deploy.canary"):
+        prepare(str(plan(tmp_path, watched.replace("deploy.canary", "deploy.rolling"))))
+
+
+def test_a_backup_before_a_deploy_is_one_of_every_shard(tmp_path: Path) -> None:
+    """So that each needs a backup server."""
+    first = DEPLOY.replace("deploy.rolling", "deploy.backup-first")
+    assert prepare(str(plan(tmp_path, first)))
+    text = Path(__file__).parents[2].joinpath("environments/embedded.yaml").read_text()
+    (tmp_path / "bare.yaml").write_text(text.replace(", backup: us-west-2", ""))
+    with pytest.raises(InvalidFile, match=r"deploy.backup-first needs a backup server of the shard \(shards: backup\)"):
+        prepare(str(plan(tmp_path, first, "bare.yaml")))
+
+
 def test_a_deploy_overlaps_with_every_fault(tmp_path: Path) -> None:
     """It replaces every instance, on any shard."""
     fault = "faults:\n  - {id: b, kind: shard.replica-lost, phase: broken, at: 10s, hold: 5s, expected: tolerates, scope: {shard: 2}}\n"

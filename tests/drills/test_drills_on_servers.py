@@ -467,7 +467,12 @@ def spoilt(platform: Deployment, tmp_path: Path) -> Iterator[Path]:
 
 def flip_a_page(directory: Path) -> None:
     """One byte in the middle of the largest table of the base backup."""
-    largest = max((path for path in (directory / "bases").rglob("base/*/*") if path.is_file()), key=lambda path: path.stat().st_size)
+    flip_within(directory / "bases")
+
+
+def flip_within(directory: Path) -> None:
+    """The same, of any directory of backups."""
+    largest = max((path for path in directory.rglob("base/*/*") if path.is_file()), key=lambda path: path.stat().st_size)
     with largest.open("r+b") as file:
         file.seek(largest.stat().st_size // 2)
         byte = file.read(1)
@@ -543,6 +548,63 @@ def test_a_damaged_backup_fails_the_drill(
     ended = carried_out(platform, tmp_path / "run", kind, **({"back": 1} if kind.name == POINT.name else {}))
     assert ended["how"] == "failed"
     assert re.search(why, ended["why"]), ended["why"]
+
+
+@pytest.fixture
+def one_base_more(platform: Deployment) -> Iterator[Callable[[], list[str]]]:
+    """What base backups there are that were not there before; they are removed afterwards."""
+    before = {path for server in platform.backups for path in Path(server.bases).iterdir()}
+
+    def more() -> list[Path]:
+        return [path for server in platform.backups for path in sorted(Path(server.bases).iterdir()) if path not in before]
+
+    yield lambda: [path.parent.parent.name for path in more()]
+    for path in more():
+        shutil.rmtree(path)
+
+
+def instances(platform: Deployment) -> dict[str, processes.Identity | None]:
+    """The process of each instance of the application."""
+    return {app.name: processes.find(Path(platform.root), app) for app in platform.processes if app.role == "app"}
+
+
+def deployed(platform: Deployment, run: Path, kind: DrillKind) -> dict[str, Any]:
+    """Carry out a deploy now; its ending. It is put back."""
+    run.mkdir()
+    aim = kind.way_back.aim(platform, {}, {"release": "next"})
+    work = DrillWork("drill", aim, run / "drills" / "drill", after(200), lambda: False, lambda _member, _path: 0, print)
+    assert carry_out(Ledger(run), kind, work, now_ns(), 200) == []
+    return next(line for line in events(run) if line["type"] == "drill-end")
+
+
+def test_a_deploy_begins_when_every_shard_has_a_verified_backup(
+    platform: Deployment, tmp_path: Path, one_base_more: Callable[[], list[str]]
+) -> None:
+    """The proof finds each in its files, finished before the first process of the release began."""
+    ended = deployed(platform, tmp_path / "run", KINDS["deploy.backup-first"])
+    assert (ended["how"], ended["why"]) == ("carried-out", "")
+    proven = {line["what"]: line["holds"] for line in events(tmp_path / "run") if line["type"] == "drill-proof"}
+    assert all(proven.values()), proven
+    assert sum("was begun in this drill and finished before" in what for what in proven) == 4
+    assert one_base_more() == [server.process for server in platform.backups]
+
+
+def test_nothing_is_deployed_after_a_backup_that_is_damaged(
+    platform: Deployment, tmp_path: Path, one_base_more: Callable[[], list[str]]
+) -> None:
+    """Every instance is the one from before."""
+
+    def damage(_work: DrillWork) -> Facts:
+        flip_within(backups.bases(platform.backups[1])[-1].directory)
+        return {}
+
+    kind = KINDS["deploy.backup-first"]
+    before = instances(platform)
+    ended = deployed(platform, tmp_path / "run", replace(kind, steps=(kind.steps[0], DrillStep("damage", damage), *kind.steps[1:])))
+    assert ended["how"] == "failed"
+    assert re.match("check the backups: base backup 000002 is damaged: checksum mismatch", ended["why"]), ended["why"]
+    assert instances(platform) == before
+    assert one_base_more()
 
 
 def receiver(platform: Deployment) -> processes.Identity:

@@ -48,10 +48,12 @@ application:
     liar: {variables: {VERSION: "1.9"}, version: "2"}
     broken: {variables: {FAILS: no such table}, version: "2"}
     unready: {variables: {VERSION: "2", STATUS: 503}, version: "2"}
+    erring: {variables: {VERSION: "2", ERRS: "0.2"}, version: "2"}
+    sluggish: {variables: {VERSION: "2", SLOW_AT: /}, version: "2"}
     lazy: {variables: {VERSION: "2", FAILS_ON: worker}, version: "2"}
 """
 SERVER = """\
-import http.server, os, time
+import http.server, os, random, time
 
 if os.environ.get("FAILS"):
     raise SystemExit(os.environ["FAILS"])
@@ -63,7 +65,10 @@ class Answering(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/slow":
             time.sleep(0.7)
-        self.send_response(int(os.environ.get("STATUS", 200)))
+        if self.path == os.environ.get("SLOW_AT"):
+            time.sleep(0.3)
+        errs = self.path != "/ready" and random.random() < float(os.environ.get("ERRS", 0))
+        self.send_response(500 if errs else int(os.environ.get("STATUS", 200)))
         self.send_header("X-App-Version", os.environ["VERSION"])
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -240,7 +240,7 @@ def test_two_rollouts_at_once_are_refused(shop: Deployment) -> None:
 
 @pytest.mark.parametrize(
     ("release", "message"),
-    [("nxt", "this environment has no release nxt; it has current, next, tuned, liar, broken, unready, lazy")],
+    [("nxt", "this environment has no release nxt; it has current, next, tuned, liar, broken, unready, erring, sluggish, lazy")],
 )
 def test_what_cannot_begin_changes_nothing(shop: Deployment, release: str, message: str) -> None:
     """Before any instance is touched."""

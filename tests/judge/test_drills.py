@@ -11,7 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closeshave.clock import Anchor
-from closeshave.history import BOOKINGS, TIMED, Booking, DrillEnded, DrillEvent, DrillProven, DrillStepped, Fact, FaultEvent, Mark, frame
+from closeshave.history import (
+    BOOKINGS,
+    STOPPED_AT,
+    TIMED,
+    Booking,
+    DrillEnded,
+    DrillEvent,
+    DrillProven,
+    DrillStepped,
+    Fact,
+    FaultEvent,
+    Mark,
+    frame,
+)
 from closeshave.judge.evidence.writes import MUTATING, joined
 from closeshave.judge.measures.restored import Instant, Restoration, compare
 from closeshave.judge.verdict import Status
@@ -362,3 +375,58 @@ def test_the_uncertainty_of_the_clocks_only_excuses(
     found = rightly_restored(instant)
     assert (found.missing_count, found.beyond_count, found.different_count) == (0, 0, 0)
     assert found.before + found.after + found.between == 50
+
+
+CANARY = Drill("canary", "deploy.canary", "break", 25, 30, claims=("C1",))
+BAD = "the release bad was bad and was stopped at 10%; 14 of the 85 requests that it got were hurt"
+
+
+def stopped(run: Run, at: float | None = 0.1, *, holds: bool = True) -> Run:
+    """The run with a deploy that stopped its release at this share; ``None``: it was rolled out."""
+    how, why = ("carried-out", "") if at is None else ("stopped", BAD)
+    carried_out(run, how=how, why=why, holds=holds)
+    begin, act, proof, end = run.changes["drills"]
+    run.changes["drills"] = (begin, replace(act, facts={} if at is None else {STOPPED_AT: at}, done=True), proof, end)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("expected", "at", "holds", "status", "reason"),
+    [
+        (None, None, True, PASS, ""),
+        (None, 0.1, True, FAIL, BAD),
+        (0.1, 0.1, True, PASS, BAD),
+        (1.0, 1.0, True, PASS, BAD),
+        (0.1, 0.5, True, FAIL, "the release was stopped only at 50%, not at 10%: "),
+        (0.1, None, True, FAIL, "the release was rolled out to its end; the plan expects it to be stopped at 10%"),
+        (0.1, 0.1, False, FAIL, "its end state is not as it must be"),
+        (None, 0.1, False, FAIL, "its end state is not as it must be"),
+    ],
+)
+def test_a_deploy_that_stops_is_judged_by_what_the_plan_expects_of_its_release(
+    expected: float | None, at: float | None, holds: bool, status: Status, reason: str
+) -> None:
+    """A good one must get through, a bad one must be stopped, in time; and after a stop all must be as before."""
+    verdict = stopped(booked(replace(CANARY, expected=DrillBounds(stopped=expected))), at, holds=holds).verdict("drill/canary")
+    assert verdict.status is status
+    assert verdict.reason.startswith(reason)
+    assert bool(verdict.witnesses) is (status is FAIL)
+
+
+@pytest.mark.parametrize(
+    ("expected", "at", "status"), [(None, 0.1, INCONCLUSIVE), (0.1, None, INCONCLUSIVE), (0.1, 0.1, PASS), (None, None, PASS)]
+)
+def test_a_noisy_machine_makes_no_release_bad(expected: float | None, at: float | None, status: Status) -> None:
+    """Nor is a bad one let through by the deploy's fault."""
+    run = stopped(booked(replace(CANARY, expected=DrillBounds(stopped=expected))), at)
+    run.changes["resources"] = starving((136, 139))
+    verdict = run.verdict("drill/canary")
+    assert verdict.status is status
+    assert ("but meanwhile" in verdict.reason) is (status is INCONCLUSIVE)
+
+
+def test_a_stop_has_a_duration() -> None:
+    """Until the release from before was proven to serve."""
+    run = stopped(booked(replace(CANARY, expected=DrillBounds(duration=10, stopped=0.1))))
+    assert run.verdict("drill-duration/canary").status is PASS
+    assert run.assess().drills[0].ended == "stopped"

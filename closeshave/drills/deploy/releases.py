@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from closeshave.clients import versions
+from closeshave.clients import balancer, versions
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Edge, Process, load
-from closeshave.drills.kind import RELEASE, DrillDisturbed, DrillFailed, DrillOverdue, DrillWork, Facts
+from closeshave.drills.kind import RELEASE, DrillDisturbed, DrillFailed, DrillKind, DrillOverdue, DrillStep, DrillWork, Facts
 from closeshave.environments.rollout import record, rolling
 from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, RolloutLate, RolloutUnfit
 from closeshave.environments.rollout.record import RolloutBusy
-from closeshave.environments.rollout.rolling import RolledOut
-from closeshave.environments.rollout.steps import one_by_one
+from closeshave.environments.rollout.steps import Replaced, one_by_one
 from closeshave.faults import proofs
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
 from closeshave.faults.waiting import left_s
@@ -28,7 +29,39 @@ PUT_BACK_WITHIN_S = 180.0
 """Every instance is replaced once more."""
 
 
-def unfit(aim: Aim) -> str:
+def deploy_kind(
+    name: str,
+    does: str,
+    proven_by: str,
+    steps: tuple[DrillStep, ...],
+    prove: Callable[[DrillWork], tuple[Proof, ...]],
+    *,
+    unfit: Callable[[Aim], str] | None = None,
+    prove_stopped: Callable[[DrillWork], tuple[Proof, ...]] | None = None,
+    undo: Callable[[Aim, int, Say], tuple[str, ...]] | None = None,
+    parameters: tuple[Parameter, ...] = (),
+    uses: tuple[str, ...] = (),
+) -> DrillKind:
+    """A kind of deploy: of the whole environment, begun in its own release, and put back to that."""
+    return DrillKind(
+        name=name,
+        does=does,
+        proven_by=proven_by,
+        put_back_by="Rolls the environment's own release out where another one is left; proven by requests through every edge, readiness, equal weights.",
+        scope=(),
+        steps=steps,
+        unfit=unfit or unfit_for_any,
+        prove=prove,
+        prove_stopped=prove_stopped,
+        undo=undo or roll_back,
+        safe=safe,
+        parameters=(DEPLOYED, *parameters),
+        uses=("releases", *uses),
+        put_back_within_s=PUT_BACK_WITHIN_S,
+    )
+
+
+def unfit_for_any(aim: Aim) -> str:
     """Unfit unless all instances serve in the declared release: that is the one that is put back."""
     deployment = load(Path(aim.deployment.root))
     application = deployment.application
@@ -42,20 +75,32 @@ def unfit(aim: Aim) -> str:
 
 def roll(work: DrillWork, release: str) -> Facts:
     """Replace one instance after another, as under load. Raises :class:`DrillFailed` and :class:`DrillDisturbed`."""
-
     root = Path(work.aim.deployment.root)
     before = instances_now(root)
-
-    def given_up() -> str:
-        if work.stop():
-            return "the drill was stopped"
-        return "" if left_s(work.deadline_ns) > 0 else "its limit of time was over"
-
-    try:
+    with as_drill(work):
         done = rolling.roll(
-            root, release, work.say, order=one_by_one, abort=given_up,
-            told=lambda one: work.say(f"{one.instance} is replaced after {one.out_s:.1f} s without requests"),
-        )  # fmt: skip
+            root, release, work.say, order=one_by_one, abort=lambda: given_up(work), told=lambda one: say_replaced(work, one)
+        )
+    return {"release": release, **found(done.replaced), PIDS: before}
+
+
+def given_up(work: DrillWork) -> str:
+    """Why a rollout must not go on; empty when it may."""
+    if work.stop():
+        return "the drill was stopped"
+    return "" if left_s(work.deadline_ns) > 0 else "its limit of time was over"
+
+
+def say_replaced(work: DrillWork, one: Replaced) -> None:
+    """Tell of an instance that was replaced."""
+    work.say(f"{one.instance} is replaced after {one.out_s:.1f} s without requests")
+
+
+@contextmanager
+def as_drill(work: DrillWork) -> Iterator[None]:
+    """What a rollout raises in the block is raised as what it means for the drill."""
+    try:
+        yield
     except (RolloutBusy, RolloutUnfit) as error:
         raise DrillDisturbed(str(error)) from error
     except GivenUp as error:
@@ -64,15 +109,14 @@ def roll(work: DrillWork, release: str) -> Facts:
         raise DrillOverdue(str(error)) from error
     except RolloutFailed as error:
         raise DrillFailed(str(error)) from error
-    return {**_found(done), PIDS: before}
 
 
-def _found(done: RolledOut) -> Facts:
+def found(replaced_ones: Sequence[Replaced]) -> Facts:
+    """What a rollout of some instances found."""
     return {
-        "release": done.rollout.after,
-        "instances": len(done.replaced),
-        "requests_cut": sum(one.cut for one in done.replaced),
-        "out_s_longest": round(max((one.out_s for one in done.replaced), default=0.0), 3),
+        "instances": len(replaced_ones),
+        "requests_cut": sum(one.cut for one in replaced_ones),
+        "out_s_longest": round(max((one.out_s for one in replaced_ones), default=0.0), 3),
     }
 
 
@@ -89,6 +133,20 @@ def replaced(root: Path, before: object) -> Proof:
     return Proof(
         "every instance has a new process", told, ", ".join(kept) or ("all of them" if before else "it is not known what ran before")
     )
+
+
+def balanced(root: Path) -> Proof:
+    """Whether every balancer sends each of its instances the same share."""
+    deployment, wrong = load(root), []
+    for at in deployment.balancers:
+        try:
+            views = {app.name: balancer.view(at, app.name) for app in deployment.owned_by(at.region) if app.role == "app"}
+        except balancer.Unavailable as error:
+            wrong.append(str(error))
+            continue
+        if len({view.weight for view in views.values() if view.serves}) > 1 or not all(view.serves for view in views.values()):
+            wrong.append(", ".join(f"{name} {view.status} with weight {view.weight}" for name, view in views.items()))
+    return Proof("every balancer sends each of its instances the same share", not wrong, "; ".join(wrong) or "all of them")
 
 
 def serving(root: Path, release: str, asks: int = ASKS) -> tuple[Proof, ...]:
@@ -123,7 +181,7 @@ def _version(deployment: Deployment, edge: Edge) -> str:
     return versions.said(asked, answer) or f"no version (HTTP {answer.status_code})"
 
 
-def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+def roll_back(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Go back from a rollout that was not finished, and roll the declared release out where another one runs."""
     root, done = Path(aim.deployment.root), []
     if left_s(deadline_ns) <= 0:
@@ -151,4 +209,4 @@ def safe(aim: Aim) -> tuple[Proof, ...]:
         application.release,
     )  # fmt: skip
     reached = proofs.together([proofs.applications(deployment), proofs.edges(deployment)])
-    return (settled, *reached, *serving(root, application.declared))
+    return (settled, *reached, balanced(root), *serving(root, application.declared))

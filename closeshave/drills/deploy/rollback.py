@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from closeshave.deployment import load
-from closeshave.drills.deploy.releases import DEPLOYED, PIDS, PUT_BACK_WITHIN_S, replaced, roll, safe, serving, undo, unfit
-from closeshave.drills.kind import DrillKind, DrillStep, DrillWork, Facts
+from closeshave.drills.deploy.releases import DEPLOYED, PIDS, deploy_kind, replaced, roll, serving
+from closeshave.drills.kind import DrillStep, DrillWork, Facts
 from closeshave.faults.kind import Proof
 from closeshave.history import TIMED
 
@@ -29,18 +29,10 @@ def proven(work: DrillWork) -> tuple[Proof, ...]:
     return (replaced(root, work.facts[BACK].get(PIDS)), *serving(root, load(root).application.declared))
 
 
-KIND = DrillKind(
-    name="deploy.rollback",
-    does="Deploys a release, and rolls it back to the one from before. Its duration counts from the first instance that is rolled back.",
-    proven_by="Requests through every region's edge, as customers send them: all answers name the version from before. Every instance has a new process.",
-    put_back_by="Rolls the environment's own release out where another one is left; proven by requests through every edge.",
-    scope=(),
-    steps=(DrillStep(ROLL, roll_out), DrillStep(BACK, roll_back)),
-    unfit=unfit,
-    prove=proven,
-    undo=undo,
-    safe=safe,
-    parameters=(DEPLOYED,),
-    uses=("releases",),
-    put_back_within_s=PUT_BACK_WITHIN_S,
+KIND = deploy_kind(
+    "deploy.rollback",
+    "Deploys a release, and rolls it back to the one from before. Its duration counts from the first instance that is rolled back.",
+    "Requests through every region's edge, as customers send them: all answers name the version from before. Every instance has a new process.",
+    (DrillStep(ROLL, roll_out), DrillStep(BACK, roll_back)),
+    proven,
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closeshave.drills.deploy.releases import DEPLOYED, PIDS, PUT_BACK_WITHIN_S, replaced, roll, safe, serving, undo, unfit
-from closeshave.drills.kind import DrillKind, DrillStep, DrillWork, Facts
+from closeshave.drills.deploy.releases import DEPLOYED, PIDS, deploy_kind, replaced, roll, serving
+from closeshave.drills.kind import DrillStep, DrillWork, Facts
 from closeshave.faults.kind import Proof
 
 ROLL = "roll out"
@@ -22,18 +22,10 @@ def proven(work: DrillWork) -> tuple[Proof, ...]:
     return (replaced(root, work.facts[ROLL].get(PIDS)), *serving(root, str(work.aim.parameters[DEPLOYED.name])))
 
 
-KIND = DrillKind(
-    name="deploy.rolling",
-    does="Deploys a release: one instance after another is taken out of its balancer, ends its requests, is replaced, is ready, and is put back.",
-    proven_by="Requests through every region's edge, as customers send them: all answers name the new version. Every instance has a new process.",
-    put_back_by="Rolls the environment's own release out again; proven by requests through every edge, and every instance being ready.",
-    scope=(),
-    steps=(DrillStep(ROLL, roll_out),),
-    unfit=unfit,
-    prove=proven,
-    undo=undo,
-    safe=safe,
-    parameters=(DEPLOYED,),
-    uses=("releases",),
-    put_back_within_s=PUT_BACK_WITHIN_S,
+KIND = deploy_kind(
+    "deploy.rolling",
+    "Deploys a release: one instance after another is taken out of its balancer, ends its requests, is replaced, is ready, and is put back.",
+    "Requests through every region's edge, as customers send them: all answers name the new version. Every instance has a new process.",
+    (DrillStep(ROLL, roll_out),),
+    proven,
 )

@@ -49,7 +49,12 @@ def instants(work: DrillWork, back_s: float | None) -> Facts:
 
 def receive(work: DrillWork) -> Facts:
     """Commit something after the target, and wait until the backup server has written the log up to there."""
-    deployment, server = work.aim.deployment, server_of(work)
+    return {"position": log_received(work, server_of(work))}
+
+
+def log_received(work: DrillWork, server: BackupServer) -> str:
+    """Commit something, and wait until the backup server has written the log up to there; returns the position."""
+    deployment = work.aim.deployment
     try:
         lead = patroni.leader(deployment, server.shard)
         position = postgres.write(deployment, lead)
@@ -66,14 +71,18 @@ def receive(work: DrillWork) -> Facts:
         return "" if written else f"{server.process} has not reported {position}"
 
     work.until(behind, "the log after the target did not reach the backup server", 0.2)
-    return {"position": position}
+    return position
 
 
 def check(work: DrillWork) -> Facts:
     """Compare the base backup with the checksums of its manifest, and look for a gap in the log."""
-    base = base_of(work)
+    return verify(work, server_of(work), base_of(work))
+
+
+def verify(work: DrillWork, server: BackupServer, base: backups.BaseBackup) -> Facts:
+    """What :func:`check` does, with any base backup. Raises :class:`DrillFailed`."""
     said = intact(work, f"base backup {base.name}", base.directory)
-    if gap := backups.gap(server_of(work), base):
+    if gap := backups.gap(server, base):
         raise DrillFailed(gap)
     return {"base": base.name, "said": said}
 

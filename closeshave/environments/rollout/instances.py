@@ -76,8 +76,9 @@ class RolloutSite:
         raise RolloutFailed("the balancers of this environment cannot be told to leave an instance out: start the environment again")
 
 
-def replace_one(site: RolloutSite, new: Process, wanted: str | None) -> Replaced:
-    """Replace the instance of this name. ``wanted`` is the version that it must answer then; ``None``: it is not asked.
+def replace_one(site: RolloutSite, new: Process, wanted: str | None, *, back: bool = True) -> Replaced:
+    """Replace the instance of this name. ``wanted`` is the version that it must answer then; ``None``: it is not asked. Unless ``back`` it stays out of
+    its balancer: it is ready, and gets no requests.
 
     Raises :class:`RolloutFailed`; the instance may then be in any state.
     """
@@ -90,11 +91,22 @@ def replace_one(site: RolloutSite, new: Process, wanted: str | None) -> Replaced
         end(site, new)
         begin(site, new)
         said = _serving(site, new, wanted)
-        balancer.put_back(at, new.name)
-        _wait(site, lambda: _not_back(at, new.name), BACK_WITHIN_S, f"{new.name} is ready, but its balancer does not send it requests")
+        if back:
+            _put_back(site, at, new.name)
     except Unavailable as error:
         raise RolloutFailed(str(error)) from None
     return Replaced(new.name, said, cut, drained_s, time.monotonic() - began_s)
+
+
+def switch(site: RolloutSite, to: Sequence[Process], off: Sequence[Process]) -> None:
+    """Let some ready instances have requests, and then others no more. Raises :class:`RolloutFailed`; the requests in flight of the others go on."""
+    try:
+        for process in to:
+            _put_back(site, site.balancer(process), process.name)
+        for process in off:
+            balancer.drain(site.balancer(process), process.name)
+    except Unavailable as error:
+        raise RolloutFailed(str(error)) from None
 
 
 def end(site: RolloutSite, process: Process) -> None:
@@ -162,6 +174,11 @@ def _serving(site: RolloutSite, app: Process, wanted: str | None) -> str | None:
         said = versions.of(site.deployment, app)
         raise VersionNotSeen(f"{app.name} answers {f'version {said}' if said else 'no version'}, not {wanted}")
     return wanted
+
+
+def _put_back(site: RolloutSite, at: Balancer, name: str) -> None:
+    balancer.put_back(at, name)
+    _wait(site, lambda: _not_back(at, name), BACK_WITHIN_S, f"{name} is ready, but its balancer does not send it requests")
 
 
 def _not_back(at: Balancer, name: str) -> str:

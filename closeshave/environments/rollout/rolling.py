@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closeshave.clients import edges
+from closeshave.clients import balancer, edges
+from closeshave.control import processes
 from closeshave.control.waiting import obstacle
 from closeshave.deployment import Deployment, Process, load
 from closeshave.environments import readiness
 from closeshave.environments.driver import Say
-from closeshave.environments.rollout import instances, record
+from closeshave.environments.rollout import instances, record, weights
 from closeshave.environments.rollout.instances import GivenUp, RolloutFailed, RolloutLate, RolloutSite, RolloutUnfit, VersionNotSeen
 from closeshave.environments.rollout.record import RolloutRecord
 from closeshave.environments.rollout.starting import Starting
@@ -65,25 +66,54 @@ def roll(
     """
     began_s = time.monotonic()
     with record.alone(root):
-        _restore(root, say)
-        deployment = _asked(load(root), release)
-        rollout = planned(deployment, release, order(deployment))
-        wanted = _wanted(deployment, release)
-        done: list[Replaced] = []
-        with start(deployment) as starting:
-            site = RolloutSite(deployment, starting.start)
-            try:
-                for each in _carry_out(site, rollout, wanted, abort):
-                    done.append(each)
-                    told(each)
-            except RolloutFailed as error:
-                raise type(error)(f"{error}; {_undone(root, rollout.before, say)}") from None
-            except BaseException:
-                site.stop.set()
-                raise
-        _with_release(deployment, release).save()
-        record.remove(root)
-    return RolledOut(rollout, tuple(done), time.monotonic() - began_s)
+        rollout = _begun(root, release, say, order)
+        done = _replaced(root, rollout.waves, say, abort, told, start=start)
+        _finished(root, say)
+    return RolledOut(rollout, done, time.monotonic() - began_s)
+
+
+def begin(root: Path, release: str, say: Say, order: Order) -> Rollout:
+    """Begin a rollout that is carried out in stages: :func:`advance` with some of its instances, and :func:`finish` when all are replaced.
+
+    Nothing is changed yet, but from here on :func:`go_back` restores the release from before, whatever became of the stages. Raises as :func:`roll`.
+    """
+    with record.alone(root):
+        return _begun(root, release, say, order)
+
+
+def advance(
+    root: Path,
+    waves: Iterable[Wave],
+    say: Say,
+    *,
+    back: bool = True,
+    abort: Abort = never,
+    told: Told = lambda _replaced: None,
+) -> tuple[Replaced, ...]:
+    """Replace some more instances of a rollout that was begun; unless ``back`` they are ready then, and get no requests.
+
+    Raises :class:`RolloutFailed`; then every instance has the release from before again. Raises
+    :class:`closeshave.environments.rollout.record.RolloutBusy`.
+    """
+    with record.alone(root):
+        return _replaced(root, waves, say, abort, told, back=back)
+
+
+def finish(root: Path, say: Say) -> None:
+    """End a rollout whose instances are all replaced: workers follow, all weights are as declared, and the deployment names the release.
+
+    Raises as :func:`advance`.
+    """
+    with record.alone(root):
+        _finished(root, say)
+
+
+def under_way(root: Path) -> RolloutRecord:
+    """The rollout that was begun. Raises :class:`RolloutFailed` if somebody has ended it."""
+    left = record.unfinished(root)
+    if left is None:
+        raise RolloutFailed("the rollout was ended by somebody else")
+    return left
 
 
 def go_back(root: Path, say: Say) -> str:
@@ -129,30 +159,78 @@ def _wanted(deployment: Deployment, release: str) -> str | None:
     return application.releases[release].version or application.releases[application.declared].version
 
 
-def _carry_out(site: RolloutSite, rollout: Rollout, wanted: str | None, abort: Abort) -> Iterable[Replaced]:
-    there = processes_of(site.deployment, rollout.after)
-    version = site.deployment.application.releases[rollout.before].version
-    has: dict[str, str] = {}
-
-    def note(names: Iterable[str]) -> None:
-        has.update(dict.fromkeys(names, rollout.after))
-        record.write(site.root, RolloutRecord(rollout.before, rollout.after, dict(has), version))
-
-    for wave in rollout.waves:
-        if why := abort():
-            raise GivenUp(f"the rollout of {rollout.after} was given up: {why}")
-        note(wave)
-        yield from _together(site, [there[name] for name in wave], wanted)
-    note(rollout.workers)
-    _workers(site, [there[name] for name in rollout.workers])
-    _reached(site.deployment)
+def _knowing(deployment: Deployment, left: RolloutRecord) -> Deployment:
+    """The deployment, with the version of the release from before, which its file may not state. Pure."""
+    before = deployment.application.releases[left.before]
+    releases = {**deployment.application.releases, left.before: replace(before, version=before.version or left.version)}
+    return replace(deployment, application=replace(deployment.application, releases=releases))
 
 
-def _together(site: RolloutSite, wave: list[Process], wanted: str | None) -> list[Replaced]:
+def _begun(root: Path, release: str, say: Say, order: Order) -> Rollout:
+    """What :func:`begin` does, under the lock."""
+    _restore(root, say)
+    deployment = _asked(load(root), release)
+    rollout = planned(deployment, release, order(deployment))
+    version = deployment.application.releases[rollout.before].version
+    record.write(root, RolloutRecord(rollout.before, rollout.after, {}, version))
+    return rollout
+
+
+def _replaced(
+    root: Path, waves: Iterable[Wave], say: Say, abort: Abort, told: Told, *, back: bool = True, start: Start = Starting
+) -> tuple[Replaced, ...]:
+    """What :func:`advance` does, under the lock."""
+    done: list[Replaced] = []
+    left = under_way(root)
+    deployment = _knowing(load(root), left)
+    there, wanted = processes_of(deployment, left.after), _wanted(deployment, left.after)
+    with _or_back(root, left, say), start(deployment) as starting:
+        site = RolloutSite(deployment, starting.start)
+        for wave in waves:
+            if why := abort():
+                raise GivenUp(f"the rollout of {left.after} was given up: {why}")
+            _note(root, wave)
+            for each in _together(site, [there[name] for name in wave], wanted, back=back):
+                done.append(each)
+                told(each)
+    return tuple(done)
+
+
+def _finished(root: Path, say: Say) -> None:
+    """What :func:`finish` does, under the lock."""
+    left = under_way(root)
+    deployment = _knowing(load(root), left)
+    workers = [process for process in processes_of(deployment, left.after).values() if process.role == "worker"]
+    with _or_back(root, left, say):
+        weights.as_declared(deployment)
+        _note(root, [worker.name for worker in workers])
+        # Workers are no instances, and so are not forked.
+        _workers(RolloutSite(deployment, lambda process: processes.start(root, deployment.id, process)), workers)
+        _reached(deployment)
+    _with_release(deployment, left.after).save()
+    record.remove(root)
+
+
+@contextmanager
+def _or_back(root: Path, left: RolloutRecord, say: Say) -> Iterator[None]:
+    """What fails in the block is told with what runs then: the release from before."""
+    try:
+        yield
+    except RolloutFailed as error:
+        raise type(error)(f"{error}; {_undone(root, left.before, say)}") from None
+
+
+def _note(root: Path, names: Iterable[str]) -> None:
+    """Write down that these instances may have the new release from now on."""
+    left = under_way(root)
+    record.write(root, replace(left, instances={**left.instances, **dict.fromkeys(names, left.after)}))
+
+
+def _together(site: RolloutSite, wave: list[Process], wanted: str | None, *, back: bool = True) -> list[Replaced]:
     """Replace the instances of a wave. Raises the first failure, when all of them have come to an end."""
     with ThreadPoolExecutor(max(1, len(wave))) as pool:
         try:
-            going = [pool.submit(instances.replace_one, site, process, wanted) for process in wave]
+            going = [pool.submit(instances.replace_one, site, process, wanted, back=back) for process in wave]
             return [each.result() for each in going]
         except BaseException:
             site.stop.set()
@@ -199,6 +277,7 @@ def _restore(root: Path, say: Say) -> str:
     there = processes_of(deployment, left.before)
     wanted = left.version or None
     changed = [there[name] for name in left.instances if name in there]
+    _shelter(deployment, left.instances)
     with Starting(deployment) as starting:
         site = RolloutSite(deployment, starting.start)
         for wave in reversed(one_per_region(deployment)):
@@ -207,6 +286,26 @@ def _restore(root: Path, say: Say) -> str:
         _reached(deployment)
     record.remove(root)
     return f"the rollout of {left.after} was not finished; all instances run {left.before} again"
+
+
+def _shelter(deployment: Deployment, changed: Collection[str]) -> None:
+    """Let the instances that still have the release from before serve at once, alone where they are at least half of their region's and healthy.
+
+    So customers of a release that is bad are rid of it before the first instance of it is replaced.
+    """
+    try:
+        for at in deployment.balancers:
+            here = [process.name for process in deployment.owned_by(at.region) if process.role == "app"]
+            for name in set(here) - set(changed):
+                balancer.put_back(at, name)
+            serve = [name for name in here if name not in changed and balancer.view(at, name).serves]
+            if 2 * len(serve) >= len(here):
+                for name in set(here) & set(changed):
+                    balancer.drain(at, name)
+            for name in here:
+                balancer.weigh_as_declared(at, name)
+    except balancer.Unavailable as error:
+        raise RolloutFailed(str(error)) from None
 
 
 def _with_release(deployment: Deployment, release: str) -> Deployment:
@@ -219,4 +318,4 @@ def _with_release(deployment: Deployment, release: str) -> Deployment:
     )
 
 
-__all__ = ["GivenUp", "RolledOut", "RolloutFailed", "VersionNotSeen", "go_back", "roll"]
+__all__ = ["GivenUp", "RolledOut", "RolloutFailed", "VersionNotSeen", "advance", "begin", "finish", "go_back", "roll", "under_way"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from closeshave.clients import balancer_log
 from closeshave.deployment import Balancer, Edge, Member, Process, Store
 from closeshave.environments.addresses import LOOPBACK
 from closeshave.environments.servers import toxiproxy
@@ -12,6 +14,7 @@ from closeshave.environments.site import SERVER_NICE, Site
 EDGES = "edges"
 BACKEND = "apps"
 """The name of a region's balancer over its instances in its settings."""
+HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 # "iso" gives the log lines their instants, which "raw" leaves out.
 _GLOBAL = """\
@@ -26,6 +29,14 @@ defaults
     timeout connect 1s
     timeout check 2s
     timeout queue 1s
+"""
+
+# Read by the runtime API while a release is compared with another: some seconds of requests.
+_RING = f"""\
+ring {balancer_log.RING}
+    format raw
+    maxlen 1024
+    size 524288
 """
 
 # Long transactions are ended by their owners; a proxy that cut an idle pooled connection would look like a fault.
@@ -72,14 +83,14 @@ def admin_port(site: Site, region: str) -> int:
 
 def balancers(site: Site) -> tuple[Balancer, ...]:
     """The balancer of every region."""
-    return tuple(Balancer(region, admin_port(site, region), BACKEND) for region in site.definition.regions)
+    return tuple(Balancer(region, admin_port(site, region), BACKEND, tells=True) for region in site.definition.regions)
 
 
 def region_settings(site: Site, region: str, members: Sequence[Member], stores: Sequence[Store], apps: Sequence[tuple[str, int]]) -> str:
     """The text of a region's settings. ``apps`` are the names and ports of its application processes."""
     # Directly below the section "global", of which it is a line.
     admin = f"    stats socket ipv4@{site.bind}:{admin_port(site, region)} level admin\n"
-    blocks = [_GLOBAL.replace("\n\n", f"\n{admin}\n", 1)]
+    blocks = [_GLOBAL.replace("\n\n", f"\n{admin}\n", 1), _RING]
     for shard in site.definition.shards:
         pair = [member for member in members if member.shard == shard.id]
         blocks += [_database(site, region, f"shard{shard.id}-{role}", role, pair) for role in ("primary", "replica")]
@@ -183,18 +194,27 @@ def _cache(site: Site, region: str, name: str, pair: Sequence[Store]) -> str:
 
 
 def _balancer(site: Site, region: str, apps: Sequence[tuple[str, int]]) -> str:
+    version = site.definition.application.version
+    says = version.header if version is not None else ""
     lines = [
         f"listen {BACKEND}",
         f"    bind {site.bind}:{balancer_port(site, region)}",
         _HTTP_IN.rstrip(),
         _HTTP_OUT.rstrip(),
         "    balance roundrobin",
+        *_told(says),
         *_readiness(site),
         # A refused connection shows that an application has ended, and the other one is used: checks find those that hang or are not ready.
         "    default-server inter 1s fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions",
         *(f"    server {name} {site.address(name, region)}:{port} check" for name, port in apps),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _told(header: str) -> list[str]:
+    """Settings by which the balancer tells of each request; ``header`` is the one in which the application names its release."""
+    release = [f"    http-response set-var({balancer_log.RELEASE}) res.hdr({header})"] if HEADER.fullmatch(header) else []
+    return [f"    log ring@{balancer_log.RING} local0 info", f'    log-format "{balancer_log.LINE}"', *release]
 
 
 def _region_watch(site: Site, region: str) -> str:

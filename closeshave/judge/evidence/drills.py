@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closeshave import scope
-from closeshave.history import DrillEnded, DrillEnding, DrillProven, DrillStepped, FaultEdge
+from closeshave.history import STOPPED_AT, DrillEnded, DrillEnding, DrillProven, DrillStepped, FaultEdge
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.plan import Drill, Role
@@ -31,6 +31,13 @@ class DrillLife:
     def carried_out(self) -> bool:
         """Whether every step was done."""
         return self.ended is not None and self.ended.how == DrillEnding.CARRIED_OUT
+
+    @property
+    def stopped_at(self) -> float | None:
+        """The share of the requests that a bad release got when the drill stopped it; ``None`` if it stopped nothing."""
+        if self.ended is None or self.ended.how != DrillEnding.STOPPED:
+            return None
+        return next((float(str(step.facts[STOPPED_AT])) for step in self.steps if step.facts.get(STOPPED_AT) is not None), 1.0)
 
     @property
     def over_ns(self) -> int | None:

@@ -22,6 +22,8 @@ from closeshave.vocabulary import MarkKind
 
 __all__ = ["figures", "judge"]
 
+ROUNDING = 1e-9
+
 
 def judge(analysis: Analysis, life: DrillLife) -> tuple[Verdict, ...]:
     """The verdicts on one drill: on its end state, on what it may take and cost as far as the plan says, and on its way back."""
@@ -61,9 +63,36 @@ def _end_state(analysis: Analysis, life: DrillLife) -> Verdict:
         )
         reason = f"its end state is not as it must be: {broken[0].what}: {broken[0].saw}"
         return replace(blank, status=Status.FAIL, measured=float(len(broken)), n=len(life.proofs), reason=reason, witnesses=witnesses)
+    return _as_expected(life, doubts[0].cause if doubts else "", blank)
+
+
+def _release(life: DrillLife) -> str:
+    """What is wrong with how a deploy treated its release; empty if it is as the plan expects."""
+    expected, stopped_at = life.drill.expected.stopped, life.stopped_at
+    if expected is None:
+        return life.ended.why if life.ended is not None and stopped_at is not None else ""
+    if stopped_at is None:
+        return f"the release was rolled out to its end; the plan expects it to be stopped at {expected:.0%}"
+    if stopped_at > expected + ROUNDING:
+        return (
+            f"the release was stopped only at {stopped_at:.0%}, not at {expected:.0%}: {life.ended.why if life.ended is not None else ''}"
+        )
+    return ""
+
+
+def _as_expected(life: DrillLife, cause: str, blank: Verdict) -> Verdict:
+    """The verdict on a drill that came to its end, and whose proofs hold. ``cause``: what disturbed the machine meanwhile."""
+    why = _release(life)
+    if why and cause:
+        # Both releases were disturbed alike, or so it seems: what one machine does to one of them is not known.
+        return replace(blank, reason=f"{why}; but meanwhile {cause}")
+    if why:
+        step = life.steps[-1].step if life.steps else ""
+        witness = DrillWitness("this release was not treated as the plan expects", life.drill.id, step, why)
+        return replace(blank, status=Status.FAIL, measured=1.0, n=1, reason=why, witnesses=(witness,))
     if not life.proofs:
         return replace(blank, reason="its end state was not proven: no proof is in the history")
-    return replace(blank, status=Status.PASS, measured=0.0, n=len(life.proofs))
+    return replace(blank, status=Status.PASS, measured=0.0, n=len(life.proofs), reason=life.ended.why if life.ended is not None else "")
 
 
 def _not_judged(analysis: Analysis, life: DrillLife) -> str:
@@ -162,7 +191,7 @@ def _duration(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: 
         return replace(blank, reason=why or "its duration is not in the history")
     found = replace(blank, measured=told.duration_s, n=1)
     split = ", ".join(f"{step.name} {step.duration_s:.1f} s" for step in told.steps)
-    if not life.carried_out:
+    if not life.carried_out and life.stopped_at is None:
         return replace(found, measured=None, n=0, reason=f"it was not carried out to its end ({split})")
     if told.duration_s <= bound_s:
         return replace(found, status=Status.PASS, reason=split)
