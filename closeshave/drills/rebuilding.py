@@ -13,7 +13,7 @@ from pathlib import Path
 from closeshave.clients.address import HOST
 from closeshave.control import processes
 from closeshave.deployment import BackupServer, Deployment, Process
-from closeshave.drills import restored_server
+from closeshave.drills import base_backup
 from closeshave.drills.kind import DrillFailed
 
 PACKAGE = Path(__file__).parents[2]
@@ -89,20 +89,8 @@ def rejoin_etcd(deployment: Deployment, parts: Iterable[Process]) -> tuple[str, 
 
 
 def take_base(deployment: Deployment, server: BackupServer, within_s: float) -> None:
-    """Make the first base backup of an empty backup server. Raises :class:`DrillFailed` and what :func:`restored_server.command` raises."""
-    argv = [
-        deployment.programs.of_postgres("pg_basebackup"),
-        "--pgdata",
-        f"{server.bases}/{FIRST_BASE}",
-        "--wal-method",
-        "none",
-        "--checkpoint",
-        "fast",
-        "--no-sync",
-        "--dbname",
-        # As its receiver connects: to the member that accepts writes.
-        deployment.process(server.process).argv[-1],
-    ]
-    code, said = restored_server.command(deployment, argv, within_s)
-    if code:
-        raise DrillFailed(f"{server.process} cannot make a base backup: {restored_server.first_error(said)}")
+    """Make the first base backup of an empty backup server. Raises what :func:`base_backup.take` raises."""
+    try:
+        base_backup.take(deployment, server, Path(server.bases, FIRST_BASE), within_s)
+    except DrillFailed as error:
+        raise type(error)(f"{server.process} cannot make a base backup: {error}") from error
