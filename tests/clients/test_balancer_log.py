@@ -87,7 +87,10 @@ def balancer(region: str, parts: list[bytes], ends: Event) -> Iterator[Balancer]
 def test_balancers_are_followed_also_when_they_end_the_connection() -> None:
     """Each line once, whole, with its region; what was lost is counted."""
     ends = Event()
-    with balancer("here", [b"request a 200 1 ---- GET /one -\nrequ", b"est a 500 2 ---- GET /two -\n"], ends) as at, BalancerLog([at]) as log:
+    with (
+        balancer("here", [b"request a 200 1 ---- GET /one -\nrequ", b"est a 500 2 ---- GET /two -\n"], ends) as at,
+        BalancerLog([at]) as log,
+    ):
         got: list[BalancedRequest] = []
 
         def both() -> bool:
