@@ -84,7 +84,12 @@ def show(found: GateResult, console: Console) -> None:
     for line in notes(found):
         console.print(Text(f"  {line}"), soft_wrap=whole)
     style = "bold red" if found.exit_code == 1 else STYLES[found.answer]
-    console.print(Text(f"{headline(found)} ", style=style).append(words.clean(found.sentence), style="default"), soft_wrap=whole)
+    console.print(Text(f"{headline(found)} ", style=style).append(words.clean(explanation(found)), style="default"), soft_wrap=whole)
+
+
+def explanation(found: GateResult) -> str:
+    """The sentence of the result, for a place after its headline: without the answer, where it begins with it."""
+    return found.sentence.removeprefix(f"{found.answer.value.capitalize()}: ")
 
 
 def headline(found: GateResult) -> str:

@@ -310,7 +310,8 @@ def _experiment_problems(fault: Fault) -> list[str]:
         if fault.kind in catalogue.OWN:
             locate("chaos", str(fault.experiment))
     except InvalidFile as error:
-        return [f"no experiment for kind {fault.kind}: {error.problems[0].message}"]
+        how = "'python -m closeshave.faults.experiments chaos' makes the experiments of a checkout"
+        return [f"no experiment for kind {fault.kind}: {error.problems[0].message}; {how}"]
     return []
 
 

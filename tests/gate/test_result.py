@@ -74,6 +74,20 @@ def test_a_candidate_that_breaks_a_promise_fails_however_quick_it_is():
     assert telling.headline(BROKEN) == "✘ Fail:"
 
 
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (NONE, "? Unknown: there is no baseline reports/baselines/x.json."),
+        (SAME, "✔ Same: p95/book, p95/slots, not-good, cpu-per-request, cache-misses."),
+        (BROKEN, "✘ Fail: The candidate breaks a promise: integrity/lost in 12 legs, first in run-1-1-"),
+    ],
+    ids=["unknown", "same", "fail"],
+)
+def test_the_answer_is_said_once(found, said):
+    """By the headline; the sentence alone, as in other files, names it too."""
+    assert f"{telling.headline(found)} {telling.explanation(found)}".startswith(said)
+
+
 def test_a_promise_that_only_the_base_breaks_is_shown():
     """The candidate is not worse for it."""
     found = result(blocks(1, broken=Side.BASE))

@@ -73,7 +73,9 @@ def gate(  # noqa: PLR0917 - an option each
             complain(f"interrupted; what was measured is kept: 'closeshave gate --resume {asked.directory}' goes on")
         if found is not None:
             page = telling.write(found, asked.directory)
-            voice.result(told(found), (f"{telling.headline(found)} {found.sentence}",), lambda console: telling.show(found, console))
+            voice.result(
+                told(found), (f"{telling.headline(found)} {telling.explanation(found)}",), lambda console: telling.show(found, console)
+            )
             voice.last("report", page)
             hosted.tell(asked.directory / MARKDOWN, lambda: telling.annotated(found, asked.order.plan))
     raise typer.Exit(Exit.INTERRUPTED if found is None else found.exit_code)
