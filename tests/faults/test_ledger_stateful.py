@@ -144,10 +144,13 @@ class Interleavings(RuleBasedStateMachine):
     def teardown(self) -> None:
         """In the end a process heals without being killed, and everything is healed."""
         self.world.steps_left = 1_000_000
-        assert heal_open(self.directory / "run", self.deployment, lambda _line: None, kinds=self.kinds) == []
-        assert self.world.broken == set()
-        assert Ledger(self.directory / "run").open() == ()
-        shutil.rmtree(self.directory)
+        try:
+            assert heal_open(self.directory / "run", self.deployment, lambda _line: None, kinds=self.kinds) == []
+            assert self.world.broken == set()
+            assert Ledger(self.directory / "run").open() == ()
+        finally:
+            # Also where a ledger is wrong by intention.
+            shutil.rmtree(self.directory)
 
     @rule(fault=st.sampled_from(FAULTS), dies_after=st.integers(1, 14))
     def inject(self, fault: str, dies_after: int) -> None:
