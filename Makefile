@@ -26,10 +26,13 @@ drills: $(INSTALLED) ## Every kind of drill once, under load: a table of what it
 compiled: $(INSTALLED) ## Compile the hot modules of the load engine, which then takes less processor time (needs a C compiler and Python's headers; a minute)
 	$(BIN)/python hatch_build.py || [ $$? -eq 69 ] # what is lacking was said
 
+# With TIERS=both the thorough ones too, at once: they are collected once then, and each property is tried once.
+BOTH_TIERS := --hypothesis-profile thorough -m 'not servers and not trial and not containers'
+
 # Where nobody may keep byte code, each of a thousand processes would compile the package again.
 test test-thorough: export PYTHONDONTWRITEBYTECODE =
 test: $(INSTALLED) ## Quick tests, on all processors: no servers, no Docker
-	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal
+	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal $(if $(filter both,$(TIERS)),$(BOTH_TIERS))
 
 test-thorough: $(INSTALLED) ## What the quick tests leave out: all widths, inputs and examples, installed packages (no servers either; minutes)
 	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal --hypothesis-profile thorough -m '(thorough or hypothesis) and not servers and not trial and not containers'
