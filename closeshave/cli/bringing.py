@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ def bring(directory: Path, name: str, said: ApplicationOptions, api: str, locust
 
     Raises :class:`InvalidFile` for options that cannot be used, and :class:`EnvironmentFailed` where the application does not start.
     """
-    told = described.read(said)
+    told = replace(described.read(said), books=locust is None)
     name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", Path.cwd().name).strip("-._")[:64] or "application"
     files = firstfiles.FirstFiles(directory, name, locust)
 

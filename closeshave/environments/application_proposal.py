@@ -44,6 +44,8 @@ class Described:
     """Whether it pays through the provider of the environment."""
     api: str = ""
     """The API profile, as the file must name it; empty: the one that ships."""
+    books: bool = True
+    """Whether customers book by the harness's journeys; otherwise a Locust file of the user's own loads it, and nobody needs an account."""
 
 
 def variables(told: Described) -> dict[str, str]:
@@ -110,8 +112,12 @@ def _application(told: Described) -> Iterator[str]:
     able += [] if told.payments else [f"steps_off: [{', '.join(PAYING)}]"]
     if able:
         yield f"capabilities: {{{', '.join(able)}}}"
-    yield "accounts: {register: 5} # registered through the API; or {file: accounts.csv} with the columns email,password,region"
-    yield "# read_back: {query: SELECT …} # better than the API: bookings as the database holds them"
+    if told.books:
+        yield "accounts: {register: 5} # registered through the API; or {file: accounts.csv} with the columns email,password,region"
+        yield "# read_back: {query: SELECT …} # better than the API: bookings as the database holds them"
+    else:
+        yield "accounts: {none: true} # nobody logs in; for the harness's own journeys {register: 5} or {file: accounts.csv}"
+        yield "read_back: {api: none} # nobody said what a booking is"
 
 
 def _flow(value: object) -> str:

@@ -138,6 +138,19 @@ def test_without_a_terminal_what_is_missing_or_wrong_names_its_option(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_with_a_locust_file_nobody_needs_an_account(command, tmp_path: Path) -> None:
+    """The application need not be one for bookings: its first files are valid, and nobody registers."""
+    (tmp_path / "readers.py").write_text(
+        "from locust import HttpUser, task\n\n\nclass Reader(HttpUser):\n    @task\n    def read(self):\n        self.client.get('/')\n"
+    )
+    done = command(*WRITE, "--command", SERVE, "--name", "files", "--locust", "readers.py", cwd=tmp_path, environ=PATH)
+    assert done.code == 0, done.said
+    definition = read_definition(tmp_path / "environments/files.yaml")
+    assert isinstance(definition, Embedded)
+    assert (definition.application.accounts.none, definition.application.read_back.api) == (True, "none")
+    assert command("validate", "scenarios/files.yaml", cwd=tmp_path, environ=PATH).code == 0
+
+
 @pytest.mark.parametrize("there", ["environments/shop.yaml", "environments/targets/shop.yaml", "scenarios/shop.yaml"])
 def test_nothing_is_overwritten(command, tmp_path: Path, there: str) -> None:
     """One file is enough for none to be written."""
