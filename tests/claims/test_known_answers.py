@@ -21,7 +21,7 @@ KNOWN = {
     "loss windows of one product": ("one-product", {"E22", "T02", "A08"}, ("says 30 s (E22)", "says 5 min (T02)", "says 15 min (A08)")),
     "log backups every 15 min": ("backup-and-loss", {"A08", "E22", "T02"}, ("every 15 min", "30 s (E22)", "5 min (T02)")),
     "residency against failover": ("residency-and-failover", {"E23", "E24"}, ("eu-west-1", "second region", "exception")),
-    "faults in a run of minutes": ("run-and-budget", {"E05"}, ("nightly", "calm", "0.01 %")),
+    "faults in a run of minutes": ("run-and-budget", {"E05"}, (" nightly", "calm", "0.01 %")),
     "hit ratio against rate and popularity": (
         "hits-and-rate",
         {"E18", "E14", "E07", "E02"},

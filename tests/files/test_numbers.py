@@ -37,6 +37,7 @@ SHAPES = (
 PLAN = {
     "name": "p", "environment": "embedded", "target": "bookedbarber-smoke", "seed": 1,
     "limits": {"duration": "10m", "requests": 100},
+    "every": "7d",
     "phases": [
         *({"name": f"calm-{index}", "role": "calm", "duration": "30s", "sessions_per_s": 3, "shape": shape} for index, shape in enumerate(SHAPES)),
         {"name": "broken", "role": "fault", "duration": "30s", "sessions_per_s": 3},
@@ -47,7 +48,7 @@ PLAN = {
     "drills": [
         {
             "id": "b", "kind": "database.switchover", "phase": "broken", "at": "18s", "limit": "9s", "scope": {"shard": 1},
-            "expected": {"duration": "9s", "failed_requests": 0.001, "loss": "9s"},
+            "expected": {"duration": "9s", "failed_requests": 0.001, "loss": "9s", "stopped": 0.1},
         },
     ],
     "traffic": {

@@ -133,22 +133,22 @@ def found(scale: float) -> CalibrationResult:
 def test_a_smaller_rate_is_written_everywhere_and_shown_before_the_load(tmp_path) -> None:
     """Manifest, fingerprint and repetition have it; the final state is read from then on."""
     trial, said = begun(tmp_path, "nightly")
-    calibrating._go_on(trial, found(0.35), MachineProcessors(2, 2))
-    assert trial.prepared.plan == prepare("nightly", rate_scale=0.35).plan
+    calibrating._go_on(trial, found(0.21), MachineProcessors(2, 2))
+    assert trial.prepared.plan == prepare("nightly", rate_scale=0.21).plan
     kept = load_manifest(tmp_path)
     assert kept == trial.manifest
-    assert kept.rate_scale == 0.35
-    assert kept.lengths_s == (10, 320, 35, 45, 70)
+    assert kept.rate_scale == 0.21
+    assert kept.lengths_s == (10, 560, 35, 45, 70)
     assert kept.anchor.wall_ns > 2
     assert kept.rate is not None
     assert (kept.rate.by, kept.rate.planned_sessions_per_s) == ("calibration", 23)
-    assert kept.rate.sessions_per_s == pytest.approx(8.05)
+    assert kept.rate.sessions_per_s == pytest.approx(4.83)
     told = json.loads((tmp_path / "environment.json").read_text())
-    assert (told["rate"]["scale"], told["rate"]["cpu_s_per_session"]) == (0.35, 0.041)
+    assert (told["rate"]["scale"], told["rate"]["cpu_s_per_session"]) == (0.21, 0.041)
     assert told["machine"]["cpu_available"] > 0
-    assert "--rate-scale 0.35" in (tmp_path / "rerun.sh").read_text()
+    assert "--rate-scale 0.21" in (tmp_path / "rerun.sh").read_text()
     assert (
-        "this machine sustains 8.05 sessions/s of the planned 23 sessions/s (at most 55 % of 2 processors; a session costs 41"
+        "this machine sustains 4.83 sessions/s of the planned 23 sessions/s (at most 55 % of 2 processors; a session costs 41"
         in said.getvalue()
     )
     assert "too few requests on this machine: availability (availability at least 99.99 %) will be inconclusive" in said.getvalue()

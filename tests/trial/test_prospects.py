@@ -123,10 +123,10 @@ def test_a_rate_that_changes_counts_by_its_mean() -> None:
         (1.0, ["enough requests for a verdict", "availability (availability at least 99.99 %)"], ["too few"]),
         (0.5, ["enough requests for a verdict", "99.99 %"], ["too few"]),
         (
-            0.3,
+            0.21,
             [
                 "too few requests on this machine: availability (availability at least 99.99 %) will be inconclusive. It needs 29,956",
-                "about 21,859 are expected, which are enough for 99.986 % at best; 1.4 times the rate or limits.duration: 599s would be enough",
+                "about 26,778 are expected, which are enough for 99.989 % at best; 1.1 times the rate or limits.duration: 787s would be enough",
                 "enough requests for a verdict, if no request breaks the promise: availability per region (availability at least 99.9 %)",
             ],
             [],
@@ -134,7 +134,7 @@ def test_a_rate_that_changes_counts_by_its_mean() -> None:
     ],
 )
 def test_the_nightly_plan_says_what_it_will_not_decide(scale: float, said: list[str], unsaid: list[str]) -> None:
-    """At half its rate the calm phase can become long enough within the limit; at 0.3 it cannot, and the sufficient rate is stated."""
+    """At half its rate the calm phase can become long enough within the limit; at 0.21 it cannot, and the sufficient rate is stated."""
     lines = " | ".join(outlook.foreseen(prepare("nightly", rate_scale=scale)))
     assert all(each in lines for each in said), lines
     assert not any(each in lines for each in unsaid), lines
@@ -159,11 +159,11 @@ phases: [{name: calm, role: calm, duration: 10s, sessions_per_s: 5}]
 
 def test_the_proposal_for_the_nightly_plan_is_enough() -> None:
     """The duration and the rate that it names."""
-    prepared = prepare("nightly", rate_scale=0.3)
-    longer = replace(prepared.written, limits=replace(prepared.written.limits, duration=599))
+    prepared = prepare("nightly", rate_scale=0.21)
+    longer = replace(prepared.written, limits=replace(prepared.written.limits, duration=787))
     topology = prepared.definition.topology
-    assert all(each.enough for each in prospects.prospects(fitting.fitted(longer, 0.3), prepared.target, topology))
-    assert all(each.enough for each in prospects.prospects(fitting.fitted(prepared.written, 0.3 * 1.4), prepared.target, topology))
+    assert all(each.enough for each in prospects.prospects(fitting.fitted(longer, 0.21), prepared.target, topology))
+    assert all(each.enough for each in prospects.prospects(fitting.fitted(prepared.written, 0.21 * 1.14), prepared.target, topology))
 
 
 def test_a_plan_that_is_too_short_as_written_is_not_blamed_on_the_machine() -> None:
