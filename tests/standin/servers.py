@@ -123,8 +123,9 @@ class Valkey:
             [VALKEY, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", tempfile.gettempdir()],
             stdout=subprocess.DEVNULL,
         )
-        client = self.client()
-        assert poll_until(lambda: _answers(client), 10)
+        # Its connection must not stay until somebody looks for garbage: tests count connections.
+        with self.client() as client:
+            assert poll_until(lambda: _answers(client), 10)
 
     def stop(self) -> None:
         """Kill it; the port then refuses connections."""
