@@ -31,9 +31,9 @@ def start(deployment: Deployment, like: Member) -> Member:
     """Start a member with the settings of a declared one, and with ports, files and a name of its own. Raises :class:`OSError`."""
     name = name_of(like.shard)
     member = replace(like, process=name, name=name, port=ports.unused(), api_port=ports.unused())
-    config, data = _places(deployment, like.shard)
+    config, data, passwords = _places(deployment, like.shard)
     wanted = json.loads(config.with_name(f"{like.process}.json").read_bytes())
-    write_atomically(config, json.dumps(settings(wanted, member, str(data)), indent=1))
+    write_atomically(config, json.dumps(settings(wanted, member, str(data), str(passwords)), indent=1))
     declared = deployment.process(like.process)
     argv = (*declared.argv[:-1], str(config))
     process = replace(
@@ -43,10 +43,10 @@ def start(deployment: Deployment, like: Member) -> Member:
     return member
 
 
-def settings(declared: Mapping[str, Any], member: Member, data: str) -> dict[str, Any]:
+def settings(declared: Mapping[str, Any], member: Member, data: str, passwords: str) -> dict[str, Any]:
     """Patroni's settings of the added member, from those of a declared one. Pure."""
     sql, api = f"{HOST}:{member.port}", f"{HOST}:{member.api_port}"
-    server = {**declared["postgresql"], "listen": sql, "connect_address": sql, "data_dir": data, "pgpass": f"{data}.pgpass"}
+    server = {**declared["postgresql"], "listen": sql, "connect_address": sql, "data_dir": data, "pgpass": passwords}
     return {**declared, "name": member.name, "restapi": {"listen": api, "connect_address": api}, "postgresql": server, "tags": TAGS}
 
 
@@ -57,8 +57,7 @@ def remove(deployment: Deployment, shard: int, deadline_ns: int, say: Say) -> tu
         say(f"ending {name}")
         extra_processes.end(found)
         done += [f"ended {each} pid {identity.pid}" for identity, each in found.items()]
-    config, data = _places(deployment, shard)
-    for path in (data, config, Path(f"{data}.pgpass")):
+    for path in _places(deployment, shard):
         if path.exists():
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
             done.append(f"removed {path.name}")
@@ -97,7 +96,7 @@ def slot_of(shard: int) -> str:
     return name_of(shard).replace("-", "_")
 
 
-def _places(deployment: Deployment, shard: int) -> tuple[Path, Path]:
-    """Its file of settings, and its data directory."""
-    root = Path(deployment.root)
-    return root / "config" / f"{name_of(shard)}.json", root / "data" / name_of(shard)
+def _places(deployment: Deployment, shard: int) -> tuple[Path, Path, Path]:
+    """Its file of settings, its data directory, and the file of passwords that Patroni writes."""
+    root, name = Path(deployment.root), name_of(shard)
+    return root / "config" / f"{name}.json", root / "data" / name, root / "data" / f"{name}.pgpass"

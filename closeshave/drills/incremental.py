@@ -8,7 +8,7 @@ from pathlib import Path
 from closeshave.deployment import BackupServer, Deployment
 from closeshave.drills import backups, base_backup, restored_server
 from closeshave.drills.backups import BaseBackup
-from closeshave.drills.kind import DrillFailed, DrillOverdue
+from closeshave.drills.kind import DrillFailed
 from closeshave.faults.kind import Proof
 
 NAME = "incremental"
@@ -23,10 +23,9 @@ def take(deployment: Deployment, server: BackupServer, base: BaseBackup, within_
     """Take it from the shard's primary, on a full base backup. Raises :class:`DrillFailed` and what :func:`restored_server.command` raises."""
     try:
         base_backup.take(deployment, server, place(server), within_s, "--incremental", str(base.directory / backups.MANIFEST))
-    except DrillOverdue:
-        raise
     except DrillFailed as error:
-        raise DrillFailed(f"no incremental base backup can be taken on {base.name}: {error}") from error
+        # One that did not end in time says no more than that.
+        raise type(error)(f"no incremental base backup can be taken on {base.name}: {error}") from error
 
 
 def combine(deployment: Deployment, server: BackupServer, base: BaseBackup, within_s: float) -> None:

@@ -24,7 +24,9 @@ DECLARED: dict[str, Any] = {
 
 def test_an_added_member_has_a_name_ports_and_files_of_its_own() -> None:
     """Whatever it does not need for itself stays as declared; it never becomes the primary."""
-    found = settings(DECLARED, Member("added-shard1", 1, "west", 30, 31, "added-shard1"), "/root/data/added-shard1")
+    found = settings(
+        DECLARED, Member("added-shard1", 1, "west", 30, 31, "added-shard1"), "/root/data/added-shard1", "/root/data/added-shard1.pgpass"
+    )
     assert found == {
         **DECLARED,
         "name": "added-shard1",

@@ -38,12 +38,12 @@ STANDS_FOR = Parameter(
 def hold(work: DrillWork) -> Facts:
     """Stop the receiver of the log for the interval: as between two backups of the log."""
     deployment, server = work.aim.deployment, steps.server_of(work)
-    interval_s = float(str(work.aim.parameters[INTERVAL.name]))
+    interval_s = float(work.aim.parameters[INTERVAL.name])
     if not processes.send(_receiver(deployment, server), signal.SIGSTOP):
         raise DrillDisturbed(f"{server.process} does not run")
     over_ns = after(interval_s)
     work.until(lambda: "the interval is not over" if left_s(over_ns) > 0 else "", "the interval is longer than the drill may take")
-    stands_for = int(str(work.aim.parameters[STANDS_FOR.name])) or interval_s
+    stands_for = int(work.aim.parameters[STANDS_FOR.name]) or interval_s
     return {"interval_s": interval_s, "stands_for_s": stands_for, "scale": stands_for / interval_s}
 
 

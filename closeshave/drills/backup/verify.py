@@ -30,7 +30,7 @@ REACH = Parameter(
 def catalogue(work: DrillWork) -> Facts:
     """Count the complete base backups, and compare the oldest one with what is promised."""
     found = backups.bases(steps.server_of(work))
-    if lacking := promised(found, int(str(work.aim.parameters[KEPT.name])), int(str(work.aim.parameters[REACH.name])), time.time_ns()):
+    if lacking := promised(found, int(work.aim.parameters[KEPT.name]), int(work.aim.parameters[REACH.name]), time.time_ns()):
         raise DrillFailed(lacking)
     return {"complete": len(found), "oldest": steps.told(found[0].ended_ns), "newest": steps.told(found[-1].ended_ns)}
 

@@ -51,6 +51,8 @@ def lose(work: DrillWork) -> Facts:
 def fail_over(work: DrillWork) -> Facts:
     """Request the failover from the standby's Patroni, until it leads: it refuses while the lost primary still holds its lease."""
     new, said = member(work, "to"), ""
+    if patroni.says_primary(new):
+        raise DrillFailed(f"{new.process} became the primary by itself, although automatic failover was off")
 
     def follows() -> str:
         nonlocal said

@@ -92,7 +92,7 @@ class ReleaseWatch:
         return self.worse
 
     def until_enough(self) -> None:
-        """ReleaseWatch for as long as the plan says and until enough requests came, or until the release is worse.
+        """Watch for as long as the plan says and until enough requests came, or until the release is worse.
 
         Raises :class:`DrillDisturbed` when too few came.
         """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 from closeshave.clients import patroni, postgres, sentinel
 from closeshave.clock import now_ns
 from closeshave.deployment import BackupServer, Deployment, Member
 from closeshave.drills import backups, rebuilding
-from closeshave.drills.kind import DrillFailed, DrillKind, DrillStep, DrillWork, Facts
+from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillStep, DrillWork, Facts
 from closeshave.faults import proofs
 from closeshave.faults.killing import kill, victims_of
 from closeshave.faults.kind import Aim, Proof, Say
@@ -22,17 +25,22 @@ LOSE, FAIL_OVER, ETCD, START, COPY, BACK_UP = (
     "copy the data",
     "back up again",
 )
+LOST_S = "lost_s"
+VERSION_FILE = "PG_VERSION"
+"""The file by which PostgreSQL knows a data directory."""
 BASE_WITHIN_S = 60.0
 FAIL_OVER_WITHIN_S = 40.0
 
 
 def lose(work: DrillWork) -> Facts:
     """Kill every process of the region, and remove what they have stored."""
-    deployment, parts = work.aim.deployment, domain.owned(work.aim)
+    deployment, parts, lost_s = work.aim.deployment, domain.owned(work.aim), time.time()
     with rebuilding.emptying(deployment, domain.name_of(work.aim)):
         done = kill(victims_of(deployment, parts), now_ns())
         emptied = rebuilding.empty(deployment, parts)
-    return {"killed": len(done.touched), "removed": ", ".join(emptied)}
+    if kept := [member.process for member in _databases(work.aim) if member.process not in emptied]:
+        raise DrillDisturbed(f"nothing was removed of {', '.join(kept)}, so that nothing would have to be built anew")
+    return {"killed": len(done.touched), "removed": ", ".join(emptied), LOST_S: lost_s}
 
 
 def fail_over(work: DrillWork) -> Facts:
@@ -93,10 +101,30 @@ def _servers(deployment: Deployment, region: str) -> tuple[BackupServer, ...]:
 
 
 def proven(work: DrillWork) -> tuple[Proof, ...]:
-    """Ask the rebuilt databases themselves: each has a server that started after the loss, and has received what was just committed on its primary."""
-    deployment, here = work.aim.deployment, domain.name_of(work.aim)
-    rebuilt = [member for member in deployment.members if member.region == here]
-    return (*(_follows(deployment, member) for member in rebuilt), _keeps(deployment, here))
+    """Ask the rebuilt databases themselves: each has files and a server from after the loss, and has received what was just committed on its primary."""
+    deployment, lost_s = work.aim.deployment, float(str(work.facts[LOSE][LOST_S]))
+    rebuilt = _databases(work.aim)
+    return (
+        *(_new(deployment, member, lost_s) for member in rebuilt),
+        *(_follows(deployment, member) for member in rebuilt),
+        _keeps(deployment, domain.name_of(work.aim)),
+    )
+
+
+def _databases(aim: Aim) -> tuple[Member, ...]:
+    return tuple(member for member in aim.deployment.members if member.region == domain.name_of(aim))
+
+
+def _new(deployment: Deployment, member: Member, lost_s: float) -> Proof:
+    what = f"{member.process} has files and a server from after the loss"
+    try:
+        # When the kernel made or last changed the file: no copy takes that over.
+        made_s = Path(deployment.root, "data", member.process, VERSION_FILE).stat().st_ctime
+        started_s = postgres.standing(deployment, member).started_s
+    except (OSError, postgres.Unavailable) as error:
+        return Proof(what, False, postgres.first_line(error))
+    saw = f"files made {made_s - lost_s:+.1f} s, server started {started_s - lost_s:+.1f} s after it"
+    return Proof(what, min(made_s, started_s) > lost_s, saw)
 
 
 def _follows(deployment: Deployment, member: Member) -> Proof:
@@ -127,7 +155,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     done = domain.undo(aim, deadline_ns, say)
     try:
         backed_up = _backed_up(aim, deadline_ns)
-    except DrillFailed:
+    except (DrillFailed, DrillDisturbed):
         # Its proof says what is missing.
         backed_up = ()
     return (*(f"joined {name} to etcd again" for name in joined), *done, *(f"made a base backup of {name}" for name in backed_up))
@@ -142,7 +170,8 @@ KIND = DrillKind(
     name="region.rebuild",
     does="Kills every process of the region and removes all that they have stored: databases, stores, its member of etcd, backups. When the others "
     "have taken over, builds it anew: etcd, caches and databases copy from them, and backups are made again. Its duration counts from the loss.",
-    proven_by="SQL to the rebuilt databases: each has received a write that was just committed on its primary. Backup servers have base backups.",
+    proven_by="SQL to the rebuilt databases: each has a server and files from after the loss, and has received a write that was just committed on its "
+    "primary. Backup servers have base backups.",
     put_back_by="Goes on with the rebuilding and switches roles back; proven by writes, replication, sentinels, etcd, edges, base backups.",
     scope=("region",),
     steps=(

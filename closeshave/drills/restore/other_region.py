@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from closeshave.control import processes
+from closeshave.deployment import Process
 from closeshave.drills import backups, restored_server
 from closeshave.drills.kind import DrillKind, DrillStep
 from closeshave.drills.restore import latest, steps
@@ -14,7 +15,7 @@ from closeshave.faults.shard.cluster import shard_of
 
 
 def unfit(aim: Aim) -> str:
-    """Unfit until nothing of the shard runs in its home region. What lies elsewhere is what is tested, so nothing else of the shard has to run."""
+    """Unfit until nothing runs in the home region of the shard. What lies elsewhere is what is tested, so nothing else of the shard has to run."""
     shard, deployment = shard_of(aim), aim.deployment
     server = backups.server_of(deployment, shard)
     if server is None:
@@ -24,7 +25,7 @@ def unfit(aim: Aim) -> str:
     home = next(each.home for each in deployment.topology.shards if each.id == shard)
     if server.region == home:
         return f"the backup server of shard {shard} is in its home region {home}"
-    if running := next((name for name in _at(aim, home) if processes.find(Path(deployment.root), deployment.process(name))), ""):
+    if running := next((part.name for part in deployment.owned_by(home) if _runs(Path(deployment.root), part)), ""):
         return f"the home region {home} of shard {shard} is not lost: {running} runs; let the plan lose it before (region.lost)"
     left = restored_server.gone(deployment, shard)
     return "" if left.holds else left.saw
@@ -35,9 +36,9 @@ def safe(aim: Aim) -> tuple[Proof, ...]:
     return (restored_server.gone(aim.deployment, shard_of(aim)),)
 
 
-def _at(aim: Aim, region: str) -> tuple[str, ...]:
-    """The processes of the shard's members in a region."""
-    return tuple(member.process for member in aim.deployment.members if (member.shard, member.region) == (shard_of(aim), region))
+def _runs(root: Path, part: Process) -> bool:
+    """Whether it runs, or a server that it started: PostgreSQL may outlive its Patroni."""
+    return processes.find(root, part) is not None or processes.daemon(root, part) is not None
 
 
 KIND = DrillKind(
