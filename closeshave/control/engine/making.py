@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 READ_ONLY = ":ro"
 NOTICED_WITHIN_S = 10.0
 SEEN_WITHIN_S = 2.0
+BEGUN_WITHIN_S = 10.0
 INTO_LOG = 'log=$1; shift; exec "$@" >>"$log" 2>&1'
 """The shell's script: the process replaces the shell, so that it is the container's first process."""
 SHARES = 1024
@@ -137,9 +138,9 @@ def _make_room(name: str) -> None:
 
 
 def _first_process(process: Process, handle: Handle) -> int:
-    pid = 0
-    deadline = time.monotonic() + SEEN_WITHIN_S
-    while time.monotonic() <= deadline:
+    pid, seen = 0, False
+    began = time.monotonic()
+    while time.monotonic() <= began + (BEGUN_WITHIN_S if seen else SEEN_WITHIN_S):
         with asking(f"inspect {process.name}"):
             handle.reload()
             state = handle.attrs["State"]
@@ -147,14 +148,30 @@ def _first_process(process: Process, handle: Handle) -> int:
                 raise EngineFailed(f"{process.name} ended at once (exit {state['ExitCode']}): {_last_words(process, handle)}")
         pid = int(state["Pid"])
         # An unrelated process may have the same ID as one in an engine's own process table.
-        if inner_pid(pid) == FIRST:
+        seen = inner_pid(pid) == FIRST
+        # The shell may not have begun the program yet, which may not exist.
+        if seen and not _is_shell(pid):
             return pid
         # Or it has ended, and the engine will report that a little later.
         time.sleep(0.02)
+    if seen:
+        raise EngineFailed(
+            f"{process.name} did not begin within {BEGUN_WITHIN_S:g} s after the start of its container: the machine is too busy"
+        )
     raise EngineFailed(
         f"the processes of {process.name}'s container are not visible here, so the engine does not run on this machine: "
         f"{SEEN_WITHIN_S:g} s after its start there is no first process of a container with ID {pid}, which the engine names"
     )
+
+
+def _is_shell(pid: int) -> bool:
+    """Whether the process is still the shell that begins the program, or has just ended."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return True
+    # An ended process that its parent has not collected has no words.
+    return words == [b""] or INTO_LOG.encode() in words
 
 
 def _last_words(process: Process, handle: Handle) -> str:
