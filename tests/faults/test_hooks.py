@@ -126,7 +126,9 @@ UPTIME_NS = 10_000_000
 """That clock shows hundredths."""
 LATER = """
 import os, sys, time
-if not os.fork():
+if between := os.fork():
+    os.waitpid(between, 0)  # what is left of a call's own session ends with it
+else:
     os.setsid()
     if os.fork():
         os._exit(0)
