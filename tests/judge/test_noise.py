@@ -112,6 +112,54 @@ def test_an_old_record_is_judged_by_the_old_rule(change: dict[str, float], expec
     assert all("hardly any idle" in one.cause for one in found)
 
 
+# -- a generator that others held up ----------------------------------------------------------------------------------------------------------------
+
+STOLEN = {"steal": 0.3}
+
+
+def _held_up(until: float, *, late: float = 0.05, **changes: Any) -> Run:
+    """A request each 10 ms from second 10 to 110; those from second 20 on are sent ``late``, and answered 10 ms after that."""
+    run = Run((replace(LATENCY, at_most=0.1, percentile=0.95), replace(AVAILABILITY, at_least=0.99)))
+    run.steady(1000, 10, 20)
+    run.steady(round((until - 20) * 100), 20, until, late=late, took=late + 0.01)
+    run.steady(round((110 - until) * 100), until, 110)
+    run.changes |= changes
+    return run
+
+
+@pytest.mark.parametrize(
+    ("until", "disturbed", "expected"),
+    [
+        (21, {20: STOLEN}, PASS),
+        (21, {20: BOTH_CORES}, PASS),
+        (21, {}, INCONCLUSIVE),  # it was late by itself
+        (21, {20: SELF}, INCONCLUSIVE),  # the platform took all processors
+        (21, {25: STOLEN}, INCONCLUSIVE),  # others came later
+        (30, dict.fromkeys(range(20, 30), STOLEN), PASS),  # all of one window of ten
+        (28, {24: STOLEN}, INCONCLUSIVE),  # it was late before they came
+        (31, dict.fromkeys(range(20, 31), STOLEN), INCONCLUSIVE),  # the platform did not get the planned load in a fifth of the time
+    ],
+)
+def test_few_windows_in_which_others_held_the_generator_up_cost_no_pass(until: float, disturbed: dict[int, Any], expected: Status) -> None:
+    """The promises are kept with these requests, whose times include the lateness, and without them."""
+    run = _held_up(until, resources=record(*(([second], what) for second, what in disturbed.items())))
+    found = {verdict.id: verdict for verdict in run.assess().verdicts}
+    assert run.assess().load.generator_limited_windows == (2 if until > 30 else 1)
+    for name in ("latency/all", "availability/all", "generator/customers"):
+        assert found[name].status is expected, (name, found[name].reason)
+    assert ("held it up" in found["generator/customers"].reason) == (expected is PASS)
+
+
+def test_a_window_that_was_held_up_passes_nothing_that_the_others_do_not() -> None:
+    """Without its requests the rest is too small, or not good enough; and if they are what breaks the promise, that proves nothing."""
+    stolen = record((range(20, 30), STOLEN))
+    few = _held_up(30, resources=stolen)
+    few.objectives = (few.objectives[0], replace(AVAILABILITY, at_least=0.9997))
+    assert few.verdict("availability/all").status is INCONCLUSIVE
+    slow = _held_up(30, late=0.2, resources=stolen)
+    assert slow.verdict("latency/all").status is INCONCLUSIVE
+
+
 # -- until the backlog is gone ------------------------------------------------------------------------------------------------------------------
 
 

@@ -85,6 +85,16 @@ class Evidence(Recorded):
         return late_windows(self.history.manifest, rows, self.intended_ns, self.started_ns, latency_bounds(self.plan, self.target))
 
     @cached_property
+    def held_up(self) -> tuple[Late, ...]:
+        """Those of the late windows that other programs explain: the requests that these did not touch before they were sent were on schedule."""
+        if not self.late:
+            return ()
+        undisturbed = self.customers & ~near(self.intended_ns, self.started_ns - self.intended_ns, self.doubtful)
+        bounds_s = latency_bounds(self.plan, self.target)
+        left = {window.span for window in late_windows(self.history.manifest, undisturbed, self.intended_ns, self.started_ns, bounds_s)}
+        return tuple(window for window in self.late if window.span not in left)
+
+    @cached_property
     def disturbed(self) -> tuple[Doubt, ...]:
         """Stretches in which other programs delayed the platform or the senders, without the backlog after them."""
         return disturbances(self.history.resources, self._broken)

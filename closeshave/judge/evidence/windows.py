@@ -85,6 +85,15 @@ class Late:
     limit_ns: int
 
 
+FEW = 0.1
+"""Share of the requests. If other programs held the generator up for more of them, the platform did not get the planned load."""
+
+
+def few(rows: Flags, held_up: Flags) -> bool:
+    """Whether the generator was held up for only a small share of these requests."""
+    return bool(np.count_nonzero(rows & held_up) <= FEW * np.count_nonzero(rows))
+
+
 def late_windows(manifest: Manifest, rows: Flags, intended_ns: Ints, started_ns: Ints, bounds_s: Mapping[str, float]) -> tuple[Late, ...]:
     """Windows of the judged phases in which the p99 send lateness of ``rows`` exceeds a tenth of the latency bound in force there (``bounds_s``, by role).
 

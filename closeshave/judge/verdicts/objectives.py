@@ -21,7 +21,7 @@ import numpy as np
 
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.evidence.evidence import ASKED_NS, Evidence
-from closeshave.judge.evidence.windows import Span, blindness, origin_ns, spans, within
+from closeshave.judge.evidence.windows import Span, blindness, few, origin_ns, spans, within
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.parts import Part, parts
 from closeshave.judge.verdict import Exposure, Status, Verdict
@@ -53,7 +53,11 @@ def judge(analysis: Analysis, objective: Objective) -> tuple[Verdict, ...]:
     if unable := _unable(evidence, objective):
         return (_blank(objective, Part(f"{objective.id}/all", "all", evidence.customers), unable),)
     kinds = evidence.of_kinds(objective.operations) if objective.operations else None
-    limited = within(evidence.intended_ns, [*(window.span for window in evidence.late), *evidence.blind])
+    held_up = {window.span for window in evidence.held_up}
+    lateness = Lateness(
+        within(evidence.intended_ns, [*(window.span for window in evidence.late if window.span not in held_up), *evidence.blind]),
+        within(evidence.intended_ns, held_up),
+    )
     found = []
     for stretch in _stretches(analysis, objective):
         base = evidence.customers & within(evidence.intended_ns, stretch.spans)
@@ -62,7 +66,7 @@ def judge(analysis: Analysis, objective: Objective) -> tuple[Verdict, ...]:
         for part in parts(evidence, objective, base):
             named = _named(objective, part, stretch)
             blank = stretch.never and _blank(objective, named, stretch.never)
-            found.append(blank or _cautious(evidence, objective, named, stretch.spans, limited))
+            found.append(blank or _cautious(evidence, objective, named, stretch.spans, lateness))
     return tuple(
         enough(each, Exposure(each.n, plural(each.n, "request in the scope", "requests in the scope")), objective.at_least_chances)
         for each in found
@@ -100,15 +104,33 @@ def _named(objective: Objective, part: Part, stretch: Stretch) -> Part:
     return replace(part, id=f"{objective.id}/{stretch.fault}{suffix}", scope=part.scope if suffix else f"fault:{stretch.fault}")
 
 
-def _cautious(evidence: Evidence, objective: Objective, part: Part, covered: Sequence[Span], limited: Flags) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """Requests in windows in which the generator was late, or of which it recorded nothing."""
+
+    limited: Flags
+    held_up: Flags
+    """Of these windows, those in which other programs held the generator up."""
+
+
+def _cautious(evidence: Evidence, objective: Objective, part: Part, covered: Sequence[Span], lateness: Lateness) -> Verdict:
     """The verdict, limited to what a late generator or a disturbed machine still allows to say.
 
     If the generator was late, its lateness is part of every response time, so these requests can neither fail the platform nor pass it. Requests that
-    other programs disturbed cannot fail it either, but a promise that was kept in spite of them is kept. If the verdict would fail even if every such
-    request had been answered well and at once, it stays a fail: one delay of the harness, or another busy program, must not excuse a platform.
+    other programs disturbed cannot fail it either, but a promise that was kept in spite of them is kept. That includes a few windows in which other
+    programs held the generator up: with their requests, lateness included, and without them the promise must be kept. If the verdict would fail even
+    if every such request had been answered well and at once, it stays a fail: one delay of the harness, or another busy program, must not excuse a
+    platform.
     """
     whole = decide(evidence, objective, part, covered)
     doubtful = evidence.touched_within(_telling_ns(objective))
+    limited = lateness.limited
+    if np.any(part.rows & lateness.held_up):
+        kept = whole.status is Status.PASS and few(part.rows, lateness.held_up)
+        # Without these requests a rate would be too low for the time that it is measured over.
+        if kept and objective.measure is not Measure.THROUGHPUT:
+            kept = decide(evidence, objective, replace(part, rows=part.rows & ~lateness.held_up), covered).status is Status.PASS
+        limited = limited if kept else limited | lateness.held_up
     excused = limited | doubtful if whole.status is Status.FAIL else limited
     touched = int(np.count_nonzero(part.rows & excused))
     share = touched / max(1, int(np.count_nonzero(part.rows)))
