@@ -22,7 +22,7 @@ from closeshave.loadgen.errors import TransportError
 from closeshave.loadgen.loop import Loop
 from closeshave.loadgen.pool import Connector, Pool
 from closeshave.loadgen.proxy import RequestProxy
-from closeshave.loadgen.records import FLUSH_INTERVAL_S, Observer, Records, Rows, rows_of
+from closeshave.loadgen.records import FLUSH_INTERVAL_S, Observer, Records, Rows, flush_interval_s, rows_of
 from closeshave.loadgen.tls import TlsSessions, TlsSettings
 from closeshave.loadgen.wire import Origin, split
 
@@ -141,7 +141,9 @@ class Engine:
             self.loop.close()
 
     def _keep_flushing(self) -> None:
-        while not self._closing.wait(FLUSH_INTERVAL_S):
+        wait_s, last_s = FLUSH_INTERVAL_S, time.monotonic()
+        while not self._closing.wait(wait_s):
+            before, now_s = self.records.recorded, time.monotonic()
             try:
                 self.flush()
             except OSError as error:
@@ -151,6 +153,7 @@ class Engine:
                 self._observe()
                 # All at once would make every arrival of these milliseconds late.
                 gevent.sleep(0)
+            wait_s, last_s = flush_interval_s(self.records.recorded - before, now_s - last_s), now_s
 
     def _observe(self) -> None:
         rows = self._unobserved.popleft()

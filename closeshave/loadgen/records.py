@@ -21,6 +21,9 @@ from closeshave.loadgen.rows import DTYPE, ROW, operation_id
 from closeshave.loadgen.writing import Batch, CountersTold, RecordWriter
 
 FLUSH_INTERVAL_S = 0.25
+FLUSH_INTERVAL_S_LEAST = 0.01
+BATCH_ROWS = 2_000
+"""Rows of a flush at a high rate. While a batch is copied and written nothing can be sent from the same processor."""
 
 MOST_TEXTS = 60_000
 """The most different texts of a worker's records; a code has two bytes."""
@@ -97,6 +100,13 @@ class Texts:
     def text(self, code: int) -> str | None:
         """The text of a code."""
         return self.texts[code - 1] if code else None
+
+
+def flush_interval_s(rows: int, since_s: float) -> float:
+    """Seconds until the next flush, after ``rows`` rows in ``since_s`` seconds: the usual interval, or less where many rows come."""
+    if rows * FLUSH_INTERVAL_S <= BATCH_ROWS * since_s:
+        return FLUSH_INTERVAL_S
+    return max(FLUSH_INTERVAL_S_LEAST, BATCH_ROWS * since_s / rows)
 
 
 class Records:

@@ -74,8 +74,8 @@ class RecordWriter:
         self._rows_fd, self._texts_fd, self._effects_fd = (
             os.open(path, flags, 0o644) for path in (self._files.rows, self._files.texts, self._files.effects)
         )
-        # What could not be written yet.
-        self._rows, self._texts, self._effects = bytearray(), bytearray(), bytearray()
+        # What could not be written yet. Bytes and not a bytearray: to add a batch to nothing copies nothing, and sending waits for every copy.
+        self._rows = self._texts = self._effects = b""
         self._written = 0
         os.write(self._rows_fd, HEADER.pack(MAGIC, number, ROW.size, source.value.encode()))
 
@@ -88,10 +88,12 @@ class RecordWriter:
         self._effects += batch.effects
         self._rows += batch.rows
         _append(self._texts_fd, self._texts)
+        self._texts = b""
         _append(self._effects_fd, self._effects)
-        rows = len(self._rows) // ROW.size
+        self._effects = b""
         _append(self._rows_fd, self._rows)
-        self._written += rows
+        self._written += len(self._rows) // ROW.size
+        self._rows = b""
         self._write_counters(batch.counters)
 
     def close(self) -> None:
@@ -111,13 +113,12 @@ def _lines(texts: tuple[str, ...]) -> bytes:
     return "".join(text.replace("\n", " ") + "\n" for text in texts).encode("utf-8", "backslashreplace")
 
 
-def _append(descriptor: int, data: bytearray) -> None:
-    """Write all of it and clear it, or nothing: after half a row all further ones would be read wrongly."""
-    before, at, whole = os.fstat(descriptor).st_size, 0, bytes(data)
+def _append(descriptor: int, data: bytes) -> None:
+    """Write all of it, or nothing: after half a row all further ones would be read wrongly."""
+    before, at = os.fstat(descriptor).st_size, 0
     try:
-        while at < len(whole):
-            at += os.write(descriptor, whole[at:])
+        while at < len(data):
+            at += os.write(descriptor, data[at:])
     except OSError:
         os.ftruncate(descriptor, before)
         raise
-    data.clear()

@@ -15,7 +15,7 @@ import pytest
 
 from closeshave.history import Effect, Source
 from closeshave.loadgen.engine import Engine, Settings
-from closeshave.loadgen.records import Records, Texts
+from closeshave.loadgen.records import BATCH_ROWS, FLUSH_INTERVAL_S, FLUSH_INTERVAL_S_LEAST, Records, Texts, flush_interval_s
 from closeshave.loadgen.rows import DTYPE, HEADER, MAGIC, ROW
 from closeshave.loadgen.writing import RecordFiles
 
@@ -44,6 +44,22 @@ def test_what_was_flushed_is_there_without_any_closing(tmp_path: Path) -> None:
     assert [orjson.loads(line)["operation"] for line in files.effects.read_bytes().splitlines()] == [(3 << 40) + at for at in range(10)]
     counters = orjson.loads(files.counters.read_bytes())
     assert (counters["recorded"], counters["intended"], counters["finished"]) == (10, 2, False)
+
+
+@pytest.mark.parametrize(
+    ("rows", "since_s", "expected"),
+    [
+        (0, 0.25, FLUSH_INTERVAL_S),
+        (BATCH_ROWS, 0.25, FLUSH_INTERVAL_S),  # 8,000 requests per second
+        (10_000, 0.25, 0.05),  # 40,000
+        (2_000, 0.05, 0.05),  # and it stays there
+        (BATCH_ROWS, 60.0, FLUSH_INTERVAL_S),  # the hub was blocked
+        (10_000_000, 0.25, FLUSH_INTERVAL_S_LEAST),
+    ],
+)
+def test_where_many_rows_come_they_are_written_more_often(rows: int, since_s: float, expected: float) -> None:
+    """A batch of some 2,000 rows takes a part of a millisecond; a larger one would make all arrivals of its time late."""
+    assert flush_interval_s(rows, since_s) == pytest.approx(expected)
 
 
 def test_a_flush_gives_every_row_once(tmp_path: Path) -> None:
