@@ -119,11 +119,14 @@ def carry_out(preparation: Preparation, shard: Shard, database_url: str) -> str 
         try:
             code = process.wait(preparation.within_s)
         except subprocess.TimeoutExpired:
-            raise EnvironmentFailed(f"{what} has not ended within {preparation.within_s:g} s; it said last: {said.last()}") from None
+            code = None
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        # Asked when it has ended: until then its output has no end to wait for.
+        if code is None:
+            raise EnvironmentFailed(f"{what} has not ended within {preparation.within_s:g} s; it said last: {said.last()}")
         if code:
             raise EnvironmentFailed(f"{what} ended with exit code {code}; it said last: {said.last()}")
         return _told(accounts, what)

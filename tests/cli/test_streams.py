@@ -15,6 +15,7 @@ from closeshave.environments import registry
 from closeshave.vocabulary import OPTION_PREFIX
 from tests import stored
 from tests.remote import definitions
+from tests.tiers import thorough
 
 NO_ENVIRONMENT = {"CLOSESHAVE_STATE_DIR": "/nowhere/at/all"}
 
@@ -87,7 +88,7 @@ def told(command, run, tmp_path):
     return ask
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*(name for name in CASES if name != "report"), *thorough("report")])
 def test_a_result_is_on_standard_output_in_each_of_its_three_forms(case, told):
     """The exit code is the same; few words are fewer, and nothing else is said; the document is whole."""
     arguments, code, shown, brief, holds = CASES[case]
