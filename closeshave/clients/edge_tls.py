@@ -1,0 +1,63 @@
+"""HAProxy's runtime API at the edges: a certificate is replaced while the edge serves, and open connections are ended with their next answer."""
+
+from __future__ import annotations
+
+from closeshave.clients import haproxy
+from closeshave.deployment import Edge, EdgeTls
+
+DONE, NOTHING_OPEN = "Success!", "No ongoing transaction"
+"""How HAProxy says that a certificate is in use, and that there was nothing to give up (``set ssl cert``, ``abort ssl cert``: management guide)."""
+
+
+class Unavailable(OSError):
+    """The edge does not answer, refuses the command, or serves no TLS."""
+
+
+def install(edge: Edge, pem: bytes) -> None:
+    """Serve this certificate and key from the next handshake on; connections that are open go on. Raises :class:`Unavailable`."""
+    name = _escaped(_tls(edge).certificate)
+    # A change that somebody else began and did not finish would be committed with this one.
+    _tell(edge, f"abort ssl cert {name}")
+    # An empty line ends the payload.
+    said = _tell(edge, f"set ssl cert {name} <<\n{pem.decode().strip()}\n")
+    if "Transaction created" not in said:
+        raise Unavailable(f"the edge of {edge.region} refuses the certificate: {_first_line(said)}")
+    said = _tell(edge, f"commit ssl cert {name}")
+    if DONE not in said:
+        raise Unavailable(f"the edge of {edge.region} does not use the certificate: {_first_line(said)}")
+
+
+def end_connections(edge: Edge, *, on: bool) -> None:
+    """Whether each open connection is closed with its next answer. Raises :class:`Unavailable`."""
+    variable = _tls(edge).closing
+    _tell(edge, f"experimental-mode on; set var {variable} bool({int(on)})")
+    if ends_connections(edge) is not on:
+        raise Unavailable(f"the edge of {edge.region} did not set {variable}")
+
+
+def ends_connections(edge: Edge) -> bool:
+    """Whether each open connection is closed with its next answer. Raises :class:`Unavailable`."""
+    return "value=<1>" in _tell(edge, f"get var {_tls(edge).closing}")
+
+
+def _tls(edge: Edge) -> EdgeTls:
+    if edge.tls is None:
+        raise Unavailable(f"the edge of {edge.region} serves no TLS")
+    return edge.tls
+
+
+def _tell(edge: Edge, command: str) -> str:
+    port = _tls(edge).admin_port
+    try:
+        return haproxy.answer(port, command)
+    except OSError as error:
+        raise Unavailable(f"the edge of {edge.region} does not answer at its runtime API, port {port}: {error}") from None
+
+
+def _escaped(path: str) -> str:
+    """A path as one word of a command."""
+    return path.replace("\\", "\\\\").replace(" ", "\\ ").replace(";", "\\;")
+
+
+def _first_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), "it says nothing")
