@@ -7,11 +7,9 @@ import multiprocessing
 import os
 import re
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from closeshave.faults.kind import NotSeen
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after, until
 from closeshave.files.shipped import locate
+from tests.drills.visitors import visiting
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 ROTATE, EXPIRES = KINDS["certificate.rotate"], FAULTS["certificate.expires"]
@@ -60,52 +59,6 @@ def platform(shared: Deployment) -> Iterator[Deployment]:
     yield shared
     assert serials(shared) == before
     assert all(proof.holds for proof in rotate.safe(ROTATE.way_back.aim(shared, {}, {})))
-
-
-@dataclass
-class Customers:
-    """One with a new connection for each request, and one who keeps one, at every edge."""
-
-    platform: Deployment
-    answered: int = 0
-    failed: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def visit(self, url: str, *, keeps: bool) -> None:
-        """One request after the other."""
-        client = web.client(5.0, authority=self.platform.authority)
-        while not self.over.is_set():
-            try:
-                status = client.get(f"{url}/health/ready").status_code
-            except web.FAILED as error:
-                self.failed.append(f"{type(error).__name__}: {error}")
-            else:
-                self.answered += 1
-                self.failed += [str(status)] if status != 200 else []
-            if not keeps:
-                client.close()
-                client = web.client(5.0, authority=self.platform.authority)
-            time.sleep(0.01)
-        client.close()
-
-
-@contextmanager
-def visiting(platform: Deployment) -> Iterator[Customers]:
-    """Customers at all edges while the block runs."""
-    found = Customers(platform)
-    threads = [
-        threading.Thread(target=found.visit, args=(edge.url,), kwargs={"keeps": keeps})
-        for edge in platform.edges
-        for keeps in (False, True)
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield found
-    finally:
-        found.over.set()
-        for thread in threads:
-            thread.join()
 
 
 def carried(platform: Deployment, run: Path, kind: DrillKind = ROTATE) -> list[dict[str, Any]]:
