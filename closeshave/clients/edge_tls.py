@@ -5,8 +5,8 @@ from __future__ import annotations
 from closeshave.clients import haproxy
 from closeshave.deployment import Edge, EdgeTls
 
-DONE, NOTHING_OPEN = "Success!", "No ongoing transaction"
-"""How HAProxy says that a certificate is in use, and that there was nothing to give up (``set ssl cert``, ``abort ssl cert``: management guide)."""
+BEGUN, DONE, UNFINISHED = "Transaction created", "Success!", "*"
+"""How HAProxy says that it has a new certificate, that it uses it, and, before a path, that one there is not used yet (management guide)."""
 
 
 class Unavailable(OSError):
@@ -16,11 +16,12 @@ class Unavailable(OSError):
 def install(edge: Edge, pem: bytes) -> None:
     """Serve this certificate and key from the next handshake on; connections that are open go on. Raises :class:`Unavailable`."""
     name = _escaped(_tls(edge).certificate)
-    # A change that somebody else began and did not finish would be committed with this one.
-    _tell(edge, f"abort ssl cert {name}")
+    # HAProxy knows one change at a time: one that somebody began and did not finish, at whichever edge, would keep this one from being made.
+    for begun in _unfinished(edge):
+        _tell(edge, f"abort ssl cert {_escaped(begun)}")
     # An empty line ends the payload.
     said = _tell(edge, f"set ssl cert {name} <<\n{pem.decode().strip()}\n")
-    if "Transaction created" not in said:
+    if BEGUN not in said:
         raise Unavailable(f"the edge of {edge.region} refuses the certificate: {_first_line(said)}")
     said = _tell(edge, f"commit ssl cert {name}")
     if DONE not in said:
@@ -38,6 +39,12 @@ def end_connections(edge: Edge, *, on: bool) -> None:
 def ends_connections(edge: Edge) -> bool:
     """Whether each open connection is closed with its next answer. Raises :class:`Unavailable`."""
     return "value=<1>" in _tell(edge, f"get var {_tls(edge).closing}")
+
+
+def _unfinished(edge: Edge) -> list[str]:
+    """The paths of certificates that were replaced and are not used yet."""
+    lines = (line.strip() for line in _tell(edge, "show ssl cert").splitlines())
+    return [line.removeprefix(UNFINISHED) for line in lines if line.startswith(UNFINISHED)]
 
 
 def _tls(edge: Edge) -> EdgeTls:
