@@ -121,7 +121,7 @@ def test_a_certificate_that_is_none_is_refused_and_the_old_one_stays(platform: D
     """HAProxy says so, and nothing is left of the change."""
     edge = platform.edges[0]
     before = handshake.shown(edge.url, platform.authority)
-    with pytest.raises(edge_tls.Unavailable, match="unable to load certificate"):
+    with pytest.raises(edge_tls.EdgeUnavailable, match="unable to load certificate"):
         edge_tls.install(edge, b"nonsense")
     assert handshake.shown(edge.url, platform.authority) == before
 

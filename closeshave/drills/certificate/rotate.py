@@ -62,7 +62,7 @@ def install(work: DrillWork) -> Facts:
     for edge in _edges(work.aim.deployment):
         try:
             edge_tls.install(edge, (place / f"{edge.frontend}.pem").read_bytes())
-        except edge_tls.Unavailable as error:
+        except edge_tls.EdgeUnavailable as error:
             raise DrillFailed(str(error)) from error
         work.say(f"{edge.frontend} has its new certificate")
     return {"edges": len(_files(work.aim.deployment))}

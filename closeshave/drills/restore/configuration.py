@@ -8,7 +8,7 @@ from pathlib import Path
 
 from closeshave.deployment import Deployment, Process
 from closeshave.drills.kind import DrillKind
-from closeshave.drills.restore.trees import Tree, interval, stands_for
+from closeshave.drills.restore.trees import Restorable, interval, stands_for
 from closeshave.faults.kind import Proof
 
 CHECKED_WITHIN_S = 10.0
@@ -38,7 +38,7 @@ def _refusal(process: Process) -> str:
     return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
 
 
-TREE = Tree("configuration", places, accepted)
+TREE = Restorable("configuration", places, accepted)
 KIND = DrillKind(
     name="restore.configuration",
     does="Writes into the directory of the parts' settings while a copy of settings, keys and certificates is made once in an interval; then all of them "

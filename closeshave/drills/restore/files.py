@@ -7,7 +7,7 @@ from pathlib import Path
 
 from closeshave.deployment import Deployment
 from closeshave.drills.kind import DrillKind
-from closeshave.drills.restore.trees import Tree, interval, stands_for
+from closeshave.drills.restore.trees import Restorable, interval, stands_for
 from closeshave.faults.kind import Proof
 
 
@@ -21,7 +21,7 @@ def accepted(_deployment: Deployment) -> tuple[Proof, ...]:
     return ()
 
 
-TREE = Tree("files", places, accepted)
+TREE = Restorable("files", places, accepted)
 KIND = DrillKind(
     name="restore.files",
     does="Writes files into the application's directory while a copy of it is made once in an interval; then the directory is lost, and restored from the "

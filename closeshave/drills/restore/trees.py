@@ -60,7 +60,7 @@ def stands_for(default_s: int) -> Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class Restorable:
     """What is restored."""
 
     name: str

@@ -35,6 +35,6 @@ def proof(deployment: Deployment, edge: Edge) -> Callable[[], Proof]:
 def put_back(edge: Edge) -> None:
     """Serve the certificate of the file again, and keep connections open. Raises :class:`OSError`."""
     if edge.tls is None:
-        raise edge_tls.Unavailable(f"the edge of {edge.region} serves no TLS")
+        raise edge_tls.EdgeUnavailable(f"the edge of {edge.region} serves no TLS")
     edge_tls.install(edge, Path(edge.tls.certificate).read_bytes())
     edge_tls.end_connections(edge, on=False)
