@@ -200,16 +200,30 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeTls:
+    """How an edge serves TLS."""
+
+    certificate: str
+    """Path of the file from which it reads its certificate and private key when it starts (PEM, mode 0600); its runtime API knows it by this path."""
+    admin_port: int
+    """The port of its HAProxy's runtime API, on loopback."""
+    closing: str
+    """A variable of its HAProxy. While it is true, every connection is closed with its next answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """A region's public endpoint for customers, which fails over to the next healthy region."""
 
     region: str
     url: str
-    """``http://127.0.0.1:port``, without a trailing slash."""
+    """``http://127.0.0.1:port`` or ``https://127.0.0.1:port``, without a trailing slash."""
     stats_url: str
     """The URL of HAProxy's statistics as CSV, for the counters of this endpoint."""
     frontend: str
     """The name of the endpoint's frontend in those statistics."""
+    tls: EdgeTls | None = None
+    """How it serves TLS; ``None`` for an edge with HTTP, or of a platform that the harness does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -564,6 +578,12 @@ class Deployment:
     """Programs that drills start themselves."""
     api: ApiProfile = field(default_factory=known.shipped)
     """The dialect that the platform's API speaks."""
+    authority: str = ""
+    """Path of the certificate authority (PEM) that issued the edges' certificates, and the only one that is trusted; empty: those of the system are."""
+    files: str = ""
+    """The directory in which the application keeps its files; empty for a platform that the harness does not run."""
+    configuration: tuple[str, ...] = ()
+    """The directories of the settings, keys and certificates from which the parts start."""
 
     def process(self, name: str) -> Process:
         """The process of this name. Raises :class:`KeyError` naming what exists."""

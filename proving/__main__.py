@@ -32,6 +32,8 @@ WIDTH = 150
 """Width of the output if it is not a terminal."""
 USUAL = "embedded"
 """The environment that most plans name; they work on others too."""
+TLS = "-tls"
+"""How the name of the variant of an environment ends whose edges serve HTTPS: plans that name ``embedded-tls`` run on the variant of the others."""
 PAGES = HERE / "docs"
 
 
@@ -65,7 +67,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def plans(environment: str) -> list[Path]:
     """The plans for an environment: the usual ones, and those that name this one."""
-    return [path for path in sorted(PLANS.glob("*.yaml")) if read_plan(path).environment in {USUAL, environment}]
+    return [path for path in sorted(PLANS.glob("*.yaml")) if read_plan(path).environment in {USUAL, USUAL + TLS, environment}]
+
+
+def where(plan: Path, environment: str) -> str:
+    """The environment on which a plan is carried out for a table of ``environment``."""
+    return environment + TLS if read_plan(plan).environment == USUAL + TLS else environment
 
 
 def _runs(told: argparse.Namespace, console: Console) -> Iterator[tuple[Path, str]]:
@@ -75,7 +82,7 @@ def _runs(told: argparse.Namespace, console: Console) -> Iterator[tuple[Path, st
         return
     for plan in plans(told.environment):
         if not told.families or plan.stem in told.families:
-            run = running.run(prepare(str(plan), environment=told.environment), RUNS, Display(console))
+            run = running.run(prepare(str(plan), environment=where(plan, told.environment)), RUNS, Display(console))
             ending = run / "ending"
             yield run, ending.read_text().strip() if ending.exists() else ""
 

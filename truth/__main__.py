@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -87,30 +87,41 @@ def carry_out(
         return kept
     runs.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    with stage(runs, Console(file=(runs / "progress.log").open("a")), options.environment) as environment:
-        for number, name in enumerate(todo, 1):
-            try:
-                environment.mend()
-                found = work[name](environment)
-            except SeriesStopped:
-                raise
-            except Exception as error:  # noqa: BLE001 -- an hour's matrix goes on without the case; it is not kept, so the next call does it
-                environment.spoil()
-                kept.pop(name, None)
-                kept_in = result.keep_traceback(error, runs, name)
+    for place, names in placed(todo, options.environment).items():
+        with stage(runs, Console(file=(runs / "progress.log").open("a")), place) as environment:
+            for name in names:
+                number = todo.index(name) + 1
+                try:
+                    environment.mend()
+                    found = work[name](environment)
+                except SeriesStopped:
+                    raise
+                except Exception as error:  # noqa: BLE001 -- an hour's matrix goes on without the case; it is not kept, so the next call does it
+                    environment.spoil()
+                    kept.pop(name, None)
+                    kept_in = result.keep_traceback(error, runs, name)
+                    console.print(
+                        f"{number}/{len(todo)}  {name}: [red]did not run[/]: {type(error).__name__}: {error} (traceback in {kept_in})"
+                    )
+                    continue
+                kept[name] = found
+                if save:
+                    result.save(runs / RESULTS, kept)
+                sign = "[green]right[/]" if found.right else "[red]MISSED[/]"
+                spent = f"{(time.monotonic() - began) / 60:.1f} min"
                 console.print(
-                    f"{number}/{len(todo)}  {name}: [red]did not run[/]: {type(error).__name__}: {error} (traceback in {kept_in})"
+                    f"{number}/{len(todo)} {spent}  {name} ({found.sort}, {found.plan}): {sign}  {found.verdict}  [dim]{found.reason[:160]}[/]"
                 )
-                continue
-            kept[name] = found
-            if save:
-                result.save(runs / RESULTS, kept)
-            sign = "[green]right[/]" if found.right else "[red]MISSED[/]"
-            spent = f"{(time.monotonic() - began) / 60:.1f} min"
-            console.print(
-                f"{number}/{len(todo)} {spent}  {name} ({found.sort}, {found.plan}): {sign}  {found.verdict}  [dim]{found.reason[:160]}[/]"
-            )
     return kept
+
+
+def placed(todo: Sequence[str], usual: str) -> dict[str, list[str]]:
+    """Which cases are carried out on which environment, in order: nearly all on the usual one."""
+    elsewhere = {case.name: case.environment for case in sabotage.CASES if case.environment}
+    found: dict[str, list[str]] = {}
+    for name in sorted(todo, key=lambda name: name in elsewhere):
+        found.setdefault(elsewhere.get(name, usual), []).append(name)
+    return found
 
 
 def _damage(environment: Stage, case: damages.Damage, runs: Path) -> Result:

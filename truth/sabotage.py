@@ -1,4 +1,4 @@
-"""Sabotage: what can be wrong with a backup, a restore or a release, one at a time. Each must fail its drill, with the right witness.
+"""Sabotage: what can be wrong with a backup, a restore, a release or a certificate, one at a time. Each must fail its drill, with the right witness.
 
 Everything is done from outside: to the files of a backup server or a release, to processes, or by programs that stand before PostgreSQL's own.
 Production code has no path for it.
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closeshave.clients import balancer, patroni, postgres
+from closeshave.clients import balancer, edge_tls, handshake, patroni, postgres
 from closeshave.clients.toxiproxy import Server, Toxic
 from closeshave.control import processes
 from closeshave.deployment import BackupServer, load
@@ -59,6 +59,8 @@ class Sabotage:
     act: Callable[[Scene], None]
     """Called while the trial runs; what it made wrong it puts right when the trial is over."""
     plan: str = PLAN
+    environment: str = ""
+    """The environment that its plan needs; empty: that of the matrix."""
 
 
 def flip_a_page(scene: Scene) -> None:
@@ -192,6 +194,22 @@ def drop_in_flight(scene: Scene) -> None:
             Server(link.api_port).remove(link.name, slow)
 
 
+def serve_the_old_certificate(scene: Scene) -> None:
+    """Give one edge its old certificate again as soon as the rotation has given it the new one, without a word to anybody."""
+    scene.sleep_until_phase("broken", DONE_S)
+    there = scene.deployment
+    edge = there.edges[-1]
+    if edge.tls is None:
+        raise LookupError(f"the edges of {there.name} serve no TLS")
+    old = Path(edge.tls.certificate).read_bytes()
+    first = handshake.shown(edge.url, there.authority).serial
+    while not scene.over() and handshake.shown(edge.url, there.authority).serial == first:
+        time.sleep(0.002)
+    if not scene.over():
+        edge_tls.install(edge, old)
+        _wait(scene)
+
+
 def _release(scene: Scene, variables: Mapping[str, str]) -> None:
     """Give the instances of the release ``next`` these variables in addition, until the trial is over."""
     root = Path(scene.deployment.root)
@@ -255,4 +273,6 @@ CASES = (
              STOPPED, slow_at_one_endpoint, "canary"),
     Sabotage("requests-dropped", "a deploy ends instances with requests in flight", "drill-failed-requests/deploy", "were not good",
              "not good during the drill", drop_in_flight, "rolling"),
+    Sabotage("old-certificate", "a rotation leaves the old certificate at one edge", "drill/rotate", "handshakes show the old certificate [0-9A-F]+",
+             "handshakes show the old certificate", serve_the_old_certificate, "rotation", "embedded-tls"),
 )  # fmt: skip

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import csv
-import socket
 from dataclasses import dataclass
 
-from closeshave.clients.address import HOST
+from closeshave.clients import haproxy
 from closeshave.deployment import Balancer
-
-TIMEOUT_S = 2.0
-ANSWER_BYTES_MAX = 1 << 20
 
 
 class Unavailable(OSError):
@@ -76,13 +72,7 @@ def _tell(balancer: Balancer, command: str, what: str) -> None:
 
 
 def _answer(balancer: Balancer, command: str) -> str:
-    """One command on a connection of its own, which HAProxy closes after its answer."""
     try:
-        with socket.create_connection((HOST, balancer.admin_port), TIMEOUT_S) as connection:
-            connection.sendall(f"{command}\n".encode())
-            got = b""
-            while (more := connection.recv(1 << 16)) and len(got) < ANSWER_BYTES_MAX:
-                got += more
+        return haproxy.answer(balancer.admin_port, command)
     except OSError as error:
         raise Unavailable(f"the balancer of {balancer.region} does not answer at port {balancer.admin_port}: {error}") from None
-    return got.decode(errors="replace")

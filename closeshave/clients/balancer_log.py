@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Self
 
 from closeshave.clients.address import HOST
-from closeshave.clients.balancer import TIMEOUT_S, Unavailable
+from closeshave.clients.balancer import Unavailable
+from closeshave.clients.haproxy import TIMEOUT_S
 from closeshave.deployment import Balancer
 
 RING = "requests"

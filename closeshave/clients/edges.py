@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 import csv
+from functools import cache
 
-from closeshave.clients import ports
-from closeshave.deployment import Edge
+from closeshave.clients import ports, web
+from closeshave.deployment import Deployment, Edge
+from closeshave.files import foreign
 
 FRONTEND = "FRONTEND"
+
+
+def answer(deployment: Deployment, edge: Edge, path: str) -> ports.Answer | None:
+    """The answer of an edge to a request as of its customers, who trust the environment's authority alone; ``None`` when there is none."""
+    if edge.tls is None:
+        return ports.get(f"{edge.url}{path}")
+    try:
+        return _client(deployment.authority).get(f"{edge.url}{path}")
+    except web.FAILED:
+        return None
+
+
+def fresh_answer(deployment: Deployment, edge: Edge, path: str) -> tuple[int, str]:
+    """The HTTP status and the text of an edge's answer on a connection of its own; 0 when it does not answer."""
+    if edge.tls is None:
+        return ports.fresh_answer(f"{edge.url}{path}")
+    try:
+        with web.client(ports.TIMEOUT_S, authority=deployment.authority) as client:
+            found = client.get(f"{edge.url}{path}")
+    except web.FAILED:
+        return 0, ""
+    return found.status_code, foreign.text(found.content)
+
+
+@cache
+def _client(authority: str) -> web.Client:
+    """One for all questions, because each new one takes time to make."""
+    return web.client(ports.TIMEOUT_S, authority=authority)
 
 
 def statistics(edge: Edge, timeout_s: float = ports.TIMEOUT_S) -> bytes:

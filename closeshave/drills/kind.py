@@ -25,6 +25,7 @@ USES: Mapping[str, str] = MappingProxyType(
         "backups": "a backup server of the shard (shards: backup)",
         "rows": "a query that reads bookings (application.read_back.query)",
         "releases": "another release of the application (application.releases)",
+        "tls": "edges that serve HTTPS (edges: {tls: true})",
     }
 )
 """What a kind of drill may need of the environment, and how an environment file says that it is there."""

@@ -57,6 +57,22 @@ evidence is enough or the time is over, and a release that is no worse is stoppe
 errors are compared. Each watched step says from which share of errors on it would have stopped the release in 95 % of cases
 (`would_have_stopped_errors_from`, by simulation). The counts of every endpoint are kept in the run, in `drills/ID/`.
 
+## What files and configuration are here
+
+Databases have backups of their own (`restore.point-in-time` and its like), and caches are filled again from them. What is left of a platform is on disks:
+
+* **Files** (`restore.files`): what the application keeps in its own directory, `{scratch}` of an environment file, which all its instances share: pictures
+  that were uploaded, receipts, exports. The stand-in keeps none, so the drill writes small ones itself, ten a second, and notes the checksum of each
+  once the disk has it. That is an acknowledgement, and what is lost is counted in these.
+* **Configuration** (`restore.configuration`): the settings of every part, the application's private key, and the edges' certificates, from which parts
+  start. Parts that run do not read them again, so customers should not notice.
+
+While the drill writes, a copy of all of it is made once in an `interval`: a plain archive (tar) with the checksum of each file, kept with mode 0600 beside
+the environment's data. Just before the next copy everything is lost. It is moved aside, so that it can be compared with what comes back, and be put back.
+The loss window is the time from the oldest acknowledged file that did not come back to the loss: about an interval. A run tries a short interval for a
+long one (`stands_for`), and a plan scales its bound on the loss alike; the step *write while copies are made* states both. What an environment of several
+machines adds, the way to another place, is not tried: the copies lie on the same disk.
+
 `closeshave validate` refuses a drill that its environment cannot do. `make drills` carries out every kind and shows what it took."""
 
 

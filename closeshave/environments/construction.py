@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from closeshave.clients.address import HOST
 from closeshave.control import processes
 from closeshave.control.waiting import obstacle
 from closeshave.deployment import Deployment, Process
@@ -27,7 +29,8 @@ from closeshave.environments.site import SERVER_NICE
 from closeshave.environments.stack import Stack
 from closeshave.environments.startup import APPLICATION, Starter, Startup
 from closeshave.environments.unprivileged import Wrapper
-from closeshave.files import write_atomically
+from closeshave.files import certificates, write_atomically
+from closeshave.files.certificates import Authority, Validity
 from closeshave.plurals import counted
 
 LOG_KEEPER = "log-keeper"
@@ -169,6 +172,19 @@ def _write(layout: Layout, databases: Wrapper) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     write_atomically(layout.private_key, pem, 0o600)
+    if layout.certificates is not None:
+        _certify(layout.deployment, layout.certificates)
+
+
+def _certify(deployment: Deployment, directory: Path) -> None:
+    """Make the authority of the environment, and a certificate for each edge."""
+    directory.mkdir(mode=0o700)
+    now, authority = datetime.now(UTC), Authority.within(directory)
+    certificates.found(authority, deployment.name, now)
+    for edge in deployment.edges:
+        if edge.tls is not None:
+            pem = certificates.issue(authority, edge.frontend, HOST, Validity.of_edges(now))
+            certificates.keep(Path(edge.tls.certificate), pem)
 
 
 def _backups(layout: Layout) -> list[str]:

@@ -27,11 +27,11 @@ def bring(definition: Stack, deployment: Deployment, prepared: Sequence[Path], s
     elif own.writes_accounts:
         found = written(prepared, definition.regions)
     else:
-        found = accounts.existing(platform, Path.cwd(), say)
+        found = accounts.existing(platform, Path.cwd(), say, deployment.authority)
     learnt, missing = deployment.capabilities, dict(deployment.missing)
     if not learnt.franchises and found:
         # Each franchise's list of free times names its zone; without franchises a wrong zone would make every booking a phantom.
-        tested = preflight.learn(platform, found, say)
+        tested = preflight.learn(platform, found, say, deployment.authority)
         learnt, missing = tested.capabilities, missing | tested.missing
     return replace(deployment, accounts=found, capabilities=learnt, missing=missing | lacking(definition))
 

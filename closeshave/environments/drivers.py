@@ -37,6 +37,7 @@ def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
         "backups": backed,
         "rows": bool(definition.application.read_back.query),
         "releases": bool(definition.application.releases),
+        "tls": definition.edges.tls,
     }
     return frozenset(name for name, has in there.items() if has)
 

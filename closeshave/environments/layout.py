@@ -14,6 +14,7 @@ from closeshave.environments.remote import speaking
 from closeshave.environments.servers import apps, backup, etcd, haproxy, patroni, payments, pooler, toxiproxy, valkey
 from closeshave.environments.site import Site
 from closeshave.environments.stack import Stack
+from closeshave.files.certificates import Authority
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Layout:
     pooler_ports: Mapping[str, Mapping[int, int]]
     """The same for poolers; empty if there is none."""
     port_count: int
+    certificates: Path | None
+    """The directory of the edges' certificates, which are made when the environment starts; ``None`` where edges serve HTTP."""
     base_backups: Mapping[str, tuple[str, ...]]
     """Backup server → the command that makes its first base backup."""
 
@@ -76,6 +79,9 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
         sentinels=valkey.sentinels(site),
         links=links,
         edges=haproxy.edges(site),
+        files=apps.scratch(site),
+        configuration=tuple(map(str, filter(None, (root / "config", haproxy.certificates(site))))),
+        authority=str(Authority.within(tls).certificate) if (tls := haproxy.certificates(site)) else "",
         balancers=haproxy.balancers(site),
         payments=payments.provider(site),
         etcd_ports=etcd.client_ports(site),
@@ -108,6 +114,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
         },
         pooler_ports=pooler.ports(site),
         port_count=site.ports.count,
+        certificates=haproxy.certificates(site),
         base_backups={server.process: backup.base_command(site, server) for server in backup.servers(site)},
     )
 

@@ -6,9 +6,10 @@ Of several parts only the first that lacks something is told: while an environme
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
-from closeshave.clients import etcd, ports, postgres, sentinel, valkey
-from closeshave.deployment import Deployment, Member, Process, Readiness, Sentinel, Store
+from closeshave.clients import edges, etcd, ports, postgres, sentinel, valkey
+from closeshave.deployment import Deployment, Edge, Member, Process, Readiness, Sentinel, Store
 
 
 def first(lacks: Iterable[str]) -> str:
@@ -78,7 +79,18 @@ def of_application(app: Process, readiness: Readiness) -> str:
 
 def of_door(name: str, port: int, readiness: Readiness) -> str:
     """Of a port behind which an instance of the application should say that it is ready."""
-    status, body = ports.fresh_answer(ports.url(port, readiness.path))
+    return _of_answer(name, port, readiness, ports.fresh_answer(ports.url(port, readiness.path)))
+
+
+def of_edge(deployment: Deployment, edge: Edge) -> str:
+    """Of an edge behind which an instance of the application should say that it is ready."""
+    asked = deployment.application.readiness
+    port = urlsplit(edge.url).port or 0
+    return _of_answer(f"the edge of {edge.region}", port, asked, edges.fresh_answer(deployment, edge, asked.path))
+
+
+def _of_answer(name: str, port: int, readiness: Readiness, answer: tuple[int, str]) -> str:
+    status, body = answer
     if readiness.met(status, body):
         return ""
     if not status:

@@ -88,6 +88,18 @@ class Seed:
     """Customers with an account in each region; they log in before the load."""
 
 
+@dataclass(frozen=True, slots=True)
+class EdgesOf:
+    """How customers reach the regions."""
+
+    __pydantic_config__ = STRICT
+
+    tls: bool = False
+    """Whether every edge serves HTTPS (TLS 1.2 and 1.3) instead of HTTP, with a certificate of an authority that is made for this environment alone.
+    Off by default: each connection of a customer then costs a handshake, about a millisecond of the machine that also sends the load, and runs with
+    and without it are not comparable."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """A whole platform of real servers on this machine, as processes or containers."""
@@ -121,6 +133,8 @@ class Stack:
     links: tuple[LinkKind, ...] = LINK_KINDS
     """Which kinds of links lead through a Toxiproxy, so that a fault can disturb them. A run that starts its environment itself uses only those that
     its plan disturbs, because each costs a hop."""
+    edges: EdgesOf = EdgesOf()
+    """How customers reach the regions: by HTTP, or by HTTPS."""
     rate_limit_scale: Annotated[NotNegative, stated(exclusiveMinimum=0)] = 1.0
     """Multiplies the stand-in's limits per client address (``{rate_limit_scale}``)."""
     application: ApplicationOf = STAND_IN
@@ -150,7 +164,7 @@ class Stack:
     @property
     def offers(self) -> frozenset[str]:
         """What faults may need of the application and of this environment; see :attr:`closeshave.faults.kind.Kind.uses`."""
-        return self.application.offers | ({"pooler"} if self.pooler is not None else set())
+        return self.application.offers | ({"pooler"} if self.pooler is not None else set()) | ({"tls"} if self.edges.tls else set())
 
     @property
     def secrets(self) -> Secrets:

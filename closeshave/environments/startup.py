@@ -179,13 +179,14 @@ class Startup:
         ]
 
     def _region_milestones(self) -> list[Milestone]:
-        found, asked = [], self._deployment.application.readiness
+        found = []
         before = self._databases if self.layout.patient else "application started"
         for edge in self._deployment.edges:
             apps = [process for process in self._deployment.owned_by(edge.region) if process.role == "app"]
-            name, port = f"the edge of {edge.region}", int(edge.url.rsplit(":", 1)[1])
             found.append(Milestone(f"{edge.region} applications", partial(self._unready, apps), (before,)))
-            found.append(Milestone(f"{edge.region} edge", partial(readiness.of_door, name, port, asked), (f"{edge.region} applications",)))
+            found.append(
+                Milestone(f"{edge.region} edge", partial(readiness.of_edge, self._deployment, edge), (f"{edge.region} applications",))
+            )
         return found
 
     def _unready(self, apps: Iterable[Process]) -> str:

@@ -16,7 +16,7 @@ from closeshave.environments.remote import examination
 from closeshave.environments.remote.doctor import Remark
 from closeshave.environments.remote.examination import Examined
 from closeshave.environments.remote.proposal import Proposal
-from closeshave.environments.stack import Stack
+from closeshave.environments.stack import EdgesOf, Stack
 from closeshave.vocabulary import EVIDENCE_WORDS, EvidenceGrade
 
 SECTION = "application"
@@ -28,7 +28,7 @@ ADVICE = (("capabilities", f"{SECTION}.capabilities"), ("read_back.sql", f"{SECT
 
 
 def walk(definition: Stack, say: Say, shield: Callable[[], None], *, books: bool = True) -> Examined:
-    """Start the environment without links and backups, examine its application, and remove it; without ``books`` only what anybody may ask.
+    """Start the environment without links, backups and TLS, examine its application, and remove it; without ``books`` only what anybody may ask.
 
     ``shield`` is called before the removal, so that no signal disturbs that. Raises :class:`EnvironmentFailed` where it does not start, or where
     something of it could not be removed.
@@ -36,7 +36,8 @@ def walk(definition: Stack, say: Say, shield: Callable[[], None], *, books: bool
     driver = drivers.of(definition.kind)
     root = driver.place(definition)
     try:
-        deployment = driver.up(driver.narrow(definition, (), ()), root, say, False)
+        # Without TLS: the application is examined, not how it is reached.
+        deployment = driver.up(replace(driver.narrow(definition, (), ()), edges=EdgesOf()), root, say, False)
         say("walking through the application as a customer")
         found = examine(definition, deployment, books=books)
         shield()

@@ -25,6 +25,7 @@ USES: Mapping[str, str] = MappingProxyType(
         "bad release": "a release called bad and the place where instances say their version (application.releases.bad, application.version)",
         "tables": "the tables of the stand-in (application.tables: stand-in)",
         "pooler": "a pooler (pooler of the environment file)",
+        "tls": "edges that serve HTTPS (edges: {tls: true} of the environment file)",
     }
 )
 """What a kind of fault may need of the application and its environment, and how an environment file says that it is there."""

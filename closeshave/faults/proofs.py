@@ -172,7 +172,7 @@ def edges(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
 def ask(deployment: Deployment, edge: Edge, path: str) -> ports.Answer | None:
     """The answer at a region's edge, ``None`` when there is none; noted before, because the edges' counters are compared with the customers' requests."""
     append_line(Path(deployment.root, OWN_REQUESTS), {"region": edge.region})
-    return ports.get(f"{edge.url}{path}")
+    return edges_.answer(deployment, edge, path)
 
 
 def _door(deployment: Deployment, edge: Edge, shards: Iterable[int]) -> str:

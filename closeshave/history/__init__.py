@@ -7,7 +7,20 @@ May import: clock, files, plurals, topology, vocabulary.
 """
 
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
-from closeshave.history.drills import STOPPED_AT, TIMED, DrillEnded, DrillEnding, DrillEvent, DrillProven, DrillStepped, Fact
+from closeshave.history.drills import (
+    ACKNOWLEDGED,
+    LOSS_S,
+    LOST,
+    OLDEST_LOST,
+    STOPPED_AT,
+    TIMED,
+    DrillEnded,
+    DrillEnding,
+    DrillEvent,
+    DrillProven,
+    DrillStepped,
+    Fact,
+)
 from closeshave.history.events import FaultEdge, FaultEvent, Mark, Signal
 from closeshave.history.evidence import Before, EdgeEvidence, Healing, HealProof, Injection, Planning, SeenMeanwhile, Sighting, evidence_of
 from closeshave.history.files import WRITING, event_of, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
@@ -60,6 +73,7 @@ from closeshave.vocabulary import (
 )
 
 __all__ = [
+    "ACKNOWLEDGED",
     "BLIND",
     "BOOKINGS",
     "BOOKINGS_FILE",
@@ -72,8 +86,11 @@ __all__ = [
     "EDGE_COUNTS",
     "EFFECTS",
     "EFFECTS_FILE",
+    "LOSS_S",
+    "LOST",
     "MANIFEST",
     "ODD_EFFECTS",
+    "OLDEST_LOST",
     "OPERATIONS",
     "OPERATIONS_FILE",
     "PLACEMENTS",

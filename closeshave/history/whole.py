@@ -140,6 +140,8 @@ class Manifest:
     """Whether the final state includes the contents of each cache and database member, which cannot be read from a remote platform."""
     final_state: bool = True
     """Whether the final state of bookings is read. If not, because nobody says what was booked, a missing one is not damage."""
+    tls: bool = False
+    """Whether the edges of an environment of ours served HTTPS, so that a fault of their certificates was possible."""
     kinds: tuple[str, ...] = ()
     """Names of all kinds of faults that the harness knew. Empty for runs of older versions."""
     added: tuple[Added, ...] = ()

@@ -30,7 +30,7 @@ _FAILURES: Mapping[Reason, Failure] = {
     Reason.UNREACHABLE: Failure.UNREACHABLE,
     Reason.CONNECT_TIMEOUT: Failure.CONNECT_TIMEOUT,
     Reason.POOL_TIMEOUT: Failure.CONNECT_TIMEOUT,
-    Reason.TLS: Failure.RESET,
+    Reason.TLS: Failure.TLS,
     Reason.FIRST_BYTE_TIMEOUT: Failure.TIMEOUT,
     Reason.TOTAL_TIMEOUT: Failure.TIMEOUT,
     Reason.RESET: Failure.RESET,
@@ -110,5 +110,5 @@ class EngineTransport:
 def _failure(error: TransportError) -> Failure:
     failure = _FAILURES[error.reason]
     # Whatever it is called: no byte of it left, and the outcome goes by that.
-    known = error.sent or failure.before_sending or failure is Failure.SHORTAGE
+    known = error.sent or failure.before_sending or failure in {Failure.SHORTAGE, Failure.TLS}
     return failure if known else Failure.UNREACHABLE

@@ -28,6 +28,8 @@ class Failure(StrEnum):
     RESET = "reset"
     CLOSED = "closed"
     PROTOCOL = "protocol"
+    TLS = "tls"
+    """The connection could not be encrypted: the server's certificate has expired, is for another name, or is of an authority that is not trusted."""
     PROXY = UNPASSED
     """The proxy could not be reached, or did not forward the request."""
     SHORTAGE = SHORT

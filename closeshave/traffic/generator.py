@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class Generator:
                 _command(kind, load),
                 # What a user's own file opens, it names from where the user is.
                 cwd=run if load.traffic.locust is None else None,
-                env=_environment(run, load.withheld),
+                env=_environment(run, load),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -158,8 +158,11 @@ def scenario(name: str) -> Path:
     return locate("scenarios", name, ".py")
 
 
-def _environment(run: Path, withheld: Iterable[str]) -> dict[str, str]:
-    given = {name: value for name, value in variables.without(withheld).items() if not name.startswith("LOCUST_")}
+def _environment(run: Path, load: Load) -> dict[str, str]:
+    given = {name: value for name, value in variables.without(load.withheld).items() if not name.startswith("LOCUST_")}
+    if load.authority and load.traffic.locust is not None:
+        # What a user's own file opens, by Python's own TLS or by requests, trusts the environment's authority too.
+        given |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), load.authority)
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package, given.get("PYTHONPATH")]))
     return {**given, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", runfiles.VARIABLE: str(run / FILE)}

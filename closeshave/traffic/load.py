@@ -73,6 +73,8 @@ class Load:
     """The dialect of the platform's API."""
     proxy: Proxy | None = None
     """The proxy for requests to the edges."""
+    authority: str = ""
+    """The file of the only certificate authority that is trusted; empty: those of the system."""
     withheld: tuple[str, ...] = ()
     """Environment variables with secrets that a generator does not need."""
     days: Days = "all"
@@ -131,6 +133,7 @@ def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Loa
         capabilities=deployment.capabilities,
         api=deployment.api,
         proxy=deployment.proxy,
+        authority=deployment.authority,
         withheld=deployment.secrets.not_for_senders,
     )
 

@@ -69,7 +69,10 @@ def log_in(
     if not deployment.accounts:
         accounts.save(private.make(run) / ACCOUNTS_FILE, [])
         return 0
-    with web.client(TIMEOUT_S, deployment.proxy, before_each=Pace(per_s).wait) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+    with (
+        web.client(TIMEOUT_S, deployment.proxy, before_each=Pace(per_s).wait, authority=deployment.authority) as client,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
         logged_in = _still_logged_in(client, pool, deployment, kept, say) if kept is not None else []
         logged_in = logged_in or _newly_logged_in(client, pool, deployment, say)
     if kept is not None:

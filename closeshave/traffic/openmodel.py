@@ -33,6 +33,7 @@ from closeshave.loadgen.records import FLUSH_INTERVAL_S
 from closeshave.loadgen.scheduler import Arrivals, Scheduler
 from closeshave.loadgen.sleep import sleep_until
 from closeshave.loadgen.stats import EngineStats
+from closeshave.loadgen.tls import TlsSettings
 from closeshave.loadgen.worker import place_of
 from closeshave.traffic import conventions, learning, runfiles
 from closeshave.traffic.load import Load, part
@@ -109,7 +110,9 @@ class Worker:
         self.told_to_stop = False
         number = runfiles.FIRST_NUMBER[kind] + self.place.index
         proxy = None if load.proxy is None else RequestProxy.of(load.proxy.url, load.edges.values(), ":".join(web.login(load.proxy) or ()))
-        settings = Settings(Path(load.run) / runfiles.RECORDS, Source(kind), self.name, number, proxy=proxy)
+        settings = Settings(
+            Path(load.run) / runfiles.RECORDS, Source(kind), self.name, number, tls=TlsSettings(load.authority or None), proxy=proxy
+        )
         self._own = load.traffic.locust is not None
         self.engine = Engine(settings, None if self._own else EngineStats(environment.stats).observe)
         self.recorder = EngineRecorder(self.engine.records)

@@ -101,6 +101,7 @@ def run(
         edge_counters=driver.count_edges is not None and prepared.plan.traffic.locust is None,
         looked_inside=driver.looks_inside(prepared.definition) and prepared.plan.tells_effects,
         final_state=prepared.plan.tells_effects,
+        tls="tls" in (driver.offers(prepared.definition) or ()),
         kinds=tuple(sorted(catalogue.KINDS)),
         added=tuple(Added(each.group, each.name, each.package, each.version) for each in extensions.loaded()),
         sources=rundir.sources(prepared.inputs, Path.cwd()),

@@ -10,6 +10,7 @@ import pytest
 
 from closeshave.environments import drivers
 from closeshave.environments.layout import lay_out, ports_needed
+from closeshave.environments.stack import EdgesOf
 from closeshave.standin.settings import of_process
 
 CONFIG = Path("/state/embedded-1/config")
@@ -289,3 +290,37 @@ def test_only_the_kinds_of_links_that_are_named_lead_through_toxiproxy(definitio
     assert listening[int(told.payments_url.rpartition(":")[2])] == "payments"
     member = json.loads(text(layout, "shard1-us-east-1.json"))["postgresql"]
     assert member["connect_address"] == member["listen"]
+
+
+def test_edges_serve_http_unless_the_file_says_otherwise(definition, found_parts, layout):
+    """Then nothing of TLS is there: no certificate, no authority, no runtime API of the edges, no port for it."""
+    assert {edge.url.partition(":")[0] for edge in layout.deployment.edges} == {"http"}
+    assert (layout.certificates, layout.deployment.authority) == (None, "")
+    assert "ssl" not in text(layout, "edges.cfg")
+    assert "stats socket" not in text(layout, "edges.cfg")
+    secure = dataclasses.replace(definition, edges=EdgesOf(tls=True))
+    assert ports_needed(secure, found_parts) == ports_needed(definition, found_parts) + 1
+
+
+def test_each_edge_with_tls_has_a_certificate_of_its_own(definition, found_parts):
+    """Below the root and apart from the settings, which the databases' user may read; sessions are not resumed; the application learns of it."""
+    root = Path("/state/embedded 1")
+    layout = lay_out("an-id", root, dataclasses.replace(definition, edges=EdgesOf(tls=True)), found_parts, 20_000)
+    edges = layout.deployment.edges
+    assert layout.certificates == root / "tls"
+    assert layout.deployment.authority == "/state/embedded 1/tls/authority.pem"
+    assert {edge.url.partition(":")[0] for edge in edges} == {"https"}
+    assert [edge.tls.certificate for edge in edges] == [f"/state/embedded 1/tls/edge-{edge.region}.pem" for edge in edges]
+    assert len({edge.tls.closing for edge in edges}) == len(edges)
+    (serving,) = [process for process in layout.deployment.processes if process.role == "edge"]
+    assert {edge.tls.admin_port for edge in edges} <= set(serving.ports)
+    settings = layout.files[root / "config" / "edges.cfg"]
+    assert "ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets" in settings
+    assert "tune.ssl.cachesize 0" in settings
+    for edge in edges:
+        frontend = block(settings, f"frontend {edge.frontend}")
+        assert f"ssl crt '{edge.tls.certificate}' alpn http/1.1" in frontend
+        assert "http-request set-header X-Forwarded-Proto https" in frontend
+        assert f"var({edge.tls.closing})" in frontend
+    assert layout.deployment.configuration == ("/state/embedded 1/config", "/state/embedded 1/tls")
+    assert layout.deployment.files == "/state/embedded 1/data/application"

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from closeshave.clock import Anchor
 from closeshave.history import (
+    ACKNOWLEDGED,
     BOOKINGS,
+    LOSS_S,
+    LOST,
+    OLDEST_LOST,
     STOPPED_AT,
     TIMED,
     Booking,
@@ -430,3 +434,48 @@ def test_a_stop_has_a_duration() -> None:
     run = stopped(booked(replace(CANARY, expected=DrillBounds(duration=10, stopped=0.1))))
     assert run.verdict("drill-duration/canary").status is PASS
     assert run.assess().drills[0].ended == "stopped"
+
+
+BACK = Drill("files", "restore.files", "break", 25, 30, {}, expected=DrillBounds(10, 0.1, 5.0))
+
+
+def of_files(run: Run, told: Mapping[str, Fact], **more: Any) -> Run:
+    """The run with a restore of files whose last step found this."""
+    (drill,) = run.drills
+    run.events += ledger(drill.id)
+    first, act, *rest = events(drill.id, **more)
+    assert isinstance(act, DrillStepped)
+    run.changes["drills"] = (first, replace(act, facts=told), *rest)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("window_s", "lost", "acknowledged", "bound_s", "expected", "reason"),
+    [
+        (4.5, 45, 900, 5.0, PASS, "45 acknowledged files are missing, the oldest from 4.500 s before"),
+        (0.0, 0, 900, 5.0, PASS, ""),
+        (5.5, 55, 900, 5.0, FAIL, "55 acknowledged files are missing, the oldest from 5.500 s before; the bound is 5 s"),
+        (0.0, 1, 900, 0.0, FAIL, "1 acknowledged file is missing"),
+        (0.0, 0, 0, 5.0, INCONCLUSIVE, "no file was acknowledged before it, so nothing could be lost"),
+    ],
+)
+def test_the_loss_of_files_is_that_of_the_oldest_acknowledged_one(
+    window_s: float, lost: int, acknowledged: int, bound_s: float, expected: Status, reason: str
+) -> None:
+    """As the drill itself found it; one that fails names that file. No row of a database is asked for."""
+    told: dict[str, Fact] = {ACKNOWLEDGED: acknowledged, LOST: lost, LOSS_S: window_s, OLDEST_LOST: "uploads/1" if lost else None}
+    run = of_files(booked(replace(BACK, expected=DrillBounds(10, 0.1, bound_s))), told)
+    verdict = run.verdict("drill-loss/files")
+    assert verdict.status is expected
+    assert verdict.reason.startswith(reason)
+    assert [witness.facts()["saw"].partition(";")[0] for witness in verdict.witnesses] == (["uploads/1"] if expected is FAIL else [])
+    assert not [each for each in run.assess().verdicts if each.measure == "drill_rows"]
+    (figures,) = run.assess().drills
+    assert (figures.loss_window_s, figures.lost_writes) == (window_s, lost)
+
+
+def test_a_restore_of_files_that_found_nothing_out_is_inconclusive() -> None:
+    """Not a loss of nothing."""
+    verdict = of_files(booked(BACK), {}).verdict("drill-loss/files")
+    assert verdict.status is INCONCLUSIVE
+    assert "restored nothing that could be compared" in verdict.reason

@@ -115,6 +115,15 @@ def test_a_family_that_is_installed_and_not_tried_counts_as_zero() -> None:
     assert found.score == pytest.approx(1 / 7)
 
 
+@pytest.mark.parametrize(("tls", "families"), [(False, 6), (True, 7)])
+def test_certificates_are_a_family_where_edges_serve_https(tls: bool, families: int) -> None:
+    """Elsewhere no fault of theirs is possible, and the score does not fall because of them."""
+    run = whole()
+    run.changes["manifest"] = replace(run.history.manifest, kinds=("certificate.expires", "shard.primary-killed"), tls=tls)
+    assert score(run).score == pytest.approx(1 / families)
+    assert ("certificate" in score(run).untested) is tls
+
+
 def test_a_fault_that_was_not_injected_lowers_its_family() -> None:
     """Two faults of shards were planned, and one was skipped: half a sixth."""
     run = whole()

@@ -6,7 +6,7 @@ import pytest
 
 from closeshave.faults.catalogue import KINDS
 from closeshave.trial.preparation import prepare
-from proving.__main__ import PLANS, plans
+from proving.__main__ import PLANS, plans, where
 
 FILES = sorted(PLANS.glob("*.yaml"))
 
@@ -21,7 +21,8 @@ def test_a_plan_of_make_faults_is_valid(path):
 @pytest.mark.parametrize("environment", ["embedded", "containers"])
 def test_every_kind_that_works_on_an_environment_is_tested_there(environment):
     """Exactly once; each plan is valid there too."""
-    struck = [fault.kind for path in plans(environment) for fault in prepare(str(path), environment=environment).plan.faults]
+    there = ((path, where(path, environment)) for path in plans(environment))
+    struck = [fault.kind for path, place in there for fault in prepare(str(path), environment=place).plan.faults]
     assert sorted(struck) == sorted(name for name, kind in KINDS.items() if environment in kind.environments)
 
 

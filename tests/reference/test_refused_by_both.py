@@ -202,6 +202,8 @@ WRONG = [
     ("embedded", "ports", "any"),
     ("embedded", "links", ["app-queue"]),
     ("embedded", "rate_limit_scale", 0),
+    ("embedded", "edges.tls", "https"),
+    ("embedded", "edges.tls", 1),
     ("embedded", "evidence", "measured"),
     ("containers", "images.queue", "x"),
     ("remote", "regions", {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.deployment import Deployment, Edge, Payments
-from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
+from closeshave.plan import Canaries, Limits, LocustFile, Phase, Plan, Role, Traffic
+from closeshave.traffic import generator
 from closeshave.traffic.load import load, part, plan_load
 from tests.traffic import loads
 
@@ -59,3 +61,12 @@ def test_workers_parts_are_the_total_and_nearly_equal(total: int, workers: int) 
     parts = [part(total, worker, workers) for worker in range(workers)]
     assert sum(parts) == total
     assert max(parts) - min(parts) <= 1
+
+
+def test_what_a_users_own_file_opens_trusts_the_environments_authority(tmp_path: Path) -> None:
+    """By Python's own TLS and by requests; nothing is changed for our own customers, who are told by the load, nor without an authority."""
+    own = replace(loads.load(tmp_path, (1.0, 1.0)), authority="/tls/authority.pem", traffic=Traffic(locust=LocustFile("crowd.py")))
+    told = generator._environment(tmp_path, own)
+    assert [told[name] for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")] == ["/tls/authority.pem"] * 2
+    for other in (replace(own, authority=""), replace(own, traffic=Traffic())):
+        assert "/tls/authority.pem" not in generator._environment(tmp_path, other).values()

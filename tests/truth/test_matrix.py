@@ -108,3 +108,11 @@ def test_the_target_states_every_promise_that_a_defect_breaks() -> None:
     stated = {objective.id for objective in read_target(TARGET).objectives}
     own = {"left-behind"}
     assert {name.split("/")[0] for case in defects.CASES for name in case.verdicts} <= stated | own
+
+
+def test_a_case_that_needs_an_environment_of_its_own_is_carried_out_there() -> None:
+    """The others stay together and in order, so that their environment is started once."""
+    assert command.placed(["old-certificate", "clean-01", "page-flipped"], "embedded") == {
+        "embedded": ["clean-01", "page-flipped"],
+        "embedded-tls": ["old-certificate"],
+    }

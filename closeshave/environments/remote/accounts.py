@@ -19,13 +19,15 @@ from closeshave.plurals import counted
 COLUMNS = ("email", "password", "region")
 
 
-def existing(definition: Remote, directory: Path, say: Say) -> tuple[Account, ...]:
-    """Existing accounts. ``directory`` is the directory from which a relative path counts. Raises :class:`EnvironmentFailed`."""
+def existing(definition: Remote, directory: Path, say: Say, authority: str = "") -> tuple[Account, ...]:
+    """Existing accounts. ``directory`` is the directory from which a relative path counts; ``authority`` the file of the only authority that is trusted,
+    if there is one. Raises :class:`EnvironmentFailed`."""
     if definition.accounts.file is not None:
         return read(directory / definition.accounts.file, tuple(definition.regions))
     made, pace = [], Pace(definition.caps.requests_per_s)
     for region, url in definition.regions.items():
-        api = Api(url, definition.capabilities, pace=pace, proxy=definition.proxy, spoken=speaking.of(definition.api))
+        spoken = speaking.of(definition.api)
+        api = Api(url, definition.capabilities, pace=pace, proxy=definition.proxy, spoken=spoken, authority=authority)
         try:
             for _ in range(definition.accounts.register):
                 account = new_account(region)

@@ -57,11 +57,13 @@ class Api:
         pace: Pace = FREE,
         proxy: Proxy | None = None,
         spoken: SpokenApi | None = None,
+        authority: str = "",
     ) -> None:
-        """``pace`` is shared by all clients of one platform, because its cap counts their requests together. ``spoken`` is BookedBarber V2 by default."""
+        """``pace`` is shared by all clients of one platform, because its cap counts their requests together. ``spoken`` is BookedBarber V2 by default.
+        ``authority`` is the file of the only authority that is trusted; empty: the system's."""
         self.url, self._capabilities, self._patience_s, self._pace = url, capabilities, patience_s, pace
         self.spoken = spoken or shipped()
-        self._client = web.client(TIMEOUT_S, proxy)
+        self._client = web.client(TIMEOUT_S, proxy, authority=authority)
 
     def close(self) -> None:
         """Close its connections."""

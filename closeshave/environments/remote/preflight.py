@@ -52,14 +52,17 @@ class Booked:
     """With its zone."""
 
 
-def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> PreflightResult:
-    """Test both. Books once with the first account, and cancels. Raises :class:`EnvironmentFailed` if the file is wrong about the zone."""
+def learn(definition: Remote, accounts: Sequence[Account], say: Say, authority: str = "") -> PreflightResult:
+    """Test both. Books once with the first account, and cancels. ``authority`` is the file of the only one that is trusted, if there is one.
+
+    Raises :class:`EnvironmentFailed` if the file is wrong about the zone.
+    """
     url, able = next(iter(definition.regions.values())), definition.capabilities
     missing = {}
-    if able.forwarded_for and (why := _not_honoured(url, definition)):
+    if able.forwarded_for and (why := _not_honoured(url, definition, authority)):
         missing["forwarded_for"] = why
         say(f"the platform ignores X-Forwarded-For: {why}")
-    zone, why = _zone(definition, accounts, say)
+    zone, why = _zone(definition, accounts, say, authority)
     if why:
         missing["zone"] = why
         say(f"the time zone is uncertain: {why}")
@@ -96,13 +99,13 @@ def judge(stated: str | None, named: str | None, booked: Booked | None, today: d
     return fits[0], ""
 
 
-def _not_honoured(url: str, definition: Remote) -> str:
+def _not_honoured(url: str, definition: Remote, authority: str) -> str:
     """Why customers share an address although the file says otherwise; empty if they do not, or if the platform does not show it."""
     api = speaking.of(definition.api)
     if (route := api.profile.examined.client_address) is None:
         return ""
     answers: list[Any] = []
-    with web.client(TIMEOUT_S, definition.proxy) as client:
+    with web.client(TIMEOUT_S, definition.proxy, authority=authority) as client:
         for headers in ({}, address.headers(api)):
             answers.append(None)
             with suppress(*web.FAILED, ValueError):
@@ -116,7 +119,7 @@ def _not_honoured(url: str, definition: Remote) -> str:
     )
 
 
-def _zone(definition: Remote, accounts: Sequence[Account], say: Say) -> tuple[str | None, str]:
+def _zone(definition: Remote, accounts: Sequence[Account], say: Say, authority: str) -> tuple[str | None, str]:
     able = definition.capabilities
     if not accounts or {"slots", "book"} & set(able.steps_off):
         return judge(able.zone, None, None, datetime.now(UTC).date())
@@ -125,7 +128,8 @@ def _zone(definition: Remote, accounts: Sequence[Account], say: Say) -> tuple[st
         # Whatever the zone is, a free time and the booking of it are the same instant.
         return able.zone or spoken.profile.zone, ""
     pace = Pace(definition.caps.requests_per_s)
-    with closing(Api(definition.regions[account.region], able, pace=pace, proxy=definition.proxy, spoken=spoken)) as api:
+    url = definition.regions[account.region]
+    with closing(Api(url, able, pace=pace, proxy=definition.proxy, spoken=spoken, authority=authority)) as api:
         franchise = definition.topology.shards[0].first if able.franchises else None
         try:
             caller = api.log_in(account.email, account.password)

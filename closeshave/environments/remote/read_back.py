@@ -215,7 +215,9 @@ def readers(definition: Remote, deployment: Deployment, run: Path) -> Iterator[I
     pace, able, api = Pace(definition.caps.requests_per_s), deployment.capabilities, spoken(deployment.api)
     with ExitStack() as open_ones:
         apis = {
-            edge.region: open_ones.enter_context(closing(Api(edge.url, able, pace=pace, proxy=deployment.proxy, spoken=api)))
+            edge.region: open_ones.enter_context(
+                closing(Api(edge.url, able, pace=pace, proxy=deployment.proxy, spoken=api, authority=deployment.authority))
+            )
             for edge in deployment.edges
         }
         yield (Reader(apis[account.region], deployment, account, run) for account in _accounts(definition, deployment))

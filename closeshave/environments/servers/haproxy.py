@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from closeshave.clients import balancer_log
-from closeshave.deployment import Balancer, Edge, Member, Process, Store
+from closeshave.deployment import Balancer, Edge, EdgeTls, Member, Process, Store
 from closeshave.environments.addresses import LOOPBACK
 from closeshave.environments.servers import toxiproxy
 from closeshave.environments.site import SERVER_NICE, Site
 
 EDGES = "edges"
+CERTIFICATES = "tls"
+"""The directory of the edges' certificates and of the authority that issued them, below the root."""
 BACKEND = "apps"
 """The name of a region's balancer over its instances in its settings."""
 HEADER = re.compile(r"[A-Za-z0-9-]+")
@@ -37,6 +40,13 @@ ring {balancer_log.RING}
     format raw
     maxlen 1024
     size 524288
+"""
+
+# Without tickets and a cache of sessions every connection sees the edge's certificate: with them a customer whose session is resumed notices neither a
+# new one nor one that has expired.
+_TLS = """\
+    ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
+    tune.ssl.cachesize 0
 """
 
 # Long transactions are ended by their owners; a proxy that cut an idle pooled connection would look like a fault.
@@ -88,9 +98,7 @@ def balancers(site: Site) -> tuple[Balancer, ...]:
 
 def region_settings(site: Site, region: str, members: Sequence[Member], stores: Sequence[Store], apps: Sequence[tuple[str, int]]) -> str:
     """The text of a region's settings. ``apps`` are the names and ports of its application processes."""
-    # Directly below the section "global", of which it is a line.
-    admin = f"    stats socket ipv4@{site.bind}:{admin_port(site, region)} level admin\n"
-    blocks = [_GLOBAL.replace("\n\n", f"\n{admin}\n", 1), _RING]
+    blocks = [_administered(site, admin_port(site, region)), _RING]
     for shard in site.definition.shards:
         pair = [member for member in members if member.shard == shard.id]
         blocks += [_database(site, region, f"shard{shard.id}-{role}", role, pair) for role in ("primary", "replica")]
@@ -100,13 +108,19 @@ def region_settings(site: Site, region: str, members: Sequence[Member], stores: 
     return "\n".join(blocks)
 
 
+def _administered(site: Site, port: int, more: str = "") -> str:
+    """The common settings, with a runtime API at a port and more lines of the section "global"."""
+    # Directly below that section, of which they are lines.
+    return _GLOBAL.replace("\n\n", f"\n    stats socket ipv4@{site.bind}:{port} level admin\n{more}\n", 1)
+
+
 def edge_settings(site: Site) -> str:
     """The text of the edges' settings: an endpoint for each region, with the regions after it as backups, in order."""
-    regions = site.definition.regions
+    regions, tls = site.definition.regions, site.definition.edges.tls
     stats = f"frontend stats\n    mode http\n    bind {site.bind}:{site.ports.port(EDGES, 'stats')}\n"
     return "\n".join(
         [
-            _GLOBAL,
+            _administered(site, site.ports.port(EDGES, "admin"), _TLS) if tls else _GLOBAL,
             f"{stats}    timeout client 5s\n    stats enable\n    stats uri /\n",
             *(_region_watch(site, region) for region in regions),
             *(_endpoint(site, index) for index in range(len(regions))),
@@ -131,10 +145,33 @@ def _ingress(site: Site, region: str) -> str:
 def edges(site: Site) -> tuple[Edge, ...]:
     """The endpoint of every region."""
     stats_url = f"http://{LOOPBACK}:{site.ports.port(EDGES, 'stats')}/;csv"
+    scheme = "https" if site.definition.edges.tls else "http"
     return tuple(
-        Edge(region=region, url=f"http://{LOOPBACK}:{site.ports.port(EDGES, region)}", stats_url=stats_url, frontend=f"edge-{region}")
-        for region in site.definition.regions
+        Edge(
+            region=region,
+            url=f"{scheme}://{LOOPBACK}:{site.ports.port(EDGES, region)}",
+            stats_url=stats_url,
+            frontend=edge_name(region),
+            tls=_tls(site, index) if site.definition.edges.tls else None,
+        )
+        for index, region in enumerate(site.definition.regions)
     )
+
+
+def edge_name(region: str) -> str:
+    """The name of a region's endpoint, also in its certificate."""
+    return f"edge-{region}"
+
+
+def certificates(site: Site) -> Path | None:
+    """The directory of the edges' certificates; ``None`` where they serve HTTP."""
+    return site.root / CERTIFICATES if site.definition.edges.tls else None
+
+
+def _tls(site: Site, index: int) -> EdgeTls:
+    file = site.root / CERTIFICATES / f"{edge_name(site.definition.regions[index])}.pem"
+    # By number: a variable's name has no hyphen.
+    return EdgeTls(str(file), site.ports.port(EDGES, "admin"), f"proc.closing_{index}")
 
 
 def processes(site: Site) -> tuple[Process, ...]:
@@ -142,7 +179,8 @@ def processes(site: Site) -> tuple[Process, ...]:
     shards = [f"shard{shard.id}-{role}" for shard in site.definition.shards for role in ("primary", "replica")]
     purposes = [*shards, *(group.name for group in site.definition.tiers), BACKEND, "admin"]
     proxies = [_process(site, region_process_name(region), "haproxy", region, purposes) for region in site.definition.regions]
-    return (*proxies, _process(site, EDGES, "edge", None, ["stats", *site.definition.regions]))
+    entrances = ["stats", *site.definition.regions, *(["admin"] if site.definition.edges.tls else [])]
+    return (*proxies, _process(site, EDGES, "edge", None, entrances))
 
 
 def _process(site: Site, name: str, role: str, region: str | None, purposes: Sequence[str]) -> Process:
@@ -231,14 +269,19 @@ def _region_watch(site: Site, region: str) -> str:
 def _endpoint(site: Site, index: int) -> str:
     regions = site.definition.regions
     order = [*regions[index:], *regions[:index]]
+    name, tls = edge_name(regions[index]), _tls(site, index) if site.definition.edges.tls else None
+    served = f" ssl crt '{tls.certificate}' alpn http/1.1" if tls else ""
     lines = [
-        f"frontend edge-{regions[index]}",
-        f"    bind {site.bind}:{site.ports.port(EDGES, regions[index])}",
+        f"frontend {name}",
+        f"    bind {site.bind}:{site.ports.port(EDGES, regions[index])}{served}",
         _HTTP_IN.rstrip(),
         "    option forwardfor if-none",
-        f"    default_backend edge-{regions[index]}",
+        # The application sees plain HTTP: by this header it knows which links to write, and which cookies to call secure.
+        *(["    http-request set-header X-Forwarded-Proto https"] if tls else []),
+        *([f"    http-after-response set-header Connection close if {{ var({tls.closing}) -m bool }}"] if tls else []),
+        f"    default_backend {name}",
         "",
-        f"backend edge-{regions[index]}",
+        f"backend {name}",
         _HTTP_OUT.rstrip(),
     ]
     for place, region in enumerate(order):

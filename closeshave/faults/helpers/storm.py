@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import ssl
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from closeshave import deployment as deployments
+from closeshave.clients import web
 from closeshave.clock import now_ns
 from closeshave.deployment import OWN_REQUESTS
 from closeshave.faults.waiting import SECOND_NS
@@ -42,6 +44,7 @@ class Storm:
         """Start reads at their instants, until the time is over or ``over`` is set; then wait for the requests in flight."""
         deployment = deployments.load(self.root)
         door = urlsplit(deployment.edge(self.region).url)
+        tls = web.trusted(deployment.authority) if door.scheme == "https" else None
         shards = [shard for shard in deployment.topology.shards if shard.home == self.region] or list(deployment.topology.shards)
         # If it is late, it does not send the missed requests.
         began_ns = max(self.at_ns, now_ns())
@@ -52,25 +55,25 @@ class Storm:
                     return
                 shard = draw.choice(shards)
                 request = _REQUEST.format(door=door.netloc, franchise=draw.randint(shard.first, shard.last), address=_address(number))
-                reads.create_task(self._read(door, request.encode(), over))
+                reads.create_task(self._read(door, tls, request.encode(), over))
 
-    async def _read(self, door: SplitResult, request: bytes, over: asyncio.Event) -> None:
+    async def _read(self, door: SplitResult, tls: ssl.SSLContext | None, request: bytes, over: asyncio.Event) -> None:
         """One client's read: repeated until one of its requests is answered well and in time."""
         async with asyncio.TaskGroup() as attempts:
             waiting: set[asyncio.Task[bool]] = set()
             for _ in range(1 + self.retries):
-                waiting.add(attempts.create_task(self._send(door, request)))
+                waiting.add(attempts.create_task(self._send(door, tls, request)))
                 answered, waiting = await asyncio.wait(waiting, timeout=self.patience_s, return_when=asyncio.FIRST_COMPLETED)
                 if over.is_set() or any(attempt.result() for attempt in answered):
                     return
 
-    async def _send(self, door: SplitResult, request: bytes) -> bool:
+    async def _send(self, door: SplitResult, tls: ssl.SSLContext | None, request: bytes) -> bool:
         """Whether one request is answered well.
 
         It uses a plain socket, because hundreds of requests at once would overload a connection pool before the platform.
         """
         try:
-            reader, writer = await asyncio.open_connection(door.hostname, door.port)
+            reader, writer = await asyncio.open_connection(door.hostname, door.port, ssl=tls)
         except OSError:
             return False
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from closeshave.clock import Anchor
-from closeshave.history import TIMED
+from closeshave.history import ACKNOWLEDGED, LOSS_S, LOST, TIMED
 from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member
 from closeshave.judge.evidence.drills import DrillLife, customers_within
 from closeshave.judge.evidence.writes import MUTATING, joined
@@ -15,7 +15,8 @@ from closeshave.judge.verdict import DrillFigures, StepFigures
 from closeshave.scope import concerned
 
 RESTORES = ("restore.", "backup.")
-"""Kinds that begin with one of these restore a database, whose rows are then compared with what customers were told."""
+OF_FILES = frozenset({"restore.files", "restore.configuration"})
+"""Kinds that restore files, and say themselves what of the acknowledged ones came back."""
 NEAR_NS = 60_000_000_000
 """Writes that were acknowledged this long before a drill may still be lost by it: a standby may lag."""
 
@@ -49,6 +50,21 @@ def figures(analysis: Analysis, life: DrillLife) -> DrillFigures:
 def _timed_from_ns(life: DrillLife, began_ns: int) -> int:
     """From when the duration counts: what a drill did only to have something to do is none of it."""
     return next((step.began_ns for step in life.steps if step.facts.get(TIMED)), began_ns)
+
+
+def restores_rows(life: DrillLife) -> bool:
+    """Whether it restores a database, whose rows are then compared with what customers were told."""
+    return life.drill.kind.startswith(RESTORES) and life.drill.kind not in OF_FILES
+
+
+def files_lost(life: DrillLife) -> tuple[float, int, int] | None:
+    """The loss window of restored files in seconds, how many of the acknowledged ones are lost, and how many there were; ``None`` if it is not known."""
+    for step in life.steps:
+        told = [step.facts.get(name) for name in (LOSS_S, LOST, ACKNOWLEDGED)]
+        if all(isinstance(each, int | float) for each in told):
+            window_s, lost, acknowledged = (float(str(each)) for each in told)
+            return window_s, int(lost), int(acknowledged)
+    return None
 
 
 def exact(life: DrillLife) -> bool:
@@ -90,19 +106,24 @@ def _loss(analysis: Analysis, life: DrillLife) -> tuple[float | None, int | None
     """The loss window in seconds and how many writes are lost."""
     if life.ended is None or not life.in_ledger:
         return None, None
-    if life.drill.kind.startswith(RESTORES):
+    if life.drill.kind in OF_FILES:
+        told = files_lost(life)
+        return (told[0], told[1]) if told is not None else (None, None)
+    if restores_rows(life):
         found = restoration(analysis, life)
-        if isinstance(found, str):
-            return None, None
-        oldest_ns = found.oldest_missing_ns
-        return (0.0 if oldest_ns is None else max(0.0, (found.at_ns - oldest_ns) / 1e9)), found.missing_count
+        return (None, None) if isinstance(found, str) else (found.window_s, found.missing_count)
+    return _moved_loss(analysis, life, life.ended.ended_ns)
+
+
+def _moved_loss(analysis: Analysis, life: DrillLife, ended_ns: int) -> tuple[float | None, int | None]:
+    """The same for a drill that restores nothing."""
     if analysis.evidence.history.bookings is None:
         return None, None
     lost, near = lost_rows(analysis, life)
     if not near.any():
         return None, None
     oldest = ints(analysis.writes.rows["ended_ns"], 0)[lost]
-    return (max(0.0, (life.ended.ended_ns - int(oldest.min())) / 1e9) if len(oldest) else 0.0), len(oldest)
+    return (max(0.0, (ended_ns - int(oldest.min())) / 1e9) if len(oldest) else 0.0), len(oldest)
 
 
 def _refused_s(analysis: Analysis, life: DrillLife) -> float | None:

@@ -71,6 +71,11 @@ class Restoration:
     gap_ns: tuple[int | None, int | None]
     """How near to the instant the last write before it was acknowledged, and the first one after it sent: an error below these could not be seen."""
 
+    @property
+    def window_s(self) -> float:
+        """How long before the instant the oldest missing write was acknowledged, in seconds; 0 if none is missing."""
+        return 0.0 if self.oldest_missing_ns is None else max(0.0, (self.at_ns - self.oldest_missing_ns) / 1e9)
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from closeshave.history import DrillEnding
+from closeshave.history import OLDEST_LOST, DrillEnding
 from closeshave.judge.evidence.columns import Flags, ints
 from closeshave.judge.evidence.drills import DrillLife, customers_in_calm, customers_within
 from closeshave.judge.evidence.witness import effect_witness, first_and_worst, operation_witness
 from closeshave.judge.measures.analysis import Analysis
-from closeshave.judge.measures.drills import RESTORES, exact, figures, lost_rows, restoration
+from closeshave.judge.measures.drills import OF_FILES, exact, figures, files_lost, lost_rows, restoration, restores_rows
 from closeshave.judge.measures.restored import Restoration
 from closeshave.judge.verdict import DrillFigures, Exposure, Status, Verdict
 from closeshave.judge.verdicts.exposure import enough
@@ -115,7 +115,7 @@ def _not_judged(analysis: Analysis, life: DrillLife) -> str:
 
 def _rows(analysis: Analysis, life: DrillLife) -> Iterator[Verdict]:
     """The verdict on the rows of a restore; none for a drill that restores nothing."""
-    if not life.drill.kind.startswith(RESTORES):
+    if not restores_rows(life):
         return
     blank = _blank(life, "drill_rows", "drill-rows", "count", 0.0)
     found = _not_judged(analysis, life) or restoration(analysis, life)
@@ -234,7 +234,9 @@ def _failed_requests(analysis: Analysis, life: DrillLife, bound: float, why: str
 
 def _loss(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: float, why: str) -> Verdict:
     blank = _blank(life, "drill_loss", "drill-loss", "s", bound_s)
-    found = why or (_restored_loss(analysis, life) if life.drill.kind.startswith(RESTORES) else _moved_loss(analysis, life))
+    if life.drill.kind in OF_FILES:
+        return _files_loss(life, blank, why)
+    found = why or (_restored_loss(analysis, life) if restores_rows(life) else _moved_loss(analysis, life))
     if isinstance(found, str):
         return replace(blank, reason=found)
     n, witnesses = found
@@ -245,6 +247,26 @@ def _loss(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: floa
         return replace(measured, status=Status.FAIL, reason=f"{said}; the bound is {bound_s:g} s", witnesses=witnesses)
     return enough(
         replace(measured, status=Status.PASS, reason=said if lost else ""), Exposure(n, f"acknowledged {plural(n, 'write', 'writes')}")
+    )
+
+
+def _files_loss(life: DrillLife, blank: Verdict, why: str) -> Verdict:
+    """The loss of a restore of files, against the files that were acknowledged before."""
+    found = files_lost(life)
+    if why or found is None or blank.bound is None:
+        return replace(blank, reason=why or f"{life.drill.id} restored nothing that could be compared")
+    window_s, lost, acknowledged = found
+    if not acknowledged:
+        return replace(blank, reason="no file was acknowledged before it, so nothing could be lost")
+    measured = replace(blank, measured=window_s, n=acknowledged)
+    files = counted(lost, "acknowledged file is missing", "acknowledged files are missing")
+    said = f"{files}, the oldest from {window_s:.3f} s before" if lost else ""
+    if window_s > blank.bound or (lost and not blank.bound):
+        oldest = next((str(step.facts[OLDEST_LOST]) for step in life.steps if step.facts.get(OLDEST_LOST)), "")
+        witness = DrillWitness("acknowledged, but not restored", life.drill.id, life.steps[-1].step, f"{oldest}; {said}")
+        return replace(measured, status=Status.FAIL, reason=f"{said}; the bound is {blank.bound:g} s", witnesses=(witness,))
+    return enough(
+        replace(measured, status=Status.PASS, reason=said), Exposure(acknowledged, f"acknowledged {plural(acknowledged, 'file', 'files')}")
     )
 
 

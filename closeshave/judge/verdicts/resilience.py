@@ -6,7 +6,8 @@ a fault is not proven healed, the score is zero. The coverage is shown with it: 
 kept half.
 
 The families are ours, and those of the kinds of faults that installed packages had added when the run was made: whoever installs a family of faults says
-that a platform may fail in this way. That the families do not depend on the plan keeps the score from rising when a fault is left out of it.
+that a platform may fail in this way. The family of certificates counts where edges served HTTPS. That the families do not depend on the plan keeps the
+score from rising when a fault is left out of it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from closeshave.target import Measure, Objective
 
 FAMILIES = ("shard", "cache", "region", "service", "dependency", "data")
 """Our own families of failure, in the catalogue's order."""
+OF_TLS = "certificate"
+"""A further family of ours, for platforms that are reached by HTTPS."""
 PRECONDITIONS = frozenset({"observed", "healed", "in_flight"})
 """Measures of a fault's verdicts that judge the harness and not the platform."""
 
@@ -47,6 +50,11 @@ def _families(lives: Sequence[Life], kinds: Iterable[str]) -> tuple[str, ...]:
     """Ours, then those of installed packages by name. A run of an older version names no kinds: then those of its faults count."""
     added = {kind.partition(".")[0] for kind in kinds} | {life.fault.family for life in lives}
     return (*FAMILIES, *sorted(added - {*FAMILIES}))
+
+
+def possible(kinds: Iterable[str], *, tls: bool) -> tuple[str, ...]:
+    """The kinds of faults that could be tried on an environment; ``tls``: whether its edges served HTTPS."""
+    return tuple(kind for kind in kinds if tls or not kind.startswith(f"{OF_TLS}."))
 
 
 def judge(analysis: Analysis, found: ResilienceFigures, lives: Sequence[Life], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

@@ -1,0 +1,3 @@
+"""Drills that replace certificates, while customers are served."""
+
+ABOUT = "the edges' certificates"
