@@ -42,8 +42,8 @@ A drill has these verdicts:
   got and how many were hurt. That is a *fail*, as the release did not get through, unless the plan says that the release is bad:
   `expected: {stopped: 10%}` passes if it was stopped at 10 % or before and all is proven to be as before, and fails if it was not stopped. Where other
   programs used the machine, neither makes a *fail*.
-* `drill-rows/ID`, of a restored database: the restored rows against what customers were told. Nothing that was acknowledged before the target may be missing, and
-  nothing that was requested after it may be there. Requests that were under way at the target decide nothing. The uncertainty of the clocks is stated.
+* `drill-rows/ID`, of a restored database: its rows against what customers were told. Nothing that was acknowledged before the target may be missing,
+  and nothing that was requested after it may be there. Requests that were under way at the target decide nothing. The uncertainty of the clocks is stated.
 * `drill-duration/ID`, `drill-failed-requests/ID`, `drill-loss/ID`: what it took and cost, if the plan gives a bound (`expected`). What it cost is
   unknown, and the verdict inconclusive, if more requests than the bound allows are not good in calm, without the drill.
 * `healed/ID`: whether it is proven that everything was put back.
