@@ -42,8 +42,8 @@ A drill has these verdicts:
   got and how many were hurt. That is a *fail*, as the release did not get through, unless the plan says that the release is bad:
   `expected: {stopped: 10%}` passes if it was stopped at 10 % or before and all is proven to be as before, and fails if it was not stopped. Where other
   programs used the machine, neither makes a *fail*.
-* `drill-rows/ID`, of a restore: the restored rows against what customers were told. Nothing that was acknowledged before the target may be missing, and
-  nothing that was requested after it may be there. Requests that were under way at the target decide nothing. The uncertainty of the clocks is stated.
+* `drill-rows/ID`, of a restored database: its rows against what customers were told. Nothing that was acknowledged before the target may be missing,
+  and nothing that was requested after it may be there. Requests that were under way at the target decide nothing. The uncertainty of the clocks is stated.
 * `drill-duration/ID`, `drill-failed-requests/ID`, `drill-loss/ID`: what it took and cost, if the plan gives a bound (`expected`). What it cost is
   unknown, and the verdict inconclusive, if more requests than the bound allows are not good in calm, without the drill.
 * `healed/ID`: whether it is proven that everything was put back.
@@ -70,8 +70,9 @@ Databases have backups of their own (`restore.point-in-time` and its like), and 
 While the drill writes, a copy of all of it is made once in an `interval`: a plain archive (tar) with the checksum of each file, kept with mode 0600 beside
 the environment's data. Just before the next copy everything is lost. It is moved aside, so that it can be compared with what comes back, and be put back.
 The loss window is the time from the oldest acknowledged file that did not come back to the loss: about an interval. A run tries a short interval for a
-long one (`stands_for`), and a plan scales its bound on the loss alike; the step *write while copies are made* states both. What an environment of several
-machines adds, the way to another place, is not tried: the copies lie on the same disk.
+long one (`stands_for`), and a plan scales its bound on the loss alike; the step *write while copies are made* states both. Not tried: the way to another
+place (the copies lie on the same disk), links, and directories without files, which do not come back. What the application deletes between the loss and
+the end of the drill is there again afterwards.
 
 `closeshave validate` refuses a drill that its environment cannot do. `make drills` carries out every kind and shows what it took."""
 

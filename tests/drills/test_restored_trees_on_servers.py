@@ -24,7 +24,7 @@ from closeshave.drills.lifecycle import carry_out
 from closeshave.drills.restore import trees
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_embedded
-from closeshave.faults import proofs, repair
+from closeshave.faults import proofs
 from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after, until
@@ -114,7 +114,7 @@ def test_a_part_that_is_started_again_from_restored_settings_serves(platform: De
         assert before is not None
         processes.send([before], signal.SIGKILL)
         processes.gone([before], 5)
-        repair.revive(work.aim.deployment, ["edges"], after(10), print)
+        processes.start(root, work.aim.deployment.id, edges)
         assert until(lambda: proofs.edges(work.aim.deployment)().holds, after(10), 0.2)
         return {}
 

@@ -306,21 +306,22 @@ def test_each_edge_with_tls_has_a_certificate_of_its_own(definition, found_parts
     """Below the root and apart from the settings, which the databases' user may read; sessions are not resumed; the application learns of it."""
     root = Path("/state/embedded 1")
     layout = lay_out("an-id", root, dataclasses.replace(definition, edges=EdgesOf(tls=True)), found_parts, 20_000)
-    edges = layout.deployment.edges
+    edges, told = layout.deployment.edges, [edge.tls for edge in layout.deployment.edges if edge.tls is not None]
+    assert len(told) == len(edges)
     assert layout.certificates == root / "tls"
     assert layout.deployment.authority == "/state/embedded 1/tls/authority.pem"
     assert {edge.url.partition(":")[0] for edge in edges} == {"https"}
-    assert [edge.tls.certificate for edge in edges] == [f"/state/embedded 1/tls/edge-{edge.region}.pem" for edge in edges]
-    assert len({edge.tls.closing for edge in edges}) == len(edges)
+    assert [each.certificate for each in told] == [f"/state/embedded 1/tls/edge-{edge.region}.pem" for edge in edges]
+    assert len({each.closing for each in told}) == len(edges)
     (serving,) = [process for process in layout.deployment.processes if process.role == "edge"]
-    assert {edge.tls.admin_port for edge in edges} <= set(serving.ports)
+    assert {each.admin_port for each in told} <= set(serving.ports)
     settings = layout.files[root / "config" / "edges.cfg"]
     assert "ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets" in settings
     assert "tune.ssl.cachesize 0" in settings
-    for edge in edges:
+    for edge, tls in zip(edges, told, strict=True):
         frontend = block(settings, f"frontend {edge.frontend}")
-        assert f"ssl crt '{edge.tls.certificate}' alpn http/1.1" in frontend
+        assert f"ssl crt '{tls.certificate}' alpn http/1.1" in frontend
         assert "http-request set-header X-Forwarded-Proto https" in frontend
-        assert f"var({edge.tls.closing})" in frontend
+        assert f"var({tls.closing})" in frontend
     assert layout.deployment.configuration == ("/state/embedded 1/config", "/state/embedded 1/tls")
     assert layout.deployment.files == "/state/embedded 1/data/application"

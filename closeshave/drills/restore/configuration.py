@@ -35,7 +35,10 @@ def _refusal(process: Process) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{type(error).__name__}: {error}"
-    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
+    if done.returncode == 0:
+        return ""
+    # Notices come first: which version it is, and where it lies.
+    return next((line.strip() for line in done.stderr.splitlines() if "[ALERT]" in line), f"exit code {done.returncode}")
 
 
 TREE = Restorable("configuration", places, accepted)
