@@ -322,6 +322,7 @@ def test_each_edge_with_tls_has_a_certificate_of_its_own(definition, found_parts
         frontend = block(settings, f"frontend {edge.frontend}")
         assert f"ssl crt '{tls.certificate}' alpn http/1.1" in frontend
         assert "http-request set-header X-Forwarded-Proto https" in frontend
+        assert "option http-ignore-probes" in frontend
         assert f"var({tls.closing})" in frontend
     assert layout.deployment.configuration == ("/state/embedded 1/config", "/state/embedded 1/tls")
     assert layout.deployment.files == "/state/embedded 1/data/application"

@@ -276,6 +276,8 @@ def _endpoint(site: Site, index: int) -> str:
         f"    bind {site.bind}:{site.ports.port(EDGES, regions[index])}{served}",
         _HTTP_IN.rstrip(),
         "    option forwardfor if-none",
+        # A handshake by which somebody only looks at the certificate is no request, and must not be counted as one.
+        *(["    option http-ignore-probes"] if tls else []),
         # The application sees plain HTTP: by this header it knows which links to write, and which cookies to call secure.
         *(["    http-request set-header X-Forwarded-Proto https"] if tls else []),
         *([f"    http-after-response set-header Connection close if {{ var({tls.closing}) -m bool }}"] if tls else []),
