@@ -10,7 +10,7 @@ import pytest
 
 from closeshave.environments import kept, placeholders
 from closeshave.environments.application_problems import PER_SHARD, TIERS
-from closeshave.environments.definition import read_definition
+from closeshave.environments.definition import read_definition, read_embedded
 from closeshave.environments.layout import Layout, lay_out
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import PortAllocator
@@ -360,8 +360,9 @@ def test_a_fault_is_refused_where_a_part_that_it_needs_is_missing(
 
 
 def test_the_stand_in_offers_whatever_a_fault_may_need() -> None:
-    """So every kind of fault works in the environments that ship."""
-    assert [kind for kind in catalogue.OWN.values() if set(kind.uses) - STAND_IN.offers] == []
+    """So every kind of fault works in the environments that ship; those of certificates in the one whose edges serve HTTPS."""
+    assert read_embedded(locate("environments", "embedded-tls")).offers == STAND_IN.offers | {"tls"}
+    assert [kind for kind in catalogue.OWN.values() if set(kind.uses) - STAND_IN.offers - {"tls"}] == []
 
 
 @pytest.mark.parametrize(
