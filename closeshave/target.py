@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -284,7 +285,7 @@ MONTH_S = 30 * 86400.0
 """The time over which a share is promised, where the promise does not say it."""
 _FIGURES = (
     "users", "requests_per_s", "response_time", "error_rate", "availability", "rto", "rpo", "backup_interval", "alert_within", "rebuilt_within",
-    "failover", "regions", "resident", "shards", "franchises", "hit_ratio", "ttl",
+    "failover", "regions", "resident", "shards", "franchises", "hit_ratio", "ttl", "replicas",
 )  # fmt: skip
 _NEEDS = {"over": ["availability"], "sharded_by": ["shards"]}
 _STATEMENT_RULES: Mapping[str, Any] = MappingProxyType(
@@ -338,6 +339,8 @@ class Statement:
     """Share of the lookups that hit the cache, at least."""
     ttl: Lasting | None = None
     """How long a cache entry lives."""
+    replicas: Count | None = None
+    """Read replicas of each shard, at least."""
 
     def __post_init__(self) -> None:
         if all(getattr(self, key) is None for key in _FIGURES):
@@ -370,6 +373,10 @@ class Assumptions:
     """The mean number of cache lookups of one request."""
 
 
+PROBE = r"[a-z0-9-]{1,40}\.[a-z0-9*-]{1,60}"
+"""The name of a probe, or a pattern of names within a family."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A promise of a target system, with its ID in the list of claims."""
@@ -386,9 +393,16 @@ class Claim:
     """The person or team that attests to it, if the harness cannot measure it."""
     says: tuple[Statement, ...] = ()
     """Its figures, so that ``closeshave lint-claims`` can compare promises with each other. No objective is made of them."""
+    probes: Annotated[tuple[Annotated[str, stated(pattern=PROBE)], ...], stated(uniqueItems=True)] = ()
+    """Probes that test it, by name or as patterns: ``routing.*``. All of them must hold; ``closeshave probe`` asks them."""
     must_have: bool | None = None
     """Whether the launch needs it verified: without that ``closeshave readiness`` says *no-go*. By default every promise, but for those that can only be
     attested."""
+
+    def __post_init__(self) -> None:
+        for pattern in self.probes:
+            if not re.fullmatch(PROBE, pattern):
+                raise ValueError(f"{pattern!r} is no name of a probe; write family.name, or family.* for all of a family")
 
     @property
     def needed(self) -> bool:

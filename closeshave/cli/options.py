@@ -22,6 +22,20 @@ def _named(folder: str) -> Callable[[str], list[str]]:
     return complete
 
 
+def families(incomplete: str) -> list[str]:
+    """Families of probes, as far as one is typed."""
+    from closeshave.probes.catalogue import FAMILIES
+
+    return [name for name in FAMILIES if name.startswith(incomplete)]
+
+
+def probes(incomplete: str) -> list[str]:
+    """Probes, as far as one is typed."""
+    from closeshave.probes.catalogue import PROBES
+
+    return [name for name in PROBES if name.startswith(incomplete)]
+
+
 def runs_below(incomplete: str) -> list[str]:
     """Run directories, newest first."""
     return [path for path in sorted(map(str, RUNS.glob("*/")), reverse=True) if path.startswith(incomplete)]
