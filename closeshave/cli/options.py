@@ -10,7 +10,8 @@ import typer
 
 from closeshave.files.shipped import available
 
-RUNS = Path("reports/runs")
+RUNS, ROUNDS = Path("reports/runs"), Path("reports/probes")
+"""Where runs and rounds of probes lie unless somebody says otherwise."""
 
 
 def _named(folder: str) -> Callable[[str], list[str]]:

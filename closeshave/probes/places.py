@@ -25,7 +25,6 @@ from closeshave.environments.stack import Stack
 from closeshave.faults import janitor
 from closeshave.probes.basis import ProbeBasis
 from closeshave.probes.values import ProbeReach
-from closeshave.standin import seed
 from closeshave.target import Target
 from closeshave.traffic import limits
 
@@ -56,8 +55,9 @@ class ProbePlace:
         if colon:
             return Account(email, password, self.deployment.topology.regions[0])
         if isinstance(definition, Stack) and definition.application.tables == "stand-in" and accounts:
+            # Of the same shop of accounts, with the same password.
             first = accounts[0]
-            return Account(seed.administrator(first.region, seed.SeedSizes()).email, first.password, first.region)
+            return Account(f"admin@{first.email.rpartition('@')[2]}", first.password, first.region)
         return None
 
     @property

@@ -170,12 +170,12 @@ class ProbeScene:
     def request(self, operation: str, customer: ProbeCustomer, franchise: int | str = 1, **values: Any) -> ApiRequest:
         """The request of an operation, as this customer sends it."""
         told = {"token": customer.token, "csrf": CSRF, "franchise": franchise, "address": customer.address, "client": customer.client}
-        return self._allowed(self.api.request(operation, {**told, **values}))
+        return self._allowed(self.api.request(operation, {**told, **values}), customer)
 
     def reading(self, path: str, customer: ProbeCustomer, franchise: int | str = 1) -> ApiRequest:
         """A GET of a path that is no operation."""
         told = {"token": customer.token, "csrf": None, "franchise": franchise, "address": customer.address, "client": customer.client}
-        return self._allowed(self.api.reading(path, told))
+        return self._allowed(self.api.reading(path, told), customer)
 
     def send(self, region: str, request: ApiRequest) -> ProbeAnswer:
         """Send a request to a region's endpoint. Redirects are not followed."""
@@ -208,5 +208,7 @@ class ProbeScene:
             if process.role == "app":
                 yield process.name, process.region or "", ports.url(process.ports[0])
 
-    def _allowed(self, request: ApiRequest) -> ApiRequest:
-        return replace(request, headers={name: value for name, value in request.headers.items() if name not in self._withheld})
+    def _allowed(self, request: ApiRequest, customer: ProbeCustomer) -> ApiRequest:
+        # Whoever has no token sends no header for one: an empty one is none that HTTP knows.
+        left_out = self._withheld | (frozenset() if customer.token else frozenset(self.api.profile.headers.personal))
+        return replace(request, headers={name: value for name, value in request.headers.items() if name not in left_out})

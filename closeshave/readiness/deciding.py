@@ -11,7 +11,7 @@ from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import Waiver
 from closeshave.plurals import counted
 from closeshave.readiness.advice import TestingPlan, better
-from closeshave.readiness.evidence import DRILL, RunEvidence, parts
+from closeshave.readiness.evidence import DRILL, PROBE, RunEvidence, parts
 from closeshave.readiness.results import PartResult, PromiseEvidence, Standings, found
 from closeshave.readiness.standing import Policy, RunStanding, RunWorth, age, builds, standing
 from closeshave.readiness.values import LedgerEvidence, LedgerRow, LedgerRun, PromiseOutcome, ReadinessLedger
@@ -161,7 +161,9 @@ def _stronger(one: PartResult, other: PartResult) -> bool:
 
 
 def _ways(result: PartResult) -> frozenset[str]:
-    return frozenset({DRILL}) if result.part == DRILL else result.run.ways - {DRILL}
+    if result.part == DRILL:
+        return frozenset({DRILL})
+    return frozenset({PROBE}) if PROBE in result.run.ways else result.run.ways - {DRILL}
 
 
 def _ordered(pairs: Iterable[tuple[PartResult, Verdict]]) -> tuple[tuple[PartResult, Verdict], ...]:

@@ -12,10 +12,13 @@ from closeshave.judge.asked import SCOPES
 from closeshave.judge.verdict import Assessment, Status, Verdict
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.plan import Plan, Waiver
+from closeshave.probes.catalogue import matching
 from closeshave.target import STEADY, Objective, Target
 
 DRILL = "drill"
 """The part of a promise that drills answer."""
+PROBE = "probe"
+"""The way of promises that probes answer; each probe is a part of its own."""
 OTHER = "other"
 """Verdicts that name the promise and are of no objective of its."""
 
@@ -61,7 +64,7 @@ class RunEvidence:
     waive: tuple[Waiver, ...] = ()
     """Of its plan."""
     ways: frozenset[str] = frozenset()
-    """Ways in which it tests: ``load``, ``fault``, ``drill``."""
+    """Ways in which it tests: ``load``, ``fault``, ``drill``; ``probe`` alone for a round of probes."""
     scale: str = ""
     """At which rate and size it was made, in words."""
     parts: tuple[PartVerdicts, ...] = ()
@@ -85,23 +88,34 @@ def part_of(objective: Objective) -> str:
 
 
 def parts(target: Target, claim: str) -> tuple[str, ...]:
-    """The parts of a promise that its target's objectives test."""
-    return tuple(part_of(one) for one in target.objectives if claim in one.claims)
+    """The parts of a promise that its target's objectives and probes test."""
+    patterns = [pattern for one in target.claims if one.id == claim for pattern in one.probes]
+    # A pattern that no probe has: nothing ever answers it.
+    probes = [name for pattern in patterns for name in (matching([pattern]) or (pattern,))]
+    return (*(part_of(one) for one in target.objectives if claim in one.claims), *map(probe_part, dict.fromkeys(probes)))
+
+
+def probe_part(name: str) -> str:
+    """The part of a promise that a probe answers."""
+    return f"{PROBE} {name}"
 
 
 def text_of(target: Target, claim: str) -> str | None:
-    """A digest of all that a promise says: its words, its ways and its objectives; ``None`` if the target does not have it.
+    """A digest of all that a promise says: its words, its ways, its objectives, and its probes with the figures that they are judged by; ``None`` if the
+    target does not have it.
 
     Waivers, and whether the launch needs it, are no part of it: they say how the evidence is used.
     """
     found = next((one for one in target.claims if one.id == claim), None)
     if found is None:
         return None
-    told = {
+    told: dict[str, object] = {
         "text": found.text,
         "how": list(found.how),
         "objectives": sorted(json.dumps(asdict(one), sort_keys=True, default=str) for one in target.objectives if claim in one.claims),
     }
+    if found.probes:
+        told |= {"probes": list(found.probes), "says": [asdict(one) for one in found.says]}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -13,8 +13,6 @@ from closeshave.cli.saying import Json, Quiet, Voice, complain
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.vocabulary import Exit
 
-FOLDER = Path("reports/probes")
-
 
 @app.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE, Exit.SAFETY))
 def probe(  # noqa: PLR0917 - an option each
@@ -50,7 +48,7 @@ def probe(  # noqa: PLR0917 - an option each
             "Never to production.",
         ),
     ] = False,
-    runs: Annotated[Path, typer.Option(help="Directory in which the directories of rounds are created.")] = FOLDER,
+    runs: Annotated[Path, typer.Option(help="Directory in which the directories of rounds are created.")] = options.ROUNDS,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -61,7 +61,7 @@ def _probe(name: str, says: str, send: Send, fitting: Callable[[HostileCase], bo
     def judge(seen: Sequence[Observation], _basis: ProbeBasis) -> ProbeFinding:
         return _judge(seen, [case for case in cases() if fitting(case)])
 
-    return PromiseProbe(name, CLAIMS, says, ask, judge, reach=ProbeReach.STRAINS, **{"needs": ("forwarded_for",), **more})
+    return PromiseProbe(name, CLAIMS, says, ask, judge, reach=ProbeReach.STRAINS, smoke=False, **{"needs": ("forwarded_for",), **more})
 
 
 def _judge(seen: Sequence[Observation], asked: Iterable[HostileCase]) -> ProbeFinding:
@@ -221,6 +221,7 @@ FAMILY = ProbeFamily(
             _ask_notes,
             _judge_notes,
             reach=ProbeReach.STRAINS,
+            smoke=False,
             needs=("login", "book", "read_booking", "cancel", "slots", "forwarded_for"),
         ),
     ),

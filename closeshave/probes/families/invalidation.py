@@ -142,7 +142,7 @@ FAMILY = ProbeFamily(
         PromiseProbe(
             "invalidation.everywhere",
             CLAIMS,
-            "A franchise of every shard is read in every region until its page is cached, then its name is changed: every region shows the new one at once.",
+            "A franchise of every shard is read in every region until its page is cached, then renamed: every region shows the new name at once.",
             _ask_everywhere,
             _judge_everywhere,
             reach=ProbeReach.BOOKS,
