@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.probes import record, telling
 from closeshave.probes.asking import ask_all
 from closeshave.probes.catalogue import chosen, matching
-from closeshave.probes.places import ProbePlace, place
+from closeshave.probes.places import PlaceRefused, ProbePlace, place
 from closeshave.probes.probe import PromiseProbe, obstacle
 from closeshave.probes.record import ProbeRecord
 from closeshave.probes.result import ProbeResult, result
@@ -68,9 +69,14 @@ def carry_out(
     """
     started = datetime.now(UTC)
     run = record.create(runs, asked.definition.name, secrets.token_hex(2), started)
-    with place(asked.definition, attach, run, say, shield, strain=strain) as found:
-        record.keep(run, asked.path, asked.environment, fingerprint.describe(found.deployment, 0))
-        _ask(asked, found, run, started, say)
+    try:
+        with place(asked.definition, attach, run, say, shield, strain=strain) as found:
+            record.keep(run, asked.path, asked.environment, fingerprint.describe(found.deployment, 0))
+            _ask(asked, found, run, started, say)
+    except PlaceRefused:
+        # Nothing was asked: there is no round.
+        shutil.rmtree(run, ignore_errors=True)
+        raise
     return run, read(run)
 
 
