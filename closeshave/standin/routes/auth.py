@@ -65,10 +65,14 @@ async def register_client(body: Registration) -> Json:
 async def login(body: Credentials) -> Json:
     """Log in: tokens, and three cookies with the same values."""
     await _count(ratelimit.LOGIN)
+    lockout = here().platform.lockout
+    await lockout.check(body.email)
     account = await here().platform.accounts.by_email(body.email, _likely_region())
     good = await passwords.matches_aside(account["password_hash"] if account else _NOBODYS_HASH, body.password)
     if account is None or not good:
+        await lockout.failed(body.email)
         raise Refused(401, "Incorrect email or password", {"WWW-Authenticate": "Bearer"})
+    await lockout.succeeded(body.email)
     tokens = await _open_session(account)
     csrf = secrets.token_urlsafe(24)
     answer = Json({**tokens, "token_type": "bearer", "csrf_token": csrf})
