@@ -38,7 +38,7 @@ from closeshave.files.yamlfile import (
     share,
     stated,
 )
-from closeshave.plan import Fault, Waiver
+from closeshave.plan import PROBE, Fault, Waiver
 
 
 class Measure(StrEnum):
@@ -371,10 +371,6 @@ class Assumptions:
     """Exponent of the franchises' popularity, as in a plan: the franchise of rank r is chosen in proportion to 1 / r^zipf."""
     lookups_per_request: Positive = 1.0
     """The mean number of cache lookups of one request."""
-
-
-PROBE = r"[a-z0-9-]{1,40}\.[a-z0-9*-]{1,60}"
-"""The name of a probe, or a pattern of names within a family."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -97,26 +97,42 @@ def _ask(asked: ProbeQuestion, found: ProbePlace, run: Path, started: datetime, 
     impossible = {probe.name: why for probe in asked.probes if (why := obstacle(probe, basis, basis.reaches))}
     left_out = {} if asked.named else {name: why for name, why in impossible.items() if name not in promised}
     probes = tuple(probe for probe in asked.probes if probe.name not in left_out)
+    conduct(run, found, asked.target, probes, started, say, left_out=left_out)
+
+
+def conduct(
+    run: Path,
+    found: ProbePlace,
+    target: Target,
+    probes: Sequence[PromiseProbe],
+    started: datetime,
+    say: Callable[[str], None],
+    *,
+    left_out: Mapping[str, str] | None = None,
+    sent: Callable[[str], None] = lambda _region: None,
+) -> None:
+    """Ask these probes of a platform, and record the round in a directory that has the user's files. ``sent`` is told of each request to an endpoint."""
     facts = ProbeRecord(
         id=run.name,
-        environment=asked.definition.name,
-        kind=asked.definition.kind,
-        target=asked.target.name,
+        environment=found.definition.name,
+        kind=found.definition.kind,
+        target=target.name,
         started_at=started.isoformat(timespec="seconds"),
         evidence=grade.of(found.deployment).value,
-        basis=basis,
+        basis=found.basis(target),
         asked=tuple(probe.name for probe in probes),
-        left_out=left_out,
+        left_out=left_out or {},
     )
     record.write(run, facts)
     scene = ProbeScene(
-        basis,
+        facts.basis,
         found.deployment,
         spoken(found.deployment.api),
         administrator=found.administrator,
         rows=found.rows,
         pace=found.pace,
         first_address=secrets.randbelow(10_000_000),
+        sent=sent,
     )
     try:
         left = ask_all(

@@ -14,6 +14,7 @@ from closeshave.deployment import Account
 from closeshave.environments.remote.accounts import new_account
 from closeshave.probes.scene import CannotAsk, ProbeAnswer, ProbeCustomer, ProbeScene
 from closeshave.topology import Shard
+from closeshave.vocabulary import PROBE_KEY
 
 DAYS_AHEAD = (2, 3, 4, 5, 6, 7, 8, 9)
 """Days that are looked at for free times: today's may be over."""
@@ -122,13 +123,18 @@ def book(
     """Book; returns the answer, and the booking if there is one. It is cancelled by :func:`tidy` at the latest."""
     answer = scene.call(
         "book", who, at.franchise, region, day=at.day, time=at.time, zone=at.zone, service=scene.api.usual, barber=None, tag=notes,
-        key=key or f"probe_{uuid.uuid4()}",
+        key=key or new_key(),
     )  # fmt: skip
     told = scene.api.told("book", answer.json) if answer.good else None
     booking = told if isinstance(told, dict) and scene.api.is_id(told.get("id")) else {}
     if booking:
         scene.made(booking["id"], who, region or who.region, at.franchise)
     return answer, booking
+
+
+def new_key() -> str:
+    """An idempotency key by which a trial knows that a booking is a probe's."""
+    return f"{PROBE_KEY}{uuid.uuid4()}"
 
 
 def booked(scene: ProbeScene, who: ProbeCustomer, at: FreeTime, notes: str = "closeshave probe") -> dict[str, Any]:

@@ -97,10 +97,12 @@ class ProbeScene:
         rows: str = "",
         pace: Pace | None = None,
         first_address: int = 0,
+        sent: Callable[[str], None] = lambda _region: None,
     ) -> None:
-        """``rows`` is a query that counts the franchises of a range; ``administrator`` may change shops; ``first_address`` tells rounds apart."""
+        """``rows`` is a query that counts the franchises of a range; ``administrator`` may change shops; ``first_address`` tells rounds apart; ``sent`` is
+        told the region of each request that reached its endpoint."""
         self.basis, self.deployment, self.api = basis, deployment, api
-        self.administrator, self.rows = administrator, rows
+        self.administrator, self.rows, self._sent = administrator, rows, sent
         self._client = web.client(TIMEOUT_S, deployment.proxy, pace.wait if pace is not None else None)
         # Nobody's cookies are sent with somebody else's request.
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -179,7 +181,10 @@ class ProbeScene:
 
     def send(self, region: str, request: ApiRequest) -> ProbeAnswer:
         """Send a request to a region's endpoint. Redirects are not followed."""
-        return self.send_to(self.basis.edges[region], request)
+        answer = self.send_to(self.basis.edges[region], request)
+        if not answer.trouble.startswith("ConnectError"):
+            self._sent(region)
+        return answer
 
     def send_to(self, url: str, request: ApiRequest) -> ProbeAnswer:
         """Send a request to a base URL."""

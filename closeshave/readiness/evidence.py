@@ -11,7 +11,7 @@ from datetime import datetime
 from closeshave.judge.asked import SCOPES
 from closeshave.judge.verdict import Assessment, Status, Verdict
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
-from closeshave.plan import Plan, Waiver
+from closeshave.plan import Plan, Role, Waiver
 from closeshave.probes.catalogue import matching
 from closeshave.target import STEADY, Objective, Target
 
@@ -32,6 +32,8 @@ class PartVerdicts:
     """Of :func:`part_of`, :data:`DRILL` or :data:`OTHER`."""
     verdicts: tuple[Verdict, ...]
     """At least one."""
+    ways: frozenset[str] = frozenset()
+    """In which ways this part was tried, if not in all of the run's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +137,22 @@ def answers(assessment: Assessment, plan: Plan, target: Target) -> tuple[PartVer
         for claim in verdict.claims:
             for part in _parts_of(verdict, claim, plan, target):
                 found.setdefault((claim, part), []).append(verdict)
-    return tuple(PartVerdicts(claim, part, tuple(several)) for (claim, part), several in found.items())
+    return tuple(PartVerdicts(claim, part, tuple(several), _tried(several, plan)) for (claim, part), several in found.items())
+
+
+def _tried(verdicts: Sequence[Verdict], plan: Plan) -> frozenset[str]:
+    """The ways of a part that rounds of probes answered under load, some of them in fault phases; empty for every other part."""
+    rounds = {one.id: one.phase for one in plan.rounds}
+    faulty = {phase.name for phase in plan.phases if phase.role is Role.FAULT}
+    phases = {rounds.get(one.id.split("/")[1], "") for one in verdicts if one.id.startswith(f"{PROBE}/")}
+    return frozenset({PROBE, "load", *(("fault",) if phases & faulty and plan.faults else ())}) if phases else frozenset()
 
 
 def _parts_of(verdict: Verdict, claim: str, plan: Plan, target: Target) -> Sequence[str]:
     if verdict.scope.startswith("drill:"):
         return (DRILL,)
+    if verdict.id.startswith(f"{PROBE}/"):
+        return (probe_part(verdict.id.rpartition("/")[2]),)
     named = [one for one in _named(verdict, target) if claim in one.claims]
     fitting = [one for one in named if _fits(verdict, one, plan, target)]
     # What fits none, such as "there is no verdict", is said of all of them.

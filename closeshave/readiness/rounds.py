@@ -6,19 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from closeshave.judge.verdict import Verdict
 from closeshave.plurals import counted
 from closeshave.probes import record
 from closeshave.probes.basis import ProbeBasis
 from closeshave.probes.judging import findings
 from closeshave.probes.record import ProbeRecord
-from closeshave.probes.result import STATUS
-from closeshave.probes.values import ProbeFinding, ProbeOutcome
+from closeshave.probes.values import ProbeFinding
+from closeshave.probes.verdicts import verdict
 from closeshave.readiness.evidence import PROBE, PartVerdicts, RunEvidence, probe_part, texts
 from closeshave.readiness.reading import build_of, described, first_line, instant
 from closeshave.vocabulary import EvidenceGrade
-
-MEASURE = "answers_not_as_promised"
 
 
 def facts(path: Path) -> RunEvidence:
@@ -65,23 +62,6 @@ def _parts(told: ProbeRecord, found: Mapping[str, ProbeFinding]) -> tuple[PartVe
         PartVerdicts(claim, probe_part(name), (verdict(name, one, told.basis.claims_of(name)),))
         for name, one in found.items()
         for claim in told.basis.claims_of(name)
-    )
-
-
-def verdict(name: str, found: ProbeFinding, claims: tuple[str, ...]) -> Verdict:
-    """The finding of a probe in the form of every other verdict. Pure."""
-    decided = found.outcome is not ProbeOutcome.UNKNOWN
-    return Verdict(
-        id=f"probe/{name}",
-        claims=claims,
-        status=STATUS[found.outcome],
-        measure=MEASURE,
-        scope=f"probe:{name}",
-        measured=float(found.broken) if decided else None,
-        bound=0.0,
-        unit="count",
-        n=found.asked,
-        reason="" if found.outcome is ProbeOutcome.HOLDS else found.why,
     )
 
 

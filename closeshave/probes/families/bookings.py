@@ -87,7 +87,7 @@ def _wrong_twice(one: Observation) -> str:
 def _ask_key(scene: ProbeScene) -> None:
     for shard in scene.basis.topology.shards:
         who, at = people.customer(scene), people.free_time(scene, people.franchise(shard, 32), shard.home)
-        key = f"probe_{uuid.uuid4()}"
+        key = people.new_key()
         (first, one), (_, other) = (people.book(scene, who, at, "closeshave probe", key) for _ in range(2))
         same = bool(one) and one.get("id") == other.get("id")
         scene.saw(f"shard {shard.id}", "book twice with one Idempotency-Key", first, same=same, both=bool(one) and bool(other))
@@ -104,7 +104,7 @@ def _ask_forged(scene: ProbeScene) -> None:
         who, at = people.customer(scene), people.free_time(scene, people.franchise(shard, 33), shard.home)
         whole = scene.request(
             "book", who, at.franchise, day=at.day, time=at.time, zone=at.zone, service=scene.api.usual, barber=None, tag="closeshave probe",
-            key=f"probe_{uuid.uuid4()}",
+            key=people.new_key(),
         )  # fmt: skip
         bare = {name: value for name, value in whole.headers.items() if name.lower() not in {"cookie", "x-csrf-token"}}
         answer = scene.send(who.region, ApiRequest(whole.method, whole.path, bare, whole.body))
