@@ -22,14 +22,19 @@ Right = Callable[[Observation], str]
 """What is wrong with an answer; empty if it is as promised, :class:`Unclear` if it does not tell."""
 
 
-def settled(seen: Sequence[Observation], subjects: Iterable[str], wrong: Right, holds: str) -> ProbeFinding:
+def settled(
+    seen: Sequence[Observation], subjects: Iterable[str], wrong: Right, holds: str, *, silence_breaks: bool = False
+) -> ProbeFinding:
     """The finding of a probe that must ask about every one of these subjects. ``holds`` is the sentence if all answers are as promised.
+
+    ``silence_breaks``: it is promised that each answers, so one that does not while another does is no mystery.
 
     A single answer that is not as promised breaks it. Otherwise one that is missing, or that does not tell, leaves it unknown; so does an empty list.
     """
     wanted = tuple(dict.fromkeys(subjects))
     by_subject = {one.subject: one for one in seen}
-    told = [(one, Unclear(f"no answer: {one.trouble}") if one.trouble else wrong(one)) for one in seen]
+    someone = silence_breaks and any(not one.trouble for one in seen)
+    told = [(one, _silent(one, broken=someone) if one.trouble else wrong(one)) for one in seen]
     broken = [(one, why) for one, why in told if why and not isinstance(why, Unclear)]
     if broken:
         first, why = broken[0]
@@ -45,6 +50,11 @@ def settled(seen: Sequence[Observation], subjects: Iterable[str], wrong: Right, 
     if missing := [name for name in wanted if name not in by_subject]:
         return unknown(f"not asked: {few(missing)}", seen)
     return ProbeFinding(ProbeOutcome.HOLDS, holds, _shown(seen), len(seen))
+
+
+def _silent(one: Observation, *, broken: bool) -> str:
+    said = f"no answer: {one.trouble}"
+    return said if broken else Unclear(said)
 
 
 def unknown(why: str, seen: Sequence[Observation] = ()) -> ProbeFinding:

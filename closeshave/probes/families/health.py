@@ -45,7 +45,7 @@ def _judge_live(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFinding:
     def wrong(one: Observation) -> str:
         return "" if status(one) == 200 else busy(one) if status(one) == 429 else f"answers {status(one)}"
 
-    return settled(seen, basis.edges, wrong, "every region answers that it is alive")
+    return settled(seen, basis.edges, wrong, "every region answers that it is alive", silence_breaks=True)
 
 
 def _ready(scene: ProbeScene, answer: ProbeAnswer) -> bool:

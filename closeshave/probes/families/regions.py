@@ -34,7 +34,7 @@ def _judge_regions(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFindi
             return Unclear("its answers do not tell their region") if basis.capabilities.franchises else ""
         return "" if told == one.subject else f"{told} answers for it"
 
-    return settled(seen, wanted, wrong, f"{len(wanted)} regions serve by themselves: {', '.join(wanted)}")
+    return settled(seen, wanted, wrong, f"{len(wanted)} regions serve by themselves: {', '.join(wanted)}", silence_breaks=True)
 
 
 def _ask_instances(scene: ProbeScene) -> None:
@@ -48,7 +48,7 @@ def _judge_instances(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFin
     def wrong(one: Observation) -> str:
         return "" if one.saw.get("ready") is True else f"is not ready: it answers {status(one)}"
 
-    return settled(seen, basis.instances, wrong, f"all {len(basis.instances)} instances are ready")
+    return settled(seen, basis.instances, wrong, f"all {len(basis.instances)} instances are ready", silence_breaks=True)
 
 
 FAMILY = ProbeFamily(
