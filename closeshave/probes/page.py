@@ -67,6 +67,21 @@ claims:
 
 Figures that a probe compares with are those of the target (`says`): times to live, replicas, regions. Without one the probe is unknown.
 
+## Inside a plan
+
+Some promises are about what happens under load and during a fault: that tenants stay apart, that a session is good in every region. A plan lists
+rounds of probes, each of which is asked once, when it is due:
+
+```yaml
+rounds:
+  - {id: private-in-calm, phase: calm, at: 20s, probes: ["tenants.*", sessions.good-everywhere]}
+  - {id: private-in-the-fault, phase: broken, at: 10s, probes: ["tenants.*"]}
+```
+
+Each probe becomes a verdict of the run, `probe/ROUND/NAME`: *fail* if it is broken, *inconclusive* if it is unknown (during a fault an answer may not
+come). Only probes that *read* or *book* can be asked there, on an environment that Closeshave starts. Their requests and their bookings are told from
+the customers', and no other verdict counts them. In the ledger such a probe counts as tried under load, and in a fault phase under a fault too.
+
 ## The directory of a round
 
 A round lies below `reports/probes/`: copies of the target and of the environment file, `environment.json` (build and machine), `observations.jsonl`

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from closeshave.api.spoken import spoken
 from closeshave.caps.pace import Pace
+from closeshave.control import processes
 from closeshave.deployment import Account, Deployment, Edge, Payments, load
 from closeshave.environments import drivers, kept, registry
 from closeshave.environments.definition import Definition
@@ -141,6 +142,8 @@ def _attached(definition: Stack, root: Path, *, strain: bool) -> ProbePlace:
         deployment = load(root)
     except FileNotFoundError:
         raise PlaceRefused(f"the environment at {root} has not started, or not completely") from None
+    if not processes.marked(deployment.id):
+        raise PlaceRefused(f"nothing of the environment at {root} runs; 'closeshave env down --root {root}' removes it")
     with suppress(FileNotFoundError):  # one of an older version: then the file says what it was started from
         definition = kept.load(root)
     return ProbePlace(deployment, definition, EVERYTHING if strain else MILD)

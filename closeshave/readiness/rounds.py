@@ -17,6 +17,9 @@ from closeshave.readiness.evidence import PROBE, PartVerdicts, RunEvidence, prob
 from closeshave.readiness.reading import build_of, described, first_line, instant
 from closeshave.vocabulary import EvidenceGrade
 
+PAGE = "result.md"
+"""What a person reads of a round; made again whenever it is read."""
+
 
 def facts(path: Path) -> RunEvidence:
     """What is known of a round without judging it. Raises what its readers raise."""
@@ -35,6 +38,7 @@ def facts(path: Path) -> RunEvidence:
         asked=frozenset(claim for name in told.asked for claim in told.basis.claims_of(name)),
         ways=frozenset({PROBE}),
         scale=_scale(path, told.basis),
+        report=str(path / PAGE) if (path / PAGE).is_file() else "",
         texts=texts(told.basis.target) if told.basis.target is not None else {},
     )
     if told.evidence not in set(EvidenceGrade):
