@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -462,6 +462,14 @@ class Waiver:
             raise ValueError("verdict, owner and reason must not be empty")
 
 
+def wrong_probes(patterns: Sequence[str]) -> str:
+    """What is wrong with names of probes, or patterns of them; empty when nothing is. Whether there are such probes is not known here."""
+    wrong = next((name for name in patterns if not re.fullmatch(PROBE, name)), None)
+    if wrong is not None:
+        return f"{wrong!r} is no name of a probe; write family.name, or family.* for all of a family"
+    return "name each probe once" if len(set(patterns)) < len(patterns) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeRound:
     """Functional checks that are asked once, while the load runs: of ``closeshave probe``, and not those of installed packages."""
@@ -482,8 +490,8 @@ class ProbeRound:
             raise ValueError(f"id {self.id!r}: use small letters, digits and dashes")
         if not self.probes:
             raise ValueError("name at least one probe, like tenants.*")
-        if wrong := next((name for name in self.probes if not re.fullmatch(PROBE, name)), ""):
-            raise ValueError(f"{wrong!r} is no name of a probe; write family.name, or family.* for all of a family")
+        if wrong := wrong_probes(self.probes):
+            raise ValueError(wrong)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,7 +37,7 @@ from closeshave.files.yamlfile import (
     share,
     stated,
 )
-from closeshave.plan import PROBE, Fault, Waiver
+from closeshave.plan import PROBE, Fault, Waiver, wrong_probes
 
 
 class Measure(StrEnum):
@@ -396,9 +395,8 @@ class Claim:
     attested."""
 
     def __post_init__(self) -> None:
-        for pattern in self.probes:
-            if not re.fullmatch(PROBE, pattern):
-                raise ValueError(f"{pattern!r} is no name of a probe; write family.name, or family.* for all of a family")
+        if wrong := wrong_probes(self.probes):
+            raise ValueError(wrong)
 
     @property
     def needed(self) -> bool:

@@ -41,4 +41,4 @@ def test_names_tell_family_and_fact() -> None:
     for family in FAMILIES.values():
         assert (ROOT / "closeshave" / "probes" / "families" / f"{family.name}.py").is_file()
         assert {probe.family for probe in family.probes} == {family.name}
-        assert all(probe.asks.endswith(".") for probe in family.probes)
+        assert all(probe.asks.endswith((".", ".)")) for probe in family.probes)
