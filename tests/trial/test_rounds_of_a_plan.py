@@ -50,7 +50,17 @@ def test_each_probe_of_a_round_is_a_verdict(tmp_path: Path) -> None:
         ["probe/private/tenants.read-refused", "probe/private/health.alive"], Status.PASS
     )
     assert told["probe/private/tenants.read-refused"].claims == ("C2",)
-    assert conclude(made).exit_code == Exit.PASS
+    concluded = conclude(made)
+    assert concluded.exit_code == Exit.PASS
+    assert concluded.assessment.not_run == ()
+
+
+def test_without_a_round_its_promise_is_not_run(tmp_path: Path) -> None:
+    """And the report says what would ask it."""
+    made = run(tmp_path, asked=False)
+    (made / "plan.yaml").write_text(stored.PLAN)
+    (only,) = conclude(made).assessment.not_run
+    assert only.id == "C2"
 
 
 def test_a_broken_probe_fails_the_run(tmp_path: Path) -> None:
