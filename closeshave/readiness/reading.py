@@ -13,6 +13,8 @@ from closeshave.vocabulary import DESCRIPTION, ENVIRONMENT, EvidenceGrade
 
 DIGITS = 12
 """Of a digest, where a person reads it."""
+OF_THE_PLAN = frozenset({"etcd", "toxiproxy"})
+"""Parts that are there, or of another version, because of what a plan breaks: they tell no two builds of a platform apart."""
 
 
 def build_of(path: Path, version: str, evidence: str) -> str | None:
@@ -23,7 +25,8 @@ def build_of(path: Path, version: str, evidence: str) -> str | None:
     """
     environment = described(path)
     release, versions = environment.get("release"), environment.get("versions")
-    parts = [f"{name} {version}" for name, version in sorted(versions.items())] if isinstance(versions, dict) else []
+    told = versions if isinstance(versions, dict) else {}
+    parts = [f"{name} {version}" for name, version in sorted(told.items()) if name not in OF_THE_PLAN]
     if not release and not parts:
         return None
     whose = [f"release {release}"] if release else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ TOTALS = """
            (SELECT count(*) FROM bookings k JOIN franchises f ON f.id = k.franchise_id WHERE f.network_id = %(n)s AND k.status = 'scheduled')
 """
 """Of one shard of the stand-in's tables: franchises, barbers, bookings."""
+SETTLE_S, AGAIN_S = 5.0, 0.25
+"""A report may read replicas, which are a little behind: it is asked again for so long."""
 KINDS = ("total_locations", "total_barbers", "scheduled_appointments")
 
 
@@ -121,16 +124,29 @@ def _stored(scene: ProbeScene, network: int) -> list[int]:
     return totals
 
 
+def _differs(reported: list[Any], before: list[Any], after: list[Any]) -> str:
+    """Which total is not what the databases had before or after it; empty if all are. What was booked in between may be in it or not."""
+    for kind, told, least, most in zip(KINDS, reported, before, after, strict=True):
+        if not isinstance(told, int) or not min(least, most) <= told <= max(least, most):
+            return f"{kind} is {told}; the databases have {least}"
+    return ""
+
+
 def _ask_databases(scene: ProbeScene) -> None:
     if not scene.basis.stand_in_tables:
         raise CannotAsk("only the tables of the stand-in are known, by which totals are counted")
     who = people.customer(scene)
     for number, (network, _) in enumerate(_drawn(scene, who)):
         for region in scene.regions:
-            before = _stored(scene, network)
-            answer = scene.send(region, scene.reading(f"{_path(scene)}/{network}/dashboard", who, scene.basis.topology.shards[0].first))
-            told = answer.json if isinstance(answer.json, dict) else {}
-            saw = {"reported": [told.get(kind) for kind in KINDS], "before": before, "after": _stored(scene, network)}
+            request = scene.reading(f"{_path(scene)}/{network}/dashboard", who, scene.basis.topology.shards[0].first)
+            until = time.monotonic() + SETTLE_S
+            while True:
+                before, answer = _stored(scene, network), scene.send(region, request)
+                told = answer.json if isinstance(answer.json, dict) else {}
+                saw = {"reported": [told.get(kind) for kind in KINDS], "before": before, "after": _stored(scene, network)}
+                if not _differs(saw["reported"], saw["before"], saw["after"]) or time.monotonic() > until:
+                    break
+                time.sleep(AGAIN_S)
             scene.saw(
                 f"network {number + 1} of {len(DRAWN)} at {region}", f"network {network}: dashboard, and the databases", answer, **saw
             )
@@ -143,13 +159,9 @@ def _judge_databases(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFin
         reported, before, after = (one.saw.get(name) for name in ("reported", "before", "after"))
         if not (isinstance(reported, list) and isinstance(before, list) and isinstance(after, list)):
             return Unclear("the totals are not told")
-        for kind, told, least, most in zip(KINDS, reported, before, after, strict=True):
-            if not isinstance(told, int):
-                return Unclear(f"{kind} is not told")
-            # What was booked between the two counts may be in the report or not.
-            if not min(least, most) <= told <= max(least, most):
-                return f"{kind} is {told:,}; the databases have {least:,}"
-        return ""
+        if lacking := [kind for kind, told in zip(KINDS, reported, strict=True) if not isinstance(told, int)]:
+            return Unclear(f"{lacking[0]} is not told")
+        return _differs(reported, before, after)
 
     return settled(seen, _subjects(basis), wrong, "franchises, barbers and bookings of three networks are as in the databases")
 
