@@ -122,10 +122,9 @@ def book(
 ) -> tuple[ProbeAnswer, dict[str, Any]]:
     """Book; returns the answer, and the booking if there is one. It is cancelled by :func:`tidy` at the latest."""
     # From an address of its own, so that no limit on bookings is reached.
-    answer = scene.call(
-        "book", replace(who, address=scene.new_address()), at.franchise, region, day=at.day, time=at.time, zone=at.zone, service=scene.api.usual, barber=None, tag=notes,
-        key=key or new_key(),
-    )  # fmt: skip
+    wanted = {"day": at.day, "time": at.time, "zone": at.zone, "service": scene.api.usual, "barber": None}
+    asked_as = replace(who, address=scene.new_address())
+    answer = scene.call("book", asked_as, at.franchise, region, tag=notes, key=key or new_key(), **wanted)
     told = scene.api.told("book", answer.json) if answer.good else None
     booking = told if isinstance(told, dict) and scene.api.is_id(told.get("id")) else {}
     if booking:
