@@ -107,5 +107,5 @@ def matching(store: Store, pattern: str, most: int = KEYS_MAX) -> list[str]:
 def lives_s(store: Store, key: str) -> float | None:
     """How long a key still lives, in seconds: ``inf`` for one that does not expire, ``None`` for one that is not there."""
     with session(store.port) as connection:
-        left_ms = int(cast("int", connection.pttl(key)))
+        left_ms = int(connection.pttl(key))
     return None if left_ms == NO_KEY else math.inf if left_ms < 0 else left_ms / 1000

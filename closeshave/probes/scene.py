@@ -190,7 +190,7 @@ class ProbeScene:
         """Send a request to a base URL."""
         began = time.monotonic()
         # As bytes: a header may hold what is no ASCII, on purpose.
-        headers = {name: value.encode("utf-8", "surrogatepass") for name, value in request.headers.items()}
+        headers = {name.encode(): value.encode("utf-8", "surrogatepass") for name, value in request.headers.items()}
         try:
             answer = self._client.request(request.method, url + request.path, content=request.body, headers=headers)
         except (*web.FAILED, ValueError) as error:

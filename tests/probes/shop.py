@@ -94,7 +94,8 @@ class Shop:
                 self, f"on_{method.lower()}_{path.strip('/').replace('api/v2/', '').replace('/', '_').replace('-', '_')}", None
             )
         ) is not None:
-            return known(region, where, asked, head, told)
+            answered: SAID = known(region, where, asked, head, told)
+            return answered
         parts = path.strip("/").split("/")
         if parts[:3] == ["api", "v2", "appointments"] and len(parts) >= 4:
             return self.one_booking(method, parts[3:], head)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from closeshave.api.spoken import ApiRequest
 from closeshave.probes import people
@@ -28,7 +29,7 @@ def _ask_round_trip(scene: ProbeScene) -> None:
     for shard in scene.basis.topology.shards:
         who, at = people.customer(scene), people.free_time(scene, people.franchise(shard, 30), shard.home)
         answer, booking = people.book(scene, who, at, notes := f"closeshave probe {uuid.uuid4()}")
-        saw: dict[str, object] = {}
+        saw: dict[str, Any] = {}
         if booking:
             _, told = people.read(scene, who, at.franchise, booking["id"])
             cancelled = people.cancel(scene, who, at.franchise, booking["id"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from closeshave.api.spoken import ApiRequest
 from closeshave.control.processes import poll_until
@@ -70,7 +71,7 @@ def _ask_readiness(scene: ProbeScene) -> None:
                 looks.append(look())
             told = [{"status": one.status, "ready": _ready(scene, one)} for one in looks]
             answer = looks[-1]
-            saw = {"looks": len(told), "ready": sum(bool(one["ready"]) for one in told), "body": answer.text[:200]}
+            saw: dict[str, Any] = {"looks": len(told), "ready": sum(bool(one["ready"]) for one in told), "body": answer.text[:200]}
             scene.saw(subject, f"GET {readiness.path} of one more instance, {subject}", answer, **saw)
 
 

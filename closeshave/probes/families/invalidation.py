@@ -70,7 +70,7 @@ def _ask_everywhere(scene: ProbeScene) -> None:
             for region in scene.regions:
                 answers = [_page(scene, changed, region) for _ in range(WARMED)]
                 names = [_name(scene, answer) for answer in answers]
-                saw = {"before": before, "changed_to": name, "shown": names}
+                saw: dict[str, Any] = {"before": before, "changed_to": name, "shown": names}
                 scene.saw(
                     f"shard {shard.id} at {region}", f"the page of franchise {changed}, after its name was changed", answers[0], **saw
                 )
@@ -109,7 +109,7 @@ def _ask_alone(scene: ProbeScene) -> None:
         try:
             for region in scene.regions:
                 answers = [_page(scene, other, region) for other in others]
-                saw = {"others": others, "cache": [answer.headers.get(CACHE) for answer in answers]}
+                saw: dict[str, Any] = {"others": others, "cache": [answer.headers.get(CACHE) for answer in answers]}
                 scene.saw(
                     f"shard {shard.id} at {region}", f"pages of other franchises, after franchise {changed} was changed", answers[0], **saw
                 )

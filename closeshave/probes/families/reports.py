@@ -86,7 +86,7 @@ def _ask_dashboards(scene: ProbeScene) -> None:
             told = answer.json if isinstance(answer.json, dict) else {}
             parts = told.get("regions")
             found = {row.get("region"): row.get("locations") for row in parts if isinstance(row, dict)} if isinstance(parts, list) else {}
-            saw = {"network": network, "listed": size, "total": told.get("total_locations"), "regions": found}
+            saw: dict[str, Any] = {"network": network, "listed": size, "total": told.get("total_locations"), "regions": found}
             scene.saw(f"network {number + 1} of {len(DRAWN)} at {region}", f"the dashboard of network {network}", answer, **saw)
 
 
@@ -143,7 +143,7 @@ def _ask_databases(scene: ProbeScene) -> None:
             while True:
                 before, answer = _stored(scene, network), scene.send(region, request)
                 told = answer.json if isinstance(answer.json, dict) else {}
-                saw = {"reported": [told.get(kind) for kind in KINDS], "before": before, "after": _stored(scene, network)}
+                saw: dict[str, Any] = {"reported": [told.get(kind) for kind in KINDS], "before": before, "after": _stored(scene, network)}
                 if not _differs(saw["reported"], saw["before"], saw["after"]) or time.monotonic() > until:
                     break
                 time.sleep(AGAIN_S)
