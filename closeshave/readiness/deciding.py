@@ -201,6 +201,8 @@ def _row(target: Target, claim: Claim, runs: Standings, now: datetime, policy: P
 
 def figure(verdict: Verdict, target: Target) -> str:
     """The figure with its interval and the promise: ``Response time p95 44 ms (42 ms to 47 ms), promised ≤ 1 s``."""
+    if (probe := _probe(verdict)) is not None:
+        return f"{probe}: {counted(verdict.n, 'answer')}, {words.measured(verdict)} not as promised"
     between = words.interval(verdict)
     interval = f" ({between})" if between not in {NONE, words.measured(verdict)} else ""
     exposed = f" {told}" if (told := words.exposed(verdict)) else ""
@@ -209,7 +211,8 @@ def figure(verdict: Verdict, target: Target) -> str:
 
 def scale(result: PartResult, verdict: Verdict, target: Target) -> str:
     """``p95 41 ms at 300 requests/s on 4 regions``: what was measured, and at which rate and size."""
-    return f"{_titled(verdict, target)} {words.measured(verdict)} {result.run.scale or NOT_TOLD}"
+    measured = _probe(verdict) or f"{_titled(verdict, target)} {words.measured(verdict)}"
+    return f"{measured} {result.run.scale or NOT_TOLD}"
 
 
 def days(span: timedelta) -> str:
@@ -218,6 +221,11 @@ def days(span: timedelta) -> str:
     if hours < 48:
         return f"{max(0, round(hours))} h"
     return counted(int(hours // 24), "day")
+
+
+def _probe(verdict: Verdict) -> str | None:
+    """The probe whose finding this is; ``None`` for every other verdict."""
+    return verdict.id.rpartition("/")[2] if verdict.id.startswith(f"{PROBE}/") else None
 
 
 def _titled(verdict: Verdict, target: Target) -> str:

@@ -50,7 +50,8 @@ def test_a_promise_whose_probes_all_hold_is_verified(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert first.build.startswith("release 7, environment file ")
     assert first.age == "24 h"
-    assert "2 regions and 2 shards, 46 processes, without load" in first.scale
+    assert first.measured == "routing.first-of-each-range: 4 answers, 0 not as promised"
+    assert first.scale == "routing.first-of-each-range asked once, on 2 regions and 2 shards, 46 processes, without load"
     assert found.go
 
 
