@@ -202,7 +202,8 @@ def _row(target: Target, claim: Claim, runs: Standings, now: datetime, policy: P
 def figure(verdict: Verdict, target: Target) -> str:
     """The figure with its interval and the promise: ``Response time p95 44 ms (42 ms to 47 ms), promised ≤ 1 s``."""
     if (probe := _probe(verdict)) is not None:
-        return f"{probe}: {counted(verdict.n, 'answer')}, {words.measured(verdict)} not as promised"
+        found = words.UNKNOWN if verdict.measured is None else f"{words.count(verdict.measured)} not as promised"
+        return f"{probe}: {counted(verdict.n, 'answer')}, {found}"
     between = words.interval(verdict)
     interval = f" ({between})" if between not in {NONE, words.measured(verdict)} else ""
     exposed = f" {told}" if (told := words.exposed(verdict)) else ""
