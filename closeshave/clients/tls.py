@@ -65,12 +65,15 @@ OWN_FAULTS = frozenset({"NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "INTER
 """Reasons for which this machine does not even ask."""
 
 
-def certificate_ends_s(host: str, port: int, timeout_s: float) -> tuple[float | None, str]:
-    """When the server's certificate ends, in seconds since the epoch, and why it is not trusted or not known; empty if it is trusted."""
+def certificate_ends_s(host: str, port: int, timeout_s: float, authority: str = "") -> tuple[float | None, str]:
+    """When the server's certificate ends, in seconds since the epoch, and why it is not trusted or not known; empty if it is trusted.
+
+    ``authority``: see :func:`closeshave.clients.web.trusted`.
+    """
     try:
         with (
             socket.create_connection((host, port), timeout_s) as plain,
-            web.trusted().wrap_socket(plain, server_hostname=host) as carried,
+            web.trusted(authority).wrap_socket(plain, server_hostname=host) as carried,
         ):
             told = carried.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:

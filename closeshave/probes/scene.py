@@ -103,7 +103,8 @@ class ProbeScene:
         told the region of each request that reached its endpoint."""
         self.basis, self.deployment, self.api = basis, deployment, api
         self.administrator, self.rows, self._sent = administrator, rows, sent
-        self._client = web.client(TIMEOUT_S, deployment.proxy, pace.wait if pace is not None else None)
+        wait = pace.wait if pace is not None else None
+        self._client = web.client(TIMEOUT_S, deployment.proxy, wait, authority=deployment.authority)
         # Nobody's cookies are sent with somebody else's request.
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._withheld = api.withheld(franchises=basis.capabilities.franchises, forwarded_for=basis.capabilities.forwarded_for)

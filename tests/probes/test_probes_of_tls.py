@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from closeshave.api import spoken
-from closeshave.clients import web
 from closeshave.probes.asking import ask_all
 from closeshave.probes.catalogue import PROBES
 from closeshave.probes.judging import findings
@@ -84,12 +83,12 @@ def server(pem: Path, least: ssl.TLSVersion, most: ssl.TLSVersion) -> Iterator[s
         thread.join(5)
 
 
-def shaken(name: str, url: str) -> ProbeFinding:
+def shaken(name: str, url: str, authority: str = "") -> ProbeFinding:
     """The finding of a probe about this address, as both regions."""
     edges = dict.fromkeys(REGIONS, url)
     seen: list[Observation] = []
     basis = replace(BASIS, edges=edges)
-    there = ProbeScene(basis, deployment(edges), spoken.shipped())
+    there = ProbeScene(basis, replace(deployment(edges), authority=authority), spoken.shipped())
     ask_all([PROBES[name]], there, seen.append, lambda _probe: None, print)
     there.close()
     return findings([name], seen, basis)[name]
@@ -115,15 +114,11 @@ def test_versions_of_tls(tmp_path: Path, name: str, least: ssl.TLSVersion, most:
 
 
 @pytest.mark.parametrize(("days", "trusted", "outcome"), [(90, True, HOLDS), (5, True, BROKEN), (90, False, BROKEN)])
-def test_a_certificate_is_trusted_and_lasts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: float, trusted: bool, outcome: ProbeOutcome
-) -> None:
+def test_a_certificate_is_trusted_and_lasts(tmp_path: Path, days: float, trusted: bool, outcome: ProbeOutcome) -> None:
     """One that ends in five days was not renewed; one that nobody vouches for is none."""
     pem = certificate(tmp_path, days)
-    if trusted:
-        monkeypatch.setattr(web, "trusted", lambda: ssl.create_default_context(cafile=str(pem)))
     with server(pem, V.TLSv1_2, V.TLSv1_3) as url:
-        found = shaken("tls.certificate-lasts", url)
+        found = shaken("tls.certificate-lasts", url, str(pem) if trusted else "")
     assert (found.outcome, found.why) == (outcome, found.why)
 
 
