@@ -13,7 +13,7 @@ from closeshave.comparison.compare import compare
 from closeshave.comparison.trend import trend
 from closeshave.files import rundir, unexpected, write_atomically
 from closeshave.files.jsonfile import Damaged
-from closeshave.judge.verdict import Assessment
+from closeshave.judge.verdict import Assessment, Verdict
 from closeshave.plan import Plan, read_plan
 from closeshave.report.curves import Curves, curves
 from closeshave.report.findings import Findings
@@ -50,8 +50,17 @@ def conclude(run: Path) -> Conclusion:
     """
     extensions.refuse_broken()
     recorded, plan, target, ending = read(run)
-    assessment = judge.assess(recorded, plan, target)
+    assessment = judge.assess(recorded, plan, target, _asked(run, plan, target))
     return Conclusion(run, recorded, plan, target, assessment, judge.exit_code(assessment, ending), _kept(assessment, run))
+
+
+def _asked(run: Path, plan: Plan, target: Target) -> list[Verdict]:
+    """The verdicts of the plan's rounds of probes."""
+    if not plan.rounds:
+        return []
+    from closeshave.probes import verdicts  # noqa: PLC0415 - few plans have rounds, and with the probes come the clients of every server
+
+    return [verdict for each in plan.rounds for verdict in verdicts.of_trial(run, each.id, each.probes, target)]
 
 
 def _kept(assessment: Assessment, run: Path) -> str:

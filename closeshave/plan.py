@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -47,6 +47,8 @@ MOST_PARTS = 1000
 """Upper limit of a plan's phases and faults, drawn ones included: each is checked against every other."""
 FAULT_ID = r"^[a-z0-9][a-z0-9-]*$"
 FAULT_KIND = r"^[a-z]+\.[a-z0-9-]+$"
+PROBE = r"^[a-z0-9-]{1,40}\.[a-z0-9*-]{1,60}$"
+"""The name of a probe, or a pattern of names within a family."""
 _NOT_NONE = percentage_not(r"0+(\.0+)?")
 _NEITHER_FEW_NOR_ALL = percentage_not(r"0*[0-4]?\d(\.\d+)?", r"0*100(\.0+)?")
 
@@ -460,6 +462,38 @@ class Waiver:
             raise ValueError("verdict, owner and reason must not be empty")
 
 
+def wrong_probes(patterns: Sequence[str]) -> str:
+    """What is wrong with names of probes, or patterns of them; empty when nothing is. Whether there are such probes is not known here."""
+    wrong = next((name for name in patterns if not re.fullmatch(PROBE, name)), None)
+    if wrong is not None:
+        return f"{wrong!r} is no name of a probe; write family.name, or family.* for all of a family"
+    return "name each probe once" if len(set(patterns)) < len(patterns) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRound:
+    """Functional checks that are asked once, while the load runs: of ``closeshave probe``, and not those of installed packages."""
+
+    __pydantic_config__ = STRICT
+
+    id: Annotated[str, stated(pattern=FAULT_ID)]
+    """The name of the round, as verdicts refer to it (``probe/ID/NAME``): small letters, digits and dashes; unique among the plan's rounds."""
+    phase: str
+    """Name of the phase in which it is asked; in a fault phase it counts as tried under a fault."""
+    at: Seconds
+    """When it begins, in seconds after the start of its phase."""
+    probes: Annotated[tuple[Annotated[str, stated(pattern=PROBE)], ...], stated(minItems=1, uniqueItems=True)]
+    """Names of probes, or patterns: ``tenants.*``. Only those that read, and those that make bookings of their own."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(FAULT_ID, self.id):
+            raise ValueError(f"id {self.id!r}: use small letters, digits and dashes")
+        if not self.probes:
+            raise ValueError("name at least one probe, like tenants.*")
+        if wrong := wrong_probes(self.probes):
+            raise ValueError(wrong)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The description of a trial."""
@@ -496,6 +530,8 @@ class Plan:
     """A description for readers."""
     probes: tuple[str, ...] = ()
     """Names of probes of installed packages that are asked while the load runs; what they see is noted on the timeline."""
+    rounds: Annotated[tuple[ProbeRound, ...], stated(maxItems=MOST_PARTS)] = ()
+    """Rounds of functional probes that are asked while the load runs, on an environment that the harness starts; each probe becomes a verdict."""
     tests: tuple[str, ...] = ()
     """IDs of the target's objectives that this plan tests, or patterns of them; all that its phases and faults can judge by default."""
     gate: Gate = Gate()
@@ -592,7 +628,7 @@ _Trouble = tuple[tuple[str | int, ...], str]
 def _inconsistencies(plan: Plan) -> list[_Trouble]:
     found: list[_Trouble] = []
     phases = {phase.name: phase for phase in plan.phases}
-    if long := next((key for key in ("phases", "faults", "drills") if len(getattr(plan, key)) > MOST_PARTS), None):
+    if long := next((key for key in ("phases", "faults", "drills", "rounds") if len(getattr(plan, key)) > MOST_PARTS), None):
         return [((long,), f"at most {MOST_PARTS:,}")]
     if not plan.phases:
         found.append((("phases",), "a plan needs at least one phase"))
@@ -609,6 +645,7 @@ def _inconsistencies(plan: Plan) -> list[_Trouble]:
         *_wrong_faults(plan, phases),
         *_wrong_drills(plan, phases),
         *_wrong_nemesis(plan, phases),
+        *_wrong_rounds(plan, phases),
     ]
 
 
@@ -661,6 +698,17 @@ def _wrong_nemesis(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble
     for key, planned in (("faults", plan.faults), ("drills", plan.drills)):
         if taken := [each.id for each in planned if each.id.startswith("nemesis-")]:
             yield (key,), f"the IDs of drawn faults begin with nemesis-; call {', '.join(taken)} something else"
+
+
+def _wrong_rounds(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble]:
+    if len({each.id for each in plan.rounds}) != len(plan.rounds):
+        yield ("rounds",), "IDs of rounds must differ"
+    for index, each in enumerate(plan.rounds):
+        if each.phase not in phases:
+            said = f"{each.phase!r} is not a phase of this plan{meant(each.phase, phases)}; available: {', '.join(phases)}"
+            yield ("rounds", index, "phase"), said
+        elif each.at >= (lasts := phases[each.phase].duration):
+            yield ("rounds", index, "at"), f"{each.at:g} s is past the end of its phase ({lasts:g} s)"
 
 
 def _no_fault_phase(name: str, phases: Mapping[str, Phase], what: str = "faults") -> str:

@@ -37,7 +37,7 @@ from closeshave.files.yamlfile import (
     share,
     stated,
 )
-from closeshave.plan import Fault, Waiver
+from closeshave.plan import PROBE, Fault, Waiver, wrong_probes
 
 
 class Measure(StrEnum):
@@ -284,7 +284,7 @@ MONTH_S = 30 * 86400.0
 """The time over which a share is promised, where the promise does not say it."""
 _FIGURES = (
     "users", "requests_per_s", "response_time", "error_rate", "availability", "rto", "rpo", "backup_interval", "alert_within", "rebuilt_within",
-    "failover", "regions", "resident", "shards", "franchises", "hit_ratio", "ttl",
+    "failover", "regions", "resident", "shards", "franchises", "hit_ratio", "ttl", "replicas",
 )  # fmt: skip
 _NEEDS = {"over": ["availability"], "sharded_by": ["shards"]}
 _STATEMENT_RULES: Mapping[str, Any] = MappingProxyType(
@@ -338,6 +338,8 @@ class Statement:
     """Share of the lookups that hit the cache, at least."""
     ttl: Lasting | None = None
     """How long a cache entry lives."""
+    replicas: Count | None = None
+    """Read replicas of each shard, at least."""
 
     def __post_init__(self) -> None:
         if all(getattr(self, key) is None for key in _FIGURES):
@@ -386,9 +388,15 @@ class Claim:
     """The person or team that attests to it, if the harness cannot measure it."""
     says: tuple[Statement, ...] = ()
     """Its figures, so that ``closeshave lint-claims`` can compare promises with each other. No objective is made of them."""
+    probes: Annotated[tuple[Annotated[str, stated(pattern=PROBE)], ...], stated(uniqueItems=True)] = ()
+    """Probes that test it, by name or as patterns: ``routing.*``. All of them must hold; ``closeshave probe`` asks them."""
     must_have: bool | None = None
     """Whether the launch needs it verified: without that ``closeshave readiness`` says *no-go*. By default every promise, but for those that can only be
     attested."""
+
+    def __post_init__(self) -> None:
+        if wrong := wrong_probes(self.probes):
+            raise ValueError(wrong)
 
     @property
     def needed(self) -> bool:

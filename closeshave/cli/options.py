@@ -10,7 +10,8 @@ import typer
 
 from closeshave.files.shipped import available
 
-RUNS = Path("reports/runs")
+RUNS, ROUNDS = Path("reports/runs"), Path("reports/probes")
+"""Where runs and rounds of probes lie unless somebody says otherwise."""
 
 
 def _named(folder: str) -> Callable[[str], list[str]]:
@@ -20,6 +21,20 @@ def _named(folder: str) -> Callable[[str], list[str]]:
         return [name for name in available(folder) if name.startswith(incomplete)]
 
     return complete
+
+
+def families(incomplete: str) -> list[str]:
+    """Families of probes, as far as one is typed."""
+    from closeshave.probes.catalogue import FAMILIES
+
+    return [name for name in FAMILIES if name.startswith(incomplete)]
+
+
+def probes(incomplete: str) -> list[str]:
+    """Probes, as far as one is typed."""
+    from closeshave.probes.catalogue import PROBES
+
+    return [name for name in PROBES if name.startswith(incomplete)]
 
 
 def runs_below(incomplete: str) -> list[str]:

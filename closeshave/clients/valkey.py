@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from itertools import islice
 from typing import Any, cast
 
 from closeshave.clients.sentinel import Unavailable, session
 from closeshave.deployment import Process, Store
 
 UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+KEYS_MAX = 100_000
+NO_KEY = -2
+"""What a store answers for the time to live of a key that it does not have."""
 SENTINEL_USER = "sentinel"
 """The user with which the sentinels of an environment connect to its stores, if they have their own."""
 
@@ -89,3 +94,18 @@ def hear_sentinels(store: Store, *, hear: bool) -> None:
         connection.acl_setuser(SENTINEL_USER, enabled=True, categories=["+@all" if hear else "-@all"])
     if hears_sentinels(store) is not hear:
         raise RuntimeError(f"{store.process} should {'accept' if hear else 'refuse'} commands of its sentinels, but does not")
+
+
+def matching(store: Store, pattern: str, most: int = KEYS_MAX) -> list[str]:
+    """Its keys that match a glob pattern, at most so many; what is no UTF-8 is replaced."""
+    with session(store.port, decode=False) as connection:
+        found = islice(connection.scan_iter(match=pattern, count=1_000), most)
+        # A scan may name a key twice.
+        return list(dict.fromkeys(key.decode(errors="replace") for key in found))
+
+
+def lives_s(store: Store, key: str) -> float | None:
+    """How long a key still lives, in seconds: ``inf`` for one that does not expire, ``None`` for one that is not there."""
+    with session(store.port) as connection:
+        left_ms = int(connection.pttl(key))
+    return None if left_ms == NO_KEY else math.inf if left_ms < 0 else left_ms / 1000

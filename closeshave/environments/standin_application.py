@@ -33,6 +33,7 @@ STAND_IN = ApplicationOf(
         "DEFECTS_FILE": "{scratch}/defects",
         "RATE_LIMIT_SCALE": "{rate_limit_scale}",
         "VERSION": "1.0.0",
+        "HARDENED": True,
     },
     prepare=Prepare(
         command=("{python}", "-m", "closeshave.standin.seed"),

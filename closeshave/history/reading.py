@@ -30,6 +30,7 @@ from closeshave.vocabulary import (
     ODD_EFFECTS,
     OPERATIONS_FILE,
     PLACEMENTS_FILE,
+    PROBE_KEY,
     RESOURCES_FILE,
     RESTORED,
     SENT,
@@ -67,13 +68,15 @@ def load(run: Path) -> History:
         marks=tuple(event for event in events if isinstance(event, Mark)),
         sent=tuple({(one.source, one.worker): one for one in sent}.values()),
         edges=_whole(run / EDGE_COUNTS, EDGES_CODEC, None, damage),
-        bookings=_rows(run / BOOKINGS_FILE, BOOKINGS, damage) if manifest.final_state or (run / BOOKINGS_FILE).is_file() else None,
+        bookings=_customers(_rows(run / BOOKINGS_FILE, BOOKINGS, damage))
+        if manifest.final_state or (run / BOOKINGS_FILE).is_file()
+        else None,
         # A run that needs no ledger may still have read one.
         captures=_rows(run / CAPTURES_FILE, CAPTURES, damage) if manifest.payments_ledger or (run / CAPTURES_FILE).is_file() else None,
         resources=_rows(run / RESOURCES_FILE, None, damage) if (run / RESOURCES_FILE).exists() else None,
         cache_entries=_rows(run / CACHE_ENTRIES_FILE, CACHE_ENTRIES, damage) if manifest.looked_inside else None,
         placements=_rows(run / PLACEMENTS_FILE, PLACEMENTS, damage) if manifest.looked_inside else None,
-        diverged=_rows(run / DIVERGED_FILE, DIVERGED, damage) if (run / DIVERGED_FILE).exists() else None,
+        diverged=_customers(_rows(run / DIVERGED_FILE, DIVERGED, damage)) if (run / DIVERGED_FILE).exists() else None,
         drills=tuple(event for event in events if isinstance(event, DrillEvent)),
         restored=_restored(run, damage),
         damage=tuple(damage),
@@ -83,8 +86,15 @@ def load(run: Path) -> History:
 
 def _restored(run: Path, damage: list[str]) -> dict[str, pd.DataFrame]:
     """The bookings that each drill read from its restored database. A file that cannot be read is damage, and missing here."""
-    found = {path.parent.name: _rows(path, BOOKINGS, damage) for path in sorted((run / DRILLS).glob(f"*/{RESTORED}"))}
+    found = {path.parent.name: _customers(_rows(path, BOOKINGS, damage)) for path in sorted((run / DRILLS).glob(f"*/{RESTORED}"))}
     return {drill: rows for drill, rows in found.items() if rows is not None}
+
+
+def _customers(rows: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Without the bookings of probes, which no sender requested: whatever becomes of them is the probes' own matter."""
+    if rows is None or rows.empty:
+        return rows
+    return rows[~rows["key"].fillna("").astype(str).str.startswith(PROBE_KEY)].reset_index(drop=True)
 
 
 def _count_lines(path: Path) -> int:

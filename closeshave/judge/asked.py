@@ -30,7 +30,7 @@ NO_VERDICT = "no-verdict"
 NOBODY = {
     "attest": "attested by {owner}",
     "drill": "not run in this plan: it needs a drill, and a plan has none",
-    "probe": "not run in this plan: it needs a probe, and a plan has none",
+    "probe": "not run in this plan: it needs a probe (closeshave probe, or rounds of a plan)",
     "capacity": "not run in this plan: it needs a capacity search",
 }
 """Why a promise without an objective is not tested, by the only way in which it can be tested."""
@@ -52,8 +52,15 @@ def asked(plan: Plan, target: Target, known: Collection[str] = ()) -> PlanCovera
     """
     chosen = tuple(objective for objective in target.objectives if not left_out(plan, target, objective, known))
     answered = {claim for objective in chosen for claim in objective.claims} | {claim for drill in plan.drills for claim in drill.claims}
+    answered |= {claim.id for claim in target.claims if _in_rounds(claim, plan)}
     rows = [NotRun(claim.id, claim.text, _why(plan, target, claim, known)) for claim in target.claims if claim.id not in answered]
     return PlanCoverage(chosen, tuple(rows))
+
+
+def _in_rounds(claim: Claim, plan: Plan) -> bool:
+    """Whether a round of the plan asks a probe that the promise names. Both may be patterns."""
+    asked_for = [pattern for each in plan.rounds for pattern in each.probes]
+    return any(fnmatch.fnmatch(one, other) or fnmatch.fnmatch(other, one) for one in claim.probes for other in asked_for)
 
 
 def unsaid(plan: Plan) -> tuple[NotRun, ...]:

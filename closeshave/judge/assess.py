@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -56,8 +56,11 @@ class Broken:
     """By the name of the judge."""
 
 
-def assess(history: History, plan: Plan, target: Target) -> Assessment:
-    """Judge a run from its evidence alone. Never raises because of the evidence: a judge that fails becomes an inconclusive verdict."""
+def assess(history: History, plan: Plan, target: Target, also: Sequence[Verdict] = ()) -> Assessment:
+    """Judge a run from its evidence alone. Never raises because of the evidence: a judge that fails becomes an inconclusive verdict.
+
+    ``also`` are verdicts that others made of what the run recorded: they count like the judges' own.
+    """
     known = history.manifest.kinds
     tested = asked.asked(plan, target, known)
     evidence = Evidence(history, plan, replace(target, objectives=tested.objectives), target)
@@ -79,7 +82,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     load_figures = _guarded("load", partial(load.figures, evidence), UNKNOWN_LOAD, broken)
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, analysis, findings), UNKNOWN, broken)
     verdicts += asked.without_verdict(plan, target, tested.objectives, verdicts, known)
-    verdicts += broken.verdicts
+    verdicts += [*broken.verdicts, *also]
     waived = (*plan.waive, *target.waive)
     verdicts = waivers.applied(verdicts, waived, history.manifest.started_at)
     if waivers.nothing_counts(verdicts):

@@ -11,7 +11,7 @@ from closeshave.target import Claim
 
 PLANS_NAMED_MOST = 2
 NEEDS: Mapping[str, str] = {
-    "probe": "it needs a probe, and this version has none",
+    "probe": "it needs a probe, and names none (claims: probes)",
     "capacity": "it needs a capacity search, and this version has none",
     "drill": "it needs a plan with a drill that names it (drills: claims)",
     "load": "it needs an objective that names it (objectives: claims), and a plan that tests it",
@@ -55,7 +55,9 @@ def better(
 
 
 def _tests(test: str, missing: Sequence[str], claim: Claim) -> Iterator[str]:
-    needs = [NEEDS[way] for way in missing if way in NEEDS and not (test and way in {"load", "fault", "drill"})]
+    tested = {"load", "fault", "drill"} if test else set()
+    tested |= {"probe"} if claim.probes else set()
+    needs = [NEEDS[way] for way in missing if way in NEEDS and way not in tested]
     if test:
         yield f"Run {test}, which {'tests' if ' or ' not in test else 'test'} it."
     elif not needs:

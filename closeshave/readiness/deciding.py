@@ -11,7 +11,7 @@ from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import Waiver
 from closeshave.plurals import counted
 from closeshave.readiness.advice import TestingPlan, better
-from closeshave.readiness.evidence import DRILL, RunEvidence, parts
+from closeshave.readiness.evidence import DRILL, PROBE, RunEvidence, parts
 from closeshave.readiness.results import PartResult, PromiseEvidence, Standings, found
 from closeshave.readiness.standing import Policy, RunStanding, RunWorth, age, builds, standing
 from closeshave.readiness.values import LedgerEvidence, LedgerRow, LedgerRun, PromiseOutcome, ReadinessLedger
@@ -161,7 +161,11 @@ def _stronger(one: PartResult, other: PartResult) -> bool:
 
 
 def _ways(result: PartResult) -> frozenset[str]:
-    return frozenset({DRILL}) if result.part == DRILL else result.run.ways - {DRILL}
+    if result.ways:
+        return result.ways
+    if result.part == DRILL:
+        return frozenset({DRILL})
+    return frozenset({PROBE}) if PROBE in result.run.ways else result.run.ways - {DRILL}
 
 
 def _ordered(pairs: Iterable[tuple[PartResult, Verdict]]) -> tuple[tuple[PartResult, Verdict], ...]:
@@ -197,6 +201,9 @@ def _row(target: Target, claim: Claim, runs: Standings, now: datetime, policy: P
 
 def figure(verdict: Verdict, target: Target) -> str:
     """The figure with its interval and the promise: ``Response time p95 44 ms (42 ms to 47 ms), promised ≤ 1 s``."""
+    if (probe := _probe(verdict)) is not None:
+        found = words.UNKNOWN if verdict.measured is None else f"{words.count(verdict.measured)} not as promised"
+        return f"{probe}: {counted(verdict.n, 'answer')}, {found}"
     between = words.interval(verdict)
     interval = f" ({between})" if between not in {NONE, words.measured(verdict)} else ""
     exposed = f" {told}" if (told := words.exposed(verdict)) else ""
@@ -205,7 +212,8 @@ def figure(verdict: Verdict, target: Target) -> str:
 
 def scale(result: PartResult, verdict: Verdict, target: Target) -> str:
     """``p95 41 ms at 300 requests/s on 4 regions``: what was measured, and at which rate and size."""
-    return f"{_titled(verdict, target)} {words.measured(verdict)} {result.run.scale or NOT_TOLD}"
+    measured = _probe(verdict) or f"{_titled(verdict, target)} {words.measured(verdict)}"
+    return f"{measured} {result.run.scale or NOT_TOLD}"
 
 
 def days(span: timedelta) -> str:
@@ -214,6 +222,11 @@ def days(span: timedelta) -> str:
     if hours < 48:
         return f"{max(0, round(hours))} h"
     return counted(int(hours // 24), "day")
+
+
+def _probe(verdict: Verdict) -> str | None:
+    """The probe whose finding this is; ``None`` for every other verdict."""
+    return verdict.id.rpartition("/")[2] if verdict.id.startswith(f"{PROBE}/") else None
 
 
 def _titled(verdict: Verdict, target: Target) -> str:

@@ -11,11 +11,14 @@ from datetime import datetime
 from closeshave.judge.asked import SCOPES
 from closeshave.judge.verdict import Assessment, Status, Verdict
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
-from closeshave.plan import Plan, Waiver
+from closeshave.plan import Plan, Role, Waiver
+from closeshave.probes.catalogue import matching
 from closeshave.target import STEADY, Objective, Target
 
 DRILL = "drill"
 """The part of a promise that drills answer."""
+PROBE = "probe"
+"""The way of promises that probes answer; each probe is a part of its own."""
 OTHER = "other"
 """Verdicts that name the promise and are of no objective of its."""
 
@@ -29,6 +32,8 @@ class PartVerdicts:
     """Of :func:`part_of`, :data:`DRILL` or :data:`OTHER`."""
     verdicts: tuple[Verdict, ...]
     """At least one."""
+    ways: frozenset[str] = frozenset()
+    """In which ways this part was tried, if not in all of the run's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class RunEvidence:
     waive: tuple[Waiver, ...] = ()
     """Of its plan."""
     ways: frozenset[str] = frozenset()
-    """Ways in which it tests: ``load``, ``fault``, ``drill``."""
+    """Ways in which it tests: ``load``, ``fault``, ``drill``; ``probe`` alone for a round of probes."""
     scale: str = ""
     """At which rate and size it was made, in words."""
     parts: tuple[PartVerdicts, ...] = ()
@@ -85,23 +90,34 @@ def part_of(objective: Objective) -> str:
 
 
 def parts(target: Target, claim: str) -> tuple[str, ...]:
-    """The parts of a promise that its target's objectives test."""
-    return tuple(part_of(one) for one in target.objectives if claim in one.claims)
+    """The parts of a promise that its target's objectives and probes test."""
+    patterns = [pattern for one in target.claims if one.id == claim for pattern in one.probes]
+    # A pattern that no probe has: nothing ever answers it.
+    probes = [name for pattern in patterns for name in (matching([pattern]) or (pattern,))]
+    return (*(part_of(one) for one in target.objectives if claim in one.claims), *map(probe_part, dict.fromkeys(probes)))
+
+
+def probe_part(name: str) -> str:
+    """The part of a promise that a probe answers."""
+    return f"{PROBE} {name}"
 
 
 def text_of(target: Target, claim: str) -> str | None:
-    """A digest of all that a promise says: its words, its ways and its objectives; ``None`` if the target does not have it.
+    """A digest of all that a promise says: its words, its ways, its objectives, and its probes with the figures that they are judged by; ``None`` if the
+    target does not have it.
 
     Waivers, and whether the launch needs it, are no part of it: they say how the evidence is used.
     """
     found = next((one for one in target.claims if one.id == claim), None)
     if found is None:
         return None
-    told = {
+    told: dict[str, object] = {
         "text": found.text,
         "how": list(found.how),
         "objectives": sorted(json.dumps(asdict(one), sort_keys=True, default=str) for one in target.objectives if claim in one.claims),
     }
+    if found.probes:
+        told |= {"probes": list(found.probes), "says": [asdict(one) for one in found.says]}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -121,12 +137,22 @@ def answers(assessment: Assessment, plan: Plan, target: Target) -> tuple[PartVer
         for claim in verdict.claims:
             for part in _parts_of(verdict, claim, plan, target):
                 found.setdefault((claim, part), []).append(verdict)
-    return tuple(PartVerdicts(claim, part, tuple(several)) for (claim, part), several in found.items())
+    return tuple(PartVerdicts(claim, part, tuple(several), _tried(several, plan)) for (claim, part), several in found.items())
+
+
+def _tried(verdicts: Sequence[Verdict], plan: Plan) -> frozenset[str]:
+    """The ways of a part that rounds of probes answered under load, some of them in fault phases; empty for every other part."""
+    rounds = {one.id: one.phase for one in plan.rounds}
+    faulty = {phase.name for phase in plan.phases if phase.role is Role.FAULT}
+    phases = {rounds.get(one.id.split("/")[1], "") for one in verdicts if one.id.startswith(f"{PROBE}/")}
+    return frozenset({PROBE, "load", *(("fault",) if phases & faulty and plan.faults else ())}) if phases else frozenset()
 
 
 def _parts_of(verdict: Verdict, claim: str, plan: Plan, target: Target) -> Sequence[str]:
     if verdict.scope.startswith("drill:"):
         return (DRILL,)
+    if verdict.id.startswith(f"{PROBE}/"):
+        return (probe_part(verdict.id.rpartition("/")[2]),)
     named = [one for one in _named(verdict, target) if claim in one.claims]
     fitting = [one for one in named if _fits(verdict, one, plan, target)]
     # What fits none, such as "there is no verdict", is said of all of them.

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from closeshave import conclusion, history
 from closeshave.conclusion import Conclusion
-from closeshave.files import foreign, rundir
+from closeshave.files import rundir
 from closeshave.files.jsonfile import Damaged
 from closeshave.files.yamlfile import InvalidFile
-from closeshave.history import Manifest
 from closeshave.judge.asked import asked
 from closeshave.plan import read_plan
 from closeshave.plurals import counted
+from closeshave.probes import record
+from closeshave.readiness import rounds
 from closeshave.readiness.evidence import RunEvidence, answers, texts
+from closeshave.readiness.reading import build_of, described, first_line, instant
 from closeshave.readiness.standing import Policy, RunWorth, builds, standing
 from closeshave.report import summary, words
 from closeshave.report.anchors import anchors
 from closeshave.target import Target, read_target
 from closeshave.vocabulary import (
-    DESCRIPTION,
-    ENVIRONMENT,
     MANIFEST,
     OPERATIONS_FILE,
     PAGE,
@@ -37,11 +35,9 @@ from closeshave.vocabulary import (
     EvidenceGrade,
 )
 
-MARKS = (MANIFEST, SUMMARY, PLAN, TIMELINE)
+MARKS = (MANIFEST, SUMMARY, PLAN, TIMELINE, record.ROUND)
 """A directory with one of these is that of a run, however much of it is left."""
 UNREADABLE = (rundir.NoRun, InvalidFile, Damaged, OSError, ValueError)
-DIGITS = 12
-"""Of a digest, where a person reads it."""
 _STOPPED = {
     Ending.INTERRUPTED: "its operator interrupted it",
     Ending.SAFETY: "it was stopped for safety",
@@ -68,17 +64,19 @@ def gather(paths: Sequence[Path], target: Target, now: datetime, policy: Policy,
 def facts(path: Path) -> RunEvidence:
     """What is known of a run without judging it."""
     try:
-        return _facts(path)
+        return rounds.facts(path) if record.is_round(path) else _facts(path)
     except UNREADABLE as error:
-        return RunEvidence(str(path), id=path.name, trouble=_first_line(error))
+        return RunEvidence(str(path), id=path.name, trouble=first_line(error))
 
 
 def judged(run: RunEvidence) -> RunEvidence:
     """The run with what its judges say, from its history alone."""
+    if record.is_round(Path(run.path)):
+        return rounds.judged(run)
     try:
         concluded = conclusion.conclude(Path(run.path))
     except UNREADABLE as error:
-        return replace(run, trouble=_first_line(error))
+        return replace(run, trouble=first_line(error))
     assessment, plan = concluded.assessment, concluded.plan
     ways = {"load": True, "fault": bool(plan.faults), "drill": bool(plan.drills)}
     return replace(
@@ -113,17 +111,17 @@ def _facts(path: Path) -> RunEvidence:
     try:
         manifest = history.load_manifest(path)
     except ValueError as error:
-        return replace(blank, trouble=f"its {MANIFEST} is damaged ({_first_line(error)})")
+        return replace(blank, trouble=f"its {MANIFEST} is damaged ({first_line(error)})")
     known = replace(
         blank,
         plan=manifest.plan,
         environment=manifest.environment,
         target=manifest.target,
-        started=_instant(manifest.started_at),
-        ended=_instant(manifest.ended_at),
+        started=instant(manifest.started_at),
+        ended=instant(manifest.ended_at),
         grade=manifest.evidence,
         version=manifest.version,
-        build=build_of(path, manifest),
+        build=build_of(path, manifest.version, manifest.evidence),
         report=str(path / PAGE) if (path / PAGE).is_file() else "",
     )
     if manifest.evidence not in set(EvidenceGrade):
@@ -132,7 +130,7 @@ def _facts(path: Path) -> RunEvidence:
         plan, target = read_plan(path / PLAN), read_target(path / TARGET)
         ended = conclusion.ended_early(path)
     except UNREADABLE as error:
-        return replace(known, trouble=_first_line(error))
+        return replace(known, trouble=first_line(error))
     silent = {one.id for one in asked(plan, target, manifest.kinds).not_run}
     known = replace(known, asked=frozenset(one.id for one in target.claims) - silent, texts=texts(target))
     if not (path / OPERATIONS_FILE).is_file():
@@ -142,44 +140,16 @@ def _facts(path: Path) -> RunEvidence:
     return replace(known, stopped=stopped, for_safety=ended is Ending.SAFETY)
 
 
-def build_of(path: Path, manifest: Manifest) -> str | None:
-    """Which build of the platform a run tested, in words: release, versions of the parts, and a digest of the environment file.
-
-    ``None`` if neither a release nor a version was recorded: the file alone does not say what ran.
-    """
-    environment = _environment(path)
-    release, versions = environment.get("release"), environment.get("versions")
-    parts = [f"{name} {version}" for name, version in sorted(versions.items())] if isinstance(versions, dict) else []
-    if not release and not parts:
-        return None
-    whose = [f"release {release}"] if release else []
-    if manifest.evidence == EvidenceGrade.REHEARSED:
-        whose.append(f"stand-in of Closeshave {manifest.version}")
-    if (path / ENVIRONMENT).is_file():
-        whose.append(f"environment file {hashlib.sha256((path / ENVIRONMENT).read_bytes()).hexdigest()[:DIGITS]}")
-    return ", ".join((*whose, *parts))
-
-
 def _scale(concluded: Conclusion) -> str:
     manifest, load = concluded.recorded.manifest, concluded.assessment.load
     topology, faults = manifest.topology, len(concluded.plan.faults)
     rate = words.UNKNOWN if load.rate_offered is None else f"{load.rate_offered:,.0f}"
     size = f"{counted(len(topology.regions), 'region')} and {counted(len(topology.shards), 'shard')}"
-    processes = _environment(concluded.run).get("processes")
+    processes = described(concluded.run).get("processes")
     on = f" on {size}" + (f", {counted(processes, 'process', 'processes')}" if isinstance(processes, int) and processes else "")
     share = manifest.rate.scale if manifest.rate is not None else manifest.rate_scale
     of_plan = f", at {words.ratio(share)} of the rate of its plan" if share < 1 else ""
     return f"at {rate} requests/s{on}{of_plan}" + (f", with {counted(faults, 'fault')}" if faults else "")
-
-
-def _environment(path: Path) -> Mapping[str, Any]:
-    """What ``environment.json`` says of the environment; empty if it is missing or damaged: then its facts are not known."""
-    try:
-        told: Any = foreign.loads((path / DESCRIPTION).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    found = told.get("environment") if isinstance(told, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def _remarks(concluded: Conclusion) -> Iterator[str]:
@@ -201,15 +171,3 @@ def _remarks(concluded: Conclusion) -> Iterator[str]:
             f"its {SUMMARY} says {kept[first].value} of {first} and its history {now[first].value}"
             f"{f', and so with {len(other) - 1} more' if len(other) > 1 else ''}: the {SUMMARY} counts for nothing"
         )
-
-
-def _instant(told: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(told or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).partition("\n")[0]

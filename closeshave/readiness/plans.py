@@ -1,4 +1,4 @@
-"""The plans at hand that test promises of a target."""
+"""The plans at hand that test promises of a target, and the command that asks its probes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def testing(target: Target, called: str, environment: str | None) -> tuple[Testi
 
     A plan that cannot be read tests nothing here; ``closeshave validate`` says what is wrong with it.
     """
-    own: list[TestingPlan] = []
+    probed = frozenset(one.id for one in target.claims if one.probes)
+    own = [TestingPlan(f"closeshave probe --target {called}" + (f" --environment {environment}" if environment else ""), probed)]
     others: list[TestingPlan] = []
     for name in available(FOLDER):
         try:

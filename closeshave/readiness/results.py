@@ -30,6 +30,8 @@ class PartResult:
     """The worst of them."""
     waiver: Waiver | None = None
     """If the status is fail and every fail is waived: the waiver that ends first."""
+    ways: frozenset[str] = frozenset()
+    """In which ways the part was tried, if not in all of the run's."""
     failing: tuple[Verdict, ...] = ()
     """The fails that nobody accepts; if every one is waived, all of them."""
 
@@ -79,4 +81,4 @@ def _result(run: RunEvidence, said: PartVerdicts, waivers: Sequence[Waiver], on:
     open_ = tuple(one for one in fails if in_force(one.id, waivers, on) is None)
     accepted = [found for one in fails if (found := in_force(one.id, waivers, on)) is not None]
     waiver = min(accepted, key=lambda one: one.until) if accepted and not open_ else None
-    return PartResult(run, said.part, ordered, status, waiver, open_ or fails)
+    return PartResult(run, said.part, ordered, status, waiver, said.ways, open_ or fails)

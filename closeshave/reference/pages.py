@@ -111,6 +111,13 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
             _sections(sections(schemas["readiness"], schemas["readiness"], example("readiness.json")), 2, written=False),
             "How to read a ledger is in [Readiness](../readiness.md).",
         ),
+        "probes.md": _page(
+            "The result of a round of probes",
+            "What `closeshave probe --json` prints, and writes as `result.json`. It is made again from what was seen whenever it is read.",
+            "probes",
+            _sections(sections(schemas["probes"], schemas["probes"], example("probes.json")), 2, written=False),
+            "What each probe asks is in [Probes](../probes.md).",
+        ),
         "summary.md": _page(
             "The summary",
             "`summary.json` of a run, for other programs. Fields keep their names; more may be added. What is unknown is `null`, never 0.",
@@ -123,7 +130,9 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
 
 
 def _page(title: str, about: str, name: str, body: Iterable[str], more: str) -> str:
-    form = "" if name in {"summary", "gate", "claims", "readiness"} else " [How keys are written](index.md#how-values-are-written)."
+    form = (
+        "" if name in {"summary", "gate", "claims", "readiness", "probes"} else " [How keys are written](index.md#how-values-are-written)."
+    )
     lines = [f"# {title}", "", MADE, "", f"{about} {more}".strip(), "", f"[JSON Schema](../{name}.schema.json).{form}", "", *body]
     return "\n".join(lines).rstrip("\n") + "\n"
 

@@ -28,6 +28,7 @@ from closeshave.gate.result import GateResult
 from closeshave.judge.integrity.registry import NAME, TITLES
 from closeshave.judge.integrity.registry import OWN as INVARIANTS
 from closeshave.plan import FAULT_KIND, Plan
+from closeshave.probes.result import ProbeResult
 from closeshave.readiness.values import ReadinessLedger
 from closeshave.report import summary
 from closeshave.target import Target
@@ -38,7 +39,13 @@ Schema = dict[str, Any]
 
 FILES: Mapping[str, Any] = {"plan": Plan, "target": Target, "environment": Definition, "profile": Profile, "api": ApiProfile}
 """Kinds of files that people write, and what each is read as."""
-WRITTEN: Mapping[str, Any] = {"baseline": Baseline, "gate": GateResult, "claims": LintedClaims, "readiness": ReadinessLedger}
+WRITTEN: Mapping[str, Any] = {
+    "baseline": Baseline,
+    "gate": GateResult,
+    "claims": LintedClaims,
+    "readiness": ReadinessLedger,
+    "probes": ProbeResult,
+}
 """Files that the harness writes for other programs, beside the summary."""
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _STANDARD = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}

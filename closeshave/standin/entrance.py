@@ -18,6 +18,14 @@ from closeshave.standin.visit import CURRENT
 
 NOT_ANSWERED = 0
 
+SECURITY = (
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-frame-options", b"DENY"),
+    (b"x-xss-protection", b"0"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""Headers of every answer of a hardened platform."""
 _LOG = logging.getLogger(__name__)
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _NO_PAIR_NEEDED = ("/api/v2/auth/login", "/api/v2/auth/register", "/api/v2/auth/refresh", "/api/v2/webhooks/")
@@ -115,5 +123,7 @@ def _label(message: Message, visit: ServedRequest) -> None:
         (b"x-cache", visit.cache.encode()),
         (b"server-timing", timing.encode()),
     )
+    if settings.hardened:
+        headers += SECURITY
     if visit.shard:
         headers.append((b"x-shard", str(visit.shard.id).encode()))

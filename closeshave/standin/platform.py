@@ -18,6 +18,7 @@ from closeshave.standin.defective.franchises import DefectiveFranchises
 from closeshave.standin.defective.sessions import DefectiveSessions
 from closeshave.standin.defective.shards import DefectiveShards
 from closeshave.standin.franchises import Franchises
+from closeshave.standin.lockout import Lockout
 from closeshave.standin.metrics import ProcessMetrics
 from closeshave.standin.operations import Operations
 from closeshave.standin.provider import Provider
@@ -44,6 +45,7 @@ class Platform:
     tokens: TokenIssuer
     sessions: Sessions
     limits: RateLimits
+    lockout: Lockout
     switches: Switches
     operations: Operations
     metrics: ProcessMetrics
@@ -70,7 +72,8 @@ class Platform:
             provider=provider,
             tokens=tokens,
             sessions=DefectiveSessions(sessions, switches, shards.is_lost),
-            limits=RateLimits(ratelimit, settings.rate_limit_scale),
+            limits=RateLimits(ratelimit, settings.rate_limit_scale, progressive=settings.hardened),
+            lockout=Lockout(ratelimit if settings.hardened else None),
             switches=switches,
             operations=Operations(settings.operations, random.random),
             metrics=ProcessMetrics(),

@@ -11,6 +11,8 @@ from closeshave.standin.caches import Tier
 from closeshave.standin.errors import RateLimited
 
 WINDOWS_S = {"minute": 60, "hour": 3600}
+LONGEST_S = 6 * 3600
+"""No offender waits longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,29 @@ def key(limit: Limit, address: str, now_s: float) -> str:
 class RateLimits:
     """Counts requests and refuses those above the limit."""
 
-    __slots__ = ("_scale", "_tier")
+    __slots__ = ("_progressive", "_scale", "_tier")
 
-    def __init__(self, tier: Tier, scale: float) -> None:
+    def __init__(self, tier: Tier, scale: float, *, progressive: bool = False) -> None:
+        """``progressive``: whoever goes on after a refusal is blocked, twice as long each time."""
         self._tier = tier
         self._scale = scale
+        self._progressive = progressive
 
     async def count(self, limit: Limit, address: str, now_s: float) -> None:
         """Count one request of ``address``. Raises :class:`RateLimited` above the limit."""
         window_s = WINDOWS_S[limit.window]
         counter = key(limit, address, now_s)
-        answers = await self._tier.run(("INCR", counter), ("EXPIRE", counter, window_s, "NX"))
-        most = allowed(limit, self._scale)
-        if answers is not None and answers[0] > most:
-            raise RateLimited(most, limit.window, window_s - int(now_s % window_s))
+        blocked = f"blocked:{limit.name}:{address}"
+        look = (("TTL", blocked),) if self._progressive else ()
+        answers = await self._tier.run(("INCR", counter), ("EXPIRE", counter, window_s, "NX"), *look)
+        if answers is None:
+            return
+        most, rest_s = allowed(limit, self._scale), window_s - int(now_s % window_s)
+        over, left_s = answers[0] - most, answers[2] if look else 0
+        if over <= 0 and left_s <= 0:
+            return
+        wait_s = max(rest_s if over > 0 else 0, left_s)
+        if self._progressive and (over > 1 or left_s > 0):
+            wait_s = min(LONGEST_S, 2 * wait_s)
+            await self._tier.run(("SET", blocked, 1, "EX", wait_s))
+        raise RateLimited(most, limit.window, wait_s)

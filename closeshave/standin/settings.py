@@ -56,6 +56,8 @@ class StandinSettings:
     """The address that the process itself listens on."""
     operations: str = ""
     """Path of the file with an operator's instructions (:mod:`closeshave.standin.operations`); empty when there is none."""
+    hardened: bool = False
+    """Whether it sends security headers, locks accounts after failed log-ins, and makes offenders against rate limits wait longer each time."""
     burden: str = ""
     """What makes this release slower or dearer (:mod:`closeshave.standin.defective.burden`); empty unless a test says so."""
 
@@ -104,6 +106,7 @@ def of_process(environ: Mapping[str, str]) -> StandinSettings:
         tiers_host=_host((*caches.values(), *sessions.values(), ratelimit)),
         bind=environ.get("HOST", "127.0.0.1"),
         operations=environ.get("OPERATIONS_FILE", ""),
+        hardened=environ.get("HARDENED", "false") == "true",
         burden=environ.get("BURDEN", ""),
     )
 
@@ -129,6 +132,7 @@ def to_variables(settings: StandinSettings) -> dict[str, str]:
         "RATE_LIMIT_SCALE": str(settings.rate_limit_scale),
         "VERSION": settings.version,
         "OPERATIONS_FILE": settings.operations,
+        "HARDENED": str(settings.hardened).lower(),
         "BURDEN": settings.burden,
     }
 

@@ -4,5 +4,5 @@ A series of trials on one environment: :mod:`.series`. Before a trial: :mod:`.pr
 the plan can decide), :mod:`.nemesis` (random faults).
 
 May import: caps, clock, conclusion, control, deployment, drills, environments, extensions, faults, files, history, judge, loadgen, plan, plurals,
-private, report, scope, shapes, target, telemetry, topology, traffic, vocabulary.
+private, probes, report, scope, shapes, target, telemetry, topology, traffic, vocabulary.
 """

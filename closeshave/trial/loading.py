@@ -19,6 +19,7 @@ from closeshave.trial import drilling, ratecap, schedule
 from closeshave.trial.following import Following
 from closeshave.trial.monitoring import Monitor
 from closeshave.trial.probing import probing
+from closeshave.trial.rounds import ProbeRounds
 from closeshave.trial.state import SENDERS, SafetyStop, Trial, scope_text
 from closeshave.vocabulary import MarkKind
 
@@ -61,12 +62,14 @@ def load_and_break(trial: Trial) -> None:
     trial.say(f"load starts: {', '.join(f'{p.name} {p.duration:g} s' for p in trial.prepared.plan.phases)}")
     monitor = Monitor(trial, start_ns)
     following = Following(trial, times, monitor)
+    rounds = ProbeRounds(trial, times[0].started_ns)
     with probing(trial.prepared.plan.probes, trial.serving, partial(trial.mark, MarkKind.PROBED)):
-        _watch(trial, times, monitor, following)
+        _watch(trial, times, monitor, following, rounds)
+    rounds.finish()
     _let_faults_finish(trial, following)
 
 
-def _watch(trial: Trial, times: tuple[PhaseTime, ...], monitor: Monitor, following: Following) -> None:
+def _watch(trial: Trial, times: tuple[PhaseTime, ...], monitor: Monitor, following: Following, rounds: ProbeRounds) -> None:
     """Until the load's end: start each fault when it is due, notice every helper that dies, and stop when the plan's abort rules require it."""
     start_ns, end_ns = times[0].started_ns, times[-1].ended_ns
     waiting = list(schedule.due(trial.prepared.plan, start_ns))
@@ -78,6 +81,7 @@ def _watch(trial: Trial, times: tuple[PhaseTime, ...], monitor: Monitor, followi
         if cap is not None and (reason := cap.exceeded(ratecap.requests(trial.run), now / 1e9)):
             raise SafetyStop(reason)
         monitor.look()
+        rounds.look()
         running = [item for item in begun if _unhealed(trial, item.fault.id)]
         for item in list(waiting):
             go, at_ns = schedule.decide(item, running, end_ns, now)

@@ -30,6 +30,9 @@ from closeshave.judge import asked, kinds
 from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.plan import Expected, Fault, LocustFile, Plan, read_plan
 from closeshave.plurals import counted
+from closeshave.probes.catalogue import PROBES as FUNCTIONAL
+from closeshave.probes.catalogue import matching
+from closeshave.probes.places import MILD
 from closeshave.shapes import Replayed
 from closeshave.target import Measure, Target, read_target
 from closeshave.traffic import canary_room, conventions, generator, limits, ownfilecheck, probes
@@ -144,6 +147,7 @@ def prepare(
         *_production_problems(prepared),
         *_target_problems(prepared),
         *_probe_problems(prepared),
+        *_round_problems(prepared),
         *_account_problems(prepared),
         *_hook_problems(prepared),
         *_nemesis_problems(prepared),
@@ -369,6 +373,32 @@ def _probe_problems(prepared: Prepared) -> list[Problem]:
         for index, name in enumerate(prepared.plan.probes)
         if name not in PROBES
     ]
+
+
+def _round_problems(prepared: Prepared) -> list[Problem]:
+    """Rounds of probes that there are not, that would disturb the load, or that nobody could tell from the customers' requests."""
+    raw, path = document(prepared.inputs.plan), prepared.inputs.plan
+
+    def problem(index: int, key: str, said: str) -> Problem:
+        return Problem(str(path), line_of(raw, ("rounds", index, key)), f"rounds.{index}.{key}", said)
+
+    found = []
+    for index, each in enumerate(prepared.plan.rounds):
+        if not drivers.of(prepared.definition.kind).ours:
+            found.append(
+                problem(
+                    index, "probes", "rounds of probes need an environment that the harness starts; ask a remote one by closeshave probe"
+                )
+            )
+        for pattern in each.probes:
+            probes = [FUNCTIONAL[name] for name in matching([pattern])]
+            if not probes:
+                found.append(
+                    problem(index, "probes", f"no probe is called {pattern!r}{kinds.suggestion(pattern, FUNCTIONAL)}; see docs/probes.md")
+                )
+            if strong := [probe.name for probe in probes if probe.reach not in MILD]:
+                found.append(problem(index, "probes", f"{strong[0]} would disturb the load; ask it by closeshave probe, without load"))
+    return found
 
 
 def _hook_problems(prepared: Prepared) -> list[Problem]:

@@ -57,6 +57,7 @@ PLAN = {
         "locust": {"file": "shop.py", "model": "closed", "users": 9, "tasks_per_visit": 3, "shard": 1},
     },
     "canaries": {"home_per_s": 10, "away_per_s": 1, "latency": "1s", "hold": "5s", "restored_share": 0.95},
+    "rounds": [{"id": "a", "phase": "broken", "at": "9s", "probes": ["tenants.*"]}],
     "nemesis": {
         "phase": "broken", "kinds": ["shard.*"], "every": "9s", "hold": "9s", "overlap_max": 1, "rest": "9s", "scopes": {"shard": [1]}, "seed": 1,
     },
@@ -72,7 +73,7 @@ TARGET = {
             "says": [
                 {"users": 9, "requests_per_s": 1.5, "response_time": "9s", "error_rate": 0.1, "availability": 0.9, "over": "9d"},
                 {"rto": "9s", "rpo": "9s", "backup_interval": "9s", "alert_within": "9s", "rebuilt_within": "9s"},
-                {"shards": 4, "franchises": 9, "hit_ratio": 0.9, "ttl": "9s"},
+                {"shards": 4, "franchises": 9, "hit_ratio": 0.9, "ttl": "9s", "replicas": 2},
             ],
         },
     ],

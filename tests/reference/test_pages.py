@@ -27,6 +27,7 @@ STARTS: dict[str, list[tuple[str, str | None, str]]] = {
     "gate.md": [("gate", None, "gate"), ("baseline", None, "baseline")],
     "claims.md": [("claims", None, "claims")],
     "readiness.md": [("readiness", None, "")],
+    "probes.md": [("probes", None, "")],
     "summary.md": [("summary", None, "")],
 }
 
@@ -73,7 +74,9 @@ def test_every_key_appears_once_with_its_meaning(page):
         assert [cell for cell in cells[1:-1] if not cell.strip()] == [], key.path
 
 
-@pytest.mark.parametrize("page", [page for page in STARTS if page not in {"summary.md", "gate.md", "claims.md", "readiness.md"}])
+@pytest.mark.parametrize(
+    "page", [page for page in STARTS if page not in {"summary.md", "gate.md", "claims.md", "readiness.md", "probes.md"}]
+)
 def test_every_key_that_people_write_has_an_example(page):
     """From the file that shows every key; a mapping's keys have theirs."""
     bare = []
@@ -104,7 +107,7 @@ def test_no_key_of_a_schema_is_missing_in_the_reference(name):
     assert {key for key in keys_in(schemas()[name]) if f"</a>`{key}`" not in everything} == set()
 
 
-@pytest.mark.parametrize("name", ["summary", "gate", "baseline", "claims", "readiness"])
+@pytest.mark.parametrize("name", ["summary", "gate", "baseline", "claims", "readiness", "probes"])
 def test_the_file_that_a_page_shows_is_a_real_one(name):
     """It fits its schema."""
     jsonschema.validate(json.loads((DOCS / EXAMPLES / f"{name}.json").read_text()), schemas()[name])

@@ -72,6 +72,18 @@ WRONG = [
     ("plan", "waive.0.owner", ""),
     ("plan", "waive.0.owner", GONE),
     ("target", "waive.0.reason", GONE),
+    # probes
+    ("target", "claims.4.probes", ["tenants"]),
+    ("target", "claims.4.probes", ["Tenants.*"]),
+    ("target", "claims.4.probes", ["tenants.*", "tenants.*"]),
+    ("target", "claims.3.says.4.replicas", 0),
+    ("plan", "rounds.0.id", "Two Words"),
+    ("plan", "rounds.0.at", GONE),
+    ("plan", "rounds.0.at", 5),
+    ("plan", "rounds.0.probes", []),
+    ("plan", "rounds.0.probes", ["tenants"]),
+    ("plan", "rounds.0.probes", ["tenants.*", "tenants.*"]),
+    ("plan", "rounds.0.every", "5s"),
     # figures of promises
     ("target", "claims.3.says.0.users", 0),
     ("target", "claims.3.says.0.requests_per_s", "many"),

@@ -257,3 +257,13 @@ def test_network_totals_span_all_shards(customer: Customer) -> None:
     assert len(customer.get("/api/v2/franchise/networks").json()) == 100
     network = customer.get("/api/v2/franchise/networks/51/dashboard").json()
     assert (network["total_locations"], network["total_barbers"], network["regions"]) == (1, 3, [{"region": "eu-west-1", "locations": 1}])
+
+
+def test_text_that_no_database_can_hold_is_refused(platform: Running, customer: Customer) -> None:
+    """The character NUL in notes, names and log-ins is an invalid request, and no error of the platform."""
+    nul = "a" + chr(0) + "b"
+    assert book(customer.at(2), notes=nul).status_code == 422
+    assert book(customer.at(2), service=nul).status_code == 422
+    assert platform.client().post("/api/v2/auth/login", json={"email": nul, "password": "x"}).status_code == 422
+    person = {"first_name": "A", "last_name": "B", "password": "long enough", "email": f"{nul}@example.com"}
+    assert platform.client().post("/api/v2/auth/register-client", json=person).status_code == 422

@@ -17,6 +17,7 @@ from closeshave.cli.commands import (
     compared,
     scheduled,
     ready,
+    probed,
     available,
     promises,
     foreign,
@@ -26,7 +27,7 @@ from closeshave.cli.commands import (
 )
 # isort: on
 
-ALL = (first, trial, gating, judged, compared, scheduled, ready, available, promises, foreign, machine, safety, environment)
+ALL = (first, trial, gating, judged, compared, scheduled, ready, probed, available, promises, foreign, machine, safety, environment)
 """Whoever imports this package has every command registered at :data:`closeshave.cli.app.app`."""
 
 for _command in (

@@ -16,13 +16,14 @@ from closeshave.standin.errors import Json
 from closeshave.standin.identity import administrator, bearer
 from closeshave.standin.ratelimit import Limit
 from closeshave.standin.serving import here
+from closeshave.standin.text import Text
 from closeshave.standin.tokens import Claims
 from closeshave.topology import Shard
 
 router = APIRouter(prefix="/api/v2/appointments")
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
-Notes = Annotated[str | None, Field(max_length=2000)]
+Notes = Annotated[Text | None, Field(max_length=2000)]
 
 
 class NewAppointment(BaseModel):
@@ -30,7 +31,7 @@ class NewAppointment(BaseModel):
 
     date: datetime.date
     time: datetime.time
-    service: str
+    service: Text
     barber_id: int | None = None
     notes: Notes = None
 
@@ -38,10 +39,10 @@ class NewAppointment(BaseModel):
 class GuestInfo(BaseModel):
     """The identity of a customer without an account."""
 
-    first_name: str
-    last_name: str
-    email: str
-    phone: str | None = None
+    first_name: Text
+    last_name: Text
+    email: Text
+    phone: Text | None = None
 
 
 class GuestAppointment(NewAppointment):

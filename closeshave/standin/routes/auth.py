@@ -18,6 +18,7 @@ from closeshave.standin.errors import Json, Refused
 from closeshave.standin.identity import bearer
 from closeshave.standin.ratelimit import Limit
 from closeshave.standin.serving import here
+from closeshave.standin.text import Text
 from closeshave.standin.tokens import REFRESH_S, Claims, InvalidToken
 
 router = APIRouter(prefix="/api/v2/auth")
@@ -29,19 +30,19 @@ _NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$j8wYle6kuSZkbaq6whl8xg$il4NRsl3f
 class Registration(BaseModel):
     """A new customer."""
 
-    first_name: str
-    last_name: str
-    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)]
+    first_name: Text
+    last_name: Text
+    email: Annotated[str, Field(pattern="^[^@\\s\x00]+@[^@\\s\x00]+$", max_length=200)]
     password: Annotated[str, Field(min_length=8, max_length=200)]
-    phone: str | None = None
+    phone: Text | None = None
     marketing_consent: bool = False
 
 
 class Credentials(BaseModel):
     """Email and password."""
 
-    email: str
-    password: str
+    email: Text
+    password: Text
 
 
 class RefreshRequest(BaseModel):
@@ -65,10 +66,14 @@ async def register_client(body: Registration) -> Json:
 async def login(body: Credentials) -> Json:
     """Log in: tokens, and three cookies with the same values."""
     await _count(ratelimit.LOGIN)
+    lockout = here().platform.lockout
+    await lockout.check(body.email)
     account = await here().platform.accounts.by_email(body.email, _likely_region())
     good = await passwords.matches_aside(account["password_hash"] if account else _NOBODYS_HASH, body.password)
     if account is None or not good:
+        await lockout.failed(body.email)
         raise Refused(401, "Incorrect email or password", {"WWW-Authenticate": "Bearer"})
+    await lockout.succeeded(body.email)
     tokens = await _open_session(account)
     csrf = secrets.token_urlsafe(24)
     answer = Json({**tokens, "token_type": "bearer", "csrf_token": csrf})

@@ -12,6 +12,7 @@ from closeshave.standin.errors import Json, Refused
 from closeshave.standin.franchises import FranchiseChange
 from closeshave.standin.identity import administrator, bearer
 from closeshave.standin.serving import here
+from closeshave.standin.text import Text
 
 router = APIRouter(prefix="/api/v2")
 
@@ -19,8 +20,8 @@ router = APIRouter(prefix="/api/v2")
 class LocationChange(BaseModel):
     """New values of a shop; missing values stay as they are."""
 
-    name: str | None = None
-    phone: str | None = None
+    name: Text | None = None
+    phone: Text | None = None
     opens: time | None = None
     closes: time | None = None
 

@@ -12,6 +12,7 @@ from closeshave.standin import ratelimit
 from closeshave.standin.errors import Json
 from closeshave.standin.identity import bearer
 from closeshave.standin.serving import here
+from closeshave.standin.text import Text
 
 router = APIRouter(prefix="/api/v2/payments")
 
@@ -28,7 +29,7 @@ class ConfirmRequest(BaseModel):
     """Which intent to charge."""
 
     booking_id: int
-    payment_intent_id: str
+    payment_intent_id: Text
 
 
 @router.post("/create-intent")

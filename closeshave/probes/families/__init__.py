@@ -1,0 +1,1 @@
+"""One module a family; each has a ``FAMILY``, and is listed nowhere else."""
