@@ -160,7 +160,7 @@ class Store:
 
     process: str
     tier: str
-    """``cache``, ``sessions`` or ``ratelimit``."""
+    """``cache``, ``sessions``, ``ratelimit`` or ``broker``."""
     group: str
     region: str
     port: int

@@ -63,6 +63,9 @@ class WorkerOf:
     """Processes in each region."""
     regions: tuple[str, ...] = ()
     """The regions in which it runs; all by default."""
+    starts: Literal["always", "used"] = "always"
+    """``used``: a run that starts its environment itself starts this worker only if a fault or a drill of its plan needs background work, because it
+    costs processor time. ``closeshave env up`` starts it in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,21 @@ class CachedPages:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsOf:
+    """How it is read what became of the jobs that workers do for bookings."""
+
+    __pydantic_config__ = STRICT
+
+    query: Annotated[str, stated(minLength=1)]
+    """A query for the primary of each shard that returns the jobs that bookings need, with the columns ``job, booking_id, franchise_id, kind, due_at,
+    done_at, worker``: a row for each effect of a job, and one without ``done_at`` for a job without an effect. ``%(since_s)s`` is the start of the run
+    in seconds since the epoch."""
+    within: Lasting
+    """How long after ``due_at`` a job may be done: one that is done later is late, and one that is not done then is lost. The final state is not read
+    before, as long as a job is open."""
+
+
+@dataclass(frozen=True, slots=True)
 class FinalState:
     """How the final state is read: from the databases by a query, else through the API."""
 
@@ -117,6 +135,8 @@ class FinalState:
     """Name of the environment variable that holds ``email:password`` of the administrator."""
     cached: CachedPages | None = None
     """How entries of the cache are compared with the databases; without it they are not."""
+    jobs: JobsOf | None = None
+    """How it is read what became of the jobs of workers; without it they are not judged."""
     resident_rows: str = ""
     """A query that counts the rows of the franchises from one ``%s`` to another, for regions whose rows may not leave them; empty: not counted."""
 

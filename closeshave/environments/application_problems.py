@@ -20,6 +20,8 @@ TIERS: Mapping[str, str] = {
     "sessions_url": "sessions",
     "sessions_urls": "sessions",
     "ratelimit_url": "ratelimit",
+    "broker_url": "broker",
+    "broker_urls": "broker",
 }
 """Placeholder → the tier that it needs."""
 PER_SHARD = frozenset({"database_url", "replica_url"})
@@ -41,7 +43,7 @@ def find(definition: Stack) -> Iterator[tuple[Location, str]]:
 
 def _of_stand_in(definition: Stack) -> Iterator[tuple[Location, str]]:
     """What the stand-in lacks here. In most files its variables are not written, so none is named."""
-    needed = dict.fromkeys(TIERS.values())
+    needed = dict.fromkeys(tier for name, tier in TIERS.items() if name in STAND_IN.uses)
     if missing := [tier for tier in needed if not definition.has(tier)]:
         message = (
             f"the stand-in, which runs unless the file describes another application, needs the tiers {', '.join(needed)}; "

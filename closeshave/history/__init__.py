@@ -6,7 +6,7 @@ and tests build small histories from them.
 May import: clock, files, plurals, topology, vocabulary.
 """
 
-from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
+from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, JOBS, OPERATIONS, PLACEMENTS, frame, to_frame
 from closeshave.history.drills import STOPPED_AT, TIMED, DrillEnded, DrillEnding, DrillEvent, DrillProven, DrillStepped, Fact
 from closeshave.history.events import FaultEdge, FaultEvent, Mark, Signal
 from closeshave.history.evidence import Before, EdgeEvidence, Healing, HealProof, Injection, Planning, SeenMeanwhile, Sighting, evidence_of
@@ -21,6 +21,7 @@ from closeshave.history.rows import (
     Capture,
     Diverged,
     Effect,
+    Job,
     Operation,
     Outcome,
     Placement,
@@ -50,6 +51,7 @@ from closeshave.vocabulary import (
     DIVERGED_FILE,
     EDGE_COUNTS,
     EFFECTS_FILE,
+    JOBS_FILE,
     MANIFEST,
     ODD_EFFECTS,
     OPERATIONS_FILE,
@@ -72,6 +74,8 @@ __all__ = [
     "EDGE_COUNTS",
     "EFFECTS",
     "EFFECTS_FILE",
+    "JOBS",
+    "JOBS_FILE",
     "MANIFEST",
     "ODD_EFFECTS",
     "OPERATIONS",
@@ -109,6 +113,7 @@ __all__ = [
     "Healing",
     "History",
     "Injection",
+    "Job",
     "Manifest",
     "Mark",
     "Operation",

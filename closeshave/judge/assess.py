@@ -70,8 +70,13 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     verdicts += _guarded("integrity", partial(integrity.judge, analysis, findings), NO_VERDICTS, broken)
     not_asked = _guarded("what is asked", partial(integrity.not_asked, analysis, findings), NOTHING, broken)
     # Without canaries nobody asked whether a fault was survived.
-    survived = lives if plan.probed else NO_LIVES
-    score = _guarded("resilience", lambda: resilience.figures(survived, verdicts, BREACHES, known), NO_RESILIENCE, broken)
+    survived, background = lives if plan.probed else NO_LIVES, history.manifest.jobs
+    score = _guarded(
+        "resilience",
+        lambda: resilience.figures(survived, verdicts, BREACHES, known, background=background),
+        NO_RESILIENCE,
+        broken,
+    )
     verdicts += resilience.judge(analysis, score, lives, verdicts)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, analysis, life), NO_FIGURES, broken) for life in lives]
     drill_figures = [_guarded(f"figures of {one.drill.id}", partial(_drilled, analysis, one), NO_DRILL_FIGURES, broken) for one in drilled]

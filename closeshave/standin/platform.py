@@ -64,7 +64,7 @@ class Platform:
             shards=shards,
             tiers=(*dict.fromkeys(caches.values()), *dict.fromkeys(sessions.values()), ratelimit),
             franchises=DefectiveFranchises(shards, caches, switches),
-            bookings=DefectiveBookings(shards, switches),
+            bookings=DefectiveBookings(shards, switches, settings.remind_after),
             accounts=AccountStore(shards),
             billing=DefectiveBilling(shards, Bookings(shards), provider, switches),
             provider=provider,

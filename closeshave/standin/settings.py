@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import TypeAdapter
 
 from closeshave.topology import Topology
 
+REMIND_AFTER_S = 5.0
+"""A reminder is due so many seconds after its booking. On the real platform it is due a day before the visit, which no trial could wait for."""
 DEFECTS_FILE = "DEFECTS_FILE"
 """The variable that names the file in which tests plant defects."""
 
@@ -58,6 +61,9 @@ class StandinSettings:
     """Path of the file with an operator's instructions (:mod:`closeshave.standin.operations`); empty when there is none."""
     burden: str = ""
     """What makes this release slower or dearer (:mod:`closeshave.standin.defective.burden`); empty unless a test says so."""
+    remind_after: timedelta | None = None
+    """When a booking's reminder is due, counted from the booking; ``None`` where nothing is done in the background
+    (:mod:`closeshave.standin.background`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ def of_process(environ: Mapping[str, str]) -> StandinSettings:
         bind=environ.get("HOST", "127.0.0.1"),
         operations=environ.get("OPERATIONS_FILE", ""),
         burden=environ.get("BURDEN", ""),
+        remind_after=timedelta(seconds=float(environ.get("REMIND_AFTER_S", REMIND_AFTER_S))) if environ.get("BACKGROUND") == "on" else None,
     )
 
 
@@ -130,6 +137,7 @@ def to_variables(settings: StandinSettings) -> dict[str, str]:
         "VERSION": settings.version,
         "OPERATIONS_FILE": settings.operations,
         "BURDEN": settings.burden,
+        **({"BACKGROUND": "on", "REMIND_AFTER_S": str(settings.remind_after.total_seconds())} if settings.remind_after else {}),
     }
 
 

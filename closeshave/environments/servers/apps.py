@@ -72,6 +72,7 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
         "scratch": scratch(site),
         "topology": TOPOLOGY.dump_json(definition.topology).decode(),
         "rate_limit_scale": str(definition.rate_limit_scale),
+        "background": "on" if definition.application.workers else "off",
         "python": site.parts.python.program,
         "harness": site.parts.python.harness,
     }
@@ -82,7 +83,7 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
         found |= {f"{kind}_url.{shard}": url for shard, url in urls.items()} | {f"{kind}_urls": json.dumps(urls)}
         if len(urls) == 1:
             found[f"{kind}_url"] = next(iter(urls.values()))
-    for tier in ("cache", "sessions", "ratelimit"):
+    for tier in ("cache", "sessions", "ratelimit", "broker"):
         if definition.has(tier):
             urls = {home: _tier_url(*doors[definition.group_serving(tier, home).name]) for home in definition.regions}
             found |= {f"{tier}_url.{home}": url for home, url in urls.items()} | {f"{tier}_url": urls[region]}
