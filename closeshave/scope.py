@@ -19,7 +19,7 @@ from closeshave.topology import Shard, Topology
 TIERS = ("cache", "sessions", "ratelimit")
 """Tiers that serve requests."""
 ALL_TIERS = (*TIERS, "broker")
-STATELESS = frozenset({"service", "dependency", "worker"})
+STATELESS = frozenset({"service", "dependency", "worker", "websocket"})
 """Families of faults that are healed without a change of a database or a cache."""
 BESIDE = frozenset({"restore.other-region"})
 """Kinds of drills that neither change nor need a shard that runs: only its backups."""

@@ -11,6 +11,7 @@ from closeshave.deployment import Capabilities, Readiness, VersionAt
 from closeshave.environments import placeholders
 from closeshave.environments.remote.definition import Accounts
 from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, stated
+from closeshave.vocabulary import LIVE
 
 Setting = str | int | float | bool
 """The value of a variable, as people write it in YAML."""
@@ -66,6 +67,21 @@ class WorkerOf:
     starts: Literal["always", "used"] = "always"
     """``used``: a run that starts its environment itself starts this worker only if a fault or a drill of its plan needs background work, because it
     costs processor time. ``closeshave env up`` starts it in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveUpdatesOf:
+    """How customers are told of their bookings by WebSocket."""
+
+    __pydantic_config__ = STRICT
+
+    path: Annotated[str, stated(pattern="^/")]
+    """The path of the handshake at an edge, which carries the customer's bearer token. Each message is a JSON object: an update has the members
+    ``booking`` and ``version``, others are ignored. After a connection it tells of all bookings of the customer."""
+    within: Lasting = 5.0
+    """How long an update may take after the change was confirmed, or after the customer is connected again; at the end of a run it is waited for."""
+    starts: Literal["always", "used"] = "always"
+    """``used``: in a run that starts its environment itself, ``{live_updates}`` is ``on`` and customers follow only if a fault of the plan needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +198,8 @@ class ApplicationOf:
     """Whether its databases have the tables of the stand-in, by which ``shard.hot-row-locked`` finds the rows to lock."""
     api: str = known.SHIPPED
     """The API that it speaks: the name of a profile in `scenarios/apis/`, or the path of one, from the environment file."""
+    live_updates: LiveUpdatesOf | None = None
+    """How customers follow their bookings by WebSocket; without it they do not."""
     patient: bool = False
     """Whether an instance starts without its databases and caches and waits for them. Then it is started earlier."""
     preload: tuple[str, ...] = ()
@@ -219,6 +237,7 @@ class ApplicationOf:
             "webhooks": self.webhooks is not None,
             "tables": self.tables == "stand-in",
             "instructions": "operations_file" in self.uses,
+            LIVE: self.live_updates is not None,
             "bad release": BAD in self.releases and self.version is not None,
         }
         return frozenset(name for name, there in found.items() if there)

@@ -16,7 +16,7 @@ from closeshave.environments.evidence import edge_counts, final_state, jobs, sig
 from closeshave.environments.remote.remote import REMOTE
 from closeshave.environments.stack import Stack
 from closeshave.history import Signal
-from closeshave.vocabulary import BACKGROUND
+from closeshave.vocabulary import BACKGROUND, LIVE
 
 
 def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
@@ -27,7 +27,8 @@ def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, unt
 def _narrowed(definition: Stack, kinds: Collection[str], uses: Collection[str]) -> Stack:
     shards = definition.shards if "backups" in uses else tuple(replace(shard, backup="") for shard in definition.shards)
     narrow = replace(definition, links=tuple(kind for kind in definition.links if kind in kinds), shards=shards)
-    return narrow if BACKGROUND in uses else narrow.without_background()
+    narrow = narrow if BACKGROUND in uses else narrow.without_background()
+    return narrow if LIVE in uses else narrow.without_followers()
 
 
 def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
@@ -40,6 +41,7 @@ def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
         "rows": bool(definition.application.read_back.query),
         "releases": bool(definition.application.releases),
         BACKGROUND: definition.works_later,
+        LIVE: definition.application.live_updates is not None,
     }
     return frozenset(name for name, has in there.items() if has)
 

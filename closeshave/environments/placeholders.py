@@ -23,6 +23,7 @@ MEANINGS: Mapping[str, str] = {
     "broker_url": "the tier `broker` of this region's bookings, in the same way",
     "broker_urls": "the tier `broker` as a JSON object, home region of the bookings → URL",
     "background": "`on` where workers of this file run beside the instances, else `off`",
+    "live_updates": "`on` where customers may follow their bookings (`live_updates` of this section), else `off`",
     "payments_url": "the payment provider; it runs only if this is used",
     "host": "the address on which the instance must listen",
     "port": "the port on which the instance must listen",

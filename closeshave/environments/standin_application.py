@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from closeshave.deployment import VersionAt
-from closeshave.environments.application import ApplicationOf, CachedPages, FinalState, JobsOf, Prepare, ReleaseOf
+from closeshave.environments.application import ApplicationOf, CachedPages, FinalState, JobsOf, LiveUpdatesOf, Prepare, ReleaseOf
 from closeshave.standin.franchises import PAGE
 
 BOOKINGS = """\
@@ -39,6 +39,7 @@ STAND_IN = ApplicationOf(
         "DEFECTS_FILE": "{scratch}/defects",
         "RATE_LIMIT_SCALE": "{rate_limit_scale}",
         "BACKGROUND": "{background}",
+        "LIVE_UPDATES": "{live_updates}",
         "VERSION": "1.0.0",
     },
     prepare=Prepare(
@@ -65,6 +66,7 @@ STAND_IN = ApplicationOf(
         resident_rows="SELECT count(*) FROM franchises WHERE id BETWEEN %s AND %s",
     ),
     webhooks="/api/v2/webhooks/payments",
+    live_updates=LiveUpdatesOf(path="/api/v2/updates", starts="used"),
     tables="stand-in",
     patient=True,
     preload=("closeshave.standin.app",),

@@ -8,7 +8,7 @@ from types import MappingProxyType, ModuleType
 
 from closeshave import extensions
 from closeshave.deployment import Deployment, Hook
-from closeshave.faults import broker, cache, data, dependency, hook, region, service, shard, worker
+from closeshave.faults import broker, cache, data, dependency, hook, region, service, shard, websocket, worker
 from closeshave.faults.family import kinds_of
 from closeshave.faults.kind import USES, Kind
 from closeshave.files.closest import meant
@@ -16,7 +16,7 @@ from closeshave.plan import Fault
 from closeshave.vocabulary import BACKGROUND
 
 FAMILIES: Mapping[str, ModuleType] = {
-    module.__name__.rpartition(".")[2]: module for module in (shard, cache, region, service, dependency, data, worker, broker)
+    module.__name__.rpartition(".")[2]: module for module in (shard, cache, region, service, dependency, data, worker, broker, websocket)
 }
 """The families of our own kinds, in the order in which they are explained; each kind is a module in the folder of its family."""
 OWN: Mapping[str, Kind] = {kind.name: kind for family in FAMILIES.values() for kind in kinds_of(family)}

@@ -6,7 +6,19 @@ and tests build small histories from them.
 May import: clock, files, plurals, topology, vocabulary.
 """
 
-from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, JOBS, OPERATIONS, PLACEMENTS, frame, to_frame
+from closeshave.history.columns import (
+    BOOKINGS,
+    CACHE_ENTRIES,
+    CAPTURES,
+    DIVERGED,
+    EFFECTS,
+    JOBS,
+    OPERATIONS,
+    PLACEMENTS,
+    UPDATES,
+    frame,
+    to_frame,
+)
 from closeshave.history.drills import STOPPED_AT, TIMED, DrillEnded, DrillEnding, DrillEvent, DrillProven, DrillStepped, Fact
 from closeshave.history.events import FaultEdge, FaultEvent, Mark, Signal
 from closeshave.history.evidence import Before, EdgeEvidence, Healing, HealProof, Injection, Planning, SeenMeanwhile, Sighting, evidence_of
@@ -26,6 +38,7 @@ from closeshave.history.rows import (
     Outcome,
     Placement,
     Source,
+    Told,
 )
 from closeshave.history.touched import (
     Touched,
@@ -59,6 +72,7 @@ from closeshave.vocabulary import (
     RESOURCES_FILE,
     SENT,
     TIMELINE,
+    UPDATES_FILE,
 )
 
 __all__ = [
@@ -90,6 +104,8 @@ __all__ = [
     "STOPPED_AT",
     "TIMED",
     "TIMELINE",
+    "UPDATES",
+    "UPDATES_FILE",
     "WRITING",
     "Added",
     "Before",
@@ -127,6 +143,7 @@ __all__ = [
     "Sighting",
     "Signal",
     "Source",
+    "Told",
     "Touched",
     "TouchedCpu",
     "TouchedFiles",

@@ -155,6 +155,22 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a customer who follows their bookings by WebSocket saw."""
+
+    what: str
+    """``opened`` or ``closed`` (a connection), ``update`` (of a booking), or ``ended`` (nobody follows any more)."""
+    client: str
+    """The platform's ID of the customer."""
+    region: str
+    """The region of the edge at which they connect."""
+    at_ns: int
+    """Monotonic."""
+    booking: int | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CacheEntry:
     """A franchise's entry in a cache after heal and quiesce, read from the node itself; for a sample of entries, also the value in the database."""
 

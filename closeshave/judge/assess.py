@@ -70,10 +70,11 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     verdicts += _guarded("integrity", partial(integrity.judge, analysis, findings), NO_VERDICTS, broken)
     not_asked = _guarded("what is asked", partial(integrity.not_asked, analysis, findings), NOTHING, broken)
     # Without canaries nobody asked whether a fault was survived.
-    survived, background = lives if plan.probed else NO_LIVES, history.manifest.jobs
+    survived = lives if plan.probed else NO_LIVES
+    beside = (*(("worker", "broker") if history.manifest.jobs else ()), *(("websocket",) if history.manifest.followed_within_s else ()))
     score = _guarded(
         "resilience",
-        lambda: resilience.figures(survived, verdicts, BREACHES, known, background=background),
+        lambda: resilience.figures(survived, verdicts, BREACHES, known, beside),
         NO_RESILIENCE,
         broken,
     )

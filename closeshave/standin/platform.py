@@ -18,6 +18,8 @@ from closeshave.standin.defective.franchises import DefectiveFranchises
 from closeshave.standin.defective.sessions import DefectiveSessions
 from closeshave.standin.defective.shards import DefectiveShards
 from closeshave.standin.franchises import Franchises
+from closeshave.standin.live.hearing import Hearing
+from closeshave.standin.live.hub import Hub
 from closeshave.standin.metrics import ProcessMetrics
 from closeshave.standin.operations import Operations
 from closeshave.standin.provider import Provider
@@ -47,6 +49,8 @@ class Platform:
     switches: Switches
     operations: Operations
     metrics: ProcessMetrics
+    live: Hearing | None = None
+    """``None`` where nobody may follow their bookings."""
 
     @classmethod
     async def open(cls, settings: StandinSettings, signing_key: bytes) -> Platform:
@@ -74,6 +78,7 @@ class Platform:
             switches=switches,
             operations=Operations(settings.operations, random.random),
             metrics=ProcessMetrics(),
+            live=Hearing(settings, shards, Hub()) if settings.live else None,
         )
 
     @property

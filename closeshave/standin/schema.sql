@@ -108,6 +108,16 @@ CREATE TABLE bookings (
 CREATE INDEX bookings_of_day ON bookings (franchise_id, starts_at) WHERE status = 'scheduled';
 CREATE INDEX bookings_of_client ON bookings (client_id, starts_at);
 
+-- Who listens to this channel hears of every change of a customer's booking when it is committed. Only sessions that say so tell of theirs.
+CREATE FUNCTION tell_of_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('bookings', json_build_object(
+        'client', NEW.client_id, 'booking', NEW.id, 'version', NEW.version, 'status', NEW.status)::text);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER bookings_tell AFTER INSERT OR UPDATE ON bookings FOR EACH ROW
+    WHEN (NEW.client_id IS NOT NULL AND current_setting('standin.live', true) = 'on') EXECUTE FUNCTION tell_of_change();
+
 -- What the platform reads and writes: every column but the range, which is the database's own business.
 CREATE VIEW appointments AS
     SELECT id, franchise_id, barber_id, client_id, guest_name, guest_email, guest_phone, service_id, service_name, starts_at, minutes, status,

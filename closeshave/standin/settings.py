@@ -64,6 +64,8 @@ class StandinSettings:
     remind_after: timedelta | None = None
     """When a booking's reminder is due, counted from the booking; ``None`` where nothing is done in the background
     (:mod:`closeshave.standin.background`)."""
+    live: bool = False
+    """Whether customers may follow their bookings by WebSocket (:mod:`closeshave.standin.live`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def of_process(environ: Mapping[str, str]) -> StandinSettings:
         operations=environ.get("OPERATIONS_FILE", ""),
         burden=environ.get("BURDEN", ""),
         remind_after=timedelta(seconds=float(environ.get("REMIND_AFTER_S", REMIND_AFTER_S))) if environ.get("BACKGROUND") == "on" else None,
+        live=environ.get("LIVE_UPDATES") == "on",
     )
 
 
@@ -138,6 +141,7 @@ def to_variables(settings: StandinSettings) -> dict[str, str]:
         "OPERATIONS_FILE": settings.operations,
         "BURDEN": settings.burden,
         **({"BACKGROUND": "on", "REMIND_AFTER_S": str(settings.remind_after.total_seconds())} if settings.remind_after else {}),
+        "LIVE_UPDATES": "on" if settings.live else "off",
     }
 
 

@@ -34,7 +34,7 @@ from closeshave.trial import running
 from closeshave.trial.display import Display
 from closeshave.trial.preparation import Prepared
 from closeshave.trial.starting import used_by
-from closeshave.vocabulary import BACKGROUND, Exit
+from closeshave.vocabulary import BACKGROUND, LIVE, Exit
 
 FILE = "series.jsonl"
 """A file beside the runs of a series, with one line for each finished trial."""
@@ -87,8 +87,8 @@ class Series:
     """The steps of the last trial, each with its beginning (``time.monotonic``, seconds)."""
     root: Path = field(init=False)
     _spoilt: bool = False
-    _background: bool = False
-    """Whether the environment has the workers that only some plans need."""
+    _beside: frozenset[str] = frozenset()
+    """What the environment has that only some plans need: workers, live updates."""
     _chosen: Path | None = None
 
     @property
@@ -107,7 +107,7 @@ class Series:
         definition = read_definition(locate("environments", self.environment))
         driver = drivers.of(definition.kind)
         self.root = self._chosen or driver.place(definition)
-        extra = () if self.unbroken else USES.keys() - (set() if self._background else {BACKGROUND})
+        extra = () if self.unbroken else USES.keys() - ({BACKGROUND, LIVE} - self._beside)
         needed = driver.narrow(definition, () if self.unbroken else LINK_KINDS, extra)
         driver.up(needed, self.root, Display(self.console).say, not self.unbroken)
 
@@ -132,9 +132,9 @@ class Series:
             self._spoilt = False
 
     def trial(self, prepared: Prepared, before: Act | None = None) -> Conclusion:
-        """One trial, judged, on an environment with workers or without, as its plan needs it. Raises :class:`SeriesStopped`."""
-        if (background := BACKGROUND in used_by(prepared.plan)) != self._background:
-            self._background = background
+        """One trial, judged, on an environment with workers and live updates or without, as its plan needs it. Raises :class:`SeriesStopped`."""
+        if (beside := used_by(prepared.plan) & {BACKGROUND, LIVE}) != self._beside:
+            self._beside = beside
             self.down()
             self.up()
         display = Display(self.console)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from closeshave.deployment import Application, Process, RunnableRelease
+from closeshave.deployment import Application, LiveUpdates, Process, RunnableRelease
 from closeshave.environments import placeholders
 from closeshave.environments.application import ApplicationOf, Setting, text_of
 from closeshave.environments.servers import patroni, pooler, toxiproxy
@@ -44,6 +44,7 @@ def described(site: Site) -> Application:
         release=own.release,
         releases=releases,
         preload=own.forked,
+        live=LiveUpdates(own.live_updates.path, own.live_updates.within) if own.live_updates else None,
         instructions=files if "operations_file" in own.uses else {},
     )
 
@@ -72,6 +73,7 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
         "scratch": scratch(site),
         "topology": TOPOLOGY.dump_json(definition.topology).decode(),
         "rate_limit_scale": str(definition.rate_limit_scale),
+        "live_updates": "on" if definition.application.live_updates else "off",
         "background": "on" if definition.application.workers else "off",
         "python": site.parts.python.program,
         "harness": site.parts.python.harness,

@@ -6,13 +6,13 @@ a fault is not proven healed, the score is zero. The coverage is shown with it: 
 kept half.
 
 The families are ours, and those of the kinds of faults that installed packages had added when the run was made: whoever installs a family of faults says
-that a platform may fail in this way. The families of workers and of their broker count where workers ran. That the families do not depend on what the
-plan breaks keeps the score from rising when a fault is left out of it.
+that a platform may fail in this way. The families of workers, of their broker and of WebSockets count where there were any. That the families do not
+depend on what the plan breaks keeps the score from rising when a fault is left out of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from closeshave.judge.evidence.timeline import Life
@@ -24,18 +24,18 @@ from closeshave.target import Measure, Objective
 
 FAMILIES = ("shard", "cache", "region", "service", "dependency", "data")
 """Our own families of failure, in the catalogue's order."""
-OF_WORKERS = frozenset({"worker", "broker"})
-"""Further families of ours, for platforms that work in the background."""
+BESIDE = frozenset({"worker", "broker", "websocket"})
+"""Further families of ours, for platforms that work in the background or tell of changes."""
 PRECONDITIONS = frozenset({"observed", "healed", "in_flight"})
 """Measures of a fault's verdicts that judge the harness and not the platform."""
 
 
 def figures(
-    lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iterable[str], kinds: Iterable[str] = (), *, background: bool = False
+    lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iterable[str], kinds: Iterable[str] = (), beside: Collection[str] = ()
 ) -> ResilienceFigures:
     """The score of a run, from all of its verdicts; ``invariants`` names the measures whose breach is a breach of integrity, ``kinds`` the kinds of
-    faults that there were when the run was made. ``background``: whether workers ran beside the application."""
-    families = _families(lives, kinds, background)
+    faults that there were when the run was made. ``beside``: those families of :data:`BESIDE` that could fail in this run."""
+    families = _families(lives, kinds, beside)
     tested = tuple(family for family in families if any(_tested(life) for life in lives if life.fault.family == family))
     kept = sum(_kept([life for life in lives if life.fault.family == family], verdicts) for family in tested)
     zeroed = _zeroed(lives, verdicts, frozenset(invariants))
@@ -48,9 +48,9 @@ def figures(
     )
 
 
-def _families(lives: Sequence[Life], kinds: Iterable[str], background: bool) -> tuple[str, ...]:
+def _families(lives: Sequence[Life], kinds: Iterable[str], beside: Collection[str]) -> tuple[str, ...]:
     """Ours, then those of installed packages by name. A run of an older version names no kinds: then those of its faults count."""
-    added = {kind.partition(".")[0] for kind in kinds} - (frozenset() if background else OF_WORKERS)
+    added = {kind.partition(".")[0] for kind in kinds} - (BESIDE - {*beside})
     added |= {life.fault.family for life in lives}
     return (*FAMILIES, *sorted(added - {*FAMILIES}))
 
