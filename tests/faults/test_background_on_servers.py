@@ -14,9 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from closeshave import private
 from closeshave.clients import patroni
 from closeshave.clock import now_ns
-from closeshave.deployment import Deployment
+from closeshave.deployment import FOLLOWED, Deployment
 from closeshave.drills.catalogue import KINDS as DRILLS
 from closeshave.drills.kind import DrillWork
 from closeshave.drills.lifecycle import carry_out
@@ -27,7 +28,11 @@ from closeshave.faults import child
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after, until
 from closeshave.faults.worker import crew
+from closeshave.files import read_lines
 from closeshave.plan import Expected, Fault
+from closeshave.traffic import accounts, logins
+from closeshave.traffic.followers import OF_A_REGION, Followers, chosen
+from closeshave.traffic.load import ACCOUNTS_FILE
 from tests.faults.timelines import WHOLE_LIFE, edges
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -165,3 +170,56 @@ def test_workers_are_drained_without_losing_a_job(platform: Deployment, run: Pat
     assert [line["how"] for line in told if line["type"] == "drill-end"] == ["carried-out"]
     assert all(line["holds"] for line in told if line["type"] == "drill-proof")
     done_once(platform, them, since_s)
+
+
+@pytest.fixture
+def followed(platform: Deployment, run: Path) -> Iterator[Path]:
+    """Customers of every region follow their bookings; the file of what they see."""
+    assert logins.log_in(platform, run, print)
+    them = Followers.start(Path(platform.root), run)
+    try:
+        yield Path(platform.root, FOLLOWED)
+    finally:
+        them.stop()
+        private.forget(run)
+
+
+def test_a_follower_is_told_of_what_happened_while_the_connection_was_cut(platform: Deployment, run: Path, followed: Path) -> None:
+    """The customers of one region are cut again and again, and book all the while."""
+    everybody = chosen(accounts.load(private.place(run) / ACCOUNTS_FILE), (REGION,))
+    of_region = {str(each.client): each for each in everybody}
+
+    def state() -> dict[str, str]:
+        return {line["client"]: line["what"] for line in read_lines(followed) if line["what"] in {"opened", "closed"}}
+
+    assert until(lambda: len(state()) == OF_A_REGION * len(platform.topology.regions) and set(state().values()) == {"opened"}, after(60))
+    booked: dict[int, str] = {}
+
+    def book() -> None:
+        for number, (client, each) in enumerate(of_region.items()):
+            headers = {
+                "X-Franchise-Id": str(100 + number),
+                "X-Forwarded-For": f"10.8.0.{number}",
+                "X-CSRF-Token": "pair",
+                "Cookie": "csrf_token=pair",
+                "Authorization": f"Bearer {each.token}",
+            }
+            day = datetime.now(UTC).date() + timedelta(days=5)
+            body = {"date": day.isoformat(), "time": "11:00", "service": "Haircut"}
+            url = f"{platform.edge(REGION).url}/api/v2/appointments/"
+            answer = httpx.post(url, json=body, headers=headers, timeout=5, trust_env=False, verify=False)
+            assert answer.status_code == 200, answer.text
+            booked[answer.json()["id"]] = client
+            time.sleep(0.4)
+
+    live(platform, run, "websocket.cut", {"region": REGION}, book)
+    assert booked
+
+    def missing() -> set[tuple[int, str]]:
+        told = {(line["booking"], line["client"]) for line in read_lines(followed) if line["what"] == "update"}
+        return set(booked.items()) - told
+
+    assert until(lambda: not missing(), after(30)), missing()
+    closed = [line for line in read_lines(followed) if line["what"] == "closed"]
+    assert {line["region"] for line in closed} == {REGION}
+    assert len(closed) >= OF_A_REGION
