@@ -37,6 +37,8 @@ def queue(settings: WorkerSettings, work: Callable[[float], None] = time.sleep) 
             # By default Celery looks every hundred seconds for jobs that were not acknowledged in time.
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
+            # Who looks is alone, and may be killed meanwhile; by default nobody would look for five minutes then.
+            "unacked_mutex_expire": UNSEEN_S,
             "socket_timeout": 5,
             "socket_connect_timeout": 2,
         },
