@@ -201,6 +201,7 @@ def _wrong_questions(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
         (("readiness", "path"), own.readiness.path),
         (("probe",), own.probe),
         (("webhooks",), own.webhooks),
+        (("live_updates", "path"), own.live_updates.path if own.live_updates else None),
     ]
     paths += [(("version", "path"), own.version.path)] if own.version is not None else []
     for where, path in paths:

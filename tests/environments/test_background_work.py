@@ -20,7 +20,7 @@ from closeshave.faults import catalogue
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.plan import Expected, Fault
-from closeshave.vocabulary import BACKGROUND
+from closeshave.vocabulary import BACKGROUND, LIVE
 from tests.environments import own
 
 MAIL = "  workers: [{{name: mail, command: [python3, mail.py], starts: {starts}, variables: {{QUEUE: '{{broker_url}}'}}}}]\n"
@@ -151,3 +151,30 @@ def test_what_is_narrowed_twice_stays_the_same(shipped: Embedded) -> None:
     once = narrowed(shipped)
     assert narrowed(once) == once
     assert replace(once) == once
+
+
+@pytest.mark.parametrize(("uses", "said"), [((), "off"), ((LIVE,), "on"), ((BACKGROUND,), "off")])
+def test_live_updates_are_off_unless_a_plan_needs_them(shipped: Embedded, found_parts: Parts, uses: tuple[str, ...], said: str) -> None:
+    """Then nobody follows, and no process listens to the databases."""
+    deployment = described(narrowed(shipped, *uses), found_parts)
+    assert {process.environ["LIVE_UPDATES"] for process in deployment.processes if process.role == "app"} == {said}
+    live = deployment.application.live
+    assert (live is not None) is (said == "on")
+    assert live is None or (live.path, live.within_s) == ("/api/v2/updates", 5.0)
+
+
+def test_live_updates_that_an_application_always_has_stay(tmp_path: Path, found_parts: Parts) -> None:
+    """A team's own need no placeholder."""
+    path = own.write(tmp_path, f"{own.PLAIN}  live_updates: {{path: /updates}}\n")
+    live = described(narrowed(read_embedded(path)), found_parts).application.live
+    assert live is not None
+    assert (live.path, live.within_s) == ("/updates", 5.0)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["{path: updates}", "{path: /updates, within: 0s}", "{path: /updates, starts: sometimes}", "{within: 5s}"]
+)
+def test_wrong_live_updates_are_refused(tmp_path: Path, wrong: str) -> None:
+    """Before anything starts."""
+    with pytest.raises(InvalidFile, match="live_updates"):
+        read_definition(own.write(tmp_path, f"{own.PLAIN}  live_updates: {wrong}\n"))

@@ -115,6 +115,25 @@ def test_a_family_that_is_installed_and_not_tried_counts_as_zero() -> None:
     assert found.score == pytest.approx(1 / 7)
 
 
+@pytest.mark.parametrize(
+    ("manifest", "more"),
+    [
+        ({}, ()),
+        ({"jobs": True}, ("broker", "worker")),
+        ({"followed_within_s": 5.0}, ("websocket",)),
+        ({"jobs": True, "followed_within_s": 5.0}, ("broker", "websocket", "worker")),
+    ],
+)
+def test_families_of_workers_and_of_websockets_count_where_there_were_any(manifest: dict[str, object], more: tuple[str, ...]) -> None:
+    """A platform without them cannot fail there; one with them must try."""
+    run = whole()
+    kinds = ("broker.lost", "shard.primary-killed", "websocket.cut", "worker.killed")
+    run.changes["manifest"] = replace(run.history.manifest, kinds=kinds, **manifest)  # type: ignore[arg-type] # fields of a manifest
+    found = run.assess().resilience
+    assert found.untested == ("cache", "region", "service", "dependency", "data", *more)
+    assert found.coverage == pytest.approx(1 / (6 + len(more)))
+
+
 def test_a_fault_that_was_not_injected_lowers_its_family() -> None:
     """Two faults of shards were planned, and one was skipped: half a sixth."""
     run = whole()
