@@ -170,6 +170,8 @@ def _wrong_parts(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
     yield from _wrong_releases(own)
     if own.read_back.api == "admin" and own.read_back.admin is None and not own.read_back.query:
         yield ("read_back", "admin"), "the name of the environment variable that holds email:password of the administrator"
+    if own.read_back.jobs is not None and not own.read_back.jobs.query.strip():
+        yield ("read_back", "jobs", "query"), "a query that returns the jobs of bookings; leave jobs out where workers do none"
     if own.accounts.none and own.writes_accounts:
         yield ("accounts", "none"), "prepare writes {accounts_file}, so there are accounts"
     elif own.accounts.wrong and not own.writes_accounts:
