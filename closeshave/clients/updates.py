@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import simple_websocket
+from wsproto.utilities import ProtocolError
 
 MESSAGE_BYTES_MAX = 1 << 16
 
@@ -56,7 +57,7 @@ class Connection:
             self._client = simple_websocket.Client.connect(
                 address, headers={"Authorization": f"Bearer {token}"}, ssl_context=context, max_message_size=MESSAGE_BYTES_MAX
             )
-        except (OSError, simple_websocket.ConnectionError, simple_websocket.ConnectionClosed) as error:
+        except (OSError, simple_websocket.ConnectionError, simple_websocket.ConnectionClosed, ProtocolError) as error:
             raise Refused(f"{type(error).__name__}: {error}") from error
 
     def receive(self, timeout_s: float) -> str | bytes | None:

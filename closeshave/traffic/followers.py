@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -90,14 +91,16 @@ def follow(one: LoggedIn, url: str, live: LiveUpdates, note: Note, before: Calla
     while not over.is_set():
         before()
         try:
-            connection = updates.Connection(url, live.path, one.token)
+            with updates.Connection(url, live.path, one.token) as connection:
+                note(Told("opened", client, one.region, now_ns()))
+                try:
+                    _hear(connection, client, one.region, note, over)
+                finally:
+                    note(Told("closed", client, one.region, now_ns()))
         except updates.Refused:
-            over.wait(AGAIN_S)
-            continue
-        with connection:
-            note(Told("opened", client, one.region, now_ns()))
-            _hear(connection, client, one.region, note, over)
-            note(Told("closed", client, one.region, now_ns()))
+            pass
+        except Exception:  # noqa: BLE001 - a customer who gives up would look like a platform that tells nothing; the log has the traceback
+            traceback.print_exc()
         over.wait(AGAIN_S)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,41 @@ def test_a_follower_comes_back_whenever_the_connection_ends(monkeypatch: pytest.
     assert {(told.client, told.region) for told in seen} == {("1", "east")}
     assert len(announced) == len(script.opened) == 3
     assert script.opened[0] == ("http://edge", "/updates", "token-1")
+
+
+def test_a_follower_does_not_give_up_after_an_unexpected_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would look like a platform that tells nothing."""
+    over, tries = threading.Event(), list[int]()
+
+    def fail(*_told: str) -> None:
+        tries.append(1)
+        if len(tries) == 3:
+            over.set()
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(updates, "Connection", fail)
+    monkeypatch.setattr(followers, "AGAIN_S", 0.01)
+    followers.follow(customer(1), "http://edge", LIVE, lambda _told: None, lambda: None, over)
+    assert len(tries) == 3
+    assert capsys.readouterr().err.count("RuntimeError: nobody thought of this") == 3
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"])
+def test_whatever_answers_a_handshake_wrongly_has_refused_it(answer: bytes) -> None:
+    """Also a server that closes the connection without a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.sendall(answer)
+            connection.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(updates.Refused):
+            updates.Connection(f"http://127.0.0.1:{server.getsockname()[1]}", "/updates", "token")
+        thread.join(5)
 
 
 def test_what_they_saw_becomes_a_table(tmp_path: Path) -> None:
