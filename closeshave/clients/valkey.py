@@ -31,7 +31,7 @@ def keys(store: Store) -> int:
 def connected(store: Store) -> frozenset[tuple[str, str]]:
     """Every connection that it has: the name that the client gave it, and its last command, in small letters."""
     with session(store.port) as connection:
-        told = cast("list[dict[str, str]]", connection.client_list())
+        told = connection.client_list()
     return frozenset((each.get("name", ""), each.get("cmd", "").lower()) for each in told)
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -186,7 +187,7 @@ def test_a_job_that_is_delivered_twice_has_one_effect(server: Postgres, shard: p
     def deliver(name: str) -> None:
         ledger = JobLedger({1: url(server)})
         in_time.wait(10)
-        did.append(ledger.carry_out(1, wanted, name, lambda: threading.Event().wait(0.2)))
+        did.append(ledger.carry_out(1, wanted, name, lambda: time.sleep(0.2)))
         ledger.close()
 
     threads = [threading.Thread(target=deliver, args=(name,)) for name in ("one", "two")]
