@@ -15,11 +15,11 @@ from wsproto.utilities import ProtocolError
 MESSAGE_BYTES_MAX = 1 << 16
 
 
-class Refused(OSError):
+class NoStream(OSError):
     """There is no connection: the platform refused it, or was not there."""
 
 
-class Closed(OSError):
+class StreamEnded(OSError):
     """The connection has ended."""
 
 
@@ -43,11 +43,11 @@ def update_of(text: str | bytes) -> BookingNow | None:
     return BookingNow(told["booking"], told["version"]) if told.get("booking") is not None else None
 
 
-class Connection:
+class UpdateStream:
     """A connection of a customer; closed when its block ends."""
 
     def __init__(self, url: str, path: str, token: str) -> None:
-        """``url``: that of an edge. Raises :class:`Refused`."""
+        """``url``: that of an edge. Raises :class:`NoStream`."""
         address = f"ws{url.removeprefix('http')}{path}"
         # The certificates of an environment are its own, and this is no test of them.
         context = ssl.create_default_context() if address.startswith("wss:") else None
@@ -58,14 +58,14 @@ class Connection:
                 address, headers={"Authorization": f"Bearer {token}"}, ssl_context=context, max_message_size=MESSAGE_BYTES_MAX
             )
         except (OSError, simple_websocket.ConnectionError, simple_websocket.ConnectionClosed, ProtocolError) as error:
-            raise Refused(f"{type(error).__name__}: {error}") from error
+            raise NoStream(f"{type(error).__name__}: {error}") from error
 
     def receive(self, timeout_s: float) -> str | bytes | None:
-        """The next message; ``None`` if none comes in time. Raises :class:`Closed`."""
+        """The next message; ``None`` if none comes in time. Raises :class:`StreamEnded`."""
         try:
             told: str | bytes | None = self._client.receive(timeout_s)
         except (OSError, simple_websocket.ConnectionClosed) as error:
-            raise Closed(f"{type(error).__name__}: {error}") from error
+            raise StreamEnded(f"{type(error).__name__}: {error}") from error
         return told
 
     def __enter__(self) -> Self:

@@ -91,22 +91,22 @@ def follow(one: LoggedIn, url: str, live: LiveUpdates, note: Note, before: Calla
     while not over.is_set():
         before()
         try:
-            with updates.Connection(url, live.path, one.token) as connection:
+            with updates.UpdateStream(url, live.path, one.token) as connection:
                 note(Told("opened", client, one.region, now_ns()))
                 try:
                     _hear(connection, client, one.region, note, over)
                 finally:
                     note(Told("closed", client, one.region, now_ns()))
-        except updates.Refused:
+        except updates.NoStream:
             pass
         except Exception:  # noqa: BLE001 - a customer who gives up would look like a platform that tells nothing; the log has the traceback
             traceback.print_exc()
         over.wait(AGAIN_S)
 
 
-def _hear(connection: updates.Connection, client: str, region: str, note: Note, over: threading.Event) -> None:
+def _hear(connection: updates.UpdateStream, client: str, region: str, note: Note, over: threading.Event) -> None:
     spoke = time.monotonic()
-    with suppress(updates.Closed):
+    with suppress(updates.StreamEnded):
         while not over.is_set() and time.monotonic() - spoke < SILENT_S:
             text = connection.receive(0.5)
             if text is None:

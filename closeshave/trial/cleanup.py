@@ -139,10 +139,10 @@ def _quiesce(trial: Trial, timeout_s: float) -> None:
 
 def _end_followers(trial: Trial, *, early: bool) -> None:
     """Give the last updates the time that they may take, and keep what was seen, at once: an owned environment is removed."""
-    followers, within_s = trial.followers, trial.manifest.followed_within_s
+    followers = trial.followers
     if followers is None:
         return
-    if within_s is not None and not early:
+    if (within_s := trial.manifest.followed_within_s) is not None and not early:
         time.sleep(within_s)
     followers.stop()
     collect_followed(followers.root, trial.run)

@@ -65,7 +65,7 @@ class Script:
     def __call__(self, url: str, path: str, token: str) -> Script:
         self.opened.append((url, path, token))
         if len(self.opened) == 1:
-            raise updates.Refused("not yet")
+            raise updates.NoStream("not yet")
         self.messages: Iterator[str | None] = iter(['{"beat": true}', '{"booking": 7, "version": 1}', None, "nonsense"])
         return self
 
@@ -76,7 +76,7 @@ class Script:
         try:
             return next(self.messages)
         except StopIteration:
-            raise updates.Closed("cut") from None
+            raise updates.StreamEnded("cut") from None
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +89,7 @@ def test_a_follower_comes_back_whenever_the_connection_ends(monkeypatch: pytest.
     """Each handshake is announced before it is made, because an edge counts it."""
     over, seen, announced = threading.Event(), list[Told](), list[int]()
     script = Script(over)
-    monkeypatch.setattr(updates, "Connection", script)
+    monkeypatch.setattr(updates, "UpdateStream", script)
     monkeypatch.setattr(followers, "AGAIN_S", 0.01)
     followers.follow(customer(1), "http://edge", LIVE, seen.append, lambda: announced.append(1), over)
     assert [(told.what, told.booking, told.version) for told in seen] == [
@@ -110,7 +110,7 @@ def test_a_follower_does_not_give_up_after_an_unexpected_error(monkeypatch: pyte
             over.set()
         raise RuntimeError("nobody thought of this")
 
-    monkeypatch.setattr(updates, "Connection", fail)
+    monkeypatch.setattr(updates, "UpdateStream", fail)
     monkeypatch.setattr(followers, "AGAIN_S", 0.01)
     followers.follow(customer(1), "http://edge", LIVE, lambda _told: None, lambda: None, over)
     assert len(tries) == 3
@@ -130,8 +130,8 @@ def test_whatever_answers_a_handshake_wrongly_has_refused_it(answer: bytes) -> N
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        with pytest.raises(updates.Refused):
-            updates.Connection(f"http://127.0.0.1:{server.getsockname()[1]}", "/updates", "token")
+        with pytest.raises(updates.NoStream):
+            updates.UpdateStream(f"http://127.0.0.1:{server.getsockname()[1]}", "/updates", "token")
         thread.join(5)
 
 

@@ -14,7 +14,7 @@ from closeshave.files.rundir import NoRun
 from closeshave.trial import running, series
 from closeshave.trial.series import FILE, Series, SeriesStopped
 
-PREPARED: Any = object()
+PREPARED: Any = SimpleNamespace(plan=SimpleNamespace(faults=(), drills=()))
 FAILED, INTERRUPTED = 4, 130
 
 

@@ -108,7 +108,8 @@ def _known(rows: pd.DataFrame) -> int:
 
 def _ms(rows: pd.DataFrame, name: str) -> Ints:
     """An instant of each row in milliseconds; -1 where there is none."""
-    return np.rint(np.nan_to_num(rows[name].to_numpy(dtype=np.float64), nan=-0.001) * 1e3).astype(np.int64)
+    rounded: Ints = np.rint(np.nan_to_num(rows[name].to_numpy(dtype=np.float64), nan=-0.001) * 1e3).astype(np.int64)
+    return rounded
 
 
 def _disturbed(evidence: Evidence, rows: pd.DataFrame, index: int) -> bool:
