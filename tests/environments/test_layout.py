@@ -232,8 +232,8 @@ def test_sentinels_watch_every_group_at_its_declared_primary_with_a_majority(lay
         assert f"sentinel monitor {group} 127.0.0.1 {store.port} 2\n" in settings
 
 
-def test_only_sessions_are_kept_on_disk(layout):
-    """A cache may be lost, a session must not be."""
+def test_only_sessions_and_jobs_are_kept_on_disk(layout):
+    """A cache may be lost, a session or a job must not be."""
     kept = {
         process.name
         for process in layout.deployment.processes
