@@ -47,18 +47,13 @@ from celery.signals import task_received
 from closeshave.standin.background import __main__ as program
 
 def acknowledge(request=None, **_told):
-    request.acknowledge()
-
-def greedy(settings, right=program.queue):
-    app = right(settings)
-    app.conf.worker_prefetch_multiplier = 0
-    return app
+    request.message.ack()
+    request.acknowledged = True
 
 task_received.connect(acknowledge, weak=False)
-program.queue = greedy
 program.main()
 """
-"""A worker that takes all jobs that there are, and acknowledges each as soon as it has it."""
+"""A worker that acknowledges a job as soon as it has it."""
 SLOW_JOB_S = "0.5"
 EUROPE = "eu-west-1"
 """The only worker of its broker: nobody else does the jobs there."""
