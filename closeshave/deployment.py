@@ -29,6 +29,9 @@ OWN_REQUESTS = "own-requests.jsonl"
 It is subtracted when the edges' counters are compared with the senders'.
 """
 
+FOLLOWED = "live-updates.jsonl"
+"""A file in the root: one line for each connection of a follower of live updates that was opened or closed, and for each update that came by it."""
+
 DIVERGED = "diverged.jsonl"
 """A file in the root with rows (:class:`closeshave.history.Diverged`) that a database member held and its shard's leader did not.
 
@@ -160,7 +163,7 @@ class Store:
 
     process: str
     tier: str
-    """``cache``, ``sessions`` or ``ratelimit``."""
+    """``cache``, ``sessions``, ``ratelimit`` or ``broker``."""
     group: str
     region: str
     port: int
@@ -322,6 +325,16 @@ class VersionAt:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveUpdates:
+    """How customers follow their bookings by WebSocket."""
+
+    path: str
+    """Of the handshake, with the customer's bearer token. Each message is a JSON object; one with ``booking`` and ``version`` is an update."""
+    within_s: float
+    """How long an update may take after the change, or after the customer is connected again."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunnableRelease:
     """A release of the application, ready to start."""
 
@@ -347,6 +360,8 @@ class Application:
     """By name, the declared one too."""
     preload: tuple[str, ...] = ()
     """What one interpreter imports before it forks all instances of a rollout; empty where a release needs a program of its own for each."""
+    live: LiveUpdates | None = None
+    """How customers follow their bookings; ``None`` if they cannot."""
     instructions: Mapping[str, str] = field(default_factory=dict)
     """Process → the file in which it looks for an operator's instructions while it runs. Empty if the application takes none."""
 

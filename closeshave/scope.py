@@ -17,7 +17,9 @@ from closeshave.plan import Disruption, Fault
 from closeshave.topology import Shard, Topology
 
 TIERS = ("cache", "sessions", "ratelimit")
-STATELESS = frozenset({"service", "dependency"})
+"""Tiers that serve requests."""
+ALL_TIERS = (*TIERS, "broker")
+STATELESS = frozenset({"service", "dependency", "worker", "websocket"})
 """Families of faults that are healed without a change of a database or a cache."""
 BESIDE = frozenset({"restore.other-region"})
 """Kinds of drills that neither change nor need a shard that runs: only its backups."""
@@ -87,7 +89,7 @@ def parts(kind: str, scope: Mapping[str, str | int], topology: Topology) -> froz
     if family != "region":
         return frozenset(named)
     shards = {f"shard {shard.id}" for shard in topology.shards if part(scope, shard) is not Involvement.UNTOUCHED}
-    return frozenset(named | shards | {f"tier {tier}" for tier in TIERS})
+    return frozenset(named | shards | {f"tier {tier}" for tier in ALL_TIERS})
 
 
 def meet(one: Disruption, other: Disruption, topology: Topology) -> frozenset[str]:
@@ -98,4 +100,4 @@ def meet(one: Disruption, other: Disruption, topology: Topology) -> frozenset[st
 def _everything(topology: Topology) -> frozenset[str]:
     shards = {f"shard {shard.id}" for shard in topology.shards}
     regions = {f"region {region}" for region in topology.regions}
-    return frozenset(shards | regions | {f"tier {tier}" for tier in TIERS} | STATELESS)
+    return frozenset(shards | regions | {f"tier {tier}" for tier in ALL_TIERS} | STATELESS)

@@ -93,6 +93,12 @@ EXIT_OF: Mapping[Ending, Exit] = {
     Ending.ENVIRONMENT: Exit.BROKEN,
 }
 
+BACKGROUND = "background work"
+"""What an environment has that has workers, a broker, and a query for the jobs between them; some faults and drills need it."""
+
+LIVE = "live updates"
+"""What an environment has whose application tells customers of their bookings by WebSocket; some faults need it."""
+
 # -- files of a run directory ------------------------------------------------------------------------------------------------------------------
 
 PLAN, TARGET, ENVIRONMENT = "plan.yaml", "target.yaml", "environment.yaml"
@@ -103,7 +109,9 @@ OPERATIONS_FILE, EFFECTS_FILE, ODD_EFFECTS = "operations.parquet", "effects.parq
 """The last file holds effects that do not fit the columns of their table, as they were recorded."""
 BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/captures.parquet"
 CACHE_ENTRIES_FILE, PLACEMENTS_FILE = "final_state/cache_entries.parquet", "final_state/placements.parquet"
-DIVERGED_FILE = "final_state/diverged.parquet"
+UPDATES_FILE = "updates.parquet"
+"""What followers of live updates were told, and when they were connected."""
+DIVERGED_FILE, JOBS_FILE = "final_state/diverged.parquet", "final_state/jobs.parquet"
 DRILLS, RESTORED = "drills", "bookings.parquet"
 """The directory of what drills keep, a directory each; there, the bookings of a restored database."""
 RESOURCES_FILE = "resources.parquet"

@@ -18,7 +18,7 @@ from closeshave.conclusion import conclude
 from closeshave.faults.catalogue import KINDS
 from closeshave.files import write_atomically
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.plan import read_plan
+from closeshave.plan import Plan, read_plan
 from closeshave.trial import running
 from closeshave.trial.display import Display
 from closeshave.trial.preparation import prepare
@@ -66,8 +66,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def plans(environment: str) -> list[Path]:
-    """The plans for an environment: the usual ones, and those that name this one."""
-    return [path for path in sorted(PLANS.glob("*.yaml")) if read_plan(path).environment in {USUAL, USUAL + TLS, environment}]
+    """The plans for an environment: the usual ones whose faults it can have, and those that name this one."""
+
+    def fits(plan: Plan) -> bool:
+        named = plan.environment in {USUAL, USUAL + TLS, environment}
+        return named and all(environment in KINDS[fault.kind].environments for fault in plan.faults)
+
+    return [path for path in sorted(PLANS.glob("*.yaml")) if fits(read_plan(path))]
 
 
 def where(plan: Path, environment: str) -> str:

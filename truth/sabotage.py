@@ -1,4 +1,4 @@
-"""Sabotage: what can be wrong with a backup, a restore, a release or a certificate, one at a time. Each must fail its drill, with the right witness.
+"""Sabotage: what can be wrong with a backup, a restore, a release, a certificate or a worker, one at a time. Each must fail, with the right witness.
 
 Everything is done from outside: to the files of a backup server or a release, to processes, or by programs that stand before PostgreSQL's own.
 Production code has no path for it.
@@ -42,6 +42,21 @@ with open(path, "w") as file:
     file.write(text)
 os.execv({program!r}, [{program!r}, *sys.argv[1:]])
 '''
+EARLY = """
+from celery.signals import task_received
+from closeshave.standin.background import __main__ as program
+
+def acknowledge(request=None, **_told):
+    request.message.ack()
+    request.acknowledged = True
+
+task_received.connect(acknowledge, weak=False)
+program.main()
+"""
+"""A worker that acknowledges a job as soon as it has it."""
+SLOW_JOB_S = "0.5"
+EUROPE = "eu-west-1"
+"""The only worker of its broker: nobody else does the jobs there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +225,19 @@ def serve_the_old_certificate(scene: Scene) -> None:
         _wait(scene)
 
 
+def acknowledge_early(scene: Scene) -> None:
+    """Run a worker in the place of Europe's that acknowledges each job before it does it, and takes its time."""
+    root = Path(scene.deployment.root)
+    right = next(process for process in scene.deployment.owned_by(EUROPE) if process.role == "worker")
+    if (there := processes.find(root, right)) is not None:
+        processes.send([there], signal.SIGKILL)
+        processes.gone([there], 5)
+    hasty = replace(right, argv=(sys.executable, "-c", EARLY), environ={**right.environ, "JOB_WORK_S": SLOW_JOB_S})
+    processes.start(root, scene.deployment.id, hasty)
+    # Killed by the fault, it is started again as it is declared.
+    _wait(scene)
+
+
 def _release(scene: Scene, variables: Mapping[str, str]) -> None:
     """Give the instances of the release ``next`` these variables in addition, until the trial is over."""
     root = Path(scene.deployment.root)
@@ -271,6 +299,8 @@ CASES = (
              reach_no_primary, "canary"),
     Sabotage("slow-canary", "a release is slow at one endpoint only", "drill/canary", f"{STOPPED}; .* at GET /api/v2/appointments/slots .* slower than",
              STOPPED, slow_at_one_endpoint, "canary"),
+    Sabotage("acknowledges-early", "a worker acknowledges jobs before they are done", "integrity/jobs_lost", "jobs? w(as|ere) never done",
+             "has no effect, although its time was over", acknowledge_early, "worker"),
     Sabotage("requests-dropped", "a deploy ends instances with requests in flight", "drill-failed-requests/deploy", "were not good",
              "not good during the drill", drop_in_flight, "rolling"),
     Sabotage("old-certificate", "a rotation leaves the old certificate at one edge", "drill/rotate", "handshakes show the old certificate [0-9A-F]+",

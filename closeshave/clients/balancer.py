@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 
 from closeshave.clients import haproxy
 from closeshave.deployment import Balancer
+
+
+_SESSION = re.compile(r"^(0x[0-9a-f]+): ", re.MULTILINE)
+"""What begins the description of a session (HAProxy's management guide, *show sess*)."""
 
 
 class Unavailable(OSError):
@@ -58,6 +63,21 @@ def view(balancer: Balancer, instance: str) -> ServerView:
         if row.get("svname") == instance:
             return ServerView(row.get("status") or "", int(row.get("scur") or 0), int(row.get("weight") or 0))
     raise Unavailable(f"the balancer of {balancer.region} knows no instance {instance}")
+
+
+def tunnels(balancer: Balancer) -> tuple[str, ...]:
+    """The names of its sessions that have become tunnels, as those of WebSockets do. Raises :class:`Unavailable`."""
+    sessions = _SESSION.split(_answer(balancer, "show sess all"))
+    # The first part is what stands before any session; then names and their descriptions take turns.
+    return tuple(name for name, about in zip(sessions[1::2], sessions[2::2], strict=False) if "status=101" in about)
+
+
+def cut(balancer: Balancer, session: str) -> bool:
+    """End a session, on both sides; false if it has ended already. Raises :class:`Unavailable`."""
+    said = _answer(balancer, f"shutdown session {session}").strip()
+    if said and "No such session" not in said:
+        raise Unavailable(f"the balancer of {balancer.region} refuses to end {session}: {said.splitlines()[0]}")
+    return not said
 
 
 def _set(balancer: Balancer, instance: str, state: str) -> None:

@@ -33,6 +33,13 @@ def keys(store: Store) -> int:
         return connection.dbsize()
 
 
+def connected(store: Store) -> frozenset[tuple[str, str]]:
+    """Every connection that it has: the name that the client gave it, and its last command, in small letters."""
+    with session(store.port) as connection:
+        told = connection.client_list()
+    return frozenset((each.get("name", ""), each.get("cmd", "").lower()) for each in told)
+
+
 def flush(store: Store) -> int:
     """Delete every key; returns how many there were at that instant."""
     with session(store.port) as connection:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
 
-from closeshave.drills import backup, certificate, database, deploy, region, restore, shard
+from closeshave.drills import backup, certificate, database, deploy, region, restore, shard, worker
 from closeshave.drills.kind import RELEASE, DrillKind
 from closeshave.faults import catalogue
 from closeshave.faults.kind import Kind
@@ -15,7 +15,7 @@ from closeshave.files.closest import meant
 from closeshave.plan import Drill
 
 FAMILIES: Mapping[str, ModuleType] = {
-    module.__name__.rpartition(".")[2]: module for module in (backup, database, deploy, region, restore, shard, certificate)
+    module.__name__.rpartition(".")[2]: module for module in (backup, database, deploy, region, restore, shard, certificate, worker)
 }
 """The families, in the order in which they are explained; each kind is a module in the folder of its family, and is listed nowhere else."""
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from closeshave.deployment import Member
+from closeshave.faults.kind import USES as NEEDS
 from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
 from closeshave.faults.waiting import left_s
 from closeshave.history import Fact, Injection
 from closeshave.plan import Expected
+from closeshave.vocabulary import BACKGROUND, LIVE
 
 Facts = Mapping[str, Fact]
 """What a step found and did, for the timeline and for the steps after it."""
@@ -26,6 +28,8 @@ USES: Mapping[str, str] = MappingProxyType(
         "rows": "a query that reads bookings (application.read_back.query)",
         "releases": "another release of the application (application.releases)",
         "tls": "edges that serve HTTPS (edges: {tls: true})",
+        BACKGROUND: NEEDS[BACKGROUND],
+        LIVE: NEEDS[LIVE],
     }
 )
 """What a kind of drill may need of the environment, and how an environment file says that it is there."""

@@ -11,6 +11,7 @@ from closeshave.deployment import Capabilities, Readiness, VersionAt
 from closeshave.environments import placeholders
 from closeshave.environments.remote.definition import Accounts
 from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, stated
+from closeshave.vocabulary import LIVE
 
 Setting = str | int | float | bool
 """The value of a variable, as people write it in YAML."""
@@ -63,6 +64,24 @@ class WorkerOf:
     """Processes in each region."""
     regions: tuple[str, ...] = ()
     """The regions in which it runs; all by default."""
+    starts: Literal["always", "used"] = "always"
+    """``used``: a run that starts its environment itself starts this worker only if a fault or a drill of its plan needs background work, because it
+    costs processor time. ``closeshave env up`` starts it in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveUpdatesOf:
+    """How customers are told of their bookings by WebSocket."""
+
+    __pydantic_config__ = STRICT
+
+    path: Annotated[str, stated(pattern="^/")]
+    """The path of the handshake at an edge, which carries the customer's bearer token. Each message is a JSON object: an update has the members
+    ``booking`` and ``version``, others are ignored. After a connection it tells of all bookings of the customer."""
+    within: Lasting = 5.0
+    """How long an update may take after the change was confirmed, or after the customer is connected again; at the end of a run it is waited for."""
+    starts: Literal["always", "used"] = "always"
+    """``used``: in a run that starts its environment itself, ``{live_updates}`` is ``on`` and customers follow only if a fault of the plan needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +121,21 @@ class CachedPages:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsOf:
+    """How it is read what became of the jobs that workers do for bookings."""
+
+    __pydantic_config__ = STRICT
+
+    query: Annotated[str, stated(minLength=1)]
+    """A query for the primary of each shard that returns the jobs that bookings need, with the columns ``job, booking_id, franchise_id, kind, due_at,
+    done_at, worker``: a row for each effect of a job, and one without ``done_at`` for a job without an effect. ``%(since_s)s`` is the start of the run
+    in seconds since the epoch."""
+    within: Lasting
+    """How long after ``due_at`` a job may be done: one that is done later is late, and one that is not done then is lost. The final state is not read
+    before, as long as a job is open."""
+
+
+@dataclass(frozen=True, slots=True)
 class FinalState:
     """How the final state is read: from the databases by a query, else through the API."""
 
@@ -117,6 +151,8 @@ class FinalState:
     """Name of the environment variable that holds ``email:password`` of the administrator."""
     cached: CachedPages | None = None
     """How entries of the cache are compared with the databases; without it they are not."""
+    jobs: JobsOf | None = None
+    """How it is read what became of the jobs of workers; without it they are not judged."""
     resident_rows: str = ""
     """A query that counts the rows of the franchises from one ``%s`` to another, for regions whose rows may not leave them; empty: not counted."""
 
@@ -162,6 +198,8 @@ class ApplicationOf:
     """Whether its databases have the tables of the stand-in, by which ``shard.hot-row-locked`` finds the rows to lock."""
     api: str = known.SHIPPED
     """The API that it speaks: the name of a profile in `scenarios/apis/`, or the path of one, from the environment file."""
+    live_updates: LiveUpdatesOf | None = None
+    """How customers follow their bookings by WebSocket; without it they do not."""
     patient: bool = False
     """Whether an instance starts without its databases and caches and waits for them. Then it is started earlier."""
     preload: tuple[str, ...] = ()
@@ -199,6 +237,7 @@ class ApplicationOf:
             "webhooks": self.webhooks is not None,
             "tables": self.tables == "stand-in",
             "instructions": "operations_file" in self.uses,
+            LIVE: self.live_updates is not None,
             "bad release": BAD in self.releases and self.version is not None,
         }
         return frozenset(name for name, there in found.items() if there)

@@ -20,6 +20,8 @@ TIERS: Mapping[str, str] = {
     "sessions_url": "sessions",
     "sessions_urls": "sessions",
     "ratelimit_url": "ratelimit",
+    "broker_url": "broker",
+    "broker_urls": "broker",
 }
 """Placeholder → the tier that it needs."""
 PER_SHARD = frozenset({"database_url", "replica_url"})
@@ -41,7 +43,7 @@ def find(definition: Stack) -> Iterator[tuple[Location, str]]:
 
 def _of_stand_in(definition: Stack) -> Iterator[tuple[Location, str]]:
     """What the stand-in lacks here. In most files its variables are not written, so none is named."""
-    needed = dict.fromkeys(TIERS.values())
+    needed = dict.fromkeys(tier for name, tier in TIERS.items() if name in STAND_IN.uses)
     if missing := [tier for tier in needed if not definition.has(tier)]:
         message = (
             f"the stand-in, which runs unless the file describes another application, needs the tiers {', '.join(needed)}; "
@@ -168,6 +170,8 @@ def _wrong_parts(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
     yield from _wrong_releases(own)
     if own.read_back.api == "admin" and own.read_back.admin is None and not own.read_back.query:
         yield ("read_back", "admin"), "the name of the environment variable that holds email:password of the administrator"
+    if own.read_back.jobs is not None and not own.read_back.jobs.query.strip():
+        yield ("read_back", "jobs", "query"), "a query that returns the jobs of bookings; leave jobs out where workers do none"
     if own.accounts.none and own.writes_accounts:
         yield ("accounts", "none"), "prepare writes {accounts_file}, so there are accounts"
     elif own.accounts.wrong and not own.writes_accounts:
@@ -199,6 +203,7 @@ def _wrong_questions(own: ApplicationOf) -> Iterator[tuple[Location, str]]:
         (("readiness", "path"), own.readiness.path),
         (("probe",), own.probe),
         (("webhooks",), own.webhooks),
+        (("live_updates", "path"), own.live_updates.path if own.live_updates else None),
     ]
     paths += [(("version", "path"), own.version.path)] if own.version is not None else []
     for where, path in paths:

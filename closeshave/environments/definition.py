@@ -218,7 +218,7 @@ def _wrong_shards(definition: Stack) -> Iterator[tuple[Location, str]]:
 def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:
     if len({group.name for group in definition.tiers}) != len(definition.tiers):
         yield ("tiers",), "two groups have the same name"
-    for tier in ("cache", "sessions", "ratelimit"):
+    for tier in ("cache", "sessions", "ratelimit", "broker"):
         serving = [region for group in definition.tiers if group.tier == tier for region in group.serves]
         for region in definition.regions if definition.has(tier) else ():
             if serving.count(region) != 1:

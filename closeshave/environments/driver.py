@@ -71,6 +71,8 @@ class Driver:
     """Why this plan must not run there, as far as this is known without a request to the platform; used by ``validate`` and ``run``."""
     looks_inside: Callable[[Any], bool] = lambda _definition: False
     """Whether :attr:`export` also writes what each cache and each database member holds."""
+    tells_jobs: Callable[[Deployment], bool] = lambda _deployment: False
+    """Whether workers run in a running environment, and :attr:`export` also writes what became of their jobs."""
     offers: Callable[[Any], frozenset[str] | None] = lambda _definition: None
     """What its application offers to faults (:attr:`closeshave.faults.kind.Kind.uses`); ``None`` if the harness does not know."""
     has: Callable[[Any, Mapping[str, str | int]], frozenset[str]] = lambda _definition, _scope: frozenset()

@@ -12,10 +12,11 @@ from closeshave.deployment import Deployment
 from closeshave.environments import embedded, registry
 from closeshave.environments.containers import containers
 from closeshave.environments.driver import Driver
-from closeshave.environments.evidence import edge_counts, final_state, signals, timelines
+from closeshave.environments.evidence import edge_counts, final_state, jobs, signals, timelines
 from closeshave.environments.remote.remote import REMOTE
 from closeshave.environments.stack import Stack
 from closeshave.history import Signal
+from closeshave.vocabulary import BACKGROUND, LIVE
 
 
 def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
@@ -25,7 +26,9 @@ def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, unt
 
 def _narrowed(definition: Stack, kinds: Collection[str], uses: Collection[str]) -> Stack:
     shards = definition.shards if "backups" in uses else tuple(replace(shard, backup="") for shard in definition.shards)
-    return replace(definition, links=tuple(kind for kind in definition.links if kind in kinds), shards=shards)
+    narrow = replace(definition, links=tuple(kind for kind in definition.links if kind in kinds), shards=shards)
+    narrow = narrow if BACKGROUND in uses else narrow.without_background()
+    return narrow if LIVE in uses else narrow.without_followers()
 
 
 def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
@@ -38,6 +41,8 @@ def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
         "rows": bool(definition.application.read_back.query),
         "releases": bool(definition.application.releases),
         "tls": definition.edges.tls,
+        BACKGROUND: definition.works_later,
+        LIVE: definition.application.live_updates is not None,
     }
     return frozenset(name for name, has in there.items() if has)
 
@@ -60,6 +65,7 @@ EMBEDDED = Driver(
     narrow=_narrowed,
     links_of=lambda definition: frozenset(definition.links),
     looks_inside=lambda definition: definition.application.read_back.cached is not None,
+    tells_jobs=jobs.told,
     offers=lambda definition: definition.offers,
     has=_has,
     releases=lambda definition: definition.application.names_of_releases,

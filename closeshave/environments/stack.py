@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,6 +15,7 @@ from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.standin_application import STAND_IN
 from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, NotNegative, WholeNumber, stated
 from closeshave.topology import Shard, Topology
+from closeshave.vocabulary import BACKGROUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,9 @@ class StoreGroup:
 
     name: Name
     """The name of the pair in Sentinel, unique within the environment."""
-    tier: Literal["cache", "sessions", "ratelimit"]
-    """What it holds: franchises' data, sessions of customers, or counters of rate limits. A tier serves each region exactly once, or is left out."""
+    tier: Literal["cache", "sessions", "ratelimit", "broker"]
+    """What it holds: franchises' data, sessions of customers, counters of rate limits, or jobs for the workers beside the application. A tier serves
+    each region exactly once, or is left out. A run that starts its environment itself starts a broker only together with workers."""
     primary: str
     """The region of its primary."""
     replica: str
@@ -164,7 +166,27 @@ class Stack:
     @property
     def offers(self) -> frozenset[str]:
         """What faults may need of the application and of this environment; see :attr:`closeshave.faults.kind.Kind.uses`."""
-        return self.application.offers | ({"pooler"} if self.pooler is not None else set()) | ({"tls"} if self.edges.tls else set())
+        pooled = {"pooler"} if self.pooler is not None else set()
+        served = {"tls"} if self.edges.tls else set()
+        return self.application.offers | pooled | served | ({BACKGROUND} if self.works_later else set())
+
+    @property
+    def works_later(self) -> bool:
+        """Whether workers take jobs from a broker here, and what became of the jobs can be read."""
+        return bool(self.application.workers) and self.has("broker") and self.application.read_back.jobs is not None
+
+    def without_followers(self) -> Stack:
+        """The same without live updates that are there only when something needs them."""
+        live = self.application.live_updates
+        if live is None or live.starts == "always":
+            return self
+        return replace(self, application=replace(self.application, live_updates=None))
+
+    def without_background(self) -> Stack:
+        """The same without the workers that are started only when something needs them, and without a broker that nobody uses then."""
+        always = tuple(worker for worker in self.application.workers if worker.starts == "always")
+        tiers = self.tiers if always else tuple(group for group in self.tiers if group.tier != "broker")
+        return replace(self, application=replace(self.application, workers=always), tiers=tiers)
 
     @property
     def secrets(self) -> Secrets:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from closeshave.deployment import VersionAt
-from closeshave.environments.application import ApplicationOf, CachedPages, FinalState, Prepare, ReleaseOf
+from closeshave.environments.application import ApplicationOf, CachedPages, FinalState, JobsOf, LiveUpdatesOf, Prepare, ReleaseOf
 from closeshave.standin.franchises import PAGE
 
 BOOKINGS = """\
 SELECT id, franchise_id, barber_id, coalesce(client_id::text, guest_email) AS client_id, starts_at AS start_time, minutes AS duration_minutes, status,
        version, idempotency_key, created_at, price_cents / 100.0 AS price
 FROM bookings WHERE created_at >= to_timestamp(%(since_s)s)
+"""
+JOBS = """\
+SELECT j.id AS job, b.id AS booking_id, b.franchise_id, k.kind, coalesce(j.due_at, b.created_at) AS due_at, e.done_at, e.worker
+FROM bookings b CROSS JOIN (VALUES ('receipt'), ('reminder')) AS k (kind)
+     LEFT JOIN jobs j ON j.booking_id = b.id AND j.kind = k.kind LEFT JOIN job_effects e ON e.job_id = j.id
+WHERE b.created_at >= to_timestamp(%(since_s)s)
 """
 SOURCES = ("seed.py", "schema.sql", "passwords.py", "regions.py")
 """The stand-in's sources on which the contents of its databases depend."""
@@ -32,6 +38,8 @@ STAND_IN = ApplicationOf(
         "OPERATIONS_FILE": "{operations_file}",
         "DEFECTS_FILE": "{scratch}/defects",
         "RATE_LIMIT_SCALE": "{rate_limit_scale}",
+        "BACKGROUND": "{background}",
+        "LIVE_UPDATES": "{live_updates}",
         "VERSION": "1.0.0",
         "HARDENED": True,
     },
@@ -54,10 +62,12 @@ STAND_IN = ApplicationOf(
     },
     read_back=FinalState(
         query=BOOKINGS,
+        jobs=JobsOf(query=JOBS, within=30.0),
         cached=CachedPages(prefix="franchise:", query=f"{PAGE.strip()}\n"),
         resident_rows="SELECT count(*) FROM franchises WHERE id BETWEEN %s AND %s",
     ),
     webhooks="/api/v2/webhooks/payments",
+    live_updates=LiveUpdatesOf(path="/api/v2/updates", starts="used"),
     tables="stand-in",
     patient=True,
     preload=("closeshave.standin.app",),

@@ -8,14 +8,16 @@ from types import MappingProxyType, ModuleType
 
 from closeshave import extensions
 from closeshave.deployment import Deployment, Hook
-from closeshave.faults import cache, certificate, data, dependency, hook, region, service, shard
+from closeshave.faults import broker, cache, certificate, data, dependency, hook, region, service, shard, websocket, worker
 from closeshave.faults.family import kinds_of
 from closeshave.faults.kind import USES, Kind
 from closeshave.files.closest import meant
 from closeshave.plan import Fault
+from closeshave.vocabulary import BACKGROUND
 
 FAMILIES: Mapping[str, ModuleType] = {
-    module.__name__.rpartition(".")[2]: module for module in (shard, cache, region, service, dependency, data, certificate)
+    module.__name__.rpartition(".")[2]: module
+    for module in (shard, cache, region, service, dependency, data, certificate, worker, broker, websocket)
 }
 """The families of our own kinds, in the order in which they are explained; each kind is a module in the folder of its family."""
 OWN: Mapping[str, Kind] = {kind.name: kind for family in FAMILIES.values() for kind in kinds_of(family)}
@@ -69,6 +71,12 @@ def able(kind: str, scope: Mapping[str, object], environment: str, hooks: Sequen
 def links_of(faults: Iterable[Fault]) -> frozenset[str]:
     """Kinds of links that these faults disturb. Without a Toxiproxy on such a link the fault cannot be injected."""
     return frozenset(kind for fault in faults if fault.kind in KINDS for kind in KINDS[fault.kind].links)
+
+
+def uses(faults: Iterable[Fault]) -> frozenset[str]:
+    """What these faults need of the environment (:data:`closeshave.faults.kind.USES`); a fault of the broker's tier needs background work."""
+    named = {need for fault in faults if fault.kind in KINDS for need in KINDS[fault.kind].uses}
+    return frozenset(named | ({BACKGROUND} if any(fault.scope.get("tier") == "broker" for fault in faults) else set()))
 
 
 def kill_etcd(faults: Iterable[Fault]) -> bool:

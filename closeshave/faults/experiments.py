@@ -17,8 +17,8 @@ from closeshave.faults.page import MEANINGS
 from closeshave.files import write_atomically
 
 PLACES: Mapping[str, str] = {"shard": '"1"', "region": "us-east-1", "tier": "cache", "process": "etcd-us-east-1"}
-LOST_REGION = "us-west-2"
-"""The default scopes of experiments, and the region that ``region.lost`` loses: the embedded environment can survive its loss."""
+OF_FAMILIES: Mapping[str, Mapping[str, str]] = {"region": {"region": "us-west-2"}, "broker": {"tier": "broker"}}
+"""The default scopes of experiments, and those of families: the embedded environment can survive the loss of that region."""
 WIDTH = 140
 TOOLKIT = "closeshave.faults.toolkit"
 
@@ -63,7 +63,8 @@ def _configuration(kind: Kind) -> dict[str, str]:
         "at_ns": '"0"',
         "hold_s": f'"{kind.hold_s:g}"',
     }
-    places = {key: LOST_REGION if key == "region" and kind.name.startswith("region.") else PLACES.get(key, '""') for key in kind.scope}
+    own = {**PLACES, **OF_FAMILIES.get(kind.name.partition(".")[0], {})}
+    places = {key: own.get(key, '""') for key in kind.scope}
     return common | places | {parameter.name: f'"{_written(parameter.default)}"' for parameter in kind.parameters}
 
 

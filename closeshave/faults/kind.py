@@ -13,6 +13,7 @@ from closeshave.deployment import Deployment, LinkKind
 from closeshave.files.closest import meant
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected, Fault
+from closeshave.vocabulary import BACKGROUND, LIVE
 
 Value = str | int | float | bool
 Say = Callable[[str], None]
@@ -26,6 +27,8 @@ USES: Mapping[str, str] = MappingProxyType(
         "tables": "the tables of the stand-in (application.tables: stand-in)",
         "pooler": "a pooler (pooler of the environment file)",
         "tls": "edges that serve HTTPS (edges: {tls: true} of the environment file)",
+        LIVE: "live updates over WebSocket (application.live_updates)",
+        BACKGROUND: "workers, a broker and a query for their jobs (application.workers, tiers of the tier broker, application.read_back.jobs)",
     }
 )
 """What a kind of fault may need of the application and its environment, and how an environment file says that it is there."""

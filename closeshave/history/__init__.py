@@ -6,7 +6,19 @@ and tests build small histories from them.
 May import: clock, files, plurals, topology, vocabulary.
 """
 
-from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
+from closeshave.history.columns import (
+    BOOKINGS,
+    CACHE_ENTRIES,
+    CAPTURES,
+    DIVERGED,
+    EFFECTS,
+    JOBS,
+    OPERATIONS,
+    PLACEMENTS,
+    UPDATES,
+    frame,
+    to_frame,
+)
 from closeshave.history.drills import (
     ACKNOWLEDGED,
     LOSS_S,
@@ -34,10 +46,12 @@ from closeshave.history.rows import (
     Capture,
     Diverged,
     Effect,
+    Job,
     Operation,
     Outcome,
     Placement,
     Source,
+    Told,
 )
 from closeshave.history.touched import (
     Touched,
@@ -63,6 +77,7 @@ from closeshave.vocabulary import (
     DIVERGED_FILE,
     EDGE_COUNTS,
     EFFECTS_FILE,
+    JOBS_FILE,
     MANIFEST,
     ODD_EFFECTS,
     OPERATIONS_FILE,
@@ -70,6 +85,7 @@ from closeshave.vocabulary import (
     RESOURCES_FILE,
     SENT,
     TIMELINE,
+    UPDATES_FILE,
 )
 
 __all__ = [
@@ -86,6 +102,8 @@ __all__ = [
     "EDGE_COUNTS",
     "EFFECTS",
     "EFFECTS_FILE",
+    "JOBS",
+    "JOBS_FILE",
     "LOSS_S",
     "LOST",
     "MANIFEST",
@@ -103,6 +121,8 @@ __all__ = [
     "STOPPED_AT",
     "TIMED",
     "TIMELINE",
+    "UPDATES",
+    "UPDATES_FILE",
     "WRITING",
     "Added",
     "Before",
@@ -126,6 +146,7 @@ __all__ = [
     "Healing",
     "History",
     "Injection",
+    "Job",
     "Manifest",
     "Mark",
     "Operation",
@@ -139,6 +160,7 @@ __all__ = [
     "Sighting",
     "Signal",
     "Source",
+    "Told",
     "Touched",
     "TouchedCpu",
     "TouchedFiles",

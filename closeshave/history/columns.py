@@ -40,6 +40,17 @@ DIVERGED = pa.schema(
         ("version", pa.int64()), ("created_at", pa.float64()),
     ]
 )  # fmt: skip
+JOBS = pa.schema(
+    [
+        ("job", pa.int64()), ("booking", pa.int64()), ("franchise", pa.int32()), ("found_on", pa.int16()), ("kind", _TEXT),
+        ("due_at", pa.float64()), ("late_at", pa.float64()), ("done_at", pa.float64()), ("worker", _TEXT), ("read_at", pa.float64()),
+    ]
+)  # fmt: skip
+UPDATES = pa.schema(
+    [
+        ("what", _TEXT), ("client", pa.string()), ("region", _TEXT), ("at_ns", pa.int64()), ("booking", pa.int64()), ("version", pa.int64()),
+    ]
+)  # fmt: skip
 _CAPTURE: dict[str, Any] = {
     "capture": pa.string(), "booking": pa.int64(), "franchise": pa.int32(), "amount": pa.int64(), "key": pa.string(), "at": pa.float64(),
 }  # fmt: skip

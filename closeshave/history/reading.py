@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from closeshave.files import seal
-from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, to_frame
+from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, JOBS, OPERATIONS, PLACEMENTS, UPDATES, to_frame
 from closeshave.history.drills import DrillEvent
 from closeshave.history.events import FaultEvent, Mark, Signal
 from closeshave.history.files import BLIND_CODEC, EDGES_CODEC, SENT_CODEC, event_of, load_manifest
@@ -27,6 +27,7 @@ from closeshave.vocabulary import (
     DRILLS,
     EDGE_COUNTS,
     EFFECTS_FILE,
+    JOBS_FILE,
     ODD_EFFECTS,
     OPERATIONS_FILE,
     PLACEMENTS_FILE,
@@ -35,6 +36,7 @@ from closeshave.vocabulary import (
     RESTORED,
     SENT,
     TIMELINE,
+    UPDATES_FILE,
 )
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ def load(run: Path) -> History:
         cache_entries=_rows(run / CACHE_ENTRIES_FILE, CACHE_ENTRIES, damage) if manifest.looked_inside else None,
         placements=_rows(run / PLACEMENTS_FILE, PLACEMENTS, damage) if manifest.looked_inside else None,
         diverged=_customers(_rows(run / DIVERGED_FILE, DIVERGED, damage)) if (run / DIVERGED_FILE).exists() else None,
+        jobs=_rows(run / JOBS_FILE, JOBS, damage) if manifest.jobs else None,
+        updates=_rows(run / UPDATES_FILE, UPDATES, damage) if manifest.followed_within_s is not None else None,
         drills=tuple(event for event in events if isinstance(event, DrillEvent)),
         restored=_restored(run, damage),
         damage=tuple(damage),

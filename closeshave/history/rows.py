@@ -129,6 +129,48 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A job that workers of the platform should do for a booking, and one effect of it, read from a promoted primary after heal and quiesce.
+
+    A job that was done twice has two rows. Times are seconds since the epoch.
+    """
+
+    job: int | None
+    """Its ID; ``None`` if the platform has a booking and nothing that says what should be done for it."""
+    booking: int
+    franchise: int
+    found_on: int
+    """The shard whose primary held the row."""
+    kind: str
+    """``receipt``, ``reminder`` …"""
+    due_at: float
+    late_at: float
+    """A job that is done later is late."""
+    done_at: float | None
+    """``None`` if it has no effect."""
+    worker: str | None
+    """Who did it."""
+    read_at: float
+    """When the row was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a customer who follows their bookings by WebSocket saw."""
+
+    what: str
+    """``opened`` or ``closed`` (a connection), ``update`` (of a booking), or ``ended`` (nobody follows any more)."""
+    client: str
+    """The platform's ID of the customer."""
+    region: str
+    """The region of the edge at which they connect."""
+    at_ns: int
+    """Monotonic."""
+    booking: int | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CacheEntry:
     """A franchise's entry in a cache after heal and quiesce, read from the node itself; for a sample of entries, also the value in the database."""
 

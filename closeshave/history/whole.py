@@ -142,6 +142,10 @@ class Manifest:
     """Whether the final state of bookings is read. If not, because nobody says what was booked, a missing one is not damage."""
     tls: bool = False
     """Whether the edges of an environment of ours served HTTPS, so that a fault of their certificates was possible."""
+    jobs: bool = False
+    """Whether workers ran beside the application, and the final state says what became of their jobs. If so, a missing file of jobs is damage."""
+    followed_within_s: float | None = None
+    """How long an update of a booking may take, if customers followed theirs by WebSocket; ``None`` if nobody did."""
     kinds: tuple[str, ...] = ()
     """Names of all kinds of faults that the harness knew. Empty for runs of older versions."""
     added: tuple[Added, ...] = ()
@@ -175,6 +179,10 @@ class History:
     placements: pd.DataFrame | None = None
     diverged: pd.DataFrame | None = None
     """What only the losing side of a partition held; ``None`` if there were no two sides to read."""
+    jobs: pd.DataFrame | None = None
+    """What became of the jobs of workers, with the columns of :class:`closeshave.history.Job`; ``None`` if no workers ran."""
+    updates: pd.DataFrame | None = None
+    """What followers of live updates saw, with the columns of :class:`closeshave.history.Told`; ``None`` if nobody followed."""
     drills: tuple[DrillEvent, ...] = ()
     """What the drills left on the timeline, in the order in which it was written."""
     restored: Mapping[str, pd.DataFrame] = field(default_factory=dict)

@@ -74,8 +74,8 @@ def assess(history: History, plan: Plan, target: Target, also: Sequence[Verdict]
     not_asked = _guarded("what is asked", partial(integrity.not_asked, analysis, findings), NOTHING, broken)
     # Without canaries nobody asked whether a fault was survived.
     survived = lives if plan.probed else NO_LIVES
-    could_be = resilience.possible(known, tls=history.manifest.tls)
-    score = _guarded("resilience", lambda: resilience.figures(survived, verdicts, BREACHES, could_be), NO_RESILIENCE, broken)
+    beside = resilience.possible(history.manifest)
+    score = _guarded("resilience", lambda: resilience.figures(survived, verdicts, BREACHES, known, beside), NO_RESILIENCE, broken)
     verdicts += resilience.judge(analysis, score, lives, verdicts)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, analysis, life), NO_FIGURES, broken) for life in lives]
     drill_figures = [_guarded(f"figures of {one.drill.id}", partial(_drilled, analysis, one), NO_DRILL_FIGURES, broken) for one in drilled]

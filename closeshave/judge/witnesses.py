@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from closeshave.history import Booking, CacheEntry, Capture, Effect, Operation, Placement
+from closeshave.history import Booking, CacheEntry, Capture, Effect, Job, Operation, Placement
 
-QuotedRow = Operation | Effect | Booking | Capture | CacheEntry | Placement
+QuotedRow = Operation | Effect | Booking | Capture | CacheEntry | Placement | Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +221,25 @@ class PlacementWitness:
 
 
 @dataclass(frozen=True, slots=True)
+class JobWitness:
+    """A job that workers should do for a booking, and what it did."""
+
+    why: str
+    job: Job
+    others: tuple[Job, ...] = ()
+    """The other effects of the same job."""
+
+    @property
+    def rows(self) -> tuple[QuotedRow, ...]:
+        """The rows of the history that it quotes."""
+        return (self.job, *self.others)
+
+    def facts(self) -> dict[str, Any]:
+        """As it stands in a file, and as reports show it."""
+        return {**asdict(self.job), "others": [asdict(other) for other in self.others], "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
 class DrillWitness:
     """A step or a proof of a drill, and what was seen there."""
 
@@ -269,6 +288,7 @@ Witness = (
     | CacheEntryWitness
     | StaleEntryWitness
     | PlacementWitness
+    | JobWitness
     | DrillWitness
     | OtherWitness
 )
@@ -293,6 +313,8 @@ def franchise_of(witness: Witness) -> int | None:
     match witness:
         case BookingWitness(booking=row) | OverlapWitness(booking=row) | ChargeWitness(capture=row) | CacheEntryWitness(entry=row):
             return row.franchise
+        case JobWitness(job=row):
+            return row.franchise
         case StaleEntryWitness(franchise=franchise):
             return franchise
         case _:
@@ -314,6 +336,7 @@ _SORTS: tuple[tuple[frozenset[str], TypeAdapter[Witness], Callable[[Told], Told]
     (frozenset({"store", "differs"}), TypeAdapter(StaleEntryWitness), dict),
     (frozenset({"store", "cached"}), TypeAdapter(CacheEntryWitness), lambda told: {**told, "entry": told}),
     (frozenset({"member", "resident"}), TypeAdapter(PlacementWitness), lambda told: {**told, "placement": told}),
+    (frozenset({"late_at", "others"}), TypeAdapter(JobWitness), lambda told: {**told, "job": told}),
     (frozenset({"drill", "step", "saw"}), TypeAdapter(DrillWitness), dict),
     (frozenset({"booking", "found_on"}), TypeAdapter(BookingWitness), lambda told: {**told, "booking": told}),
 )

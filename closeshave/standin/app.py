@@ -21,7 +21,7 @@ from closeshave.standin.defective.entrance import DefectiveEntrance
 from closeshave.standin.direct import REFUSALS, Direct
 from closeshave.standin.errors import Json, failure
 from closeshave.standin.platform import Platform
-from closeshave.standin.routes import appointments, auth, availability, catalogue, health, networks, payments, webhooks
+from closeshave.standin.routes import appointments, auth, availability, catalogue, health, networks, payments, updates, webhooks
 from closeshave.standin.settings import StandinSettings
 from closeshave.standin.watch import DependencyWatch
 
@@ -38,10 +38,15 @@ def application(settings: StandinSettings) -> ASGIApp:
         app.state.platform = await Platform.open(settings, signing_key)
         app.state.watch = DependencyWatch(app.state.platform)
         app.state.watch.start()
+        live = app.state.platform.live
+        if live is not None:
+            live.start()
         # Objects from start-up live as long as the process: garbage collection need not check them.
         gc.collect()
         gc.freeze()
         yield
+        if live is not None:
+            live.stop()
         app.state.watch.stop()
         await app.state.platform.close()
 
@@ -54,6 +59,7 @@ def application(settings: StandinSettings) -> ASGIApp:
         app.add_exception_handler(known, _say)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(404, _missing)
+    app.include_router(updates.router)
     routes = [route for area in areas for route in area.router.routes if isinstance(route, APIRoute)]
     entrance = DefectiveEntrance(Direct(app, routes), app)
     return Burdened(entrance, burden.parse(settings.burden)) if settings.burden else entrance
@@ -68,6 +74,7 @@ def main() -> None:
         port=settings.port,
         loop="uvloop",
         http="httptools",
+        ws="wsproto" if settings.live else "none",
         lifespan="on",
         access_log=False,
         proxy_headers=False,  # the entrance reads the relevant header

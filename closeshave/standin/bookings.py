@@ -7,7 +7,7 @@ CONFLICT DO NOTHING`` a conflict gives an empty result and not an error. Then th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from closeshave.standin.database import LostRace, Row
 from closeshave.standin.errors import Conflict, Refused
@@ -32,6 +32,15 @@ INSERT INTO appointments (franchise_id, barber_id, client_id, guest_name, guest_
                           service_id, service_name, starts_at, minutes, price_cents, notes, idempotency_key)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING RETURNING *
 """
+
+_INSERT_WITH_JOBS = f"""
+WITH booked AS ({_INSERT}),
+     later AS (
+    INSERT INTO jobs (booking_id, franchise_id, kind, due_at)
+    SELECT b.id, b.franchise_id, k.kind, b.created_at + k.after FROM booked b, (VALUES ('receipt', interval '0'), ('reminder', $14)) k (kind, after))
+SELECT * FROM booked
+"""  # noqa: S608 - put together from constants
+"""The booking and its jobs in one statement: neither is there without the other."""
 
 _MOVE = """
 UPDATE appointments k SET starts_at = $2, barber_id = $3, notes = $4, version = version + 1
@@ -97,10 +106,12 @@ class Amendment:
 class Bookings:
     """Operations on bookings. All raise what :class:`Shards` raises, :class:`Refused` for an invalid request, :class:`Conflict` for a taken slot."""
 
-    __slots__ = ("_shards",)
+    __slots__ = ("_remind_after", "_shards")
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, shards: Shards, remind_after: timedelta | None = None) -> None:
+        """``remind_after``: when a booking's reminder is due, counted from the booking; ``None``: nothing is done for it in the background."""
         self._shards = shards
+        self._remind_after = remind_after
 
     async def make(self, shard: Shard, wish: Wish, now: datetime) -> Row:
         """Make a booking and commit it; or return the one that was made with the same key before.
@@ -180,7 +191,10 @@ class Bookings:
         person = (wish.client, guest.name, guest.email, guest.phone) if guest else (wish.client, None, None, None)
         values = (*person, offer["service_id"], wish.service, start, offer["minutes"], offer["price_cents"], wish.notes, wish.key)
         try:
-            rows = await self._shards.write(shard, _INSERT, wish.franchise, barber, *values)
+            if self._remind_after is None:
+                rows = await self._shards.write(shard, _INSERT, wish.franchise, barber, *values)
+            else:
+                rows = await self._shards.write(shard, _INSERT_WITH_JOBS, wish.franchise, barber, *values, self._remind_after)
         except LostRace:
             return None
         return rows[0] if rows else None

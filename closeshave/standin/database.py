@@ -83,7 +83,12 @@ class DatabaseLink:
             database=settings.database,
             ssl=False,  # a private network; asking for it costs a round trip
             timeout=PROBE.connection_s,  # to connect; the wait for a connection is bounded where it is asked for
-            server_settings={"application_name": settings.instance, "statement_timeout": str(STATEMENT_MS), "jit": "off"},
+            server_settings={
+                "application_name": settings.instance,
+                "statement_timeout": str(STATEMENT_MS),
+                "jit": "off",
+                **({"standin.live": "on"} if settings.live and primary else {}),
+            },
         )
         return cls(f"shard {shard} {'primary' if primary else 'replica'}", DatabasePool(connect, settings.pool_size), primary=primary)
 

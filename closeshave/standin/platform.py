@@ -19,6 +19,8 @@ from closeshave.standin.defective.sessions import DefectiveSessions
 from closeshave.standin.defective.shards import DefectiveShards
 from closeshave.standin.franchises import Franchises
 from closeshave.standin.lockout import Lockout
+from closeshave.standin.live.hearing import Hearing
+from closeshave.standin.live.hub import Hub
 from closeshave.standin.metrics import ProcessMetrics
 from closeshave.standin.operations import Operations
 from closeshave.standin.provider import Provider
@@ -49,6 +51,8 @@ class Platform:
     switches: Switches
     operations: Operations
     metrics: ProcessMetrics
+    live: Hearing | None = None
+    """``None`` where nobody may follow their bookings."""
 
     @classmethod
     async def open(cls, settings: StandinSettings, signing_key: bytes) -> Platform:
@@ -66,7 +70,7 @@ class Platform:
             shards=shards,
             tiers=(*dict.fromkeys(caches.values()), *dict.fromkeys(sessions.values()), ratelimit),
             franchises=DefectiveFranchises(shards, caches, switches),
-            bookings=DefectiveBookings(shards, switches),
+            bookings=DefectiveBookings(shards, switches, settings.remind_after),
             accounts=AccountStore(shards),
             billing=DefectiveBilling(shards, Bookings(shards), provider, switches),
             provider=provider,
@@ -77,6 +81,7 @@ class Platform:
             switches=switches,
             operations=Operations(settings.operations, random.random),
             metrics=ProcessMetrics(),
+            live=Hearing(settings, shards, Hub()) if settings.live else None,
         )
 
     @property

@@ -108,6 +108,16 @@ CREATE TABLE bookings (
 CREATE INDEX bookings_of_day ON bookings (franchise_id, starts_at) WHERE status = 'scheduled';
 CREATE INDEX bookings_of_client ON bookings (client_id, starts_at);
 
+-- Who listens to this channel hears of every change of a customer's booking when it is committed. Only sessions that say so tell of theirs.
+CREATE FUNCTION tell_of_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('bookings', json_build_object(
+        'client', NEW.client_id, 'booking', NEW.id, 'version', NEW.version, 'status', NEW.status)::text);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER bookings_tell AFTER INSERT OR UPDATE ON bookings FOR EACH ROW
+    WHEN (NEW.client_id IS NOT NULL AND current_setting('standin.live', true) = 'on') EXECUTE FUNCTION tell_of_change();
+
 -- What the platform reads and writes: every column but the range, which is the database's own business.
 CREATE VIEW appointments AS
     SELECT id, franchise_id, barber_id, client_id, guest_name, guest_email, guest_phone, service_id, service_name, starts_at, minutes, status,
@@ -138,6 +148,31 @@ CREATE TABLE payment_keys (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- Work to be done later for a booking, written with the booking itself, so that neither is there without the other. It stays empty where no worker runs.
+CREATE TABLE jobs (
+    id           bigint PRIMARY KEY DEFAULT new_id(),
+    booking_id   bigint  NOT NULL REFERENCES bookings ON DELETE CASCADE,
+    franchise_id integer NOT NULL,
+    kind         text    NOT NULL CHECK (kind IN ('receipt', 'reminder')),
+    due_at       timestamptz NOT NULL,
+    published_at timestamptz, -- when the broker took it; from then on it is the broker's and the workers' affair
+    deliveries   integer NOT NULL DEFAULT 0, -- how often a worker got it and came to its end; more than once is allowed, more than one effect is not
+    UNIQUE (booking_id, kind)
+);
+CREATE INDEX jobs_to_publish ON jobs (due_at) WHERE published_at IS NULL;
+
+-- What a job did: the message that a customer gets. No constraint keeps a job from doing it twice, the workers do: so a double one would be seen.
+CREATE TABLE job_effects (
+    id           bigint PRIMARY KEY DEFAULT new_id(),
+    job_id       bigint  NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    booking_id   bigint  NOT NULL,
+    kind         text    NOT NULL,
+    result       text    NOT NULL CHECK (result IN ('sent', 'skipped')),
+    worker       text    NOT NULL,
+    done_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX effects_of_job ON job_effects (job_id);
+
 -- Constants of this shard become part of its definition: a row that belongs elsewhere is refused by the database itself.
 DO $$
 DECLARE
@@ -159,5 +194,5 @@ BEGIN
 END $$;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC;
-GRANT INSERT, UPDATE ON bookings, appointments, payments, payment_keys, users, franchises, opening_hours, barbers TO PUBLIC;
+GRANT INSERT, UPDATE ON bookings, appointments, payments, payment_keys, users, franchises, opening_hours, barbers, jobs, job_effects TO PUBLIC;
 GRANT USAGE ON SEQUENCE ids TO PUBLIC;

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import TypeAdapter
 
 from closeshave.topology import Topology
 
+REMIND_AFTER_S = 5.0
+"""A reminder is due so many seconds after its booking. On the real platform it is due a day before the visit, which no trial could wait for."""
 DEFECTS_FILE = "DEFECTS_FILE"
 """The variable that names the file in which tests plant defects."""
 
@@ -60,6 +63,11 @@ class StandinSettings:
     """Whether it sends security headers, locks accounts after failed log-ins, and makes offenders against rate limits wait longer each time."""
     burden: str = ""
     """What makes this release slower or dearer (:mod:`closeshave.standin.defective.burden`); empty unless a test says so."""
+    remind_after: timedelta | None = None
+    """When a booking's reminder is due, counted from the booking; ``None`` where nothing is done in the background
+    (:mod:`closeshave.standin.background`)."""
+    live: bool = False
+    """Whether customers may follow their bookings by WebSocket (:mod:`closeshave.standin.live`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,8 @@ def of_process(environ: Mapping[str, str]) -> StandinSettings:
         operations=environ.get("OPERATIONS_FILE", ""),
         hardened=environ.get("HARDENED", "false") == "true",
         burden=environ.get("BURDEN", ""),
+        remind_after=timedelta(seconds=float(environ.get("REMIND_AFTER_S", REMIND_AFTER_S))) if environ.get("BACKGROUND") == "on" else None,
+        live=environ.get("LIVE_UPDATES") == "on",
     )
 
 
@@ -134,6 +144,8 @@ def to_variables(settings: StandinSettings) -> dict[str, str]:
         "OPERATIONS_FILE": settings.operations,
         "HARDENED": str(settings.hardened).lower(),
         "BURDEN": settings.burden,
+        **({"BACKGROUND": "on", "REMIND_AFTER_S": str(settings.remind_after.total_seconds())} if settings.remind_after else {}),
+        "LIVE_UPDATES": "on" if settings.live else "off",
     }
 
 

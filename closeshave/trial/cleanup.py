@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from closeshave.faults import heal, ledger
 from closeshave.faults.janitor import Janitor
 from closeshave.files import unexpected
 from closeshave.traffic import collect, learning, raised
+from closeshave.traffic.followers import collect as collect_followed
 from closeshave.traffic.runfiles import RECORDS
 from closeshave.trial.state import Trial
 from closeshave.vocabulary import TASKS, MarkKind
@@ -74,7 +76,10 @@ def _steps(trial: Trial, *, early: bool) -> tuple[_Step, ...]:
         _Step("fork server", "ending the helpers of the faults", _end_forks),
         # Early where the environment stays, because the records tell what was booked where, which a remote platform may not.
         *(() if trial.owned else (records,)),
-        *(() if trial.lost else asked),
+        *(() if trial.lost else asked[:1]),
+        # Before the edges' counters are read: each handshake is a request.
+        _Step("followers", "ending those who follow their bookings", partial(_end_followers, early=early or trial.lost)),
+        *(() if trial.lost else asked[1:]),
         _Step("signals", "reading the platform's own signals", _collect_signals),
         *((records,) if trial.owned else ()),
         _Step("credentials", "forgetting passwords and tokens", _forget_credentials),
@@ -130,6 +135,17 @@ def _abandon_faults(trial: Trial) -> None:
 def _quiesce(trial: Trial, timeout_s: float) -> None:
     if trial.loaded:
         trial.driver.quiesce(trial.serving, timeout_s)
+
+
+def _end_followers(trial: Trial, *, early: bool) -> None:
+    """Give the last updates the time that they may take, and keep what was seen, at once: an owned environment is removed."""
+    followers = trial.followers
+    if followers is None:
+        return
+    if (within_s := trial.manifest.followed_within_s) is not None and not early:
+        time.sleep(within_s)
+    followers.stop()
+    collect_followed(followers.root, trial.run)
 
 
 def _save_edges(trial: Trial) -> None:

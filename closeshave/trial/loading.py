@@ -51,6 +51,7 @@ def load_and_break(trial: Trial) -> None:
     trial.loaded = True
     if trial.driver.count_edges is not None:
         trial.edges_before = trial.driver.count_edges(trial.serving)
+    trial.follow()
     start_ns = now_ns() + 500_000_000
     for generator in trial.generators:
         generator.go(start_ns)

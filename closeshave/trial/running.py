@@ -40,9 +40,9 @@ from closeshave.trial.display import Display
 from closeshave.trial.interrupts import Interrupted, Interrupts, interrupts, nothing
 from closeshave.trial.loading import load_and_break
 from closeshave.trial.preparation import Prepared, check_disk
-from closeshave.trial.starting import bring_up, log_in, options
+from closeshave.trial.starting import bring_up, log_in, options, used_by
 from closeshave.trial.state import CALIBRATING, LOGGING_IN, EnvironmentLost, SafetyStop, Trial
-from closeshave.vocabulary import RUN_VARIABLE, Ending, EvidenceGrade, MarkKind
+from closeshave.vocabulary import BACKGROUND, LIVE, RUN_VARIABLE, Ending, EvidenceGrade, MarkKind
 
 NOTHING_GIVEN = Permission()
 
@@ -140,10 +140,24 @@ def _find_it(prepared: Prepared, root: Path) -> None:
     where = f"{root}: it was started for a plan that breaks none of them; 'closeshave env up' starts an environment with all of them"
     if lacking := catalogue.lacking(prepared.plan.faults, straight, where):
         raise InvalidFile(*(Problem(str(prepared.inputs.plan), 0, "faults", reason) for reason in lacking))
+    if BACKGROUND in used_by(prepared.plan) and not any(process.role == "worker" for process in there.processes):
+        reason = (
+            f"faults or drills of the plan need workers, and {root} was started for a plan that needs none; 'closeshave env up' starts them"
+        )
+        raise InvalidFile(Problem(str(prepared.inputs.plan), 0, "", reason))
+    if LIVE in used_by(prepared.plan) and there.application.live is None:
+        reason = f"a fault of the plan needs live updates, and {root} was started for a plan that needs none; 'closeshave env up' has them"
+        raise InvalidFile(Problem(str(prepared.inputs.plan), 0, "", reason))
     if there.processes and not any(processes.find(root, process) for process in there.processes):
         raise InvalidFile(
             Problem("--attach", 0, "", f"nothing of the environment at {root} runs; 'closeshave env down --root {root}' removes it")
         )
+
+
+def _followed_within_s(trial: Trial) -> float | None:
+    """How long an update may take, if customers follow their bookings in this run."""
+    live = trial.serving.application.live
+    return live.within_s if live is not None and trial.serving.accounts and trial.prepared.plan.tells_effects else None
 
 
 def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], None] | None) -> None:
@@ -151,7 +165,8 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
     try:
         trial.begin("starting the environment")
         bring_up(trial)
-        trial.manifest = replace(trial.manifest, evidence=grade.of(trial.serving))
+        jobs = trial.driver.tells_jobs(trial.serving) and trial.prepared.plan.tells_effects
+        trial.manifest = replace(trial.manifest, evidence=grade.of(trial.serving), jobs=jobs, followed_within_s=_followed_within_s(trial))
         history.save_manifest(trial.run, trial.manifest)
         if after_up is not None:
             after_up(trial.serving)

@@ -18,8 +18,9 @@ from rich.console import Console
 
 from closeshave import deployment
 from closeshave.conclusion import Conclusion, conclude
-from closeshave.deployment import Deployment
+from closeshave.deployment import LINK_KINDS, Deployment
 from closeshave.drills.catalogue import WAYS_BACK
+from closeshave.drills.kind import USES
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
 from closeshave.environments.rollout.starting import KeptInterpreter
@@ -32,7 +33,8 @@ from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.trial import running
 from closeshave.trial.display import Display
 from closeshave.trial.preparation import Prepared
-from closeshave.vocabulary import Exit
+from closeshave.trial.starting import used_by
+from closeshave.vocabulary import BACKGROUND, LIVE, Exit
 
 FILE = "series.jsonl"
 """A file beside the runs of a series, with one line for each finished trial."""
@@ -85,6 +87,8 @@ class Series:
     """The steps of the last trial, each with its beginning (``time.monotonic``, seconds)."""
     root: Path = field(init=False)
     _spoilt: bool = False
+    _beside: frozenset[str] = frozenset()
+    """What the environment has that only some plans need: workers, live updates."""
     _chosen: Path | None = None
 
     @property
@@ -103,7 +107,8 @@ class Series:
         definition = read_definition(locate("environments", self.environment))
         driver = drivers.of(definition.kind)
         self.root = self._chosen or driver.place(definition)
-        needed = driver.narrow(definition, (), ()) if self.unbroken else definition
+        extra = () if self.unbroken else USES.keys() - ({BACKGROUND, LIVE} - self._beside)
+        needed = driver.narrow(definition, () if self.unbroken else LINK_KINDS, extra)
         driver.up(needed, self.root, Display(self.console).say, not self.unbroken)
 
     def down(self) -> None:
@@ -127,7 +132,11 @@ class Series:
             self._spoilt = False
 
     def trial(self, prepared: Prepared, before: Act | None = None) -> Conclusion:
-        """One trial, judged. Raises :class:`SeriesStopped`."""
+        """One trial, judged, on an environment with workers and live updates or without, as its plan needs it. Raises :class:`SeriesStopped`."""
+        if (beside := used_by(prepared.plan) & {BACKGROUND, LIVE}) != self._beside:
+            self._beside = beside
+            self.down()
+            self.up()
         display = Display(self.console)
         run = running.run(prepared, self.runs, display, attach=self.root, after_up=before, logins=self.logins)
         self.steps = tuple(display.steps)

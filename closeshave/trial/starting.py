@@ -16,6 +16,7 @@ from closeshave.environments.rollout.record import RolloutBusy
 from closeshave.faults import catalogue, janitor, ledger
 from closeshave.files import write_atomically
 from closeshave.loadgen import compiled
+from closeshave.plan import Plan
 from closeshave.plurals import counted
 from closeshave.traffic import logins
 from closeshave.trial.guarding import WATCHING
@@ -38,8 +39,7 @@ def bring_up(trial: Trial) -> None:
         destroy = _destroy_command(trial.root, trial.run) if trial.owned else None
         trial.guard = janitor.start(trial.run, trial.root, destroy, trial.prepared.definition.secrets.not_for_faults, WATCHING)
         faults = trial.prepared.plan.faults
-        uses = drills.uses(trial.prepared.plan.drills)
-        definition = trial.driver.narrow(trial.prepared.definition, catalogue.links_of(faults), uses)
+        definition = trial.driver.narrow(trial.prepared.definition, catalogue.links_of(faults), used_by(trial.prepared.plan))
         if isinstance(definition, Remote) and not trial.prepared.plan.tells_effects:
             # Nobody of the harness logs in, and nothing of it is read back.
             definition = replace(definition, accounts=Accounts(register=0), read_back=ReadBack(api="none"))
@@ -51,6 +51,11 @@ def bring_up(trial: Trial) -> None:
     for part, reason in trial.deployment.missing.items():
         trial.mark(MarkKind.PART_MISSING, f"{part}: {reason}")
     describe(trial)
+
+
+def used_by(plan: Plan) -> frozenset[str]:
+    """What the faults and drills of a plan need of their environment, and an environment has only if something needs it."""
+    return drills.uses(plan.drills) | catalogue.uses(plan.faults)
 
 
 def describe(trial: Trial) -> None:

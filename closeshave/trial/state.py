@@ -18,6 +18,7 @@ from closeshave.faults.child import Child
 from closeshave.faults.forkserver import ForkServer
 from closeshave.faults.janitor import Janitor
 from closeshave.history import Manifest, Mark
+from closeshave.traffic.followers import Followers
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.trial.display import Display
@@ -51,6 +52,7 @@ class Trial:
     guard: Janitor | None = None
     generators: list[Generator] = field(default_factory=list)
     sampler: Sampler | None = None
+    followers: Followers | None = None
     children: dict[str, Child] = field(default_factory=dict)
     forks: ForkServer | None = None
     root: Path | None = None
@@ -86,6 +88,11 @@ class Trial:
         """Start to record what the machine and every group of processes use, unless it is already recorded. Raises :class:`OSError`."""
         if self.sampler is None:
             self.sampler = Sampler.start(Path(self.serving.root), self.run, self.serving.secrets.all)
+
+    def follow(self) -> None:
+        """Let customers follow their bookings by WebSocket, if they can and do in this run. Raises :class:`OSError`."""
+        if self.manifest.followed_within_s is not None and self.followers is None:
+            self.followers = Followers.start(Path(self.serving.root), self.run, self.serving.secrets.not_for_senders)
 
     def say(self, text: str, heading: str = "", style: str = "") -> None:
         """Show a line of progress; ``heading`` is printed before the text, in ``style``. Never raises."""

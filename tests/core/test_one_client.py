@@ -21,6 +21,7 @@ DRIVERS = {
     "psycopg_pool",
     "redis",
     "requests",
+    "simple_websocket",
     "telnetlib",
     "toxiproxy",
     "urllib.request",
@@ -45,8 +46,10 @@ ELSEWHERE: Mapping[str, tuple[set[str], str]] = {
         "is customers' load, not a question: hundreds of connections at once, each with one request",
     ),
     "closeshave/loadgen/": ({"connect", "connect_ex"}, "the load engine: its own client is what makes the load exact"),
+    "closeshave/standin/background/ledger.py": ({"psycopg"}, "the stand-in is a platform: its workers' links to its databases are its own"),
     "closeshave/standin/database.py": ({"asyncpg"}, "the stand-in is a platform: its links to its databases are its own"),
     "closeshave/standin/defective/database.py": ({"asyncpg"}, "the same, with planted defects"),
+    "closeshave/standin/live/": ({"asyncpg"}, "the stand-in is a platform: how it hears of changes is its own"),
     "closeshave/standin/pool.py": ({"asyncpg"}, "the same"),
     "closeshave/standin/seed.py": ({"psycopg"}, "opens nothing: it fills a database over the session that it is given"),
     "closeshave/standin/wire.py": (

@@ -53,7 +53,7 @@ def test_names_of_processes_are_unique(layout):
         ("etcd", 3),
         ("patroni", 8),
         ("backup", 4),
-        ("valkey", 10),
+        ("valkey", 14),
         ("sentinel", 3),
         ("haproxy", 4),
         ("toxiproxy", 4),
@@ -156,7 +156,7 @@ def test_sentinels_have_a_user_of_their_own(layout):
         if process.role == "valkey":
             assert " ".join(process.argv).endswith("--user sentinel on nopass ~* &* +@all")
         if process.role == "sentinel":
-            assert text(layout, f"{process.name}.conf").count("sentinel auth-user ") == 5
+            assert text(layout, f"{process.name}.conf").count("sentinel auth-user ") == 7
 
 
 def test_without_toxiproxy_the_same_parts_are_connected_directly(definition, found_parts):
@@ -233,14 +233,14 @@ def test_sentinels_watch_every_group_at_its_declared_primary_with_a_majority(lay
         assert f"sentinel monitor {group} 127.0.0.1 {store.port} 2\n" in settings
 
 
-def test_only_sessions_are_kept_on_disk(layout):
-    """A cache may be lost, a session must not be."""
+def test_only_sessions_and_jobs_are_kept_on_disk(layout):
+    """A cache may be lost, a session or a job must not be."""
     kept = {
         process.name
         for process in layout.deployment.processes
         if process.role == "valkey" and process.argv[process.argv.index("--appendonly") + 1] == "yes"
     }
-    assert {name.split("-")[0] for name in kept} == {"sessions"}
+    assert {name.split("-")[0] for name in kept} == {"sessions", "broker"}
     assert len(kept) == 4
 
 

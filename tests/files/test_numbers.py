@@ -120,6 +120,7 @@ def shipped(name: str) -> dict[str, Any]:
         "accounts": {"register": 3},
         "capabilities": {"idle_barbers": [1], "slots_per_day": 20},
         "prepare": application["prepare"] | {"within": "60s"},
+        "live_updates": {"path": "/updates", "within": "5s"},
     }
     return whole | {
         "database": {"ttl": "20s", "loop_wait": "1s", "retry_timeout": "3s"},

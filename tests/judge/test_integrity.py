@@ -14,7 +14,7 @@ NAMES = ("lost", "phantom", "double_booked", "refused_though_free", "idempotency
          "orphan_payments", "stale_sessions", "stale_cache", "leaked", "lost_sessions", "unresolved")  # fmt: skip
 CORE = ("lost", "phantom", "double_booked", "refused_though_free", "idempotency", "misplaced")
 """What every run that promises integrity tests."""
-IDLE = {"residency_breaches", "stale_offers", "stale_pages"}
+IDLE = {"residency_breaches", "stale_offers", "stale_pages", "jobs_lost", "jobs_twice", "jobs_late", "updates_missed"}
 """What the clean history cannot show, or nobody in it does."""
 
 BREACHES: dict[Plant, set[str]] = test_bookings.BREACHES | test_double.BREACHES | test_payments.BREACHES | test_sessions.BREACHES

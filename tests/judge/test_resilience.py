@@ -115,13 +115,24 @@ def test_a_family_that_is_installed_and_not_tried_counts_as_zero() -> None:
     assert found.score == pytest.approx(1 / 7)
 
 
-@pytest.mark.parametrize(("tls", "families"), [(False, 6), (True, 7)])
-def test_certificates_are_a_family_where_edges_serve_https(tls: bool, families: int) -> None:
-    """Elsewhere no fault of theirs is possible, and the score does not fall because of them."""
+@pytest.mark.parametrize(
+    ("manifest", "more"),
+    [
+        ({}, ()),
+        ({"tls": True}, ("certificate",)),
+        ({"jobs": True}, ("broker", "worker")),
+        ({"followed_within_s": 5.0}, ("websocket",)),
+        ({"tls": True, "jobs": True, "followed_within_s": 5.0}, ("broker", "certificate", "websocket", "worker")),
+    ],
+)
+def test_families_of_certificates_workers_and_websockets_count_where_there_were_any(manifest: dict[str, object], more: tuple[str, ...]) -> None:
+    """A platform without them cannot fail there; one with them must try."""
     run = whole()
-    run.changes["manifest"] = replace(run.history.manifest, kinds=("certificate.expires", "shard.primary-killed"), tls=tls)
-    assert score(run).score == pytest.approx(1 / families)
-    assert ("certificate" in score(run).untested) is tls
+    kinds = ("broker.lost", "certificate.expires", "shard.primary-killed", "websocket.cut", "worker.killed")
+    run.changes["manifest"] = replace(run.history.manifest, kinds=kinds, **manifest)  # type: ignore[arg-type] # fields of a manifest
+    found = run.assess().resilience
+    assert found.untested == ("cache", "region", "service", "dependency", "data", *more)
+    assert found.coverage == pytest.approx(1 / (6 + len(more)))
 
 
 def test_a_fault_that_was_not_injected_lowers_its_family() -> None:

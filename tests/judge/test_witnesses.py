@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from closeshave.history import Booking, CacheEntry, Capture, Effect, Operation, Placement
+from closeshave.history import Booking, CacheEntry, Capture, Effect, Job, Operation, Placement
 from closeshave.judge.witnesses import (
     BookingWitness,
     CacheEntryWitness,
@@ -16,6 +16,7 @@ from closeshave.judge.witnesses import (
     Differing,
     DrillWitness,
     EffectWitness,
+    JobWitness,
     KeyWitness,
     LostWriteWitness,
     OperationWitness,
@@ -32,6 +33,7 @@ OPERATION = Operation(1, "customers", "book", "book", "east", 1, 7, 10, 11, 12, 
 EFFECT = Effect(1, "create", 7, 1, "key-1", booking=50, barber=3, starts_at=1_900_000_000, minutes=30)
 BOOKING = Booking(50, 7, 1, 3, None, 1_900_000_000, 30, "scheduled", 1, "key-1", 1.5, 3000)
 ENTRY = CacheEntry("cache-east", "east", "franchise:7", 7)
+JOB = Job(4, 3, 7, 1, "receipt", 1.0, 31.0, None, None, 60.0)
 # Each with the franchise that it is about, and how many rows of the history it quotes.
 SORTS: tuple[tuple[Witness, int | None, int], ...] = (
     (OperationWitness("late", OPERATION), 7, 1),
@@ -46,6 +48,7 @@ SORTS: tuple[tuple[Witness, int | None, int], ...] = (
     (CacheEntryWitness("abroad", ENTRY), 7, 1),
     (StaleEntryWitness("differs", "cache-east", "east", "franchise:7", 7, 1, 2, (Differing("name", "a", {"b": [1]}),)), 7, 0),
     (PlacementWitness("abroad", Placement("member", 1, "east", "west", 9)), None, 1),
+    (JobWitness("this receipt has no effect", JOB, (JOB,)), 7, 2),
     (DrillWitness("this step could not be done", "restore", "recover", "FATAL: it ended"), None, 0),
     (OtherWitness("from elsewhere", {"unheard": [1]}), None, 0),
 )

@@ -26,6 +26,6 @@ def test_every_kind_that_works_on_an_environment_is_tested_there(environment):
     assert sorted(struck) == sorted(name for name, kind in KINDS.items() if environment in kind.environments)
 
 
-def test_all_plans_take_about_half_an_hour():
+def test_all_plans_take_little_more_than_half_an_hour():
     """With 45 seconds each to start and to judge."""
-    assert sum(prepare(str(path)).plan.duration_s + 45 for path in plans("embedded")) < 36 * 60
+    assert sum(prepare(str(path)).plan.duration_s + 45 for path in plans("embedded")) < 40 * 60

@@ -200,6 +200,13 @@ WRONG = [
     ("embedded", "shards.0.standby", GONE),
     ("embedded", "tiers.0.tier", "queue"),
     ("embedded", "etcd", []),
+    # background work and live updates
+    ("embedded", "tiers.0.tier", "queue"),
+    ("embedded", "application.workers.0.starts", "never"),
+    ("embedded", "application.read_back.jobs.query", ""),
+    ("embedded", "application.read_back.jobs.within", GONE),
+    ("embedded", "application.live_updates.path", "updates"),
+    ("embedded", "application.live_updates.within", "0s"),
     ("embedded", "application.release", "two words"),
     ("embedded", "application.releases", {"two words": {"variables": {"X": 1}}}),
     ("embedded", "application.releases.bad.comand", ["python3"]),

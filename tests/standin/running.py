@@ -115,8 +115,8 @@ class Customer(httpx.Client):
 
 
 @contextlib.contextmanager
-def running(root: Path) -> Iterator[Running]:
-    """The platform; gone afterwards."""
+def running(root: Path, *, live: bool = False) -> Iterator[Running]:
+    """The platform, with live updates or without; gone afterwards."""
     with contextlib.ExitStack() as stack:
         servers = {shard.id: _seeded(stack.enter_context(postgres()), shard) for shard in TOPOLOGY.shards}
         primaries = {shard: stack.enter_context(relay(server.port)) for shard, server in servers.items()}
@@ -141,6 +141,7 @@ def running(root: Path) -> Iterator[Running]:
                 signing_key=str(root / "key.pem"),
                 defects=str(root / "defects"),
                 rate_limit_scale=LIMIT_SCALE,
+                live=live,
             )
             for region in TOPOLOGY.regions
         }

@@ -11,10 +11,12 @@ from rich.console import Console
 
 from closeshave.faults import ledger
 from closeshave.files.rundir import NoRun
+from closeshave.plan import Expected, Fault
 from closeshave.trial import running, series
 from closeshave.trial.series import FILE, Series, SeriesStopped
+from closeshave.vocabulary import BACKGROUND, LIVE
 
-PREPARED: Any = object()
+PREPARED: Any = SimpleNamespace(plan=SimpleNamespace(faults=(), drills=()))
 FAILED, INTERRUPTED = 4, 130
 
 
@@ -24,7 +26,7 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, runs: Path, codes: list[int]) -> None:
         self.said: list[str] = []
         self.codes, self.started, self.open, self.stubborn = codes, 0, False, False
-        self.needed: list[object] = []
+        self.needed: list[Any] = []
         driver = SimpleNamespace(
             place=lambda _: runs / "root",
             up=self._up,
@@ -108,6 +110,18 @@ def test_what_was_left_broken_is_healed_or_the_environment_replaced(world: World
     world.open, world.stubborn = True, stubborn
     world.series.once("a", PREPARED)
     assert world.said == ["up", *said]
+
+
+def test_workers_and_live_updates_are_there_only_for_plans_that_need_them(world: World) -> None:
+    """The environment is started anew in between."""
+    needing: Any = SimpleNamespace(
+        plan=SimpleNamespace(faults=(Fault("f", "worker.killed", "storm", 0, 1, Expected.TOLERATES, {}),), drills=())
+    )
+    assert not {BACKGROUND, LIVE} & {*world.needed[0]}
+    world.series.once("a", needing)
+    assert ({BACKGROUND, LIVE} & {*world.needed[0]}, world.said) == ({BACKGROUND}, ["up", "down", "up"])
+    world.series.once("b", PREPARED)
+    assert not {BACKGROUND, LIVE} & {*world.needed[0]}
 
 
 def test_trials_that_break_nothing_need_no_parts_for_it(world: World) -> None:

@@ -21,7 +21,7 @@ from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Member
 from closeshave.environments import kept, outside
 from closeshave.environments.driver import Lacks, Say
-from closeshave.environments.evidence import cache_entries, diverged, placements
+from closeshave.environments.evidence import cache_entries, diverged, jobs, placements
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
 from closeshave.environments.remote import charges, read_back, record
 from closeshave.environments.remote.read_back import WHOLE
@@ -36,6 +36,7 @@ from closeshave.history import (
     CAPTURES,
     CAPTURES_FILE,
     DIVERGED_FILE,
+    JOBS_FILE,
     PLACEMENTS_FILE,
     save_rows,
 )
@@ -137,6 +138,10 @@ def export(deployment: Deployment, run: Path, since_wall_s: float, say: Say, lac
         told += f", {compared:,} of {counted(entries.num_rows, 'cache entry', 'cache entries')} compared"
     if (alone := diverged.read(Path(deployment.root), since_wall_s)) is not None:
         save_rows(run / DIVERGED_FILE, alone)
+    if own.read_back.jobs is not None and jobs.told(deployment):
+        worked = jobs.read(deployment, own.read_back.jobs, promoted, since_wall_s, say)
+        save_rows(run / JOBS_FILE, worked)
+        told += f", {counted(worked.num_rows, 'job')}"
     if own.read_back.resident_rows or not definition.resident:
         save_rows(run / PLACEMENTS_FILE, placements.read(deployment, own.read_back.resident_rows))
     say(f"final state: {told}")

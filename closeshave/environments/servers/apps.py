@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from closeshave.deployment import Application, Process, RunnableRelease
+from closeshave.deployment import Application, LiveUpdates, Process, RunnableRelease
 from closeshave.environments import placeholders
 from closeshave.environments.application import ApplicationOf, Setting, text_of
 from closeshave.environments.servers import patroni, pooler, toxiproxy
@@ -44,6 +44,7 @@ def described(site: Site) -> Application:
         release=own.release,
         releases=releases,
         preload=own.forked,
+        live=LiveUpdates(own.live_updates.path, own.live_updates.within) if own.live_updates else None,
         instructions=files if "operations_file" in own.uses else {},
     )
 
@@ -72,6 +73,8 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
         "scratch": scratch(site),
         "topology": TOPOLOGY.dump_json(definition.topology).decode(),
         "rate_limit_scale": str(definition.rate_limit_scale),
+        "live_updates": "on" if definition.application.live_updates else "off",
+        "background": "on" if definition.application.workers else "off",
         "python": site.parts.python.program,
         "harness": site.parts.python.harness,
     }
@@ -82,7 +85,7 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
         found |= {f"{kind}_url.{shard}": url for shard, url in urls.items()} | {f"{kind}_urls": json.dumps(urls)}
         if len(urls) == 1:
             found[f"{kind}_url"] = next(iter(urls.values()))
-    for tier in ("cache", "sessions", "ratelimit"):
+    for tier in ("cache", "sessions", "ratelimit", "broker"):
         if definition.has(tier):
             urls = {home: _tier_url(*doors[definition.group_serving(tier, home).name]) for home in definition.regions}
             found |= {f"{tier}_url.{home}": url for home, url in urls.items()} | {f"{tier}_url": urls[region]}

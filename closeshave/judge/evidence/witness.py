@@ -13,12 +13,14 @@ from closeshave.history import (
     CACHE_ENTRIES,
     CAPTURES,
     EFFECTS,
+    JOBS,
     OPERATIONS,
     PLACEMENTS,
     Booking,
     CacheEntry,
     Capture,
     Effect,
+    Job,
     Operation,
     Placement,
 )
@@ -59,6 +61,11 @@ def capture_at(rows: pd.DataFrame, position: int) -> Capture:
 def cache_entry_at(rows: pd.DataFrame, position: int) -> CacheEntry:
     """The cache's entry in a row."""
     return CacheEntry(**_values(rows, CACHE_ENTRIES.names, position))
+
+
+def job_at(rows: pd.DataFrame, position: int) -> Job:
+    """The job in a row, with the effect that the row tells of."""
+    return Job(**_values(rows, JOBS.names, position))
 
 
 def placement_at(rows: pd.DataFrame, position: int) -> Placement:

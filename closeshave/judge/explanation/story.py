@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from closeshave.history import OPERATIONS_FILE, TIMELINE, Booking, Capture, Effect, Operation
+from closeshave.history import OPERATIONS_FILE, TIMELINE, Booking, Capture, Effect, Job, Operation
 from closeshave.judge.evidence.columns import Flags, ints, member
 from closeshave.judge.evidence.timeline import Life, shards_of, signals_of
 from closeshave.judge.evidence.windows import NEVER_NS
@@ -36,6 +36,7 @@ def tell(analysis: Analysis, verdict: Verdict) -> tuple[Line, ...]:
     accused = {row.id for row in named if isinstance(row, Operation)} | {row.operation for row in named if isinstance(row, Effect)}
     about = [row for row in named if isinstance(row, Effect | Booking | Capture)]
     bookings = {(row.franchise, row.booking) for row in about if row.booking is not None}
+    bookings |= {(row.franchise, row.booking) for row in named if isinstance(row, Job)}
     keys = {row.key for row in about if row.key} | {witness.key for witness in verdict.witnesses if isinstance(witness, KeyWitness)}
     shops = {witness.franchise for witness in verdict.witnesses if isinstance(witness, StaleEntryWitness)}
     rows = _operations(analysis, accused, bookings, keys, shops)

@@ -7,7 +7,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from closeshave import extensions
-from closeshave.judge.integrity import bookings, cached, double, freshness, logins, payments, refused, residency, sessions, tenancy
+from closeshave.judge.integrity import (
+    bookings,
+    cached,
+    double,
+    freshness,
+    jobs,
+    live,
+    logins,
+    payments,
+    refused,
+    residency,
+    sessions,
+    tenancy,
+)
 from closeshave.judge.integrity.invariant import Invariant
 from closeshave.judge.verdict import IntegrityFigures
 from closeshave.operations import CANARY, PAYING, PERSONAL
@@ -84,6 +97,15 @@ OWN: Mapping[str, Invariant] = {
         led_to_by=PERSONAL,
         idle="no journey of this scenario logs in",
     ),
+    **{
+        name: Invariant(title=title, search=search, summarised=False, shown_by_all=jobs.untold)
+        for name, title, search in (
+            ("jobs_lost", "Lost jobs", jobs.lost),
+            ("jobs_twice", "Jobs done twice", jobs.twice),
+            ("jobs_late", "Late jobs", jobs.late),
+        )
+    },
+    "updates_missed": Invariant(title="Missed live updates", search=live.missed, summarised=False, shown_by_all=live.unfollowed),
     "unresolved": Invariant(title="Unknown outcomes", search=bookings.unresolved, doubt=True),
 }
 """Our own, by the name of the verdict, in the order of the verdicts."""

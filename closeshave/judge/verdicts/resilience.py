@@ -6,15 +6,16 @@ a fault is not proven healed, the score is zero. The coverage is shown with it: 
 kept half.
 
 The families are ours, and those of the kinds of faults that installed packages had added when the run was made: whoever installs a family of faults says
-that a platform may fail in this way. The family of certificates counts where edges served HTTPS. That the families do not depend on the plan keeps the
-score from rising when a fault is left out of it.
+that a platform may fail in this way. The families of certificates, of workers, of their broker and of WebSockets count where there were any. That the
+families do not depend on what the plan breaks keeps the score from rising when a fault is left out of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from closeshave.history import Manifest
 from closeshave.judge.evidence.timeline import Life
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure, ResilienceFigures, Status, Verdict
@@ -24,16 +25,18 @@ from closeshave.target import Measure, Objective
 
 FAMILIES = ("shard", "cache", "region", "service", "dependency", "data")
 """Our own families of failure, in the catalogue's order."""
-OF_TLS = "certificate"
-"""A further family of ours, for platforms that are reached by HTTPS."""
+BESIDE = frozenset({"certificate", "worker", "broker", "websocket"})
+"""Further families of ours, for platforms that are reached by HTTPS, work in the background, or tell of changes."""
 PRECONDITIONS = frozenset({"observed", "healed", "in_flight"})
 """Measures of a fault's verdicts that judge the harness and not the platform."""
 
 
-def figures(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iterable[str], kinds: Iterable[str] = ()) -> ResilienceFigures:
+def figures(
+    lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iterable[str], kinds: Iterable[str] = (), beside: Collection[str] = ()
+) -> ResilienceFigures:
     """The score of a run, from all of its verdicts; ``invariants`` names the measures whose breach is a breach of integrity, ``kinds`` the kinds of
-    faults that there were when the run was made."""
-    families = _families(lives, kinds)
+    faults that there were when the run was made. ``beside``: those families of :data:`BESIDE` that could fail in this run."""
+    families = _families(lives, kinds, beside)
     tested = tuple(family for family in families if any(_tested(life) for life in lives if life.fault.family == family))
     kept = sum(_kept([life for life in lives if life.fault.family == family], verdicts) for family in tested)
     zeroed = _zeroed(lives, verdicts, frozenset(invariants))
@@ -46,15 +49,20 @@ def figures(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iter
     )
 
 
-def _families(lives: Sequence[Life], kinds: Iterable[str]) -> tuple[str, ...]:
+def _families(lives: Sequence[Life], kinds: Iterable[str], beside: Collection[str]) -> tuple[str, ...]:
     """Ours, then those of installed packages by name. A run of an older version names no kinds: then those of its faults count."""
-    added = {kind.partition(".")[0] for kind in kinds} | {life.fault.family for life in lives}
+    added = {kind.partition(".")[0] for kind in kinds} - (BESIDE - {*beside})
+    added |= {life.fault.family for life in lives}
     return (*FAMILIES, *sorted(added - {*FAMILIES}))
 
 
-def possible(kinds: Iterable[str], *, tls: bool) -> tuple[str, ...]:
-    """The kinds of faults that could be tried on an environment; ``tls``: whether its edges served HTTPS."""
-    return tuple(kind for kind in kinds if tls or not kind.startswith(f"{OF_TLS}."))
+def possible(manifest: Manifest) -> tuple[str, ...]:
+    """Those families of :data:`BESIDE` that could fail in this run."""
+    return (
+        *(("certificate",) if manifest.tls else ()),
+        *(("worker", "broker") if manifest.jobs else ()),
+        *(("websocket",) if manifest.followed_within_s is not None else ()),
+    )
 
 
 def judge(analysis: Analysis, found: ResilienceFigures, lives: Sequence[Life], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

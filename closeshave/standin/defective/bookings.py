@@ -7,7 +7,7 @@ import itertools
 import random
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from closeshave.standin.bookings import Amendment, Bookings, Wish
 from closeshave.standin.database import LostRace, Row
@@ -38,8 +38,8 @@ class DefectiveBookings(Bookings):
 
     __slots__ = ("_honest", "_numbers", "_switches", "_writing")
 
-    def __init__(self, shards: Shards, switches: Switches) -> None:
-        super().__init__(shards)
+    def __init__(self, shards: Shards, switches: Switches, remind_after: timedelta | None = None) -> None:
+        super().__init__(shards, remind_after)
         self._honest = Bookings(shards)
         self._switches = switches
         self._numbers = itertools.count(time.time_ns() // 1_000_000)
