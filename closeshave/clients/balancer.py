@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from closeshave.clients import haproxy
 from closeshave.deployment import Balancer
 
-
 _SESSION = re.compile(r"^(0x[0-9a-f]+): ", re.MULTILINE)
 """What begins the description of a session (HAProxy's management guide, *show sess*)."""
 

@@ -18,9 +18,9 @@ from closeshave.standin.defective.franchises import DefectiveFranchises
 from closeshave.standin.defective.sessions import DefectiveSessions
 from closeshave.standin.defective.shards import DefectiveShards
 from closeshave.standin.franchises import Franchises
-from closeshave.standin.lockout import Lockout
 from closeshave.standin.live.hearing import Hearing
 from closeshave.standin.live.hub import Hub
+from closeshave.standin.lockout import Lockout
 from closeshave.standin.metrics import ProcessMetrics
 from closeshave.standin.operations import Operations
 from closeshave.standin.provider import Provider

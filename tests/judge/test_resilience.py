@@ -125,7 +125,9 @@ def test_a_family_that_is_installed_and_not_tried_counts_as_zero() -> None:
         ({"tls": True, "jobs": True, "followed_within_s": 5.0}, ("broker", "certificate", "websocket", "worker")),
     ],
 )
-def test_families_of_certificates_workers_and_websockets_count_where_there_were_any(manifest: dict[str, object], more: tuple[str, ...]) -> None:
+def test_families_of_certificates_workers_and_websockets_count_where_there_were_any(
+    manifest: dict[str, object], more: tuple[str, ...]
+) -> None:
     """A platform without them cannot fail there; one with them must try."""
     run = whole()
     kinds = ("broker.lost", "certificate.expires", "shard.primary-killed", "websocket.cut", "worker.killed")
