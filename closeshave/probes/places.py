@@ -14,7 +14,6 @@ from closeshave.caps.pace import Pace
 from closeshave.control import processes
 from closeshave.deployment import Account, Deployment, Edge, Payments, load
 from closeshave.environments import drivers, kept, registry
-from closeshave.environments.definition import Definition
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote import guard, speaking
@@ -42,7 +41,7 @@ class ProbePlace:
     """A platform that can be asked."""
 
     deployment: Deployment
-    definition: Definition
+    definition: Stack | Remote
     reaches: tuple[ProbeReach, ...]
     """What is permitted."""
     pace: Pace | None = None
@@ -97,7 +96,7 @@ class ProbePlace:
 
 @contextmanager
 def place(
-    definition: Definition, attach: Path | None, run: Path, say: Say, shield: Callable[[], None], *, strain: bool
+    definition: Stack | Remote, attach: Path | None, run: Path, say: Say, shield: Callable[[], None], *, strain: bool
 ) -> Iterator[ProbePlace]:
     """A platform for the block. What was started for it is removed at its end, by a janitor if this process is killed. ``shield`` is called before the
     removal, so that no signal disturbs it.
