@@ -96,8 +96,10 @@ def test_settings_that_a_part_refuses_fail_the_proof(platform: Deployment, tmp_p
     """HAProxy itself reads what came back."""
 
     def spoil(work: DrillWork) -> Facts:
-        with Path(work.aim.deployment.root, "config", "edges.cfg").open("a") as file:
-            file.write("nonsense\n")
+        settings = Path(work.aim.deployment.root, "config", "edges.cfg")
+        settings.write_text(f"{settings.read_text()}nonsense\n")
+        # As a copy would have it. What is newer than the loss, a part has written, and that is kept.
+        os.utime(settings, (1, 1))
         return {}
 
     kind = replace(SETTINGS, steps=(*SETTINGS.steps, DrillStep("spoil", spoil)), proven_within_s=1.0)
