@@ -18,7 +18,7 @@ from closeshave.api import known
 from closeshave.api.profile import ApiProfile
 from closeshave.files import jsonfile, write_atomically
 from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, WholeNumber, stated, whole
-from closeshave.topology import Topology
+from closeshave.topology import Routing, Topology
 
 FILE = "deployment.json"
 """Name of the file inside :attr:`Deployment.root`."""
@@ -364,6 +364,8 @@ class Application:
     """How customers follow their bookings; ``None`` if they cannot."""
     instructions: Mapping[str, str] = field(default_factory=dict)
     """Process → the file in which it looks for an operator's instructions while it runs. Empty if the application takes none."""
+    routing: str = ""
+    """The file in which every instance looks for the ranges of franchises that were moved to another shard. Empty if the application reads none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -631,6 +633,21 @@ class Deployment:
 
 
 _CODEC = TypeAdapter(Deployment)
+_ROUTING = TypeAdapter(Routing)
+
+
+def routing_of(deployment: Deployment) -> Routing:
+    """Where ranges of franchises were moved to. Raises :class:`OSError`, or :class:`closeshave.files.jsonfile.Damaged` for a file that does not say it."""
+    path = deployment.application.routing
+    try:
+        return jsonfile.read(Path(path), _ROUTING) if path else Routing()
+    except FileNotFoundError:
+        return Routing()
+
+
+def reroute(deployment: Deployment, routing: Routing) -> None:
+    """Replace the routing from which every instance reads: from then on it is in force. Raises :class:`OSError`."""
+    write_atomically(Path(deployment.application.routing), _ROUTING.dump_json(routing, indent=1))
 
 
 def load(root: Path) -> Deployment:

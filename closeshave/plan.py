@@ -153,6 +153,9 @@ class DrillBounds:
     """The largest share of the customers' requests in the drill's scope, from its begin until everything is put back, that may be not good."""
     loss: Seconds | None = None
     """The largest loss window: how long before the drill's instant (for a restore, its target) the oldest acknowledged write lies that is missing."""
+    refusal: Lasting | None = None
+    """The longest time for which writes may not be accepted: of a range that moves, by the fence and by what its customers waited; of other drills, at the
+    shards of the scope, between two acknowledged writes."""
     stopped: Share | None = None
     """The release is bad, and the deploy must stop by itself while the release gets at most this share of the requests, and go back. It is no verdict
     of its own: without it a deploy that stopped has failed, with it one that did not."""

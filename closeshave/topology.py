@@ -1,6 +1,7 @@
 """The topology: regions, shards by franchise range, and regions whose data must not leave them.
 
-Frozen values from an environment file, which never change during a trial. Which process is primary *now* is not part of the topology.
+Frozen values from an environment file, which never change during a trial. Which process is primary *now* is not part of the topology, and neither is
+where a range of franchises was moved to: that is the routing, which operators change while the platform runs.
 """
 
 from __future__ import annotations
@@ -25,6 +26,35 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """The franchises from ``first`` to ``last`` have left the shard ``source`` for the shard ``target``."""
+
+    first: int
+    last: int
+    source: int
+    target: int
+
+    def __contains__(self, franchise: int) -> bool:
+        return self.first <= franchise <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What has changed since the topology: the moves that are in force, and how often they were changed."""
+
+    version: int = 0
+    moves: tuple[Move, ...] = ()
+
+    def target_of(self, franchise: int) -> int | None:
+        """The shard to which ``franchise`` was moved; ``None`` if it lies where the topology says."""
+        return next((move.target for move in reversed(self.moves) if franchise in move), None)
+
+    def with_move(self, move: Move) -> Routing:
+        """The next version, in which the range lies on its new shard."""
+        return Routing(self.version + 1, (*self.moves, move))
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """Regions in failover order (the region after the last is the first) and the shards, ascending by range."""
 
@@ -32,6 +62,13 @@ class Topology:
     shards: tuple[Shard, ...]
     resident: tuple[str, ...] = ()
     """Regions whose franchises' rows and cache entries must not leave the region (E24)."""
+    spares: tuple[Shard, ...] = ()
+    """Shards that hold no franchise (``last`` is below ``first``) until a range is moved to them."""
+
+    @property
+    def clusters(self) -> tuple[Shard, ...]:
+        """Every shard, the spare ones last."""
+        return (*self.shards, *self.spares)
 
     @property
     def franchises(self) -> int:
@@ -39,12 +76,12 @@ class Topology:
         return sum(shard.last - shard.first + 1 for shard in self.shards)
 
     def shard_of(self, franchise: int) -> Shard | None:
-        """The shard that holds ``franchise``; ``None`` outside every range."""
+        """The shard that holds ``franchise`` when the environment starts; ``None`` outside every range."""
         return next((shard for shard in self.shards if franchise in shard), None)
 
     def shard(self, id: int) -> Shard:
-        """The shard with this ID. Raises :class:`KeyError`."""
-        for shard in self.shards:
+        """The shard with this ID, also a spare one. Raises :class:`KeyError`."""
+        for shard in self.clusters:
             if shard.id == id:
                 return shard
         raise KeyError(id)

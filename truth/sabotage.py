@@ -1,7 +1,7 @@
-"""Sabotage: what can be wrong with a backup, a restore, a release, a certificate or a worker, one at a time. Each must fail, with the right witness.
+"""Sabotage: what can be wrong with a backup, a restore, a release, a certificate, a worker or a move. Each must fail, with the right witness.
 
-Everything is done from outside: to the files of a backup server or a release, to processes, or by programs that stand before PostgreSQL's own.
-Production code has no path for it.
+Everything is done from outside: to the files of a backup server or a release, to processes, by triggers in a database, or by programs that stand
+before PostgreSQL's own. Production code has no path for it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from closeshave.clients import balancer, edge_tls, handshake, patroni, postgres
@@ -24,7 +25,8 @@ from closeshave.files import write_atomically
 from truth.scene import Scene
 
 SHARD, OTHER_SHARD = 1, 2
-PLAN, NEXT = "restore", "next"
+SPARE_SHARD = 5
+PLAN, NEXT, MIGRATE = "restore", "next", "migrate"
 DONE_S = 3.0
 """Seconds after the start of the phase at which something is made wrong; the drill chooses its target later."""
 SEGMENTS = 5
@@ -238,6 +240,62 @@ def acknowledge_early(scene: Scene) -> None:
     _wait(scene)
 
 
+def lose_the_last_writes(scene: Scene) -> None:
+    """Let the new shard ignore every booking that is made from now on: it gets what was copied, and not the last ones before the fence."""
+    scene.sleep_until_phase("broken", DONE_S)
+    with _trigger(
+        scene, SPARE_SHARD, "bookings", "BEFORE INSERT", f"IF NEW.created_at > '{datetime.now(UTC)}' THEN RETURN NULL; END IF; RETURN NEW;"
+    ):
+        _wait(scene)
+
+
+def double_rows(scene: Scene) -> None:
+    """Let the new shard make a second booking, which is cancelled, of each that comes to it."""
+    scene.sleep_until_phase("broken", DONE_S)
+    twin = """
+        IF pg_trigger_depth() = 1 THEN
+            INSERT INTO bookings (franchise_id, barber_id, client_id, guest_name, guest_email, service_id, service_name, starts_at, minutes, status,
+                                  price_cents)
+            VALUES (NEW.franchise_id, NEW.barber_id, NEW.client_id, NEW.guest_name, NEW.guest_email, NEW.service_id, NEW.service_name, NEW.starts_at,
+                    NEW.minutes, 'cancelled', NEW.price_cents);
+        END IF;
+        RETURN NEW;
+    """
+    with _trigger(scene, SPARE_SHARD, "bookings", "BEFORE INSERT", twin):
+        _wait(scene)
+
+
+def leave_old_rows(scene: Scene) -> None:
+    """Let the old shard ignore the removal of opening hours, until the drill has ended."""
+    scene.sleep_until_phase("broken", DONE_S)
+    with _trigger(scene, SHARD, "opening_hours", "BEFORE DELETE", "RETURN NULL;"):
+        while not scene.over() and not scene.drill_ended():
+            time.sleep(0.05)
+    _wait(scene)
+
+
+@contextmanager
+def _trigger(scene: Scene, shard: int, table: str, when: str, body: str) -> Iterator[None]:
+    """A trigger that fires for what a subscription applies, too, until the block ends."""
+
+    def execute(*statements: str) -> None:
+        lead = patroni.leader(scene.deployment, shard)
+        with postgres.connect(lead.port, scene.deployment.database, "postgres") as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    execute(
+        # Whoever applies a subscription looks for names in no schema.
+        f"CREATE OR REPLACE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$ BEGIN {body} END $$",
+        f"CREATE OR REPLACE TRIGGER sabotage {when} ON {table} FOR EACH ROW EXECUTE FUNCTION sabotage()",
+        f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER sabotage",
+    )
+    try:
+        yield
+    finally:
+        execute(f"DROP TRIGGER IF EXISTS sabotage ON {table}", "DROP FUNCTION IF EXISTS sabotage()")
+
+
 def _release(scene: Scene, variables: Mapping[str, str]) -> None:
     """Give the instances of the release ``next`` these variables in addition, until the trial is over."""
     root = Path(scene.deployment.root)
@@ -305,4 +363,11 @@ CASES = (
              "not good during the drill", drop_in_flight, "rolling"),
     Sabotage("old-certificate", "a rotation leaves the old certificate at one edge", "drill/rotate", "handshakes show the old certificate [0-9A-F]+",
              "handshakes show the old certificate", serve_the_old_certificate, "rotation", "embedded-tls"),
+    Sabotage("last-writes-lost", "a move loses the last writes before the fence", "drill/move", "bookings \\d+ is on shard 1 and not on shard 5",
+             "is on shard 1 and not on shard 5", lose_the_last_writes, MIGRATE),
+    Sabotage("row-doubled", "a move doubles a row", "drill/move", "bookings \\d+ is on shard 5 and not on shard 1", "is on shard 5 and not on shard 1",
+             double_rows, MIGRATE),
+    # The last one: afterwards the range is on its new shard, and does not move again.
+    Sabotage("old-rows-left", "a move leaves old rows", "drill/move", "\\d+ rows of opening_hours are still there", "of opening_hours are still there",
+             leave_old_rows, MIGRATE),
 )  # fmt: skip

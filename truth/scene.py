@@ -49,6 +49,10 @@ class Scene:
         lines = read_lines(self.run / history.TIMELINE)
         return any(line["type"] == "fault" and line["edge"] == edge for line in lines)
 
+    def drill_ended(self) -> bool:
+        """Whether a drill of the trial has ended; what it changed may still be put back."""
+        return any(line["type"] == "drill-end" for line in read_lines(self.run / history.TIMELINE))
+
     def hog(self, core: int) -> subprocess.Popen[bytes]:
         """Start a process that uses one processor completely."""
         process = subprocess.Popen([sys.executable, "-c", _HOG, str(core)], start_new_session=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from functools import cache
 
 from closeshave.clients import ports, web
@@ -12,12 +13,12 @@ from closeshave.files import foreign
 FRONTEND = "FRONTEND"
 
 
-def answer(deployment: Deployment, edge: Edge, path: str) -> ports.Answer | None:
+def answer(deployment: Deployment, edge: Edge, path: str, headers: Mapping[str, str] | None = None) -> ports.Answer | None:
     """The answer of an edge to a request as of its customers, who trust the environment's authority alone; ``None`` when there is none."""
     if edge.tls is None:
-        return ports.get(f"{edge.url}{path}")
+        return ports.get(f"{edge.url}{path}", headers)
     try:
-        return _client(deployment.authority).get(f"{edge.url}{path}")
+        return _client(deployment.authority).get(f"{edge.url}{path}", headers=headers)
     except web.FAILED:
         return None
 

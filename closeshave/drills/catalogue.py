@@ -13,6 +13,7 @@ from closeshave.faults import catalogue
 from closeshave.faults.kind import Kind
 from closeshave.files.closest import meant
 from closeshave.plan import Drill
+from closeshave.topology import Topology
 
 FAMILIES: Mapping[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module for module in (backup, database, deploy, region, restore, shard, certificate, worker)
@@ -61,6 +62,15 @@ def unknown_release(drill: Drill, releases: Collection[str]) -> list[str]:
     return [
         f"drill {drill.id}: the environment has no release {wanted!r}{meant(wanted, releases)}; it has: {', '.join(releases) or 'none'}"
     ]
+
+
+def misfit(drill: Drill, topology: Topology) -> list[str]:
+    """Why a drill's scope and parameters do not fit an environment with this topology, as a sentence; empty when they do."""
+    if (kind := KINDS.get(drill.kind)) is None:
+        return []
+    told = {each.name: each.read(drill.parameters.get(each.name, each.default)) for each in kind.parameters}
+    reason = kind.misfit(topology, drill.scope, told)
+    return [f"drill {drill.id}: {reason}"] if reason else []
 
 
 def uses(drills: Iterable[Drill]) -> frozenset[str]:

@@ -13,10 +13,11 @@ from types import MappingProxyType
 
 from closeshave.deployment import Member
 from closeshave.faults.kind import USES as NEEDS
-from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
+from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say, Value
 from closeshave.faults.waiting import left_s
 from closeshave.history import Fact, Injection
 from closeshave.plan import Expected
+from closeshave.topology import Topology
 from closeshave.vocabulary import BACKGROUND, LIVE
 
 Facts = Mapping[str, Fact]
@@ -30,6 +31,9 @@ USES: Mapping[str, str] = MappingProxyType(
         "tls": "edges that serve HTTPS (edges: {tls: true})",
         BACKGROUND: NEEDS[BACKGROUND],
         LIVE: NEEDS[LIVE],
+        "spare": "a spare shard with the same home as the shard (spare)",
+        "routing": "an application that reads where franchises were moved to, by a variable with {routing_file}, and has the tables of the stand-in "
+        "(application.tables: stand-in)",
     }
 )
 """What a kind of drill may need of the environment, and how an environment file says that it is there."""
@@ -125,6 +129,8 @@ class DrillKind:
     """Checks once that everything is put back."""
     prove_stopped: Callable[[DrillWork], tuple[Proof, ...]] | None = None
     """Checks the end state once after the drill stopped by itself; ``None`` for a kind that never does."""
+    misfit: Callable[[Topology, Mapping[str, Value], Mapping[str, Value]], str] = lambda _topology, _scope, _parameters: ""
+    """Why its scope and all its parameters do not fit an environment with this topology; empty when they do. Pure."""
     parameters: tuple[Parameter, ...] = ()
     uses: tuple[str, ...] = ()
     """What it needs of the environment; see :data:`USES`."""

@@ -44,8 +44,9 @@ A drill has these verdicts:
   programs used the machine, neither makes a *fail*.
 * `drill-rows/ID`, of a restored database: its rows against what customers were told. Nothing that was acknowledged before the target may be missing,
   and nothing that was requested after it may be there. Requests that were under way at the target decide nothing. The uncertainty of the clocks is stated.
-* `drill-duration/ID`, `drill-failed-requests/ID`, `drill-loss/ID`: what it took and cost, if the plan gives a bound (`expected`). What it cost is
-  unknown, and the verdict inconclusive, if more requests than the bound allows are not good in calm, without the drill.
+* `drill-duration/ID`, `drill-failed-requests/ID`, `drill-loss/ID`, `drill-refusal/ID`: what it took and cost, if the plan gives a bound (`expected`).
+  What it cost is unknown, and the verdict inconclusive, if more requests than the bound allows are not good in calm, without the drill. The longest
+  refusal of a write is that of the shards in scope; of a range that moves, the longer one of the fence and of what a customer of the range waited.
 * `healed/ID`: whether it is proven that everything was put back.
 
 How a new release is compared: the balancers tell of every request (instance, status, time, and the release that the answer names). A request is bad if it

@@ -195,7 +195,8 @@ class ApplicationOf:
     webhooks: str | None = None
     """The path to which the payment provider reports each capture; without it, it reports none."""
     tables: Literal["stand-in", "own"] = "own"
-    """Whether its databases have the tables of the stand-in, by which ``shard.hot-row-locked`` finds the rows to lock."""
+    """Whether its databases have the tables of the stand-in, by which ``shard.hot-row-locked`` finds the rows to lock, and
+    ``shard.migrate-range`` the rows to move."""
     api: str = known.SHIPPED
     """The API that it speaks: the name of a profile in `scenarios/apis/`, or the path of one, from the environment file."""
     live_updates: LiveUpdatesOf | None = None
@@ -238,6 +239,7 @@ class ApplicationOf:
             "tables": self.tables == "stand-in",
             "instructions": "operations_file" in self.uses,
             LIVE: self.live_updates is not None,
+            "routing": "routing_file" in self.uses,
             "bad release": BAD in self.releases and self.version is not None,
         }
         return frozenset(name for name, there in found.items() if there)

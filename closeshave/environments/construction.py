@@ -134,7 +134,8 @@ def _templates(recipes: Sequence[template.TemplateRecipe], place: EnvironmentRoo
         def unfinished() -> str:
             for shard in [shard for shard, helper in helpers.items() if helper.done()]:
                 del helpers[shard]
-                say(f"shard {shard.id}: franchises {shard.first:,} to {shard.last:,} prepared after {time.monotonic() - started:.1f} s")
+                holds = f"franchises {shard.first:,} to {shard.last:,}" if shard.first <= shard.last else "no franchise yet,"
+                say(f"shard {shard.id}: {holds} prepared after {time.monotonic() - started:.1f} s")
             return ", ".join(f"shard {shard.id}" for shard in helpers)
 
         if left := obstacle(unfinished, max(TEMPLATES_S_MAX, *(recipe.lasts_s for recipe in recipes))):

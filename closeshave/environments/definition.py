@@ -158,6 +158,7 @@ def _other_kind(path: Path, definition: Definition, needed: str) -> InvalidFile:
 def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     yield from _unknown_regions(definition)
     yield from _wrong_shards(definition)
+    yield from _wrong_spare(definition)
     yield from _wrong_tiers(definition)
     yield from application_problems.find(definition)
     yield from wrong_hooks(definition.hooks)
@@ -190,6 +191,8 @@ def _unknown_regions(definition: Stack) -> Iterator[tuple[Location, str]]:
     for index, shard in enumerate(definition.shards):
         named += [(("shards", index, "home"), shard.home), (("shards", index, "standby"), shard.standby)]
         named += [(("shards", index, "backup"), shard.backup)] if shard.backup else []
+    if (spare := definition.spare) is not None:
+        named += [(("spare", "home"), spare.home), (("spare", "standby"), spare.standby)]
     for index, group in enumerate(definition.tiers):
         named += [(("tiers", index, "primary"), group.primary), (("tiers", index, "replica"), group.replica)]
         named += [(("tiers", index, "serves"), region) for region in group.serves]
@@ -213,6 +216,20 @@ def _wrong_shards(definition: Stack) -> Iterator[tuple[Location, str]]:
             yield ("shards", index, "backup"), f"rows of {shard.home} may not leave it, so its backup server must be there too"
         elif shard.backup == shard.home and shard.home not in definition.resident and len(definition.regions) > 1:
             yield ("shards", index, "backup"), f"with {shard.home} the shard would lose its backups too; name another region"
+
+
+def _wrong_spare(definition: Stack) -> Iterator[tuple[Location, str]]:
+    spare = definition.spare
+    if spare is None:
+        return
+    if any(shard.id == spare.id for shard in definition.shards):
+        yield ("spare", "id"), f"{spare.id} is the ID of a shard that holds franchises; the spare shard needs one of its own"
+    if isinstance(definition, Containers):
+        yield ("spare",), "ranges are not moved in containers yet; leave this key out"
+    if not any(shard.home == spare.home for shard in definition.shards):
+        yield ("spare", "home"), f"no shard is at home in {spare.home}, so that no franchise could move to the spare shard"
+    if spare.home in definition.resident and spare.standby != spare.home:
+        yield ("spare", "standby"), f"rows of {spare.home} may not leave it, so its standby must be there too"
 
 
 def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:

@@ -76,7 +76,7 @@ class Driver:
     offers: Callable[[Any], frozenset[str] | None] = lambda _definition: None
     """What its application offers to faults (:attr:`closeshave.faults.kind.Kind.uses`); ``None`` if the harness does not know."""
     has: Callable[[Any, Mapping[str, str | int]], frozenset[str]] = lambda _definition, _scope: frozenset()
-    """What it has for drills at a scope: ``standby``, ``backups``, ``rows``, ``releases``, ``tls`` (:data:`closeshave.drills.kind.USES`)."""
+    """What it has for drills at a scope, such as ``standby`` or ``backups`` (:data:`closeshave.drills.kind.USES`)."""
     releases: Callable[[Any], tuple[str, ...]] = lambda _definition: ()
     """The names of the releases that a drill may deploy."""
     tiers: Callable[[Any], tuple[str, ...] | None] = lambda _definition: None

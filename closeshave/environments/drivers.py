@@ -26,7 +26,8 @@ def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, unt
 
 def _narrowed(definition: Stack, kinds: Collection[str], uses: Collection[str]) -> Stack:
     shards = definition.shards if "backups" in uses else tuple(replace(shard, backup="") for shard in definition.shards)
-    narrow = replace(definition, links=tuple(kind for kind in definition.links if kind in kinds), shards=shards)
+    spare = definition.spare if "spare" in uses else None
+    narrow = replace(definition, links=tuple(kind for kind in definition.links if kind in kinds), shards=shards, spare=spare)
     narrow = narrow if BACKGROUND in uses else narrow.without_background()
     return narrow if LIVE in uses else narrow.without_followers()
 
@@ -43,6 +44,8 @@ def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
         "tls": definition.edges.tls,
         BACKGROUND: definition.works_later,
         LIVE: definition.application.live_updates is not None,
+        "spare": bool(concerned) and all(definition.moving(shard.id) for shard in concerned),
+        "routing": {"routing", "tables"} <= definition.application.offers,
     }
     return frozenset(name for name, has in there.items() if has)
 

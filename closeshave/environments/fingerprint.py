@@ -114,7 +114,8 @@ def _environment(deployment: Deployment | None) -> dict[str, Any] | None:
         "id": deployment.id,
         "name": deployment.name,
         "kind": deployment.kind,
-        "topology": asdict(deployment.topology),
+        # Without a spare shard as in older runs, so that they stay comparable.
+        "topology": {name: value for name, value in asdict(deployment.topology).items() if name != "spares" or value},
         "versions": dict(deployment.versions),
         "missing": dict(deployment.missing),
         "processes": len(deployment.processes),

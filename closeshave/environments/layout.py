@@ -108,7 +108,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
         declared_primaries=frozenset(valkey.declared_primary(site, group).process for group in definition.tiers),
         primary_ports={
             region: {
-                shard.id: site.ports.port(haproxy.region_process_name(region), f"shard{shard.id}-primary") for shard in definition.shards
+                shard.id: site.ports.port(haproxy.region_process_name(region), f"shard{shard.id}-primary") for shard in definition.clusters
             }
             for region in definition.regions
         },

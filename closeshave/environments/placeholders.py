@@ -33,6 +33,9 @@ MEANINGS: Mapping[str, str] = {
     "private_key_file": "a file with an RSA private key (PEM), the same for all instances, another one in each environment",
     "operations_file": "a file with an operator's instructions to this instance; it may be missing. With `{'error_share': 0.5}` (in JSON) in it, half "
     "of the requests must end with 500. An application that uses it can be made to err (`service.erring`)",
+    "routing_file": "a file that says which ranges of franchises lie on another shard than `{topology}` says, in JSON: "
+    "`{'version': 1, 'moves': [{'first': 1, 'last': 1000, 'source': 1, 'target': 5}]}`; missing while none does. It is replaced while instances "
+    "run (`shard.migrate-range`)",
     "scratch": "a directory for files of the application, removed with the environment",
     "topology": "regions and shards as a JSON object",
     "rate_limit_scale": "`rate_limit_scale` of this file",

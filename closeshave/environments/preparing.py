@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closeshave.control import engine, processes, variables
@@ -23,7 +23,7 @@ from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.python import HOME, Python
 from closeshave.environments.stack import Stack
 from closeshave.standin.settings import TOPOLOGY
-from closeshave.topology import Shard
+from closeshave.topology import Shard, Topology
 
 LOGGED_BYTES_MAX = 1 << 20
 """How much of the command's output is kept in its log: it may never end, and a log may lie in memory."""
@@ -61,7 +61,7 @@ def of(definition: Stack, shard: Shard) -> Preparation | None:
         "shard": str(shard.id),
         "barbers_per_franchise": str(definition.seed.barbers_per_franchise),
         "accounts_per_region": str(definition.seed.accounts_per_region),
-        "topology": TOPOLOGY.dump_json(definition.topology).decode(),
+        "topology": TOPOLOGY.dump_json(_concerning(definition.topology, shard)).decode(),
         "python": python.program,
         "harness": python.harness,
     }
@@ -70,6 +70,11 @@ def of(definition: Stack, shard: Shard) -> Preparation | None:
     directory = own.directory or ("" if image else str(HOME))
     sources = _digest(own.prepare.depends, directory or ".", {**values, "harness": here.harness})
     return Preparation(own.prepare.command, environ, directory, own.prepare.within, values, image, sources)
+
+
+def _concerning(topology: Topology, shard: Shard) -> Topology:
+    """A spare shard changes nothing for the others: their prepared databases serve with it and without it."""
+    return topology if shard in topology.spares else replace(topology, spares=())
 
 
 def _digest(patterns: tuple[str, ...], directory: str, values: Mapping[str, str]) -> str:

@@ -40,6 +40,20 @@ class ShardOf:
 
 
 @dataclass(frozen=True, slots=True)
+class SpareOf:
+    """A shard that holds no franchise until a drill moves a range to it (``shard.migrate-range``)."""
+
+    __pydantic_config__ = STRICT
+
+    id: WholeNumber
+    """The shard's number; another one than those of ``shards``."""
+    home: str
+    """The region of its primary. Only franchises of shards with the same home can move to it: rows and opening hours belong to a region."""
+    standby: str
+    """The region of its standby; the home region itself where rows may not leave it."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreGroup:
     """A pair of Valkey nodes that Sentinel watches as one group: a tier, or the part of a tier whose data must stay in a region."""
 
@@ -126,6 +140,8 @@ class Stack:
     """Regions whose rows and cache entries may not leave them: shards and groups there have all nodes inside."""
     apps_per_region: Annotated[WholeNumber, Field(le=100), stated(minimum=1)] = 2
     """Application processes of each region."""
+    spare: SpareOf | None = None
+    """A shard without franchises, to which a range can be moved. A run that starts its environment itself starts it only if a drill uses it."""
     database: Database = Database()
     """How PostgreSQL and Patroni are run."""
     seed: Seed = Seed()
@@ -155,8 +171,20 @@ class Stack:
     @property
     def topology(self) -> Topology:
         """The shards of franchises, in the form that other packages use."""
-        shards = tuple(Shard(shard.id, shard.first, shard.last, shard.home, shard.standby) for shard in self.shards)
-        return Topology(self.regions, shards, self.resident)
+        every = tuple(Shard(shard.id, shard.first, shard.last, shard.home, shard.standby) for shard in self.clusters)
+        there = len(self.shards)
+        return Topology(self.regions, every[:there], self.resident, every[there:])
+
+    @property
+    def clusters(self) -> tuple[ShardOf, ...]:
+        """Every shard, the spare one last, as one with an empty range."""
+        if self.spare is None:
+            return self.shards
+        return (*self.shards, ShardOf(self.spare.id, 1, 0, self.spare.home, self.spare.standby))
+
+    def moving(self, shard: int) -> bool:
+        """Whether a range may move to or from this shard: it is the spare one, or has its home."""
+        return self.spare is not None and any(each.id == shard and each.home == self.spare.home for each in self.clusters)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -36,6 +36,7 @@ STAND_IN = ApplicationOf(
         "PAYMENTS_URL": "{payments_url}",
         "SIGNING_KEY_FILE": "{private_key_file}",
         "OPERATIONS_FILE": "{operations_file}",
+        "ROUTING_FILE": "{routing_file}",
         "DEFECTS_FILE": "{scratch}/defects",
         "RATE_LIMIT_SCALE": "{rate_limit_scale}",
         "BACKGROUND": "{background}",

@@ -21,9 +21,13 @@ from closeshave.history.columns import (
 )
 from closeshave.history.drills import (
     ACKNOWLEDGED,
+    FENCED_NS,
+    FIRST,
+    LAST,
     LOSS_S,
     LOST,
     OLDEST_LOST,
+    OPENED_NS,
     STOPPED_AT,
     TIMED,
     DrillEnded,
@@ -33,7 +37,7 @@ from closeshave.history.drills import (
     DrillStepped,
     Fact,
 )
-from closeshave.history.events import FaultEdge, FaultEvent, Mark, Signal
+from closeshave.history.events import FaultEdge, FaultEvent, Mark, Routed, Signal
 from closeshave.history.evidence import Before, EdgeEvidence, Healing, HealProof, Injection, Planning, SeenMeanwhile, Sighting, evidence_of
 from closeshave.history.files import WRITING, event_of, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
 from closeshave.history.reading import load
@@ -102,13 +106,17 @@ __all__ = [
     "EDGE_COUNTS",
     "EFFECTS",
     "EFFECTS_FILE",
+    "FENCED_NS",
+    "FIRST",
     "JOBS",
     "JOBS_FILE",
+    "LAST",
     "LOSS_S",
     "LOST",
     "MANIFEST",
     "ODD_EFFECTS",
     "OLDEST_LOST",
+    "OPENED_NS",
     "OPERATIONS",
     "OPERATIONS_FILE",
     "PLACEMENTS",
@@ -155,6 +163,7 @@ __all__ = [
     "Placement",
     "Planning",
     "Rate",
+    "Routed",
     "SeenMeanwhile",
     "Sent",
     "Sighting",

@@ -36,6 +36,12 @@ STOPPED_AT = "stopped_at"
 """A fact of the step in which a drill stopped by itself: the share of the requests that the bad release got then, 0 to 1."""
 
 
+FIRST, LAST = "first", "last"
+"""Facts of the step that chooses a range of franchises."""
+FENCED_NS, OPENED_NS = "fenced_ns", "opened_ns"
+"""Facts of a drill that keeps writes to a range from being accepted: from which instant on, and until when."""
+
+
 @dataclass(frozen=True, slots=True)
 class DrillStepped:
     """A step of a drill was done, or was tried in vain."""

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from closeshave.history.evidence import EdgeEvidence, Healing, Injection, evidence_of
+from closeshave.topology import Move
 
 
 class FaultEdge(StrEnum):
@@ -73,6 +74,16 @@ class Mark:
     def why(self) -> str:
         """What such a mark says of the fault; empty where it says nothing, as those of older versions."""
         return self.detail.partition(": ")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Which ranges of franchises lay on another shard than the topology says from this instant on: written when it was changed, and once more when the
+    final state was read."""
+
+    at_ns: int
+    version: int
+    moves: tuple[Move, ...]
 
 
 _FAULT_EVENT = TypeAdapter(FaultEvent)

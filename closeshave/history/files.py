@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from closeshave.files import append_line, seal, write_atomically
 from closeshave.history.drills import DrillEnded, DrillEvent, DrillProven, DrillStepped
-from closeshave.history.events import FaultEvent, Mark, Signal, fault_event
+from closeshave.history.events import FaultEvent, Mark, Routed, Signal, fault_event
 from closeshave.history.whole import Blind, EdgeCount, Manifest, Sent
 from closeshave.vocabulary import BLIND, EDGE_COUNTS, MANIFEST, SENT, TIMELINE
 
@@ -22,12 +22,13 @@ MANIFEST_CODEC = TypeAdapter(Manifest)
 EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])
 BLIND_CODEC = TypeAdapter(tuple[Blind, ...])
 SENT_CODEC = TypeAdapter(Sent)
-Event = FaultEvent | Signal | Mark | DrillEvent
+Event = FaultEvent | Signal | Mark | Routed | DrillEvent
 """What a line of the timeline may hold."""
 _EVENT_READERS: Mapping[str, Callable[[Any], Event]] = {
     "fault": fault_event,
     "signal": TypeAdapter(Signal).validate_python,
     "mark": TypeAdapter(Mark).validate_python,
+    "routing": TypeAdapter(Routed).validate_python,
     "drill-step": TypeAdapter(DrillStepped).validate_python,
     "drill-proof": TypeAdapter(DrillProven).validate_python,
     "drill-end": TypeAdapter(DrillEnded).validate_python,
@@ -36,6 +37,7 @@ _NAMES: Mapping[type[Event], str] = {
     FaultEvent: "fault",
     Signal: "signal",
     Mark: "mark",
+    Routed: "routing",
     DrillStepped: "drill-step",
     DrillProven: "drill-proof",
     DrillEnded: "drill-end",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from closeshave.clock import Anchor
 from closeshave.history.drills import DrillEvent
-from closeshave.history.events import FaultEvent, Mark, Signal
+from closeshave.history.events import FaultEvent, Mark, Routed, Signal
 from closeshave.topology import Topology
 
 if TYPE_CHECKING:
@@ -185,5 +185,7 @@ class History:
     """What followers of live updates saw, with the columns of :class:`closeshave.history.Told`; ``None`` if nobody followed."""
     drills: tuple[DrillEvent, ...] = ()
     """What the drills left on the timeline, in the order in which it was written."""
+    routings: tuple[Routed, ...] = ()
+    """Where ranges of franchises were moved to; the last one was in force when the final state was read."""
     restored: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Drill → the bookings that its restored database held, with the columns of :class:`closeshave.history.Booking`."""

@@ -228,7 +228,8 @@ class DrillFigures:
     not_good: int | None
     """Those of them that were not good."""
     writes_refused_s: float | None
-    """The longest time in seconds for which its shards acknowledged no write although writes were sent; 0 if no write was refused."""
+    """The longest time in seconds for which its shards acknowledged no write although writes were sent; 0 if no write was refused. Of a
+    range that moved: for how long no write to it was accepted, or how long a customer of it waited for a write."""
     loss_window_s: float | None
     """The loss window in seconds: how long before its instant (a restore's target) the oldest missing write was acknowledged; 0 if none is missing."""
     lost_writes: int | None

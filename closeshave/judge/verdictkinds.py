@@ -43,6 +43,7 @@ DRILLS = {
     "drill_duration": "Duration of the drill",
     "drill_failed_requests": "Requests not good during the drill",
     "drill_loss": "Data loss window of the drill",
+    "drill_refusal": "Longest refusal of writes by the drill",
 }
 """Measures of drills, and their titles: bounds are the plan's."""
 

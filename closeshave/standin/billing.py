@@ -19,7 +19,8 @@ _KEY = re.compile(r"[^_]+_[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}
 
 # The first request with a key owns it for a day.
 _CLAIM = """
-INSERT INTO payment_keys AS k (key, request, booking_id) VALUES ($1, $2, $3)
+INSERT INTO payment_keys AS k (key, request, booking_id, franchise_id)
+VALUES ($1, $2, $3, coalesce((SELECT franchise_id FROM bookings WHERE id = $3), 0))
 ON CONFLICT (key) DO UPDATE SET
     request    = CASE WHEN k.created_at < clock_timestamp() - interval '24 hours' THEN EXCLUDED.request ELSE k.request END,
     created_at = CASE WHEN k.created_at < clock_timestamp() - interval '24 hours' THEN EXCLUDED.created_at ELSE k.created_at END

@@ -16,8 +16,9 @@ from typing import Any, Self
 import asyncpg  # type: ignore[import-untyped]  # it has no annotations; few other modules import it
 
 from closeshave.standin.breaker import Breaker
-from closeshave.standin.errors import DependencyUnavailable, OutcomeUnknown
+from closeshave.standin.errors import DependencyUnavailable, Fenced, OutcomeUnknown
 from closeshave.standin.pool import DatabasePool, drop
+from closeshave.standin.routing import REFUSED
 from closeshave.standin.settings import StandinSettings
 
 
@@ -111,8 +112,8 @@ class DatabaseLink:
     async def write(self, sql: str, *arguments: Any) -> Rows:
         """Execute one statement and return its rows, after the commit: in autocommit mode the server answers only then.
 
-        Raises :class:`DependencyUnavailable` when it certainly did not happen, :class:`OutcomeUnknown` when it may have, and
-        :class:`LostRace`.
+        Raises :class:`DependencyUnavailable` when it certainly did not happen (:class:`Fenced` while the row's range is being moved),
+        :class:`OutcomeUnknown` when it may have, and :class:`LostRace`.
         """
         try:
             return await self._fetch(sql, arguments)
@@ -158,6 +159,11 @@ class DatabaseLink:
         except asyncpg.ReadOnlySQLTransactionError as error:
             self._lost(connection)
             raise Demoted(f"{self.name} does not accept writes") from error
+        except asyncpg.PostgresError as error:
+            if error.sqlstate != REFUSED:
+                raise
+            self.breaker.succeeded()
+            raise Fenced(f"{self.name}: {error}") from error
         except asyncio.CancelledError:
             drop(connection)
             raise

@@ -8,9 +8,11 @@ that every refusal is FastAPI's own.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from re import Pattern
+from time import monotonic
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -20,10 +22,15 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from closeshave.standin.errors import DependencyUnavailable, OutcomeUnknown, RateLimited, Refused
+from closeshave.standin.errors import DependencyUnavailable, Fenced, OutcomeUnknown, RateLimited, Refused
+from closeshave.standin.serving import here
 
 REFUSALS = (Refused, DependencyUnavailable, OutcomeUnknown, RateLimited)
 """Exceptions with which endpoints refuse; each has its own answer."""
+
+FENCE_S = 1.5
+"""How long a write waits for the end of the move of its franchise; then it is refused with 503 and Retry-After."""
+FENCE_LOOK_S = 0.025
 
 Endpoint = Callable[..., Awaitable[Any]]
 
@@ -114,7 +121,7 @@ class Direct:
             return
         scope["route"] = way.route
         try:
-            response = await way.endpoint(**arguments)
+            response = await _served(way.endpoint, arguments)
         except REFUSALS as refusal:
             response = refusal.response()
         await response(scope, receive, send)
@@ -128,6 +135,22 @@ class Direct:
             if match := pattern.match(path):
                 return way, match.groupdict()
         return None
+
+
+async def _served(endpoint: Endpoint, arguments: Mapping[str, Any]) -> Any:
+    """The answer of an endpoint. While its franchise is being moved it is called again and again: what it did before the refused write can be repeated.
+
+    Raises what the endpoint raises; :class:`Fenced` only if the move lasts longer than :data:`FENCE_S`.
+    """
+    until = monotonic() + FENCE_S
+    while True:
+        try:
+            return await endpoint(**arguments)
+        except Fenced:
+            if monotonic() >= until:
+                raise
+        await asyncio.sleep(FENCE_LOOK_S)
+        here().begin_again()
 
 
 def _way(route: APIRoute) -> _Way | None:

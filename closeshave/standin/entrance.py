@@ -85,7 +85,7 @@ def _admit(scope: Scope, visit: ServedRequest) -> Refused | None:
     for name, value in scope["headers"]:
         if name == b"x-franchise-id":
             franchise = int(value) if value.isdigit() and len(value) < 10 else 0
-            visit.shard = visit.platform.shards.topology.shard_of(franchise)
+            visit.shard = visit.platform.shards.of_franchise(franchise)
             if visit.shard is None:
                 return Refused(404, "Franchise not found")
             visit.franchise = franchise

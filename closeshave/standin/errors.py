@@ -50,6 +50,10 @@ class DependencyUnavailable(Exception):
         return failure(503, self.kind, str(self), {"Retry-After": "1"})
 
 
+class Fenced(DependencyUnavailable):
+    """The database refused to write a row because its franchise is being moved to another shard. Nothing happened; it can be written soon, somewhere."""
+
+
 class ProviderUnavailable(DependencyUnavailable):
     """The payment provider cannot be reached or did not answer in time. Its calls are idempotent, so that a confirmation can be repeated."""
 

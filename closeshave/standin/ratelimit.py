@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from closeshave.standin.caches import Tier
 from closeshave.standin.errors import RateLimited
+from closeshave.standin.visit import CURRENT
 
 WINDOWS_S = {"minute": 60, "hour": 3600}
 LONGEST_S = 6 * 3600
@@ -58,7 +59,9 @@ class RateLimits:
         self._progressive = progressive
 
     async def count(self, limit: Limit, address: str, now_s: float) -> None:
-        """Count one request of ``address``. Raises :class:`RateLimited` above the limit."""
+        """Count one request of ``address``, once however often it is served. Raises :class:`RateLimited` above the limit."""
+        if (visit := CURRENT.get()) is not None and visit.again:
+            return
         window_s = WINDOWS_S[limit.window]
         counter = key(limit, address, now_s)
         blocked = f"blocked:{limit.name}:{address}"

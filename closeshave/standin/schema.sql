@@ -142,9 +142,11 @@ CREATE TABLE payments (
 
 -- Keys seen on payment routes: one key means one request.
 CREATE TABLE payment_keys (
-    key        text   PRIMARY KEY,
-    request    text   NOT NULL,
-    booking_id bigint NOT NULL,
+    key          text    PRIMARY KEY,
+    request      text    NOT NULL,
+    booking_id   bigint  NOT NULL,
+    -- That of the booking, so that a key moves with it; 0 for a key that was sent with no known booking.
+    franchise_id integer NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 

@@ -17,6 +17,11 @@ class ServedRequest(Visit):
         super().__init__()
         self.platform = platform
 
+    def begin_again(self) -> None:
+        """Forget what was found out about the request's place: its franchise may lie on another shard by now."""
+        self.again = True
+        self.shard = None if self.franchise is None else self.platform.shards.of_franchise(self.franchise)
+
 
 def here() -> ServedRequest:
     """The current request. Only for code that runs inside one."""

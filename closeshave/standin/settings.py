@@ -61,6 +61,8 @@ class StandinSettings:
     """Path of the file with an operator's instructions (:mod:`closeshave.standin.operations`); empty when there is none."""
     hardened: bool = False
     """Whether it sends security headers, locks accounts after failed log-ins, and makes offenders against rate limits wait longer each time."""
+    routing: str = ""
+    """Path of the file that says which ranges of franchises were moved (:mod:`closeshave.standin.routing`); empty when there is none."""
     burden: str = ""
     """What makes this release slower or dearer (:mod:`closeshave.standin.defective.burden`); empty unless a test says so."""
     remind_after: timedelta | None = None
@@ -115,6 +117,7 @@ def of_process(environ: Mapping[str, str]) -> StandinSettings:
         bind=environ.get("HOST", "127.0.0.1"),
         operations=environ.get("OPERATIONS_FILE", ""),
         hardened=environ.get("HARDENED", "false") == "true",
+        routing=environ.get("ROUTING_FILE", ""),
         burden=environ.get("BURDEN", ""),
         remind_after=timedelta(seconds=float(environ.get("REMIND_AFTER_S", REMIND_AFTER_S))) if environ.get("BACKGROUND") == "on" else None,
         live=environ.get("LIVE_UPDATES") == "on",
@@ -143,6 +146,7 @@ def to_variables(settings: StandinSettings) -> dict[str, str]:
         "VERSION": settings.version,
         "OPERATIONS_FILE": settings.operations,
         "HARDENED": str(settings.hardened).lower(),
+        "ROUTING_FILE": settings.routing,
         "BURDEN": settings.burden,
         **({"BACKGROUND": "on", "REMIND_AFTER_S": str(settings.remind_after.total_seconds())} if settings.remind_after else {}),
         "LIVE_UPDATES": "on" if settings.live else "off",

@@ -18,7 +18,7 @@ class Visit:
     It does not hold the platform (:class:`closeshave.standin.serving.ServedRequest` does), because the platform's parts import this module.
     """
 
-    __slots__ = ("address", "authorization", "cache", "cache_ms", "db_ms", "franchise", "shard")
+    __slots__ = ("address", "again", "authorization", "cache", "cache_ms", "db_ms", "franchise", "shard")
 
     def __init__(self) -> None:
         self.franchise: int | None = None
@@ -30,6 +30,8 @@ class Visit:
         """``hit``, ``miss`` or ``bypass``, for X-Cache."""
         self.db_ms = 0.0
         self.cache_ms = 0.0
+        self.again = False
+        """Whether it is served again from its beginning, because its franchise was being moved: limits have counted it already."""
 
     def place(self) -> tuple[int, Shard]:
         """The requested franchise and its shard. Raises :class:`Refused` (400) when the request names none."""

@@ -11,6 +11,7 @@ from functools import partial
 from closeshave import history, private
 from closeshave.clock import now_ns
 from closeshave.control.processes import poll_until
+from closeshave.deployment import routing_of
 from closeshave.drills.catalogue import WAYS_BACK
 from closeshave.environments.evidence import edge_counts, resources
 from closeshave.faults import child as experiment
@@ -160,6 +161,9 @@ def _export(trial: Trial) -> None:
         def lacks(part: str, why: str) -> None:
             trial.mark(MarkKind.PART_MISSING, f"{part}: {why}")
 
+        routing = routing_of(trial.serving)
+        if routing.moves:
+            history.record(trial.run, history.Routed(now_ns(), routing.version, routing.moves))
         trial.driver.export(trial.serving, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say, lacks)
 
 

@@ -299,6 +299,7 @@ def _drill_problems(prepared: Prepared) -> list[Problem]:
         messages = drills.check(drill, definition.kind) or [f"drill {drill.id}: {said}" for said in _scope_problems(prepared, drill.scope)]
         messages = messages or drills.lacking(drill, drivers.of(definition.kind).has(definition, drill.scope))
         messages = messages or drills.unknown_release(drill, drivers.of(definition.kind).releases(definition))
+        messages = messages or drills.misfit(drill, definition.topology)
         found += [Problem(str(path), line_of(raw, ("drills", index)), f"drills.{index}", message) for message in messages]
         for claim in drill.claims:
             if claim not in promised:

@@ -51,7 +51,7 @@ def test_names_of_processes_are_unique(layout):
     ("role", "count"),
     [
         ("etcd", 3),
-        ("patroni", 8),
+        ("patroni", 10),
         ("backup", 4),
         ("valkey", 14),
         ("sentinel", 3),
@@ -65,6 +65,21 @@ def test_names_of_processes_are_unique(layout):
 def test_every_part_of_the_platform_is_there(layout, role, count):
     """The layout that docs/architecture.md describes."""
     assert sum(process.role == role for process in layout.deployment.processes) == count
+
+
+def test_only_shards_between_which_ranges_move_decode_their_log(layout):
+    """The spare shard and those with its home; Patroni leaves the slots of a move alone there. Instances reach the spare shard as any other."""
+    for member in layout.deployment.members:
+        settings = json.loads(text(layout, f"{member.process}.json"))["bootstrap"]["dcs"]
+        moves = member.shard in {1, 5}
+        assert (settings["postgresql"]["parameters"].get("wal_level") == "logical") is moves
+        assert ("ignore_slots" in settings) is moves
+    (spare,) = layout.deployment.topology.spares
+    assert (spare.id, spare.last < spare.first) == (5, True)
+    told = told_to(layout, "app-us-west-2-0")
+    assert set(told.primaries) == set(told.replicas) == {1, 2, 3, 4, 5}
+    assert told.topology.spares == (spare,)
+    assert told.routing == layout.deployment.application.routing != ""
 
 
 def test_a_backup_server_stands_where_neither_member_does(layout):
@@ -102,7 +117,7 @@ def test_the_loss_of_a_region_takes_its_parts_and_leaves_every_other_shard_a_mem
     """us-west-2 owns shard 2's primary and shard 1's standby, one etcd, one sentinel."""
     owned = {process.name for process in layout.deployment.owned_by("us-west-2")}
     assert {"shard2-us-west-2", "shard1-us-west-2", "etcd-us-west-2", "sentinel-us-west-2", "haproxy-us-west-2", "app-us-west-2-0"} <= owned
-    assert {member.shard for member in layout.deployment.members if member.process not in owned} == {1, 2, 3, 4}
+    assert {member.shard for member in layout.deployment.members if member.process not in owned} == {1, 2, 3, 4, 5}
 
 
 def test_what_is_resident_stays_in_its_region(layout):

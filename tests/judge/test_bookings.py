@@ -2,9 +2,11 @@
 
 import pytest
 
+from closeshave.history import Routed
 from closeshave.judge.verdict import Status
+from closeshave.topology import Move
 from tests.judge.clean import REFUSED, UNANSWERED, Plant, clean, fields, not_passing, verdict
-from tests.judge.histories import EIGHT, Run
+from tests.judge.histories import EIGHT, Run, ns
 
 PASS, FAIL = Status.PASS, Status.FAIL
 
@@ -168,6 +170,33 @@ def test_ranges_include_their_last_franchise(franchise: int, shard: int, expecte
     run = clean()
     run.book(30, 50, franchise=franchise, final=False)
     run.row(50, franchise=franchise, found_on=shard)
+    assert verdict(run, "misplaced").status is expected
+
+
+MOVED = Routed(ns(40), 1, (Move(51, 60, 1, 2),))
+
+
+@pytest.mark.parametrize(
+    ("routings", "franchise", "shard", "expected"),
+    [
+        ((), 55, 1, Status.PASS),
+        ((MOVED,), 55, 2, Status.PASS),
+        ((MOVED,), 55, 1, Status.FAIL),
+        ((MOVED,), 65, 1, Status.PASS),
+        ((MOVED,), 65, 2, Status.FAIL),
+        # The last one was in force when the final state was read: the range had moved once more.
+        ((MOVED, Routed(ns(90), 2, (*MOVED.moves, Move(51, 60, 2, 1)))), 55, 1, Status.PASS),
+        ((MOVED, Routed(ns(90), 2, (*MOVED.moves, Move(51, 60, 2, 1)))), 55, 2, Status.FAIL),
+    ],
+)
+def test_a_booking_of_a_range_that_moved_belongs_where_the_routing_said(
+    routings: tuple[Routed, ...], franchise: int, shard: int, expected: Status
+) -> None:
+    """The routing that was in force when the final state was read."""
+    run = clean()
+    run.book(30, 50, franchise=franchise, final=False)
+    run.row(50, franchise=franchise, found_on=shard)
+    run.changes["routings"] = routings
     assert verdict(run, "misplaced").status is expected
 
 

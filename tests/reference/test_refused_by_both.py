@@ -50,6 +50,7 @@ WRONG = [
     ("plan", "drills.0.expected.failed_requests", "150%"),
     ("plan", "drills.0.expected.duration", "0s"),
     ("plan", "drills.0.expected.loss", "-1s"),
+    ("plan", "drills.0.expected.refusal", "0s"),
     ("plan", "drills.0.expected.recovery", "5s"),
     # how releases are compared, and what is waived
     ("plan", "gate.metrics", []),

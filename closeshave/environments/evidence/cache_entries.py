@@ -19,7 +19,7 @@ import pyarrow as pa
 from closeshave.clients import postgres, sentinel
 from closeshave.clients.sentinel import Connection
 from closeshave.control.processes import poll_until
-from closeshave.deployment import Deployment, Member, Store
+from closeshave.deployment import Deployment, Member, Store, routing_of
 from closeshave.environments.application import CachedPages
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
 from closeshave.files import foreign
@@ -110,11 +110,14 @@ def _pairs(
 def _stored(deployment: Deployment, query: str, promoted: Mapping[int, Member], franchises: Iterable[int]) -> dict[int, str]:
     """Each franchise as its shard's database has it; without those that no shard has."""
     of_shard: dict[int, list[int]] = {}
+    routing = routing_of(deployment)
     for franchise in franchises:
         shard = deployment.topology.shard_of(franchise)
+        if shard is None:
+            continue
         # Of a shard that cannot be read it is unknown what its entries should say.
-        if shard is not None and shard.id in promoted:
-            of_shard.setdefault(shard.id, []).append(franchise)
+        if (holder := routing.target_of(franchise) or shard.id) in promoted:
+            of_shard.setdefault(holder, []).append(franchise)
     found: dict[int, str] = {}
     for shard_id, own in of_shard.items():
         with session(deployment, promoted[shard_id]) as connection:

@@ -67,7 +67,7 @@ def primaries(deployment: Deployment) -> dict[int, Member]:
 
 def _primaries(deployment: Deployment) -> tuple[dict[int, Member], dict[int, str]]:
     """The primary of each shard that has exactly one, and for every other shard why none can be read."""
-    found: dict[int, list[Member]] = {shard.id: [] for shard in deployment.topology.shards}
+    found: dict[int, list[Member]] = {shard.id: [] for shard in deployment.topology.clusters}
     for member in deployment.members:
         if patroni.says_primary(member):
             found[member.shard].append(member)

@@ -46,6 +46,7 @@ def described(site: Site) -> Application:
         preload=own.forked,
         live=LiveUpdates(own.live_updates.path, own.live_updates.within) if own.live_updates else None,
         instructions=files if "operations_file" in own.uses else {},
+        routing=_routing_file(site) if "routing_file" in own.uses else "",
     )
 
 
@@ -71,6 +72,7 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
         "secret": hashlib.sha256(f"secret of {site.id}".encode()).hexdigest(),
         "private_key_file": private_key(site),
         "scratch": scratch(site),
+        "routing_file": _routing_file(site),
         "topology": TOPOLOGY.dump_json(definition.topology).decode(),
         "rate_limit_scale": str(definition.rate_limit_scale),
         "live_updates": "on" if definition.application.live_updates else "off",
@@ -81,7 +83,7 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
     if port is not None:
         found |= {"port": str(port), "operations_file": _operations_file(site, name)}
     for kind, role in (("database", "primary"), ("replica", "replica")):
-        urls = {str(shard.id): _database_url(*doors[f"shard{shard.id}-{role}"]) for shard in definition.shards}
+        urls = {str(shard.id): _database_url(*doors[f"shard{shard.id}-{role}"]) for shard in definition.clusters}
         found |= {f"{kind}_url.{shard}": url for shard, url in urls.items()} | {f"{kind}_urls": json.dumps(urls)}
         if len(urls) == 1:
             found[f"{kind}_url"] = next(iter(urls.values()))
@@ -139,6 +141,10 @@ def _process(
         nice=APP_NICE,
         directory=release.directory or "",
     )
+
+
+def _routing_file(site: Site) -> str:
+    return str(site.config("routing.json"))
 
 
 def _operations_file(site: Site, name: str) -> str:

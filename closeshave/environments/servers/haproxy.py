@@ -99,7 +99,7 @@ def balancers(site: Site) -> tuple[Balancer, ...]:
 def region_settings(site: Site, region: str, members: Sequence[Member], stores: Sequence[Store], apps: Sequence[tuple[str, int]]) -> str:
     """The text of a region's settings. ``apps`` are the names and ports of its application processes."""
     blocks = [_administered(site, admin_port(site, region)), _RING]
-    for shard in site.definition.shards:
+    for shard in site.definition.clusters:
         pair = [member for member in members if member.shard == shard.id]
         blocks += [_database(site, region, f"shard{shard.id}-{role}", role, pair) for role in ("primary", "replica")]
     for group in site.definition.tiers:
@@ -176,7 +176,7 @@ def _tls(site: Site, index: int) -> EdgeTls:
 
 def processes(site: Site) -> tuple[Process, ...]:
     """One for each region, and one for all edges, which belongs to no region and so survives the loss of any."""
-    shards = [f"shard{shard.id}-{role}" for shard in site.definition.shards for role in ("primary", "replica")]
+    shards = [f"shard{shard.id}-{role}" for shard in site.definition.clusters for role in ("primary", "replica")]
     purposes = [*shards, *(group.name for group in site.definition.tiers), BACKEND, "admin"]
     proxies = [_process(site, region_process_name(region), "haproxy", region, purposes) for region in site.definition.regions]
     entrances = ["stats", *site.definition.regions, *(["admin"] if site.definition.edges.tls else [])]

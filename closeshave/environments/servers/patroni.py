@@ -20,6 +20,8 @@ INCREMENTAL_SINCE = 17
 """The first version of PostgreSQL with incremental base backups."""
 BACKUP_SLOT = "backup"
 """The replication slot by which a primary keeps the log until the backup server has it."""
+MOVING: Mapping[str, str] = {"type": "logical", "database": DATABASE, "plugin": "pgoutput"}
+"""The replication slots by which rows move to another shard, as Patroni matches slots."""
 NAMESPACE = "/closeshave/"
 """The prefix of Patroni's keys in etcd."""
 
@@ -37,7 +39,7 @@ def members(site: Site) -> tuple[Member, ...]:
         Member(
             process=name, shard=shard.id, region=region, port=site.ports.port(name, "sql"), api_port=site.ports.port(name, "api"), name=name
         )
-        for shard in site.definition.shards
+        for shard in site.definition.clusters
         for name, region in placed(f"shard{shard.id}", (shard.home, shard.standby))
     )
 
@@ -93,6 +95,8 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
                 "check_timeline": True,
                 # Patroni makes it on every member: after a failover the backup server goes on where it was.
                 **({"slots": {BACKUP_SLOT: {"type": "physical"}}} if _backed(site, member) else {}),
+                # Slots of a subscription are made and dropped by whoever moves a range; Patroni drops every slot that it does not know.
+                **({"ignore_slots": [MOVING]} if site.definition.moving(member.shard) else {}),
                 "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": _parameters(site, member)},
             },
         },
@@ -123,9 +127,10 @@ def _backed(site: Site, member: Member) -> bool:
 
 
 def _parameters(site: Site, member: Member) -> dict[str, str | int]:
-    """With a backup server the primary notes which blocks change: an incremental base backup needs it."""
+    """With a backup server the primary notes which blocks change: an incremental base backup needs it. Where ranges move, it decodes its log."""
     noted = _backed(site, member) and site.parts.postgres_major >= INCREMENTAL_SINCE
-    return {**parameters(site.parts.postgres_major), **({"summarize_wal": "on"} if noted else {})}
+    chosen = {**parameters(site.parts.postgres_major), **({"summarize_wal": "on"} if noted else {})}
+    return {**chosen, **DECODING} if site.definition.moving(member.shard) else chosen
 
 
 def parameters(postgres_major: int) -> dict[str, str | int]:
@@ -156,6 +161,16 @@ def parameters(postgres_major: int) -> dict[str, str | int]:
         # The default's worker processes would be eight times as many as useful here.
         chosen["io_method"] = "sync"
     return chosen
+
+
+DECODING: Mapping[str, str | int] = {
+    "wal_level": "logical",
+    "max_worker_processes": 8,
+    "max_logical_replication_workers": 4,
+    "max_wal_senders": 10,
+    "max_replication_slots": 10,
+}
+"""Settings of a shard to or from which rows may move."""
 
 
 def leaders(etcd_port: int) -> dict[str, str]:

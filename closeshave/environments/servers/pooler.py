@@ -52,7 +52,7 @@ def files(site: Site) -> dict[str, str]:
 
 def _all(site: Site) -> Iterator[_Pooler]:
     if site.definition.pooler is not None:
-        yield from (_Pooler(region, shard.id) for region in site.definition.regions for shard in site.definition.shards)
+        yield from (_Pooler(region, shard.id) for region in site.definition.regions for shard in site.definition.clusters)
 
 
 def _port(site: Site, each: _Pooler) -> int:

@@ -22,7 +22,7 @@ def app_links(site: Site, region: str) -> tuple[Link, ...]:
     proxy = f"haproxy-{region}"
     databases = [
         _link(site, region, f"shard{shard.id}-{role}", "app-database", proxy, f"shard{shard.id}-{role}", shard=shard.id)
-        for shard in site.definition.shards
+        for shard in site.definition.clusters
         for role in ("primary", "replica")
     ]
     caches = [_link(site, region, group.name, "app-cache", proxy, group.name, tier=group.tier) for group in site.definition.tiers]

@@ -85,11 +85,15 @@ def one_shard(evidence: Evidence) -> str:
 
 
 def misplaced(analysis: Analysis) -> Finding:
-    """Bookings on a shard that does not hold their franchise."""
+    """Bookings on a shard that did not hold their franchise when the final state was read."""
     final = _final(analysis)
     right = np.full(len(final), -1, dtype=np.int64)
     for shard in analysis.evidence.history.manifest.topology.shards:
         right[final["franchise"].between(shard.first, shard.last).to_numpy(dtype=np.bool_)] = shard.id
+    # The last routing on the timeline was in force when the final state was read; before it, other shards were right.
+    for routed in analysis.evidence.history.routings[-1:]:
+        for move in routed.moves:
+            right[final["franchise"].between(move.first, move.last).to_numpy(dtype=np.bool_)] = move.target
     found_on = ints(final["found_on"], -2)
     found = _of_final(
         analysis,

@@ -10,6 +10,7 @@ from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member
 from closeshave.judge.evidence.drills import DrillLife, customers_within
 from closeshave.judge.evidence.writes import MUTATING, joined
 from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.measures.fenced import fence_of, waits
 from closeshave.judge.measures.restored import Instant, Restoration, compare
 from closeshave.judge.verdict import DrillFigures, StepFigures
 from closeshave.scope import concerned
@@ -129,11 +130,14 @@ def _moved_loss(analysis: Analysis, life: DrillLife, ended_ns: int) -> tuple[flo
 def _refused_s(analysis: Analysis, life: DrillLife) -> float | None:
     """The longest time between two acknowledged writes of the drill's shards while it was under way, if a write was refused in between.
 
-    Canaries write all the time, so it is as sharp as their rate. 0 if none was refused; ``None`` if nobody wrote.
+    Canaries write all the time, so it is as sharp as their rate. 0 if none was refused; ``None`` if nobody wrote. Of a drill that fenced a range it is the
+    longer one of the fence itself and of what a customer of the range waited.
     """
     evidence = analysis.evidence
     if life.ended is None or life.over_ns is None:
         return None
+    if (fence := fence_of(life)) is not None:
+        return max((fence.to_ns - fence.from_ns) / 1e9, waits(evidence, fence).longest_s)
     effects = evidence.history.effects
     writing = np.isin(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])
     here = np.isin(evidence.shard, concerned(life.drill, evidence.history.manifest.topology))

@@ -13,6 +13,7 @@ from closeshave.judge.evidence.drills import DrillLife, customers_in_calm, custo
 from closeshave.judge.evidence.witness import effect_witness, first_and_worst, operation_witness
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.drills import OF_FILES, exact, figures, files_lost, lost_rows, restoration, restores_rows
+from closeshave.judge.measures.fenced import fence_of, waits
 from closeshave.judge.measures.restored import Restoration
 from closeshave.judge.verdict import DrillFigures, Exposure, Status, Verdict
 from closeshave.judge.verdicts.exposure import enough
@@ -183,6 +184,8 @@ def _bounds(analysis: Analysis, life: DrillLife, told: DrillFigures) -> Iterator
         yield _failed_requests(analysis, life, expected.failed_requests, why)
     if expected.loss is not None:
         yield _loss(analysis, life, told, expected.loss, why)
+    if expected.refusal is not None:
+        yield _refusal(analysis, life, told, expected.refusal, why)
 
 
 def _duration(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: float, why: str) -> Verdict:
@@ -291,6 +294,33 @@ def _moved_loss(analysis: Analysis, life: DrillLife) -> tuple[int, tuple[Witness
     return int(np.count_nonzero(near)), tuple(
         effect_witness(analysis.evidence.operations, analysis.writes.rows, index, why) for index in shown
     )
+
+
+def _refusal(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: float, why: str) -> Verdict:
+    blank = _blank(life, "drill_refusal", "drill-refusal", "s", bound_s)
+    if why or life.ended is None:
+        return replace(blank, reason=why)
+    if not life.carried_out:
+        return replace(blank, reason="it was not carried out to its end, so it is unknown how long it would have refused writes")
+    if told.writes_refused_s is None:
+        return replace(blank, reason="nobody wrote in its scope, so no write could be refused")
+    evidence, fence = analysis.evidence, fence_of(life)
+    met = waits(evidence, fence) if fence is not None else None
+    said = f"no write was accepted for {told.writes_refused_s:.3f} s"
+    if fence is not None and met is not None:
+        there = counted(len(met.positions), "write met the fence", "writes met the fence")
+        said = f"the fence stood for {(fence.to_ns - fence.from_ns) / 1e9:.3f} s; {there}, the longest waited for {met.longest_s:.3f} s"
+    found = replace(blank, measured=told.writes_refused_s, n=1 if met is None else len(met.positions), reason=said)
+    if told.writes_refused_s <= bound_s:
+        return replace(found, status=Status.PASS)
+    if doubts := evidence.doubts_within(life.ended.began_ns, life.ended.ended_ns):
+        return replace(found, reason=f"{said}, but meanwhile {doubts[0].cause}")
+    if met is None or not len(met.positions):
+        witnesses: tuple[Witness, ...] = (DrillWitness("writes were refused for too long", life.drill.id, life.steps[-1].step, said),)
+    else:
+        worst = int(met.positions[int(np.argmax(met.waited_ns))])
+        witnesses = (operation_witness(evidence.operations, worst, "waited for the move of its franchise"),)
+    return replace(found, status=Status.FAIL, reason=f"{said}; the bound is {bound_s:g} s", witnesses=witnesses)
 
 
 def _put_back(analysis: Analysis, life: DrillLife) -> Verdict:

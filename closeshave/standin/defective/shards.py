@@ -11,6 +11,7 @@ from typing import Any
 from closeshave.standin.database import DatabaseLink, Rows
 from closeshave.standin.defective.database import DefectiveLink
 from closeshave.standin.errors import DependencyUnavailable, OutcomeUnknown
+from closeshave.standin.routing import RoutingTable
 from closeshave.standin.shards import Shards
 from closeshave.standin.switches import Defect, Switches
 from closeshave.standin.visit import CURRENT
@@ -32,8 +33,10 @@ class DefectiveShards(Shards):
 
     switches: Switches
 
-    def __init__(self, topology: Topology, primaries: dict[int, DatabaseLink], replicas: dict[int, DatabaseLink]) -> None:
-        super().__init__(topology, primaries, replicas)
+    def __init__(
+        self, topology: Topology, primaries: dict[int, DatabaseLink], replicas: dict[int, DatabaseLink], routing: RoutingTable
+    ) -> None:
+        super().__init__(topology, primaries, replicas, routing)
         self._seen: dict[tuple[Any, ...], tuple[float, Rows]] = {}
         self._turn = asyncio.Lock()
 

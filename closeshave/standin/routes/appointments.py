@@ -112,7 +112,7 @@ async def every(limit: Annotated[int, Query(ge=1, le=1000)] = 100, skip: Annotat
 async def one(id: int) -> Json:
     """One booking, read from the primary."""
     claims = await bearer()
-    return Json(booking_answer(await here().platform.bookings.one(_shard(id), id, _owner(claims))))
+    return Json(booking_answer(await here().platform.bookings.one(await _shard(id), id, _owner(claims))))
 
 
 @router.put("/{id}")
@@ -133,12 +133,12 @@ async def cancel(id: int) -> Json:
     """Cancel a booking."""
     claims = await bearer()
     await _count(ratelimit.CANCEL)
-    return Json(booking_answer(await here().platform.bookings.cancel(_shard(id), id, _owner(claims))))
+    return Json(booking_answer(await here().platform.bookings.cancel(await _shard(id), id, _owner(claims))))
 
 
 async def _amend(id: int, amendment: Amendment) -> Json:
     claims = await bearer()
-    row = await here().platform.bookings.amend(_shard(id), id, _owner(claims), amendment, _now())
+    row = await here().platform.bookings.amend(await _shard(id), id, _owner(claims), amendment, _now())
     return Json(booking_answer(row))
 
 
@@ -147,10 +147,10 @@ async def _count(limit: Limit) -> None:
     await visit.platform.limits.count(limit, visit.address, time.time())
 
 
-def _shard(id: int) -> Shard:
+async def _shard(id: int) -> Shard:
     """The booking's own shard, whatever the franchise of the request; the header X-Shard states it."""
     visit = here()
-    visit.shard = visit.platform.shards.of_id(id)
+    visit.shard = await visit.platform.shards.of_booking(id)
     return visit.shard
 
 

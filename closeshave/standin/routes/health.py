@@ -25,6 +25,7 @@ async def health() -> Json:
             "instance": settings.instance,
             "shard_id": shard.id if shard else None,
             "database": settings.database,
+            "routing": here().platform.shards.routing.now().version,
         }
     )
 

@@ -38,7 +38,7 @@ async def create_intent(body: IntentRequest, idempotency_key: Key = None) -> Jso
     claims = await bearer()
     visit = here()
     await visit.platform.limits.count(ratelimit.INTENT, visit.address, time.time())
-    visit.shard = visit.platform.shards.of_id(body.booking_id)
+    visit.shard = await visit.platform.shards.of_booking(body.booking_id)
     payment = await visit.platform.billing.intend(visit.shard, body.booking_id, claims.user, idempotency_key)
     amount = payment["amount_cents"] / 100
     return Json(
@@ -59,7 +59,7 @@ async def confirm(body: ConfirmRequest, idempotency_key: Key = None) -> Json:
     claims = await bearer()
     visit = here()
     await visit.platform.limits.count(ratelimit.CONFIRM, visit.address, time.time())
-    visit.shard = visit.platform.shards.of_id(body.booking_id)
+    visit.shard = await visit.platform.shards.of_booking(body.booking_id)
     payment = await visit.platform.billing.confirm(visit.shard, body.booking_id, body.payment_intent_id, claims.user, idempotency_key)
     return Json(
         {

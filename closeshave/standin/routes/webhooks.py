@@ -25,6 +25,6 @@ async def payments(event: Event) -> Json:
     visit = here()
     visit.platform.metrics.heard_of(event.type)
     if event.type == "capture.succeeded" and event.booking is not None:
-        visit.shard = visit.platform.shards.of_id(event.booking)
+        visit.shard = await visit.platform.shards.of_booking(event.booking)
         await visit.platform.billing.settle(visit.shard, event.booking)
     return Json({"received": True})
