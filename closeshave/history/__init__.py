@@ -21,6 +21,7 @@ from closeshave.history.columns import (
 )
 from closeshave.history.drills import (
     ACKNOWLEDGED,
+    BY_HOOKS,
     LOSS_S,
     LOST,
     OLDEST_LOST,
@@ -93,6 +94,7 @@ __all__ = [
     "BLIND",
     "BOOKINGS",
     "BOOKINGS_FILE",
+    "BY_HOOKS",
     "CACHE_ENTRIES",
     "CACHE_ENTRIES_FILE",
     "CAPTURES",

@@ -36,6 +36,10 @@ STOPPED_AT = "stopped_at"
 """A fact of the step in which a drill stopped by itself: the share of the requests that the bad release got then, 0 to 1."""
 
 
+BY_HOOKS = "by_hooks"
+"""A fact of the first step of a drill that the platform's operator carries out: what it restored cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class DrillStepped:
     """A step of a drill was done, or was tried in vain."""
