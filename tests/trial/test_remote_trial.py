@@ -160,6 +160,7 @@ def test_a_killed_harness_leaves_no_drill_half_done(tmp_path):
         argv = [sys.executable, "-m", "closeshave", "run", str(drilled(tmp_path)), "--runs", str(tmp_path / "runs")]
         with subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as harness:
             assert poll_until(lambda: "status" in calls(state) or harness.poll() is not None, 120)
+            assert harness.poll() is None, "it ended before the drill"
             harness.kill()
         (run,) = (tmp_path / "runs").iterdir()
         assert poll_until(lambda: Ledger(run).open() == () and "abort" in calls(state), 60)
