@@ -6,6 +6,7 @@ these packages share. It says where parts *are*, never which role they have now:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from closeshave.api import known
 from closeshave.api.profile import ApiProfile
 from closeshave.files import jsonfile, write_atomically
 from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, WholeNumber, stated, whole
+from closeshave.plan import FAULT_KIND
 from closeshave.topology import Routing, Topology
 
 FILE = "deployment.json"
@@ -238,6 +240,8 @@ class Balancer:
     """The port of HAProxy's runtime API, on loopback."""
     backend: str
     """The name of the proxy in its settings; each server there has the name of its instance."""
+    port: int = 0
+    """The port at which it takes requests; 0 where nobody asks it but customers."""
     tells: bool = False
     """Whether it tells of each request that is over, as :mod:`closeshave.clients.balancer_log` reads it."""
 
@@ -434,7 +438,16 @@ class Asked:
 UNSAID = Call()
 """A call that a file leaves out."""
 PARTS: Mapping[str, ExperimentPart] = {"inject": "method", "observe": "deviation", "undo": "rollbacks", "heal_check": "steady-state"}
-"""What of an experiment each call of a hook runs."""
+"""What of an experiment each call of a fault's hook runs."""
+DRILL_PARTS: Mapping[str, ExperimentPart] = {
+    "start": "method",
+    "status": "steady-state",
+    "finish": "method",
+    "verify": "steady-state",
+    "abort": "rollbacks",
+    "heal_check": "steady-state",
+}
+"""The same for a drill's hook."""
 _ALL_CALLED: dict[str, Any] = {"required": ["observe", "undo", "heal_check"]}
 _BY_EXPERIMENT: dict[str, Any] = {"properties": {"inject": {"required": ["experiment"]}}}
 
@@ -491,6 +504,62 @@ class Hook:
             name: replace(call, experiment=str(directory / call.experiment))
             for name in PARTS
             if (call := getattr(self, name)).experiment is not None
+        }
+        return replace(self, **there)
+
+
+@dataclass(frozen=True, slots=True)
+class DrillHook:
+    """How a drill is carried out by calls that the platform's operator provides, like those of a hook for a fault."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Annotated[str, stated(pattern=FAULT_KIND)]
+    """``family.name``: one of the catalogue of drills, such as ``restore.latest``, or a name of your own. A kind of fault is none."""
+    start: Call
+    """Begins the procedure. It may return at once; without ``status`` the procedure is done when it has returned."""
+    verify: Call
+    """Succeeds once the end state is as it must be. Shares nothing with ``start`` and ``finish``. It must not succeed before the drill: it would prove
+    nothing."""
+    abort: Call
+    """Brings the platform back to a safe state. It must be safe at any instant, and may be called more than once: when the drill is given up, by the
+    janitor when the harness was killed, and after the drill too, unless it ``stays``."""
+    heal_check: Call
+    """Succeeds while the platform is in a safe state: before the drill, and after it. It must not succeed while the drill is under way: it could not say
+    whether it is over."""
+    scope: Mapping[str, Place] = field(default_factory=dict)
+    """The part that the procedure works on. A drill of a plan needs a hook with exactly its scope."""
+    status: Call = UNSAID
+    """Succeeds once the procedure that ``start`` began is done. Asked once a second, until the drill's ``limit``."""
+    finish: Call = UNSAID
+    """The last step, after ``status``: it switches to what was prepared, for instance. Left out, there is none."""
+    stays: bool = False
+    """Whether the end state stays once ``verify`` has proven it, as after a move for good: then ``abort`` is not called any more."""
+    verified_within: Lasting = 30.0
+    """How long ``verify`` may take to succeed after the last step; after it the end state is not as it must be."""
+    healed_within: Lasting = 300.0
+    """How long ``abort`` and ``heal_check`` may take together, until the drill counts as not put back."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(FAULT_KIND, self.kind):
+            raise ValueError(f"kind {self.kind!r}: write family.name, like database.failover")
+        for name, part in DRILL_PARTS.items():
+            call: Call = getattr(self, name)
+            if call.experiment is not None and call.part is None:
+                object.__setattr__(self, name, replace(call, part=part))
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """Every call by its key, without those that are left out."""
+        found = {name: getattr(self, name) for name in DRILL_PARTS}
+        return {name: call for name, call in found.items() if call != UNSAID or name not in {"status", "finish"}}
+
+    def below(self, directory: Path) -> DrillHook:
+        """The same with the paths of its experiments counted from ``directory``."""
+        there: dict[str, Any] = {
+            name: replace(call, experiment=str(directory / call.experiment))
+            for name, call in self.calls.items()
+            if call.experiment is not None
         }
         return replace(self, **there)
 
@@ -578,6 +647,8 @@ class Deployment:
     capabilities: Capabilities = Capabilities()
     hooks: tuple[Hook, ...] = ()
     """Hooks with which the platform's operator lets the harness inject faults."""
+    drill_hooks: tuple[DrillHook, ...] = ()
+    """Hooks with which the platform's operator lets the harness carry out drills."""
     straight: tuple[str, ...] = ()
     """Kinds of links without a Toxiproxy: the environment was started for a plan that disturbs none of them."""
     networks: tuple[Network, ...] = ()
@@ -588,6 +659,8 @@ class Deployment:
     """The application that runs here; without meaning for a remote platform."""
     balancers: tuple[Balancer, ...] = ()
     """Of each region; empty where the harness does not run the balancers."""
+    edge_balancers: tuple[Balancer, ...] = ()
+    """Those of the edges, one for each: its servers have the names of the regions. They are told to send customers elsewhere."""
     secrets: Secrets = Secrets()
     backups: tuple[BackupServer, ...] = ()
     """The backup servers; empty if nothing of this run uses any."""

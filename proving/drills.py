@@ -25,7 +25,20 @@ from closeshave.trial.preparation import prepare
 
 HERE = Path(__file__).parents[1]
 RUNS = HERE / "reports" / "runs" / "drills"
-PLANS = ("drills", "backups", "members", "migrations", "deploys", "canaries", "certificates", "files", "background", "dr-quarterly")
+PLANS = (
+    "drills",
+    "backups",
+    "members",
+    "migrations",
+    "deploys",
+    "canaries",
+    "certificates",
+    "files",
+    "background",
+    "scaling",
+    "platform-rebuild",
+    "dr-quarterly",
+)
 HEADS = ("kind", "scope", "verdict", "took", "steps", "requests not good", "writes refused", "loss window", "put back", "why")
 INTRODUCTION = """# Every drill once, measured
 

@@ -21,12 +21,17 @@ from closeshave.clients.toxiproxy import Server, Toxic
 from closeshave.control import processes
 from closeshave.deployment import BackupServer, load
 from closeshave.drills import backups
+from closeshave.drills.scale import autoscaled
+from closeshave.environments.scaling import autoscaler
 from closeshave.files import write_atomically
+from closeshave.vocabulary import DRILLS
 from truth.scene import Scene
 
 SHARD, OTHER_SHARD = 1, 2
 SPARE_SHARD = 5
 PLAN, NEXT, MIGRATE = "restore", "next", "migrate"
+SCALED, SCALING = "us-west-2", "scaled"
+"""The region whose autoscaler is sabotaged, and the drill."""
 DONE_S = 3.0
 """Seconds after the start of the phase at which something is made wrong; the drill chooses its target later."""
 SEGMENTS = 5
@@ -211,6 +216,21 @@ def drop_in_flight(scene: Scene) -> None:
             Server(link.api_port).remove(link.name, slow)
 
 
+def never_scale_in(scene: Scene) -> None:
+    """Stop the autoscaler as soon as it has started an instance: it runs, and ends none any more."""
+    scaler = autoscaler.process_of(scene.deployment, SCALED)
+    log = scene.run / DRILLS / SCALING / autoscaled.LOG
+    while not scene.over() and not autoscaler.changes(log):
+        time.sleep(0.1)
+    # Only itself: the instances that it started are its descendants, and serve.
+    frozen = processes.family(Path(scene.deployment.root), scaler)[:1]
+    processes.send(frozen, signal.SIGSTOP)
+    try:
+        _wait(scene)
+    finally:
+        processes.send(frozen, signal.SIGCONT)
+
+
 def serve_the_old_certificate(scene: Scene) -> None:
     """Give one edge its old certificate again as soon as the rotation has given it the new one, without a word to anybody."""
     scene.sleep_until_phase("broken", DONE_S)
@@ -361,6 +381,8 @@ CASES = (
              "has no effect, although its time was over", acknowledge_early, "worker"),
     Sabotage("requests-dropped", "a deploy ends instances with requests in flight", "drill-failed-requests/deploy", "were not good",
              "not good during the drill", drop_in_flight, "rolling"),
+    Sabotage("never-scales-in", "an autoscaler never ends an instance", "drill/scaled", "scale in: the autoscaler ended nothing: for .* 2 instances run",
+             "the autoscaler ended nothing", never_scale_in, "scaling"),
     Sabotage("old-certificate", "a rotation leaves the old certificate at one edge", "drill/rotate", "handshakes show the old certificate [0-9A-F]+",
              "handshakes show the old certificate", serve_the_old_certificate, "rotation", "embedded-tls"),
     Sabotage("last-writes-lost", "a move loses the last writes before the fence", "drill/move", "bookings \\d+ is on shard 1 and not on shard 5",

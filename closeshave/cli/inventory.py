@@ -157,7 +157,7 @@ def _drill(name: str) -> Found:
         ("proven by", told["proven_by"]),
         ("put back by", told["put_back_by"]),
         ("scope", ", ".join(told["scope"])),
-        ("environments", ", ".join(told["environments"])),
+        ("environments", f"{', '.join(told['environments'])}; remote, by hooks of the platform's operator"),
         ("needs", "; ".join(told["needs"])),
     )
     return Found(told, brief, lambda console: _show(told, lines, console))

@@ -56,11 +56,12 @@ def weigh_as_declared(balancer: Balancer, instance: str) -> None:
 
 def view(balancer: Balancer, instance: str) -> ServerView:
     """How the balancer sees the instance. Raises :class:`Unavailable`, also if it does not know it."""
-    # Of the servers (4) of one backend, all of them (-1): HAProxy's management guide.
-    text = _answer(balancer, f"show stat {balancer.backend} 4 -1").removeprefix("# ")
-    for row in csv.DictReader(text.splitlines()):
-        if row.get("svname") == instance:
-            return ServerView(row.get("status") or "", int(row.get("scur") or 0), int(row.get("weight") or 0))
+    # Of the servers (4) of one backend, all of them (-1): HAProxy's management guide. A frontend of the same name may hide it: then of all (-1).
+    for proxy in (balancer.backend, "-1"):
+        text = _answer(balancer, f"show stat {proxy} 4 -1").removeprefix("# ")
+        for row in csv.DictReader(text.splitlines()):
+            if (row.get("pxname"), row.get("svname")) == (balancer.backend, instance):
+                return ServerView(row.get("status") or "", int(row.get("scur") or 0), int(row.get("weight") or 0))
     raise Unavailable(f"the balancer of {balancer.region} knows no instance {instance}")
 
 

@@ -27,6 +27,7 @@ USES: Mapping[str, str] = MappingProxyType(
         "standby": "a shard with a standby",
         "backups": "a backup server of the shard (shards: backup)",
         "rows": "a query that reads bookings (application.read_back.query)",
+        "instances": "two instances of the application in each region, or more (apps_per_region)",
         "releases": "another release of the application (application.releases)",
         "tls": "edges that serve HTTPS (edges: {tls: true})",
         BACKGROUND: NEEDS[BACKGROUND],
@@ -140,6 +141,8 @@ class DrillKind:
     """How long the end state may take until its proof holds."""
     put_back_within_s: float = 60.0
     """The limit for the undo and its proof together."""
+    ask_every_s: float = 0.2
+    """Seconds between repeated checks (fit? proven?) while the answer is no."""
 
     @property
     def way_back(self) -> Kind:
@@ -159,6 +162,7 @@ class DrillKind:
             parameters=self.parameters,
             healed_within_s=self.put_back_within_s,
             environments=self.environments,
+            ask_every_s=self.ask_every_s,
         )
 
     def problems(self, scope: Mapping[str, object], parameters: Mapping[str, object], environment: str | None) -> list[str]:

@@ -64,7 +64,7 @@ def carry_out(ledger: Ledger, kind: DrillKind, work: DrillWork, at_ns: int, limi
 
 def _unfit(kind: DrillKind, work: DrillWork, at_ns: int) -> str:
     try:
-        return obstacle(lambda: "" if work.stop() else kind.unfit(work.aim), max(left_s(at_ns), FIT_WITHIN_S), 0.2)
+        return obstacle(lambda: "" if work.stop() else kind.unfit(work.aim), max(left_s(at_ns), FIT_WITHIN_S), kind.ask_every_s)
     except Exception as error:  # noqa: BLE001 - whatever it is, the drill cannot begin, and the run must say so
         return _unexpected(work, error, "looking whether it can begin")
 
@@ -114,9 +114,11 @@ def _proven(ledger: Ledger, kind: DrillKind, prove: Callable[[DrillWork], tuple[
         return (bool(proofs) and all(proof.holds for proof in proofs)) or work.stop()
 
     try:
-        until(holds, after(kind.proven_within_s), 0.2)
+        until(holds, after(kind.proven_within_s), kind.ask_every_s)
     except DrillFailed as error:
         return DrillOutcome(_how(error), f"the proof of its end state: {error}")
+    except DrillDisturbed as error:
+        return DrillOutcome(DrillEnding.DISTURBED, f"the proof of its end state: {error}")
     except Exception as error:  # noqa: BLE001 - a proof that cannot be made proves nothing either way
         return DrillOutcome(DrillEnding.DISTURBED, f"the proof of its end state: {_unexpected(work, error, 'the proof')}")
     if work.stop():

@@ -75,6 +75,22 @@ long one (`stands_for`), and a plan scales its bound on the loss alike; the step
 place (the copies lie on the same disk), links, and directories without files, which do not come back. What the application deletes between the loss and
 the end of the drill is there again afterwards.
 
+## How a region is scaled
+
+`scale.out-in` starts an autoscaler, a process of the environment, which measures its region at each interval (CPU of the
+instances as a share of a processor, their memory as a share of what `memory` gives them, mean response time and requests in work at the balancer),
+and starts or ends one instance at a time. The thresholds and times are those of BarberPro's promise B11; `time_scale` multiplies the times, and the
+proofs of the drill say by how much. What B11 does not state is ours: a sample each minute, no change for a minute after a change, both scaled too.
+The decision is a pure function: never below the least or above the most, no flapping under a load that stays the same; it is tried with the limits of
+E08 (50 to 1,000) and T06 (3 to 50, 0 to 100) in a simulation, because no machine holds so many instances. On the machine the drill tries the limits
+that `least` and `most` give. With other times than the promised ones, and a few instances, it verifies neither B11 nor E08 or T06: leave them out of
+its `claims` unless `time_scale` is 1. B10 (five minutes) counts from the trigger here: counted from the load, five minutes above 60 % would use it
+up. The drill does not believe the autoscaler: it measures by itself for how long a condition holds, and one that does not act for one and a half
+times its time has *failed*. A load that does not rise or fall far enough is *overdue* or *inconclusive*, not the autoscaler's failure.
+
+On a remote platform a drill is the operator's own procedure, by hooks of the environment file, under any name
+([how](how-to/carry-out-your-own-drills.md)).
+
 `closeshave validate` refuses a drill that its environment cannot do. `make drills` carries out every kind and shows what it took."""
 
 

@@ -21,6 +21,7 @@ from closeshave.faults.waiting import left_s, until
 ROLE = "restored"
 NICE = 5
 END_WITHIN_S = 5.0
+STOPPED_WITHIN_S = 30.0
 FULL = "No space left on device"
 FATAL = ("FATAL:", "PANIC:")
 LOG_BYTES = 20_000
@@ -153,6 +154,16 @@ def last_words(deployment: Deployment, shard: int) -> str:
         return "its log cannot be read"
     fatal = [line for line in lines if any(word in line for word in FATAL)]
     return (fatal or lines or ["it said nothing"])[-1].strip()
+
+
+def stop(deployment: Deployment, shard: int) -> None:
+    """Stop the restored database cleanly, so that its files can be used as they are. Raises :class:`DrillOverdue` if it does not stop in time."""
+    identity = processes.find(Path(deployment.root), _process(deployment, shard))
+    family = processes.with_descendants([identity]) if identity else []
+    # PostgreSQL's fast shutdown: clients are disconnected, and a checkpoint is written.
+    processes.send([identity] if identity else [], signal.SIGINT)
+    if processes.gone(family, STOPPED_WITHIN_S):
+        raise DrillOverdue(f"{name_of(shard)} does not stop")
 
 
 def remove(deployment: Deployment, shard: int, deadline_ns: int, say: Say) -> tuple[str, ...]:

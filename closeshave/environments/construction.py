@@ -94,7 +94,7 @@ def _build(definition: Stack, place: EnvironmentRoot, say: Say, gather: Callable
     _check_room(place.root, templates)
     seeded = time.monotonic()
     layout = inputs.lay_out(place, _claim_ports(definition, place, inputs.port_count))
-    _write(layout, inputs.databases)
+    write_files(layout, inputs.databases)
     _keep_logs_short(layout.deployment)
     written = time.monotonic()
     milestones = Startup(layout, templates, inputs.databases, inputs.starter(place, layout)).run()
@@ -160,7 +160,8 @@ def _claim_ports(definition: Stack, place: EnvironmentRoot, count: int) -> int:
     return first
 
 
-def _write(layout: Layout, databases: Wrapper) -> None:
+def write_files(layout: Layout, databases: Wrapper) -> None:
+    """Write every settings file and make every directory of an environment. ``databases``: the user that must own them. Raises :class:`OSError`."""
     root = Path(layout.deployment.root)
     stores = (f"data/{store.process}" for store in layout.deployment.stores)
     for place in (*(root / name for name in ("config", "data", *stores, *_backups(layout), "data/payments")), layout.scratch):

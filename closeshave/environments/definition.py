@@ -59,6 +59,8 @@ def read_definition(path: Path) -> Definition:
         raise InvalidFile(*problems)
     if definition.hooks:
         definition = replace(definition, hooks=tuple(hook.below(path.absolute().parent) for hook in definition.hooks))
+    if isinstance(definition, Remote) and definition.drill_hooks:
+        definition = replace(definition, drill_hooks=tuple(hook.below(path.absolute().parent) for hook in definition.drill_hooks))
     return _speaking(definition, path, raw)
 
 

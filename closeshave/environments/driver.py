@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from closeshave.clock import Anchor
-from closeshave.deployment import Deployment
+from closeshave.deployment import Deployment, DrillHook
 from closeshave.environments.status import PartStatus
 from closeshave.history import EdgeCount, Signal
 from closeshave.plan import Plan
@@ -79,5 +79,9 @@ class Driver:
     """What it has for drills at a scope, such as ``standby`` or ``backups`` (:data:`closeshave.drills.kind.USES`)."""
     releases: Callable[[Any], tuple[str, ...]] = lambda _definition: ()
     """The names of the releases that a drill may deploy."""
+    instances: Callable[[Any], int] = lambda _definition: 0
+    """How many instances of the application each region has; 0 if the harness does not know."""
     tiers: Callable[[Any], tuple[str, ...] | None] = lambda _definition: None
     """The tiers that are there; ``None`` if the harness does not know."""
+    drill_hooks: Callable[[Any], tuple[DrillHook, ...]] = lambda _definition: ()
+    """The hooks with which its operator carries out drills."""

@@ -41,6 +41,7 @@ def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
         "backups": backed,
         "rows": bool(definition.application.read_back.query),
         "releases": bool(definition.application.releases),
+        "instances": definition.apps_per_region >= 2,
         "tls": definition.edges.tls,
         BACKGROUND: definition.works_later,
         LIVE: definition.application.live_updates is not None,
@@ -72,6 +73,7 @@ EMBEDDED = Driver(
     offers=lambda definition: definition.offers,
     has=_has,
     releases=lambda definition: definition.application.names_of_releases,
+    instances=lambda definition: definition.apps_per_region,
     tiers=lambda definition: tuple(dict.fromkeys(group.tier for group in definition.tiers)),
 )
 

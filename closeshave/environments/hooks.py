@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import SplitResult
 
 from closeshave.clients import web
-from closeshave.deployment import Call, Expect, Hook
+from closeshave.deployment import Call, DrillHook, Expect, Hook
 from closeshave.files import foreign
 
 CREDENTIALS = "credentials do not belong in an address, because addresses are written to logs"
@@ -17,15 +17,15 @@ _ONE_OF = (
 )
 
 
-def wrong_hooks(hooks: Sequence[Hook]) -> Iterator[tuple[Location, str]]:
-    """What is wrong with well-formed hooks: where, and what would be right."""
+def wrong_hooks(hooks: Sequence[Hook | DrillHook], key: str = "hooks") -> Iterator[tuple[Location, str]]:
+    """What is wrong with well-formed hooks of the file's ``key``: where, and what would be right."""
     seen: set[tuple[str, str]] = set()
     for index, hook in enumerate(hooks):
         for name, call in hook.calls.items():
-            yield from ((("hooks", index, name, *key), message) for key, message in _wrong_call(call))
-        aim = (hook.kind, repr(sorted((key, str(value)) for key, value in hook.scope.items())))
+            yield from (((key, index, name, *place), message) for place, message in _wrong_call(call))
+        aim = (hook.kind, repr(sorted((part, str(value)) for part, value in hook.scope.items())))
         if aim in seen:
-            yield ("hooks", index), f"a second hook for {hook.kind} on the same scope"
+            yield (key, index), f"a second hook for {hook.kind} on the same scope"
         seen.add(aim)
 
 
@@ -44,7 +44,7 @@ def _wrong_call(call: Call) -> Iterator[tuple[Location, str]]:
         yield ("part",), "only an experiment has parts: leave out part"
 
 
-def variables(hooks: Sequence[Hook]) -> tuple[str, ...]:
+def variables(hooks: Sequence[Hook | DrillHook]) -> tuple[str, ...]:
     """The names of the variables that hold secrets of their HTTP requests, each once."""
     return tuple(dict.fromkeys(variable for hook in hooks for call in hook.calls.values() for variable in call.headers_from.values()))
 

@@ -83,6 +83,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
         configuration=tuple(map(str, filter(None, (root / "config", haproxy.certificates(site))))),
         authority=str(Authority.within(tls).certificate) if (tls := haproxy.certificates(site)) else "",
         balancers=haproxy.balancers(site),
+        edge_balancers=haproxy.edge_balancers(site),
         payments=payments.provider(site),
         etcd_ports=etcd.client_ports(site),
         database=patroni.DATABASE,

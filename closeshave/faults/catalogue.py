@@ -8,7 +8,7 @@ from types import MappingProxyType, ModuleType
 
 from closeshave import extensions
 from closeshave.deployment import Deployment, Hook
-from closeshave.faults import broker, cache, certificate, data, dependency, hook, region, service, shard, websocket, worker
+from closeshave.faults import broker, cache, certificate, data, dependency, drillhook, hook, region, service, shard, websocket, worker
 from closeshave.faults.family import kinds_of
 from closeshave.faults.kind import USES, Kind
 from closeshave.files.closest import meant
@@ -45,10 +45,13 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 def of(
     kind: str, scope: Mapping[str, object], deployment: Deployment, environ: Mapping[str, str] = NOTHING, kinds: Mapping[str, Kind] = KINDS
 ) -> Kind:
-    """A kind of fault as it is injected on ``deployment``: by the catalogue, or by a hook of the platform's operator for exactly this scope.
+    """A kind of fault as it is injected on ``deployment``: by the catalogue, or by a hook of the platform's operator for exactly this scope; or the way
+    back of a drill that such hooks carry out.
 
     ``environ`` is added to the environment of the hook's commands. Raises :class:`LookupError` for an unknown kind, or if it cannot be injected there.
     """
+    if (drill := drillhook.find(kind, scope, deployment.drill_hooks)) is not None:
+        return drillhook.way_back(drill, environ, deployment.way)
     catalogued = kinds[kind]
     own = hook.find(kind, scope, deployment.hooks)
     if own is not None:

@@ -147,9 +147,10 @@ def _put_back(duty: Duty) -> None:
 
 def _has_hooks(root: Path) -> bool:
     try:
-        return bool(deployments.load(root).hooks)
+        deployment = deployments.load(root)
     except (OSError, ValueError):
         return False
+    return bool(deployment.hooks or deployment.drill_hooks)
 
 
 def say(line: str) -> None:

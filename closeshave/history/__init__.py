@@ -21,6 +21,7 @@ from closeshave.history.columns import (
 )
 from closeshave.history.drills import (
     ACKNOWLEDGED,
+    BY_HOOKS,
     FENCED_NS,
     FIRST,
     LAST,
@@ -97,6 +98,7 @@ __all__ = [
     "BLIND",
     "BOOKINGS",
     "BOOKINGS_FILE",
+    "BY_HOOKS",
     "CACHE_ENTRIES",
     "CACHE_ENTRIES_FILE",
     "CAPTURES",

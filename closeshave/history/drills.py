@@ -40,6 +40,8 @@ FIRST, LAST = "first", "last"
 """Facts of the step that chooses a range of franchises."""
 FENCED_NS, OPENED_NS = "fenced_ns", "opened_ns"
 """Facts of a drill that keeps writes to a range from being accepted: from which instant on, and until when."""
+BY_HOOKS = "by_hooks"
+"""A fact of the first step of a drill that the platform's operator carries out: what it restored cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

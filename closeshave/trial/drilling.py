@@ -16,14 +16,14 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from closeshave.deployment import Deployment, Member, load
-from closeshave.drills.catalogue import KINDS
+from closeshave.drills import catalogue
 from closeshave.drills.kind import DrillWork
 from closeshave.drills.lifecycle import carry_out
 from closeshave.environments.evidence import final_state
 from closeshave.faults import experiment, forking
 from closeshave.faults.experiment import UNPROVEN, obey
 from closeshave.faults.ledger import Ledger
-from closeshave.faults.runmark import RUN_MARK
+from closeshave.faults.runmark import RUN_MARK, mark
 from closeshave.faults.toolkit import stop_file
 from closeshave.files import record_of, write_atomically
 from closeshave.history import load_manifest
@@ -82,7 +82,8 @@ def _drill(told: DrillOrder) -> int:
     run, deployment = Path(told.run), load(Path(told.deployment))
     halt = stop_file(run, told.drill)
     obey(halt)
-    kind = KINDS[told.kind]
+    # What an operator's hook starts is a helper of the run: it ends with it.
+    kind = catalogue.of(told.kind, told.scope, deployment, {RUN_MARK: mark(run)})
     since_s = load_manifest(run).anchor.wall_ns / 1e9
 
     def read(server: Member, path: Path) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from closeshave import extensions
 from closeshave.caps import chance
-from closeshave.deployment import ExperimentPart
+from closeshave.deployment import Call, DrillHook, ExperimentPart, Hook
 from closeshave.drills import catalogue as drills
 from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition, speaks
@@ -133,7 +133,7 @@ def prepare(
         taken=taken,
     )
     definition = read_definition(inputs.environment)
-    experiments = (call.experiment for hook in definition.hooks for call in hook.calls.values())
+    experiments = (call.experiment for call in _calls(definition))
     own = read.traffic.locust
     inputs = replace(inputs, beside=_beside(inputs.environment, experiments) | _beside(plan_path, [own.file if own else None]))
     if accounts is not None:
@@ -296,10 +296,15 @@ def _drill_problems(prepared: Prepared) -> list[Problem]:
     raw, found = document(path), []
     promised = [claim.id for claim in prepared.target.claims]
     for index, drill in enumerate(prepared.plan.drills):
-        messages = drills.check(drill, definition.kind) or [f"drill {drill.id}: {said}" for said in _scope_problems(prepared, drill.scope)]
-        messages = messages or drills.lacking(drill, drivers.of(definition.kind).has(definition, drill.scope))
-        messages = messages or drills.unknown_release(drill, drivers.of(definition.kind).releases(definition))
-        messages = messages or drills.misfit(drill, definition.topology)
+        driver = drivers.of(definition.kind)
+        hooks = driver.drill_hooks(definition)
+        messages = drills.check(drill, definition.kind, hooks=hooks)
+        messages = messages or [f"drill {drill.id}: {said}" for said in _scope_problems(prepared, drill.scope)]
+        if not drills.by_hooks(drill, hooks):
+            messages = messages or drills.lacking(drill, driver.has(definition, drill.scope))
+            messages = messages or drills.unknown_release(drill, driver.releases(definition))
+            messages = messages or drills.beyond(drill, driver.instances(definition))
+            messages = messages or drills.misfit(drill, definition.topology)
         found += [Problem(str(path), line_of(raw, ("drills", index)), f"drills.{index}", message) for message in messages]
         for claim in drill.claims:
             if claim not in promised:
@@ -403,16 +408,27 @@ def _round_problems(prepared: Prepared) -> list[Problem]:
 
 
 def _hook_problems(prepared: Prepared) -> list[Problem]:
-    path = prepared.inputs.environment
-    found = []
-    for index, hook in enumerate(prepared.definition.hooks):
-        messages = [*catalogue.check_hook(hook), *_scope_problems(prepared, dict(hook.scope))]
-        found += [Problem(str(path), line_of(document(path), ("hooks", index)), f"hooks.{index}", message) for message in messages]
+    path, definition = prepared.inputs.environment, prepared.definition
+    told = [("hooks", index, catalogue.check_hook(hook), hook.scope) for index, hook in enumerate(definition.hooks)]
+    of_drills = drivers.of(definition.kind).drill_hooks(definition)
+    told += [("drill_hooks", index, drills.check_hook(hook), hook.scope) for index, hook in enumerate(of_drills)]
+    found = [
+        Problem(str(path), line_of(document(path), (key, index)), f"{key}.{index}", message)
+        for key, index, wrong, scope in told
+        for message in (*wrong, *_scope_problems(prepared, dict(scope)))
+    ]
     parts: dict[Path, list[ExperimentPart]] = {}
-    for call in (call for hook in prepared.definition.hooks for call in hook.calls.values()):
+    for call in _calls(definition):
         if call.experiment is not None:
             parts.setdefault(Path(call.experiment), []).append(call.part or "method")
     return [*found, *(problem for file, needed in parts.items() for problem in ownexperiment.problems(file, needed))]
+
+
+def _calls(definition: Definition) -> Iterator[Call]:
+    """Every call of its operator's hooks, for faults and for drills."""
+    hooks: tuple[Hook | DrillHook, ...] = (*definition.hooks, *drivers.of(definition.kind).drill_hooks(definition))
+    for hook in hooks:
+        yield from hook.calls.values()
 
 
 def _conventions_problems(prepared: Prepared) -> list[Problem]:

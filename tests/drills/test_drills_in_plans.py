@@ -98,6 +98,30 @@ def test_an_environment_without_backup_servers_is_refused(tmp_path: Path) -> Non
         prepare(str(plan(tmp_path, RESTORE, "bare.yaml")))
 
 
+SCALE = "{id: a, kind: scale.out-in, phase: broken, at: 5s, limit: 30s, scope: {region: us-east-1}}"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ("{}", ""),
+        ("{least: 0}", ""),
+        ("{most: 3}", "from 1 to 3 instances: least must be below most, and each region has 2 (apps_per_region)"),
+        ("{least: 2}", "from 2 to 2 instances"),
+        ("{time_scale: 0}", "time_scale: 0 is not between 0.005 and 1"),
+    ],
+)
+def test_a_region_is_scaled_only_as_far_as_it_has_instances(tmp_path: Path, parameters: str, expected: str) -> None:
+    """Said before anything starts."""
+    path = str(plan(tmp_path, SCALE.replace("scope", f"parameters: {parameters}, scope")))
+    if not expected:
+        assert prepare(path)
+        return
+    with pytest.raises(InvalidFile) as caught:
+        prepare(path)
+    assert expected in str(caught.value)
+
+
 DEPLOY = "{id: a, kind: deploy.rolling, phase: broken, at: 5s, limit: 30s}"
 
 

@@ -77,6 +77,8 @@ class Answering(http.server.BaseHTTPRequestHandler):
         pass
 
 
+# Otherwise connections that come at once are refused.
+http.server.ThreadingHTTPServer.request_queue_size = 256
 # Whatever is in flight when the process is asked to end is cut off.
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Answering).serve_forever()
 """

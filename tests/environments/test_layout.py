@@ -308,13 +308,13 @@ def test_only_the_kinds_of_links_that_are_named_lead_through_toxiproxy(definitio
 
 
 def test_edges_serve_http_unless_the_file_says_otherwise(definition, found_parts, layout):
-    """Then nothing of TLS is there: no certificate, no authority, no runtime API of the edges, no port for it."""
+    """Then nothing of TLS is there: no certificate, no authority. The runtime API is there all the same: a region that is scaled to nothing needs it."""
     assert {edge.url.partition(":")[0] for edge in layout.deployment.edges} == {"http"}
     assert (layout.certificates, layout.deployment.authority) == (None, "")
     assert "ssl" not in text(layout, "edges.cfg")
-    assert "stats socket" not in text(layout, "edges.cfg")
+    assert f"stats socket ipv4@127.0.0.1:{layout.deployment.edge_balancers[0].admin_port} level admin" in text(layout, "edges.cfg")
     secure = dataclasses.replace(definition, edges=EdgesOf(tls=True))
-    assert ports_needed(secure, found_parts) == ports_needed(definition, found_parts) + 1
+    assert ports_needed(secure, found_parts) == ports_needed(definition, found_parts)
 
 
 def test_each_edge_with_tls_has_a_certificate_of_its_own(definition, found_parts):

@@ -96,6 +96,12 @@ REMOTE = {
             "observed_within": "9s", "healed_within": "9s",
         },
     ],
+    "drill_hooks": [
+        {
+            "kind": "database.moved", "scope": {"shard": 1}, "start": CALL, "status": CALL, "finish": CALL, "verify": CALL, "abort": CALL,
+            "heal_check": CALL, "verified_within": "9s", "healed_within": "9s",
+        },
+    ],
 }  # fmt: skip
 PROFILE = {
     "name": "p", "starts_at": "2026-03-03T12:00:00-05:00", "hours": [1.0] * 24, "days": [1.0] * 7, "speed": 1.0,

@@ -14,6 +14,7 @@ from closeshave.clock import Anchor
 from closeshave.history import (
     ACKNOWLEDGED,
     BOOKINGS,
+    BY_HOOKS,
     LOSS_S,
     LOST,
     OLDEST_LOST,
@@ -272,6 +273,23 @@ def test_a_drill_that_never_began_is_inconclusive_and_says_why() -> None:
 def test_what_is_not_proven_to_be_put_back_is_a_precondition_that_is_not_met() -> None:
     """The run is inconclusive, whatever else passed."""
     assert carried_out(booked(), put_back=False).verdict("healed/restore").status is INCONCLUSIVE
+
+
+def test_a_restore_by_the_operators_hooks_has_no_rows_to_compare() -> None:
+    """Nobody else can read what it restored: its end state is proven by the operator's own call, and no verdict on rows stays open."""
+    run = carried_out(booked(), chosen={BY_HOOKS: True})
+    verdicts = {verdict.id: verdict.status for verdict in run.assess().verdicts if verdict.scope == "drill:restore"}
+    assert "drill-rows/restore" not in verdicts
+    assert (verdicts["drill/restore"], verdicts["drill-loss/restore"]) == (PASS, PASS)
+
+
+def test_a_heal_check_that_said_yes_in_the_middle_of_a_drill_proves_nothing() -> None:
+    """It could not tell a platform that was left half switched."""
+    run = carried_out(booked())
+    run.marks.append(Mark(ns(136), "heal-check-worthless", "restore: heal_check exit code 0 while the drill was under way"))
+    verdict = run.verdict("healed/restore")
+    assert verdict.status is INCONCLUSIVE
+    assert verdict.reason == "heal_check exit code 0 while the drill was under way"
 
 
 @pytest.mark.parametrize(("bound", "expected"), [(5.0, PASS), (4.9, FAIL)])

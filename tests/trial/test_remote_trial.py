@@ -1,14 +1,23 @@
 """Whole trials against a remote platform: a plain server that shares no code with the stand-in, broken by its operator's hooks."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from functools import partial
 
 import httpx
 import pytest
+from ruamel.yaml import YAML
 
+from closeshave.control.processes import poll_until
+from closeshave.faults.ledger import Ledger
 from tests.remote import plans
 from tests.remote.command import call
+from tests.remote.operators import call as call_of
+from tests.remote.operators import calls, drill_hook
+from tests.trial.conftest import janitor_ended
 from truth.plain.running import plain
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
@@ -98,3 +107,62 @@ def test_the_shipped_plans_run_as_they_are(tmp_path, closeshave, name):
     assert all(fault["healed_verified"] and fault["observed_at_s"] is not None for fault in told["faults"])
     assert all(verdict["reason"] for verdict in verdicts.values() if verdict["status"] == "inconclusive")
     assert ended.code in {0, 3}
+
+
+DRILL = {
+    "id": "move",
+    "kind": "move.to-new-home",
+    "phase": "moved",
+    "at": "3s",
+    "limit": "15s",
+    "expected": {"duration": "10s", "failed_requests": "1%"},
+}
+MOVED = {"name": "moved", "role": "fault", "duration": "20s", "sessions_per_s": 3}
+
+
+def drilled(directory, **changes):
+    """A plan with one drill, and some seconds of calm before it."""
+    path = plans.plan(directory, calm_s=6)
+    yaml = YAML(typ="safe")
+    whole = yaml.load(path) | {"drills": [DRILL]} | changes
+    whole["phases"].append(MOVED)
+    yaml.dump(whole, path)
+    return path
+
+
+@pytest.mark.parametrize(("lying", "expected"), [(False, "pass"), (True, "fail")], ids=["honest", "nothing was done"])
+def test_a_drill_through_hooks_is_timed_proven_and_put_back(tmp_path, closeshave, lying, expected):
+    """Its steps are on the timeline; what verify says decides; abort and the check of a safe state close it."""
+    state = tmp_path / "state-of-operator"
+    hook = drill_hook(state, **({"finish": call_of(state, "nothing")} if lying else {}))
+    with plain("--limits", "20") as platform:
+        plans.environment(tmp_path, platform, drill_hooks=[hook])
+        ended = closeshave("run", drilled(tmp_path), "--runs", tmp_path / "runs")
+        assert standing(platform) == []
+    verdicts = ended.verdicts()
+    assert verdicts["drill/move"]["status"] == expected, ended.said
+    assert verdicts["healed/move"]["status"] == "pass"
+    (figures,) = ended.summary()["drills"]
+    assert [step["name"] for step in figures["steps"]] == ["start", "wait until it is done", "finish"]
+    assert figures["requests"] > 0
+    assert state.read_text() == "before"
+    if not lying:
+        assert verdicts["drill-failed-requests/move"]["status"] in {"pass", "inconclusive"}
+        assert verdicts["drill-duration/move"]["measured"] > 0.5
+
+
+def test_a_killed_harness_leaves_no_drill_half_done(tmp_path):
+    """``kill -9`` in the middle of a procedure that would never end: the janitor brings the platform back within a minute."""
+    state = tmp_path / "state-of-operator"
+    with plain("--limits", "20") as platform:
+        plans.environment(tmp_path, platform, drill_hooks=[drill_hook(state, start=call_of(state, "start", "9999"))])
+        environ = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+        argv = [sys.executable, "-m", "closeshave", "run", str(drilled(tmp_path)), "--runs", str(tmp_path / "runs")]
+        with subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as harness:
+            assert poll_until(lambda: "status" in calls(state) or harness.poll() is not None, 120)
+            assert harness.poll() is None, "it ended before the drill"
+            harness.kill()
+        (run,) = (tmp_path / "runs").iterdir()
+        assert poll_until(lambda: Ledger(run).open() == () and "abort" in calls(state), 60)
+        assert state.read_text() == "before"
+        assert poll_until(lambda: janitor_ended(run), 60)

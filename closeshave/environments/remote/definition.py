@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 from pydantic import Field
 
 from closeshave.api import known
-from closeshave.deployment import Capabilities, Hook, Proxy, Secrets
+from closeshave.deployment import Capabilities, DrillHook, Hook, Proxy, Secrets
 from closeshave.environments.hooks import CREDENTIALS, Location, address_of, variables, wrong_hooks
 from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Positive, WholeNumber, stated
 from closeshave.topology import Shard, Topology
@@ -152,6 +152,8 @@ class Remote:
     """How the final state is read."""
     hooks: tuple[Hook, ...] = ()
     """Faults that the platform's operator carries out; without one, a run has no faults here."""
+    drill_hooks: tuple[DrillHook, ...] = ()
+    """Drills that the platform's operator carries out; without one, a run has no drills here."""
     metrics: Metrics = Metrics()
     """Where the platform's own measurements are."""
     proxy: Proxy | None = None
@@ -173,7 +175,7 @@ class Remote:
         """Every variable that the file names."""
         read, proxy = self.read_back, self.proxy
         reading = (*read.sql.values(), *((read.admin,) if read.admin else ()))
-        return Secrets(reading, variables(self.hooks), (proxy.login,) if proxy and proxy.login else ())
+        return Secrets(reading, variables((*self.hooks, *self.drill_hooks)), (proxy.login,) if proxy and proxy.login else ())
 
 
 def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
@@ -196,6 +198,7 @@ def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
     yield from _wrong_shards(definition)
     yield from _wrong_people(definition)
     yield from wrong_hooks(definition.hooks)
+    yield from wrong_hooks(definition.drill_hooks, "drill_hooks")
     yield from _wrong_proxy(definition)
     if "@" in (definition.metrics.prometheus or ""):
         yield ("metrics", "prometheus"), CREDENTIALS

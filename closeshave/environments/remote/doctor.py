@@ -246,6 +246,8 @@ def _abilities(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed)
         )
     if not definition.hooks:
         yield Remark("hooks", "missing", "none: no fault can be injected", "hooks: [...]")
+    if not definition.drill_hooks:
+        yield Remark("drill hooks", "note", "none: no drill can be carried out", "drill_hooks: [...]")
     if definition.metrics.prometheus is None:
         yield Remark("monitoring", "missing", "none is named: alerts are not seen", "metrics.prometheus: URL")
 

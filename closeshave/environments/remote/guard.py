@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from closeshave.caps import chance, offered
+from closeshave.deployment import DrillHook, Hook
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.look import RegionAnswer
-from closeshave.plan import Plan
+from closeshave.plan import Drill, Plan
 
 
 def refusals(definition: Remote, seen: Sequence[RegionAnswer], given: Permission, key: bytes, now_s: float) -> Iterator[str]:
@@ -51,14 +52,15 @@ def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> It
 
 
 def unprepared(definition: Remote, plan: Plan, environ: Mapping[str, str], found: Callable[[str], object]) -> Iterator[str]:
-    """What the proxy and the hooks of the plan's faults lack on this machine, one sentence each, so that it is known before a fault is injected.
+    """What the proxy and the hooks of the plan's faults and drills lack on this machine, one sentence each, so that it is known before anything is begun.
 
     ``found`` returns the path of a program, or nothing if there is none.
     """
     if definition.proxy and (variable := definition.proxy.login) and ":" not in environ.get(variable, ""):
         yield f"the proxy needs user:password in the environment variable {variable}, which is not set in that form"
-    wanted = {(fault.kind, _aim(fault.scope)) for fault in plan.faults}
-    for hook in definition.hooks:
+    wanted = {(planned.kind, _aim(planned.scope)) for planned in plan.disruptions}
+    hooks: tuple[Hook | DrillHook, ...] = (*definition.hooks, *definition.drill_hooks)
+    for hook in hooks:
         if (hook.kind, _aim(hook.scope)) not in wanted:
             continue
         for call in hook.calls.values():
@@ -75,7 +77,7 @@ def _aim(scope: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
 
 def _too_broad(definition: Remote, plan: Plan) -> Iterator[str]:
     """Blast radius: the most regions and shards that are affected at the same instant."""
-    windows = [(plan.starts_s(fault.phase) + fault.at, fault.hold, fault) for fault in plan.faults]
+    windows = [(plan.starts_s(fault.phase) + fault.at, fault.hold, fault) for fault in plan.disruptions]
     for key, most in (("region", definition.caps.regions_at_once), ("shard", definition.caps.shards_at_once)):
         for at_s, _, fault in windows:
             if key not in fault.scope:
@@ -84,7 +86,8 @@ def _too_broad(definition: Remote, plan: Plan) -> Iterator[str]:
                 str(other.scope[key]) for from_s, hold_s, other in windows if key in other.scope and from_s <= at_s < from_s + hold_s
             }
             if len(together) > most:
-                yield f"fault {fault.id} would affect {len(together)} {key}s at once ({', '.join(sorted(together))}); {definition.name} allows {most}"
+                sort = "drill" if isinstance(fault, Drill) else "fault"
+                yield f"{sort} {fault.id} would affect {len(together)} {key}s at once ({', '.join(sorted(together))}); {definition.name} allows {most}"
 
 
 def _wrong_platform(definition: Remote, region: RegionAnswer) -> Iterator[str]:

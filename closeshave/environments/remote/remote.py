@@ -100,6 +100,7 @@ def up(definition: Remote, root: Path, say: Say) -> Deployment:
         missing=missing(definition) | learnt.missing,
         capabilities=learnt.capabilities,
         hooks=definition.hooks,
+        drill_hooks=definition.drill_hooks,
         proxy=definition.proxy,
         secrets=definition.secrets,
         api=speaking.profile(definition.api),
@@ -215,4 +216,5 @@ REMOTE = Driver(
     export=export,
     signals=signals,
     clean_up=clean_up,
+    drill_hooks=lambda definition: definition.drill_hooks,
 )

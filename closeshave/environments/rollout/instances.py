@@ -98,6 +98,34 @@ def replace_one(site: RolloutSite, new: Process, wanted: str | None, *, back: bo
     return Replaced(new.name, said, cut, drained_s, time.monotonic() - began_s)
 
 
+def leave(site: RolloutSite, process: Process) -> int:
+    """Take an instance out of its balancer, wait until its requests have ended, and end it; returns how many had not ended.
+
+    Raises :class:`RolloutFailed`; the instance may then be in any state.
+    """
+    at = site.balancer(process)
+    try:
+        balancer.drain(at, process.name)
+        cut = _drained(site, at, process.name)
+    except Unavailable as error:
+        raise RolloutFailed(str(error)) from None
+    end(site, process)
+    return cut
+
+
+def join(site: RolloutSite, process: Process) -> None:
+    """Start an instance, wait until it is ready, and let its balancer send it requests. Raises :class:`RolloutFailed`, as :func:`leave`."""
+    at = site.balancer(process)
+    try:
+        # Not before it is ready: the balancer's own check may still think well of an instance that was there before.
+        balancer.drain(at, process.name)
+        begin(site, process)
+        _serving(site, process, None)
+        _put_back(site, at, process.name)
+    except Unavailable as error:
+        raise RolloutFailed(str(error)) from None
+
+
 def switch(site: RolloutSite, to: Sequence[Process], off: Sequence[Process]) -> None:
     """Let some ready instances have requests, and then others no more. Raises :class:`RolloutFailed`; the requests in flight of the others go on."""
     try:

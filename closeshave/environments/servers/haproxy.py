@@ -93,7 +93,14 @@ def admin_port(site: Site, region: str) -> int:
 
 def balancers(site: Site) -> tuple[Balancer, ...]:
     """The balancer of every region."""
-    return tuple(Balancer(region, admin_port(site, region), BACKEND, tells=True) for region in site.definition.regions)
+    return tuple(
+        Balancer(region, admin_port(site, region), BACKEND, balancer_port(site, region), tells=True) for region in site.definition.regions
+    )
+
+
+def edge_balancers(site: Site) -> tuple[Balancer, ...]:
+    """Those of the edges. One process has all of them, and so one runtime API."""
+    return tuple(Balancer(region, site.ports.port(EDGES, "admin"), f"edge-{region}") for region in site.definition.regions)
 
 
 def region_settings(site: Site, region: str, members: Sequence[Member], stores: Sequence[Store], apps: Sequence[tuple[str, int]]) -> str:
@@ -120,7 +127,7 @@ def edge_settings(site: Site) -> str:
     stats = f"frontend stats\n    mode http\n    bind {site.bind}:{site.ports.port(EDGES, 'stats')}\n"
     return "\n".join(
         [
-            _administered(site, site.ports.port(EDGES, "admin"), _TLS) if tls else _GLOBAL,
+            _administered(site, site.ports.port(EDGES, "admin"), _TLS if tls else ""),
             f"{stats}    timeout client 5s\n    stats enable\n    stats uri /\n",
             *(_region_watch(site, region) for region in regions),
             *(_endpoint(site, index) for index in range(len(regions))),
@@ -179,8 +186,7 @@ def processes(site: Site) -> tuple[Process, ...]:
     shards = [f"shard{shard.id}-{role}" for shard in site.definition.clusters for role in ("primary", "replica")]
     purposes = [*shards, *(group.name for group in site.definition.tiers), BACKEND, "admin"]
     proxies = [_process(site, region_process_name(region), "haproxy", region, purposes) for region in site.definition.regions]
-    entrances = ["stats", *site.definition.regions, *(["admin"] if site.definition.edges.tls else [])]
-    return (*proxies, _process(site, EDGES, "edge", None, entrances))
+    return (*proxies, _process(site, EDGES, "edge", None, ["stats", *site.definition.regions, "admin"]))
 
 
 def _process(site: Site, name: str, role: str, region: str | None, purposes: Sequence[str]) -> Process:

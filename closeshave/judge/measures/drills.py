@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from closeshave.clock import Anchor
-from closeshave.history import ACKNOWLEDGED, LOSS_S, LOST, TIMED
+from closeshave.history import ACKNOWLEDGED, BY_HOOKS, LOSS_S, LOST, TIMED
 from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member
 from closeshave.judge.evidence.drills import DrillLife, customers_within
 from closeshave.judge.evidence.writes import MUTATING, joined
@@ -55,7 +55,17 @@ def _timed_from_ns(life: DrillLife, began_ns: int) -> int:
 
 def restores_rows(life: DrillLife) -> bool:
     """Whether it restores a database, whose rows are then compared with what customers were told."""
-    return life.drill.kind.startswith(RESTORES) and life.drill.kind not in OF_FILES
+    return life.drill.kind.startswith(RESTORES) and life.drill.kind not in OF_FILES and not by_hooks(life)
+
+
+def restores_files(life: DrillLife) -> bool:
+    """Whether it restores files, and says itself which of them are lost."""
+    return life.drill.kind in OF_FILES and not by_hooks(life)
+
+
+def by_hooks(life: DrillLife) -> bool:
+    """Whether the platform's operator carries it out: what that restored, nobody else can read."""
+    return any(step.facts.get(BY_HOOKS) for step in life.steps)
 
 
 def files_lost(life: DrillLife) -> tuple[float, int, int] | None:
@@ -107,7 +117,7 @@ def _loss(analysis: Analysis, life: DrillLife) -> tuple[float | None, int | None
     """The loss window in seconds and how many writes are lost."""
     if life.ended is None or not life.in_ledger:
         return None, None
-    if life.drill.kind in OF_FILES:
+    if restores_files(life):
         told = files_lost(life)
         return (told[0], told[1]) if told is not None else (None, None)
     if restores_rows(life):

@@ -12,7 +12,7 @@ from closeshave.judge.evidence.columns import Flags, ints
 from closeshave.judge.evidence.drills import DrillLife, customers_in_calm, customers_within
 from closeshave.judge.evidence.witness import effect_witness, first_and_worst, operation_witness
 from closeshave.judge.measures.analysis import Analysis
-from closeshave.judge.measures.drills import OF_FILES, exact, figures, files_lost, lost_rows, restoration, restores_rows
+from closeshave.judge.measures.drills import exact, figures, files_lost, lost_rows, restoration, restores_files, restores_rows
 from closeshave.judge.measures.fenced import fence_of, waits
 from closeshave.judge.measures.restored import Restoration
 from closeshave.judge.verdict import DrillFigures, Exposure, Status, Verdict
@@ -237,7 +237,7 @@ def _failed_requests(analysis: Analysis, life: DrillLife, bound: float, why: str
 
 def _loss(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: float, why: str) -> Verdict:
     blank = _blank(life, "drill_loss", "drill-loss", "s", bound_s)
-    if life.drill.kind in OF_FILES:
+    if restores_files(life):
         return _files_loss(life, blank, why)
     found = why or (_restored_loss(analysis, life) if restores_rows(life) else _moved_loss(analysis, life))
     if isinstance(found, str):
@@ -330,6 +330,10 @@ def _put_back(analysis: Analysis, life: DrillLife) -> Verdict:
     if life.in_ledger and life.put_back_ns is None:
         said = [mark.why for mark in analysis.evidence.history.marks if mark.kind == MarkKind.HEAL_UNPROVEN and mark.fault == name]
         trouble = f"it is not proven that everything that {name} changed was put back{f': {said[0]}' if said else ''}"
+    elif life.in_ledger:
+        trouble = next(
+            (mark.why for mark in analysis.evidence.history.marks if mark.kind == MarkKind.HEAL_CHECK_WORTHLESS and mark.fault == name), ""
+        )
     return Verdict(
         id=f"healed/{name}",
         claims=(),
