@@ -48,10 +48,10 @@ def bare(definition):
 
 
 def shape(definition: Stack):
-    """All that a definition says of the platform itself."""
+    """All that a definition says of the platform itself, but for what no container can be: workers with their broker, and a spare shard."""
     return (
-        replace(definition, name="", description="").topology,
-        definition.tiers,
+        replace(definition, name="", description="", spare=None).topology,
+        tuple(group for group in definition.tiers if group.tier != "broker"),
         definition.etcd,
         definition.sentinels,
         definition.database,

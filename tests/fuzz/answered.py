@@ -15,7 +15,6 @@ from unittest import mock
 
 import httpx
 
-from closeshave.caps.pace import FREE
 from closeshave.clients import web
 from closeshave.clock import Anchor, now_ns
 from closeshave.deployment import Account, Call, Capabilities, Deployment, Edge, Expect, Payments
@@ -215,7 +214,7 @@ def _platform(told: list[Response]) -> Iterator[None]:
     with (
         mock.patch.object(httpx.HTTPTransport, "handle_request", handle),
         mock.patch.object(asking, "PATIENCE_S", 0.0),
-        mock.patch.object(Api.__init__, "__defaults__", (0.0, FREE, None, None)),
+        mock.patch.object(Api.__init__, "__defaults__", (0.0, *(Api.__init__.__defaults__ or ())[1:])),
         mock.patch("time.sleep"),
         mock.patch.object(asking.Asker, "ask_without_csrf"),
         mock.patch.object(examination, "new_account", return_value=_ACCOUNT),
