@@ -256,7 +256,7 @@ def test_only_sessions_and_jobs_are_kept_on_disk(layout):
         if process.role == "valkey" and process.argv[process.argv.index("--appendonly") + 1] == "yes"
     }
     assert {name.split("-")[0] for name in kept} == {"sessions", "broker"}
-    assert len(kept) == 4
+    assert len(kept) == 8
 
 
 def test_the_load_generator_has_the_highest_priority_and_servers_a_higher_one_than_applications(layout):
