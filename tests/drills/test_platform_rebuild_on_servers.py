@@ -9,7 +9,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from closeshave.drills.catalogue import KINDS, WAYS_BACK
 from closeshave.drills.kind import DrillWork
 from closeshave.drills.lifecycle import carry_out
 from closeshave.drills.platform import rebuild, record, stages
-from closeshave.environments import embedded
+from closeshave.environments import drivers, embedded
 from closeshave.environments.definition import read_embedded
 from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
@@ -48,7 +47,8 @@ BOOK = """
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Deployment]:
     """The embedded environment with its backup servers."""
-    definition = replace(read_embedded(locate("environments", "embedded")), links=())
+    # As a run with this drill starts it: without links, the spare shard and background work.
+    definition = drivers.EMBEDDED.narrow(read_embedded(locate("environments", "embedded")), (), {"backups"})
     deployment = embedded.up(definition, say=print)
     yield deployment
     assert not embedded.down(Path(deployment.root))
