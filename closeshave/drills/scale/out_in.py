@@ -277,8 +277,8 @@ KIND = DrillKind(
     does="Begins with the least instances of a region, or none; raises the region's load until its autoscaler has started the most, holds it, and lets it "
     "fall until the autoscaler has ended all but the least. The rules are those of promise B11 with times multiplied by `time_scale`; E08's and T06's "
     "limits are those of `least` and `most` at this scale.",
-    proven_by="The table of processes, the balancer's view and requests through the region's edge; the balancer's lines show that no request was lost when "
-    "instances were ended.",
+    proven_by="The table of processes, the balancer's view and requests through the region's edge; the balancer's lines show that no request was lost "
+    "when instances were ended.",
     put_back_by="Ends the autoscaler and starts every declared instance; proven by processes, readiness, balancer and edges.",
     scope=("region",),
     steps=(DrillStep(BEGIN, begin), DrillStep(COLD, cold_start), DrillStep(OUT, scale_out), DrillStep(IN, scale_in)),
