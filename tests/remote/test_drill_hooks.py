@@ -213,8 +213,6 @@ HARNESS = textwrap.dedent(
     from closeshave.faults import janitor
     from closeshave.faults.ledger import Ledger
     from closeshave.faults.runmark import RUN_MARK, mark
-from closeshave.files.yamlfile import InvalidFile
-from closeshave.trial.preparation import prepare
     from closeshave.trial.guarding import WATCHING
 
     run, serving = Path(sys.argv[1]), load(Path(sys.argv[2]))
