@@ -112,6 +112,16 @@ def test_the_program_says_how_it_ended(shop: Deployment, text: str | None, expec
     assert stages.program_result(shop) == expected
 
 
+def test_what_an_earlier_rebuilding_said_does_not_count(shop: Deployment) -> None:
+    """Or one that is resumed before its program was started would count as done."""
+    Path(shop.root, stages.RESULT).write_text('{"reached": {"etcd": 1.5}}')
+    stages.lose(shop)
+    assert stages.program_result(shop) is None
+    Path(shop.root, stages.RESULT).write_text('{"reached": {"etcd": 1.5}}')
+    stages.finish(shop)
+    assert stages.program_result(shop) is None
+
+
 def test_an_unfinished_rebuilding_says_so_until_it_is_finished(shop: Deployment) -> None:
     """No other may begin, and the proof of a safe state does not hold."""
     root, aim = Path(shop.root), KIND.way_back.aim(shop, {}, {})

@@ -88,6 +88,8 @@ def lose(deployment: Deployment) -> tuple[int, int]:
     rebuilding = record.read(root) or Rebuilding()
     record.write(root, rebuilding)
     end_program(deployment)
+    # What an earlier rebuilding said is none of this one's.
+    (root / RESULT).unlink(missing_ok=True)
     killed = _kill(deployment, platform_of(deployment))
     emptied = _empty(deployment)
     for lost in ("config", "data/application"):
@@ -213,6 +215,7 @@ def finish(deployment: Deployment) -> None:
     for server in deployment.backups:
         shutil.rmtree(restored_server.place(deployment, server.shard), ignore_errors=True)
     shutil.rmtree(root / KEPT, ignore_errors=True)
+    (root / RESULT).unlink(missing_ok=True)
     record.remove(root)
 
 
