@@ -71,7 +71,7 @@ def test_every_region_and_shard_has_its_own(definition: Embedded, found_parts: P
     """Under one name of the database, so that an application with several needs to know nothing."""
     layout = laid_out(replace(definition, pooler={}), found_parts)
     there = {process.name: process for process in layout.deployment.processes if process.role == "pooler"}
-    assert set(there) == {f"pooler-{region}-shard{shard.id}" for region in definition.regions for shard in definition.shards}
+    assert set(there) == {f"pooler-{region}-shard{shard.id}" for region in definition.regions for shard in definition.clusters}
     ports = [port for process in layout.deployment.processes for port in process.ports]
     assert len(ports) == len(set(ports))
 

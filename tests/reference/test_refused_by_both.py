@@ -223,7 +223,7 @@ WRONG = [
     ("embedded", "links", ["app-queue"]),
     ("embedded", "rate_limit_scale", 0),
     ("embedded", "edges.tls", "https"),
-    ("embedded", "edges.tls", 1),
+    ("embedded", "edges.tls", 2),
     ("embedded", "evidence", "measured"),
     ("containers", "images.queue", "x"),
     ("remote", "regions", {}),

@@ -123,7 +123,7 @@ def test_without_its_password_nothing_is_passed_on(behind, definition, monkeypat
 def test_its_password_must_be_set_before_anything_starts(definition, given, refused):
     """In the variable that the file names."""
     environ = {} if given is None else {"CORPORATE": given}
-    nothing: Any = SimpleNamespace(faults=())
+    nothing: Any = SimpleNamespace(disruptions=())
     told = list(guard.unprepared(definition, nothing, environ, lambda _program: True))
     assert bool(told) is refused
     assert all("CORPORATE" in sentence and "only-a-token" not in sentence for sentence in told)
