@@ -26,8 +26,8 @@ drills: $(INSTALLED) ## Every kind of drill once, under load: a table of what it
 compiled: $(INSTALLED) ## Compile the hot modules of the load engine, which then takes less processor time (needs a C compiler and Python's headers; a minute)
 	$(BIN)/python hatch_build.py || [ $$? -eq 69 ] # what is lacking was said
 
-# With TIERS=both the thorough ones too, at once: they are collected once then, and each property is tried once.
-BOTH_TIERS := --hypothesis-profile thorough -m 'not servers and not trial and not containers'
+# With TIERS=both the thorough ones too, at once: they are collected once then. Properties get as many examples as in the plain tests: CI has half an hour.
+BOTH_TIERS := -m 'not servers and not trial and not containers'
 
 # Where nobody may keep byte code, each of a thousand processes would compile the package again.
 test test-thorough: export PYTHONDONTWRITEBYTECODE =
