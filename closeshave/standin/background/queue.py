@@ -31,6 +31,8 @@ def queue(settings: WorkerSettings, work: Callable[[float], None] = time.sleep) 
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # Just after a start or a failover the balancer may lead to a replica, which refuses to write.
+        broker_channel_error_retry=True,
         broker_transport_options={
             "client_name": settings.instance,
             "visibility_timeout": UNSEEN_S,
