@@ -89,7 +89,8 @@ class Shop:
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Deployment]:
     """The embedded environment with its spare shard and without backups; every test must leave both shards whole."""
-    definition = read_embedded(locate("environments", "embedded"))
+    # Without workers, as a run of a plan that does not need them.
+    definition = read_embedded(locate("environments", "embedded")).without_background()
     shards = tuple(replace(shard, backup="") for shard in definition.shards)
     deployment = embedded.up(replace(definition, links=(), shards=shards, rate_limit_scale=10_000.0), say=print)
     yield deployment
