@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from closeshave.clients import patroni, postgres
-from closeshave.deployment import Deployment, Member
-from closeshave.drills import backups
+from closeshave.deployment import Deployment
+from closeshave.drills import backups, rebuilt
 from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillOverdue, DrillStep, DrillWork, Facts
 from closeshave.drills.platform import record, stages
 from closeshave.drills.restore.steps import log_received
@@ -20,7 +19,6 @@ from closeshave.history import TIMED
 
 CUT, LOSE, RESTORE, START = "cut the customers off", "lose everything", "restore the databases", "start every part"
 POSITIONS = "positions"
-VERSION_FILE = "PG_VERSION"
 RESTORED_WITHIN_S = 120.0
 """For one shard, when a rebuilding is resumed."""
 
@@ -74,36 +72,11 @@ def proven(work: DrillWork) -> tuple[Proof, ...]:
     """Ask the databases themselves, the backup servers and the edges: all of it is from after the loss, and works."""
     deployment, lost_s = work.aim.deployment, float(str(work.facts[LOSE]["lost_wall_s"]))
     return (
-        *(_new(deployment, member, lost_s) for member in deployment.members),
-        *(_follows(deployment, member) for member in deployment.members),
+        *(rebuilt.renewed(deployment, member, lost_s) for member in deployment.members),
+        *(rebuilt.follows(deployment, member) for member in deployment.members),
         _backed_up(deployment, lost_s),
         *proofs.together([proofs.edges(deployment)]),
     )
-
-
-def _new(deployment: Deployment, member: Member, lost_s: float) -> Proof:
-    what = f"{member.process} has files and a server from after the loss"
-    try:
-        # When the kernel made or last changed the file: no copy takes that over.
-        made_s = Path(deployment.root, "data", member.process, VERSION_FILE).stat().st_ctime
-        started_s = postgres.standing(deployment, member).started_s
-    except (OSError, postgres.Unavailable) as error:
-        return Proof(what, False, postgres.first_line(error))
-    saw = f"files made {made_s - lost_s:+.1f} s, server started {started_s - lost_s:+.1f} s after it"
-    return Proof(what, min(made_s, started_s) > lost_s, saw)
-
-
-def _follows(deployment: Deployment, member: Member) -> Proof:
-    what = f"{member.process} has what was just committed"
-    try:
-        lead = patroni.leader(deployment, member.shard)
-        position = postgres.write(deployment, lead)
-        if lead == member:
-            return Proof(what, True, "it is the primary, and accepted a write")
-        received = postgres.received(deployment, member, position)
-    except (patroni.NoLeader, postgres.Unavailable) as error:
-        return Proof(what, False, postgres.first_line(error))
-    return Proof(what, received, f"it {'has' if received else 'has not'} received {position}")
 
 
 def _backed_up(deployment: Deployment, lost_s: float) -> Proof:

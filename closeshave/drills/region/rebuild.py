@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-from closeshave.clients import patroni, postgres, sentinel
+from closeshave.clients import patroni, sentinel
 from closeshave.clock import now_ns
 from closeshave.deployment import BackupServer, Deployment, Member
-from closeshave.drills import backups, rebuilding
+from closeshave.drills import backups, rebuilding, rebuilt
 from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillStep, DrillWork, Facts
 from closeshave.faults import proofs
 from closeshave.faults.killing import kill, victims_of
@@ -26,8 +25,6 @@ LOSE, FAIL_OVER, ETCD, START, COPY, BACK_UP = (
     "back up again",
 )
 LOST_S = "lost_s"
-VERSION_FILE = "PG_VERSION"
-"""The file by which PostgreSQL knows a data directory."""
 BASE_WITHIN_S = 60.0
 FAIL_OVER_WITHIN_S = 40.0
 
@@ -103,41 +100,16 @@ def _servers(deployment: Deployment, region: str) -> tuple[BackupServer, ...]:
 def proven(work: DrillWork) -> tuple[Proof, ...]:
     """Ask the rebuilt databases themselves: each has files and a server from after the loss, and has received what was just committed on its primary."""
     deployment, lost_s = work.aim.deployment, float(str(work.facts[LOSE][LOST_S]))
-    rebuilt = _databases(work.aim)
+    members = _databases(work.aim)
     return (
-        *(_new(deployment, member, lost_s) for member in rebuilt),
-        *(_follows(deployment, member) for member in rebuilt),
+        *(rebuilt.renewed(deployment, member, lost_s) for member in members),
+        *(rebuilt.follows(deployment, member) for member in members),
         _keeps(deployment, domain.name_of(work.aim)),
     )
 
 
 def _databases(aim: Aim) -> tuple[Member, ...]:
     return tuple(member for member in aim.deployment.members if member.region == domain.name_of(aim))
-
-
-def _new(deployment: Deployment, member: Member, lost_s: float) -> Proof:
-    what = f"{member.process} has files and a server from after the loss"
-    try:
-        # When the kernel made or last changed the file: no copy takes that over.
-        made_s = Path(deployment.root, "data", member.process, VERSION_FILE).stat().st_ctime
-        started_s = postgres.standing(deployment, member).started_s
-    except (OSError, postgres.Unavailable) as error:
-        return Proof(what, False, postgres.first_line(error))
-    saw = f"files made {made_s - lost_s:+.1f} s, server started {started_s - lost_s:+.1f} s after it"
-    return Proof(what, min(made_s, started_s) > lost_s, saw)
-
-
-def _follows(deployment: Deployment, member: Member) -> Proof:
-    what = f"{member.process} has received what was just committed"
-    try:
-        lead = patroni.leader(deployment, member.shard)
-        position = postgres.write(deployment, lead)
-        if lead == member:
-            return Proof(what, True, "it is the primary, and accepted a write")
-        received = postgres.received(deployment, member, position)
-    except (patroni.NoLeader, postgres.Unavailable) as error:
-        return Proof(what, False, postgres.first_line(error))
-    return Proof(what, received, f"it {'has' if received else 'has not'} received {position}")
 
 
 def _keeps(deployment: Deployment, region: str) -> Proof:
