@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -203,14 +203,14 @@ class Stack:
         """Whether workers take jobs from a broker here, and what became of the jobs can be read."""
         return bool(self.application.workers) and self.has("broker") and self.application.read_back.jobs is not None
 
-    def without_followers(self) -> Stack:
+    def without_followers(self) -> Self:
         """The same without live updates that are there only when something needs them."""
         live = self.application.live_updates
         if live is None or live.starts == "always":
             return self
         return replace(self, application=replace(self.application, live_updates=None))
 
-    def without_background(self) -> Stack:
+    def without_background(self) -> Self:
         """The same without the workers that are started only when something needs them, and without a broker that nobody uses then."""
         always = tuple(worker for worker in self.application.workers if worker.starts == "always")
         tiers = self.tiers if always else tuple(group for group in self.tiers if group.tier != "broker")
