@@ -45,6 +45,7 @@ from closeshave.files.shipped import locate
 from closeshave.history import BOOKINGS, EFFECTS, OPERATIONS, Effect, Operation, to_frame
 from closeshave.judge.measures.restored import Instant, Restoration, compare
 from closeshave.vocabulary import RESTORED
+from tests.drills.killing import Killed, killed_after
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 SHARD = 1
@@ -340,17 +341,8 @@ def test_a_drill_that_is_killed_while_failover_is_off_leaves_it_on(platform: Dep
     """Whoever finds its ledger switches it on, and starts the primary that was killed."""
     run = tmp_path / "run"
     run.mkdir()
-
-    class Killed(BaseException):
-        """As nothing catches ``kill -9``."""
-
-    def killed(work: DrillWork) -> Facts:
-        failover_manual.lose(work)
-        raise Killed
-
-    kept = MANUAL.steps[: [step.name for step in MANUAL.steps].index(failover_manual.LOSE)]
     with pytest.raises(Killed):
-        carried_out(platform, run, replace(MANUAL, steps=(*kept, DrillStep(failover_manual.LOSE, killed))))
+        carried_out(platform, run, killed_after(MANUAL, failover_manual.LOSE))
     assert patroni.paused(platform, SHARD)
     assert heal_open(run, platform, print, kinds=WAYS_BACK) == []
     assert patroni.paused(platform, SHARD) == []
@@ -370,16 +362,8 @@ def test_a_replica_that_a_killed_drill_left_is_removed(platform: Deployment, tmp
     """With its replication slot, which would keep the log."""
     run = tmp_path / "run"
     run.mkdir()
-
-    class Killed(BaseException):
-        """As nothing catches ``kill -9``."""
-
-    def killed(work: DrillWork) -> Facts:
-        add_replica.stream(work)
-        raise Killed
-
     with pytest.raises(Killed):
-        carried_out(platform, run, replace(ADD_REPLICA, steps=(*ADD_REPLICA.steps[:-1], DrillStep(add_replica.STREAM, killed))))
+        carried_out(platform, run, killed_after(ADD_REPLICA, add_replica.STREAM))
     assert not added_member.gone(platform, SHARD).holds
     assert heal_open(run, platform, print, kinds=WAYS_BACK) == []
     assert added_member.gone(platform, SHARD).holds
@@ -401,17 +385,8 @@ def test_a_rebuilding_that_is_killed_is_finished(platform: Deployment, tmp_path:
     """By whoever finds its ledger: half a region is neither the state before nor the state after."""
     run = tmp_path / "run"
     run.mkdir()
-
-    class Killed(BaseException):
-        """As nothing catches ``kill -9``."""
-
-    def killed(work: DrillWork) -> Facts:
-        next(each for each in REBUILD.steps if each.name == step).act(work)
-        raise Killed
-
-    before = [each.name for each in REBUILD.steps].index(step)
     with pytest.raises(Killed):
-        carried_out(platform, run, replace(REBUILD, steps=(*REBUILD.steps[:before], DrillStep(step, killed))), limit_s=120)
+        carried_out(platform, run, killed_after(REBUILD, step), limit_s=120)
     assert heal_open(run, platform, print, kinds=WAYS_BACK) == []
     assert Ledger(run).open() == ()
 
@@ -656,17 +631,8 @@ def test_what_a_killed_drill_left_is_removed_by_whoever_finds_its_ledger(
     run = tmp_path / "run"
     run.mkdir()
     time.sleep(3)
-
-    class Killed(BaseException):
-        """As nothing catches ``kill -9``."""
-
-    def killed(work: DrillWork) -> Facts:
-        steps.recover(work)
-        raise Killed
-
-    kind = replace(POINT, steps=(*POINT.steps[:-1], DrillStep(steps.RECOVER, killed)))
     with pytest.raises(Killed):
-        carried_out(platform, run, kind, back=1)
+        carried_out(platform, run, killed_after(POINT, steps.RECOVER), back=1)
     assert not restored_server.gone(platform, SHARD).holds
     assert [each.undo.kind for each in Ledger(run).open()] == [POINT.name]
     assert heal_open(run, platform, print, kinds=WAYS_BACK) == []

@@ -36,6 +36,7 @@ from closeshave.faults.kind import Proof
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
 from closeshave.files.shipped import locate
+from tests.drills.killing import Killed, killed_after
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(230)]
 KIND = KINDS["shard.migrate-range"]
@@ -187,27 +188,12 @@ def test_a_range_that_has_moved_does_not_move_again(shop: Shop, tmp_path: Path, 
     assert f"were moved to shard {NEW} already" in ended["why"]
 
 
-class Killed(BaseException):
-    """As nothing catches ``kill -9``."""
-
-
-def killed_after(name: str) -> DrillKind:
-    """The drill, whose process is gone when this step is done."""
-    at = STEPS.index(name)
-
-    def killed(work: DrillWork) -> Facts:
-        KIND.steps[at].act(work)
-        raise Killed
-
-    return replace(KIND, steps=(*KIND.steps[:at], DrillStep(name, killed)))
-
-
 @pytest.mark.parametrize("step", STEPS)
 def test_a_move_that_is_killed_is_put_back_or_finished(shop: Shop, tmp_path: Path, step: str) -> None:
     """By whoever finds its ledger: before the switch the range is where it was, after it on the new shard, and customers book there."""
     run = tmp_path / "run"
     with pytest.raises(Killed):
-        moved(shop, run, killed_after(step))
+        moved(shop, run, killed_after(KIND, step))
     assert [each.undo.kind for each in Ledger(run).open()] == [KIND.name]
     assert heal_open(run, shop.deployment, print, kinds=WAYS_BACK) == []
     assert Ledger(run).open() == ()

@@ -21,6 +21,7 @@ from closeshave.drills.restore import trees
 from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
+from tests.drills.killing import Killed
 from tests.faults import toys
 
 FILES, SETTINGS = KINDS["restore.files"], KINDS["restore.configuration"]
@@ -189,10 +190,6 @@ def test_what_a_part_writes_meanwhile_is_taken_over(toy: Deployment, tmp_path: P
     assert broken(timeline) == []
     assert (root / "config/sentinel.conf").read_text() == "new"
     assert (root / "config/edges.cfg").read_text() == "newer"
-
-
-class Killed(BaseException):
-    """As nothing catches ``kill -9``."""
 
 
 @pytest.mark.parametrize(("kind", "step"), [(FILES, 2), *((SETTINGS, step) for step in range(6))])
