@@ -38,7 +38,7 @@ def back_at(seconds: float) -> Any:
 
 def figures(run: Run) -> FaultFigures:
     """The figures of the kill, as in the report."""
-    return run.assess().faults[0]
+    return run.assess(breaches=False).faults[0]
 
 
 def test_recovery_is_an_interval_between_the_last_failed_and_the_first_good_probe() -> None:
