@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from closeshave.control import engine, processors
 from tests import stopping
-from tests.command import IN_ASCII, forked
+from tests.command import IN_ASCII, Command, shared
 
 # How long an example takes on a busy machine says nothing of the code.
 settings.register_profile("thorough", deadline=None)
@@ -42,17 +42,25 @@ def _engine():
 
 
 @pytest.fixture(scope="session")
-def command():
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     """The command, in a process of its own each time: of those that need no interpreter of their own the quick way."""
-    with forked() as found:
+    with shared(_of_all_workers(tmp_path_factory, "command")) as found:
         yield found
 
 
 @pytest.fixture(scope="session")
-def command_in_ascii():
+def command_in_ascii(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     """The same on a machine without any locale, where nothing but ASCII can be shown."""
-    with forked(IN_ASCII) as found:
+    with shared(_of_all_workers(tmp_path_factory, "command-in-ascii"), IN_ASCII) as found:
         yield found
+
+
+def _of_all_workers(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """A directory that the workers of one session have in common."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    place.mkdir(exist_ok=True)
+    return place
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from elsewhere.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -32,11 +33,16 @@ def compared(comparison: Comparison, timelines: str | None) -> str:
     )
 
 
-def rendered(template: str, **context: Any) -> str:
-    """A template of this folder, with the style of the report."""
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("closeshave.comparison"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["clean"] = words.clean
+    return environment
+
+
+def rendered(template: str, **context: Any) -> str:
+    """A template of this folder, with the style of the report."""
     style = Markup(STYLE)  # noqa: S704 - the package's own file
-    return environment.get_template(template).render(css=style, **context)
+    return _environment().get_template(template).render(css=style, **context)

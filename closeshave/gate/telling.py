@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -178,15 +179,21 @@ def junit(found: GateResult) -> bytes:
     return content
 
 
-def page(found: GateResult) -> str:
-    """One HTML file without scripts."""
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("closeshave.gate"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["clean"] = words.clean
+    return environment
+
+
+def page(found: GateResult) -> str:
+    """One HTML file without scripts."""
     style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - the package's own file
     status = {0: "pass", 1: "fail"}.get(found.exit_code, "inconclusive")
-    return environment.get_template("gate.html.j2").render(
+    template = _environment().get_template("gate.html.j2")
+    return template.render(
         css=style,
         found=found,
         rows=rows(found),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,14 +19,20 @@ CLASSES = {PromiseOutcome.VERIFIED: "pass", PromiseOutcome.REFUTED: "fail"}
 """Every other outcome looks inconclusive, because it is no success."""
 
 
-def render(found: ReadinessLedger, place: Path) -> str:
-    """The page as it lies in the directory ``place``: its links lead from there to the pages of the runs."""
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("closeshave.readiness"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["clean"] = words.clean
+    return environment
+
+
+def render(found: ReadinessLedger, place: Path) -> str:
+    """The page as it lies in the directory ``place``: its links lead from there to the pages of the runs."""
     style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - the package's own file
-    return environment.get_template("readiness.html.j2").render(
+    template = _environment().get_template("readiness.html.j2")
+    return template.render(
         css=style,
         found=found,
         headline=telling.headline(found),

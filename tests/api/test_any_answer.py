@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from contextlib import suppress
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from hypothesis import given
@@ -12,14 +13,19 @@ from hypothesis import strategies as st
 
 from closeshave.api import known
 from closeshave.api.answers import is_slot_list, offered
-from closeshave.api.spoken import spoken
+from closeshave.api.spoken import SpokenApi, spoken
 from closeshave.environments.remote import listing
 from closeshave.environments.remote.listing import NoList, Page
 from closeshave.environments.remote.rows import Odd, row
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-APIS = [spoken(known.shipped()), *(spoken(known.read_api(EXAMPLES / name)) for name in ("salon-api.yaml", "every-key/api.yaml"))]
-"""Local times and dollars; instants and cents; seconds since the epoch."""
+
+
+@cache
+def apis() -> list[SpokenApi]:
+    """Local times and dollars; instants and cents; seconds since the epoch."""
+    return [spoken(known.shipped()), *(spoken(known.read_api(EXAMPLES / name)) for name in ("salon-api.yaml", "every-key/api.yaml"))]
+
 
 _names = st.sampled_from(
     ["slots", "time", "available", "timezone", "openings", "begins", "at", "free", "salon", "tz", "hours", "reservation", "reservations", "ref", "id",
@@ -39,7 +45,7 @@ _bodies = st.lists(_json, max_size=4) | st.dictionaries(_names, _json, max_size=
 @given(body=_bodies)
 def test_any_json_is_read(body: object) -> None:
     """As the answer to each operation, and as a refusal."""
-    for api in APIS:
+    for api in apis():
         for operation in sorted(api.offers):
             told = api.told(operation, body)
             if operation == "slots" and is_slot_list(told):
@@ -53,7 +59,7 @@ def test_any_json_is_read(body: object) -> None:
 @given(body=_bodies)
 def test_any_json_is_a_list_or_none(body: object) -> None:
     """Each row is a booking in the form of the history, or is said to be none."""
-    for api, operation in itertools.product(APIS, ("my_bookings", "payments")):
+    for api, operation in itertools.product(apis(), ("my_bookings", "payments")):
         try:
             found = listing.read(lambda _path: Page(body), "http://127.0.0.1", "/list", listing.form_of(api, operation))
         except NoList:

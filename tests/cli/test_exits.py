@@ -179,30 +179,26 @@ def test_a_full_disk_below_the_report_is_4(run, command):
     assert [path for path in run.iterdir() if path.name.startswith(".")] == [], "a half-written file stays"
 
 
-def test_an_unexpected_error_is_4_with_its_traceback_in_the_logs(run, tmp_path):
+def test_an_unexpected_error_is_4_with_its_traceback_in_the_logs(run, command):
     """A bug of the harness is one sentence; the traceback is in the run."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import closeshave.conclusion as c\ndef broken(*_): raise KeyError('[/b] a bug')\nc.judge.assess = broken\n"
-    )
-    code, said = closeshave("judge", run, environ={"PYTHONPATH": str(tmp_path)})
-    assert code == 4
-    assert one_sentence(said)
-    assert b"[/b] a bug" in said
+    bug = "import closeshave.conclusion as c\ndef broken(*_): raise KeyError('[/b] a bug')\nc.judge.assess = broken\n"
+    done = command("judge", run, planted=bug)
+    assert done.code == 4
+    assert one_sentence(done.said)
+    assert b"[/b] a bug" in done.said
     assert "Traceback" in (run / "logs" / "harness-error.log").read_text()
-    assert str(run / "logs" / "harness-error.log").encode() in said
+    assert str(run / "logs" / "harness-error.log").encode() in done.said
 
 
-@pytest.mark.parametrize("asked", ["judge", *thorough("explain")])
-def test_a_judge_that_fails_is_said_with_its_traceback_in_the_logs(run, tmp_path, asked):
+@pytest.mark.parametrize("asked", ["judge", "explain"])
+def test_a_judge_that_fails_is_said_with_its_traceback_in_the_logs(run, command, asked):
     """The run is inconclusive there, the other judges still judge, and the terminal shows where the traceback is."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "from closeshave.judge.verdicts import clocks\ndef broken(*_): raise KeyError('a bug')\nclocks.judge = broken\n"
-    )
+    bug = "from closeshave.judge.verdicts import clocks\ndef broken(*_): raise KeyError('a bug')\nclocks.judge = broken\n"
     log = run / "logs" / "harness-error.log"
-    code, said = closeshave(asked, run, environ={"PYTHONPATH": str(tmp_path)})
-    assert code == (0 if asked == "explain" else 1)
-    assert b"Traceback" not in said
-    assert f"judges failed; their tracebacks are in {log}".encode() in said
+    done = command(asked, run, planted=bug)
+    assert done.code == (0 if asked == "explain" else 1)
+    assert b"Traceback" not in done.said
+    assert f"judges failed; their tracebacks are in {log}".encode() in done.said
     assert "in broken" in log.read_text()
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -54,20 +52,18 @@ def test_a_locust_file_of_ones_own_needs_no_booking_platform(command, platform: 
     assert {objective.id for objective in prepared.target.objectives} == {"availability", "latency", "recovery"}
 
 
-def test_on_a_terminal_it_asks(platform: Plain, tmp_path: Path) -> None:
+def test_on_a_terminal_it_asks(command, platform: Plain, tmp_path: Path) -> None:
     """For the address, the stage and a Locust file; the platform says its own name."""
     terminal, inside = os.openpty()
-    place = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "dumb"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "closeshave", "init"], cwd=tmp_path, env=place, stdin=inside, stdout=subprocess.PIPE, stderr=inside
-    )
-    os.close(inside)
-    os.write(terminal, f"{platform.url}\nstaging\n\n".encode())
-    said, _ = process.communicate(timeout=120)
-    os.close(terminal)
-    assert process.returncode == 0, said
+    try:
+        os.write(terminal, f"{platform.url}\nstaging\n\n".encode())
+        done = command("init", cwd=tmp_path, environ={"TERM": "dumb"}, stdin=inside, stderr=inside)
+    finally:
+        os.close(inside)
+        os.close(terminal)
+    assert done.code == 0, done.said
     assert [path.name for path in (tmp_path / "scenarios").iterdir()] == ["plain-barbers-staging.yaml"]
-    assert b"closeshave run scenarios/plain-barbers-staging.yaml" in said
+    assert b"closeshave run scenarios/plain-barbers-staging.yaml" in done.stdout
 
 
 def test_nothing_is_overwritten(command, platform: Plain, tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -164,26 +163,29 @@ def test_nothing_is_overwritten(command, tmp_path: Path, there: str) -> None:
     assert path.read_text() == "mine\n"
 
 
-def _on_a_terminal(place: Path, answers: str, *options: str) -> tuple[int, str]:
+@pytest.fixture
+def on_a_terminal(command, tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """The exit code and what was said, with these answers."""
-    terminal, inside = os.openpty()
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "dumb", "COLUMNS": "200"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "closeshave", *WRITE, *options], cwd=place, env=environ, stdin=inside, stdout=subprocess.PIPE, stderr=inside
-    )
-    os.close(inside)
-    os.write(terminal, answers.encode())
-    said, _ = process.communicate(timeout=120)
-    asked = os.read(terminal, 1 << 16).decode()
-    os.close(terminal)
-    return process.returncode, said.decode() + asked
+
+    def ask(answers: str, *options: str) -> tuple[int, str]:
+        terminal, inside = os.openpty()
+        try:
+            os.write(terminal, answers.encode())
+            done = command(*WRITE, *options, cwd=tmp_path, environ={**PATH, "TERM": "dumb", "COLUMNS": "200"}, stdin=inside, stderr=inside)
+            asked = os.read(terminal, 1 << 16).decode()
+        finally:
+            os.close(inside)
+            os.close(terminal)
+        return done.code, done.stdout.decode() + asked
+
+    return ask
 
 
 @pytest.mark.thorough
-def test_on_a_terminal_it_asks(tmp_path: Path) -> None:
+def test_on_a_terminal_it_asks(on_a_terminal, tmp_path: Path) -> None:
     """For the address of a platform first; whoever has none is asked about the application."""
     answers = ["", SERVE, "", "python3 migrate.py", "1", "cache,sessions", "3", "", "/up", "/about", "", ""]
-    code, said = _on_a_terminal(tmp_path, "\n".join([*answers, ""]), "--name", "shop")
+    code, said = on_a_terminal("\n".join([*answers, ""]), "--name", "shop")
     assert code == 0, said
     found = written(tmp_path)
     assert isinstance(found, Embedded)
@@ -195,9 +197,9 @@ def test_on_a_terminal_it_asks(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_on_a_terminal_too_a_wrong_answer_is_one_sentence(tmp_path: Path) -> None:
+def test_on_a_terminal_too_a_wrong_answer_is_one_sentence(on_a_terminal, tmp_path: Path) -> None:
     """Nothing is written."""
-    code, said = _on_a_terminal(tmp_path, "\n".join(["", SERVE, "", "", "some", ""]), "--name", "shop")
+    code, said = on_a_terminal("\n".join(["", SERVE, "", "", "some", ""]), "--name", "shop")
     assert code == 2, said
     assert "--databases: 'some' is not a whole number" in said
     assert list(tmp_path.iterdir()) == []

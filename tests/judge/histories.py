@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from operator import attrgetter
 from typing import Any
+from unittest import mock
 
 import pandas as pd
 import pyarrow as pa
@@ -43,11 +45,14 @@ from closeshave.history import (
 )
 from closeshave.judge import assess
 from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.judge.verdict import Assessment, Verdict
 from closeshave.plan import Canaries, Drill, Expected, Fault, Limits, Phase, Plan, Role
 from closeshave.target import Claim, Measure, Objective, Target
 from closeshave.topology import Shard, Topology
 
+_ASSESS = importlib.import_module("closeshave.judge.assess")
+"""The module: its package has a function of this name."""
 START_NS = 1_000_000_000_000
 WALL_START_S = 1_800_000_000
 """The wall-clock second of the run's start."""
@@ -99,6 +104,8 @@ class Run:
     """Fields of the history to replace at the end: damage, sent, edges, manifest."""
     next_id: int = 1
     uncertainty_ns: int = 0
+    _told: tuple[list[Any], Assessment] | None = field(default=None, init=False, compare=False)
+    """What this history was when it was judged the last time, and what was said of it then."""
 
     # -- operations ---------------------------------------------------------------------------------------------------------------------
 
@@ -265,13 +272,39 @@ class Run:
         """What one judge is given."""
         return Evidence(self.history, self.plan, self.target)
 
-    def assess(self) -> Assessment:
-        """What all judges say."""
-        return assess(self.history, self.plan, self.target)
+    def assess(self, *, breaches: bool = True) -> Assessment:
+        """What all judges say: of a history to which nothing was added since they were asked, they are not asked again.
+
+        Without ``breaches`` nobody searches for those of integrity, which takes most of the time, and of which no other judge's figures depend.
+        """
+        state = [breaches, *self._state()]
+        if (
+            self._told is None
+            or len(state) != len(self._told[0])
+            or any(new is not old for new, old in zip(state, self._told[0], strict=True))
+        ):
+            with mock.patch.object(_ASSESS, "INVARIANTS", INVARIANTS if breaches else {}):
+                self._told = state, assess(self.history, self.plan, self.target)
+        return self._told[1]
+
+    def _state(self) -> Iterator[Any]:
+        """Every value that the history is made of; all of them are immutable."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name == "_told":
+                continue
+            if isinstance(value, list):
+                yield len(value)
+                yield from value
+            elif isinstance(value, dict):
+                yield from (part for item in value.items() for part in item)
+            else:
+                yield value
 
     def verdict(self, id: str) -> Verdict:
         """The one verdict with this ID. Raises :class:`KeyError` that lists what there is."""
-        found = {verdict.id: verdict for verdict in self.assess().verdicts}
+        breaches = id.startswith("integrity") or any(each.measure is Measure.INTEGRITY for each in self.objectives)
+        found = {verdict.id: verdict for verdict in self.assess(breaches=breaches).verdicts}
         return found[id] if id in found else _missing(id, found)
 
     def shuffled(self, seed: int) -> Run:

@@ -214,7 +214,7 @@ def test_what_a_restore_to_the_end_lacks_is_its_loss() -> None:
         assert run.verdict("drill-rows/restore").status is PASS
         loss = run.verdict("drill-loss/restore")
         assert (loss.status, loss.measured) == (expected, 1.99)
-        assert run.assess().drills[0].lost_writes == 4
+        assert run.assess(breaches=False).drills[0].lost_writes == 4
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,11 @@ def test_a_step_that_was_late_on_a_machine_that_others_used_is_inconclusive(
 def test_a_drill_that_was_disturbed_fails_nothing() -> None:
     """Every verdict on it is inconclusive, with the reason."""
     run = carried_out(booked(), [], how="disturbed", why="the backup server does not run")
-    found = [verdict for verdict in run.assess().verdicts if verdict.scope == "drill:restore" and verdict.measure.startswith("drill")]
+    found = [
+        verdict
+        for verdict in run.assess(breaches=False).verdicts
+        if verdict.scope == "drill:restore" and verdict.measure.startswith("drill")
+    ]
     assert {verdict.status for verdict in found} == {INCONCLUSIVE}
     assert all("the backup server does not run" in verdict.reason for verdict in found)
 
@@ -278,7 +282,7 @@ def test_what_is_not_proven_to_be_put_back_is_a_precondition_that_is_not_met() -
 def test_a_restore_by_the_operators_hooks_has_no_rows_to_compare() -> None:
     """Nobody else can read what it restored: its end state is proven by the operator's own call, and no verdict on rows stays open."""
     run = carried_out(booked(), chosen={BY_HOOKS: True})
-    verdicts = {verdict.id: verdict.status for verdict in run.assess().verdicts if verdict.scope == "drill:restore"}
+    verdicts = {verdict.id: verdict.status for verdict in run.assess(breaches=False).verdicts if verdict.scope == "drill:restore"}
     assert "drill-rows/restore" not in verdicts
     assert (verdicts["drill/restore"], verdicts["drill-loss/restore"]) == (PASS, PASS)
 
@@ -364,7 +368,7 @@ def test_the_longest_refusal_of_writes_lies_between_two_acknowledgements() -> No
             run.book(120 + index / 2, 1000 + index)
     run.act("create", 137.2, outcome="info", good=False, status=503, key="a")
     run.act("create", 137.7, outcome="info", good=False, status=503, key="b")
-    (figures,) = carried_out(run).assess().drills
+    (figures,) = carried_out(run).assess(breaches=False).drills
     assert figures.writes_refused_s == pytest.approx(1.0)
 
 
@@ -401,7 +405,7 @@ def test_a_fence_refuses_for_as_long_as_a_customer_of_the_range_waits(until: flo
     assert verdict.status is status
     assert verdict.measured == pytest.approx(measured)
     assert f"{met} write{'' if met == 1 else 's'} met the fence" in verdict.reason
-    assert run.assess().drills[0].writes_refused_s == verdict.measured
+    assert run.assess(breaches=False).drills[0].writes_refused_s == verdict.measured
     if status is FAIL:
         (witness,) = verdict.witnesses
         assert "waited for the move of its franchise" in str(witness.facts())
@@ -447,7 +451,7 @@ def test_another_drill_is_bound_by_the_gap_between_acknowledged_writes() -> None
 
 def test_a_drill_is_not_an_unplanned_fault() -> None:
     """Though it stands in the ledger."""
-    assert [verdict.id for verdict in carried_out(booked()).assess().verdicts if verdict.id.startswith("unplanned")] == []
+    assert [verdict.id for verdict in carried_out(booked()).assess(breaches=False).verdicts if verdict.id.startswith("unplanned")] == []
 
 
 @pytest.fixture(scope="module")
@@ -528,7 +532,7 @@ def test_a_stop_has_a_duration() -> None:
     """Until the release from before was proven to serve."""
     run = stopped(booked(replace(CANARY, expected=DrillBounds(duration=10, stopped=0.1))))
     assert run.verdict("drill-duration/canary").status is PASS
-    assert run.assess().drills[0].ended == "stopped"
+    assert run.assess(breaches=False).drills[0].ended == "stopped"
 
 
 BACK = Drill("files", "restore.files", "break", 25, 30, {}, expected=DrillBounds(10, 0.1, 5.0))
@@ -564,8 +568,8 @@ def test_the_loss_of_files_is_that_of_the_oldest_acknowledged_one(
     assert verdict.status is expected
     assert verdict.reason.startswith(reason)
     assert [witness.facts()["saw"].partition(";")[0] for witness in verdict.witnesses] == (["uploads/1"] if expected is FAIL else [])
-    assert not [each for each in run.assess().verdicts if each.measure == "drill_rows"]
-    (figures,) = run.assess().drills
+    assert not [each for each in run.assess(breaches=False).verdicts if each.measure == "drill_rows"]
+    (figures,) = run.assess(breaches=False).drills
     assert (figures.loss_window_s, figures.lost_writes) == (window_s, lost)
 
 

@@ -31,7 +31,7 @@ def killed(missing_from: float | None = None, *, dead: float | None = 120.0, fau
 def test_nothing_missing_is_no_loss() -> None:
     """A window of zero, with the resolution of half a second between acknowledgements."""
     run = killed()
-    answer, told = run.verdict("loss/kill"), run.assess().faults[0]
+    answer, told = run.verdict("loss/kill"), run.assess(breaches=False).faults[0]
     assert (answer.status, answer.measured, answer.n) == (PASS, 0.0, 10)
     assert (told.loss_window_s, told.lost_writes, told.loss_resolution_s) == (0.0, 0, 0.5)
     assert told.touched == ("postgres shard1-east pid 7",)
@@ -40,7 +40,7 @@ def test_nothing_missing_is_no_loss() -> None:
 def test_the_window_reaches_back_to_the_oldest_missing_acknowledgement() -> None:
     """The writes of 119 and 119.5 are gone; the older one was acknowledged at 119.01, 0.99 s before the primary's death."""
     run = killed(119.0)
-    answer, told = run.verdict("loss/kill"), run.assess().faults[0]
+    answer, told = run.verdict("loss/kill"), run.assess(breaches=False).faults[0]
     assert (answer.status, answer.measured) == (PASS, 0.99)
     assert (told.loss_window_s, told.lost_writes) == (0.99, 2)
     assert "2 acknowledged writes" in answer.reason
@@ -98,14 +98,14 @@ def test_writes_in_flight_together_prove_nothing_about_their_order() -> None:
     run = killed(119.5)
     run.book(119.4, 5000, took=0.4)  # there; acknowledged at 119.8, started before the missing one of 119.5
     assert run.verdict("integrity/lost").status is PASS
-    assert run.assess().faults[0].lost_writes == 1
+    assert run.assess(breaches=False).faults[0].lost_writes == 1
 
 
 def test_a_write_sent_before_and_answered_after_the_death_proves_nothing_about_the_old_log() -> None:
     """The new primary may have carried it out: writes that were acknowledged before it can still be lost."""
     run = killed(119.0)
     run.book(119.9, 5000, took=4.0)
-    assert run.assess().faults[0].lost_writes == 2
+    assert run.assess(breaches=False).faults[0].lost_writes == 2
     assert run.verdict("integrity/lost").status is PASS
 
 
@@ -113,7 +113,7 @@ def test_an_acknowledgement_on_its_way_when_the_primary_died_is_lost_with_a_wind
     """Sent at 119.999, acknowledged at 120.004, dead at 120: the fault caused the loss, and the window is zero."""
     run = killed()
     run.book(119.999, 5000, took=0.005, final=False)
-    told = run.assess().faults[0]
+    told = run.assess(breaches=False).faults[0]
     assert (told.lost_writes, told.loss_window_s) == (1, 0.0)
 
 
@@ -121,7 +121,7 @@ def test_a_write_that_began_after_the_death_is_not_lost_by_the_fault() -> None:
     """The next primary acknowledged it, and it is missing: a breach."""
     run = killed()
     run.book(123.0, 5000, final=False)
-    assert run.assess().faults[0].lost_writes == 0
+    assert run.assess(breaches=False).faults[0].lost_writes == 0
     assert run.verdict("integrity/lost").status is FAIL
 
 
@@ -132,7 +132,7 @@ def test_a_write_acknowledged_on_the_old_timeline_is_split_brain(started: float,
     run.signal(123.0)
     run.book(started, 5000, final=False)
     answer = run.verdict("split-brain/kill")
-    assert (answer.status, run.assess().faults[0].split_brain_writes) == (expected, int(expected is FAIL))
+    assert (answer.status, run.assess(breaches=False).faults[0].split_brain_writes) == (expected, int(expected is FAIL))
     assert run.verdict("integrity/lost").status is FAIL
 
 
@@ -180,7 +180,7 @@ def test_writes_that_a_cut_off_primary_acknowledged_until_it_stepped_down_are_lo
         run.book(120 + index / 2, 5000 + index, final=False)
     run.signal(124.0, "demoted", source="old.log")
     run.signal(125.5, "promoted", source="new.log")
-    told = run.assess().faults[0]
+    told = run.assess(breaches=False).faults[0]
     assert told.lost_writes == 8
     assert told.loss_window_s == pytest.approx(3.99)
     assert (run.verdict("integrity/lost").status, run.verdict("split-brain/kill").status) == (PASS, PASS)
@@ -214,7 +214,7 @@ def test_a_booking_that_the_old_primary_took_and_cancelled_after_the_promotion_i
     run.row(4000, status="cancelled", version=2)
     run.book(123.2, 5000, final=False)
     run.act("cancel", 123.4, booking=5000)
-    assert (run.verdict("split-brain/kill").status, run.assess().faults[0].split_brain_writes) == (FAIL, 1)
+    assert (run.verdict("split-brain/kill").status, run.assess(breaches=False).faults[0].split_brain_writes) == (FAIL, 1)
 
 
 def test_the_promotion_bounds_an_unobserved_end() -> None:
@@ -240,7 +240,7 @@ def test_too_few_acknowledgements_cannot_show_a_loss() -> None:
 
 def test_the_gap_up_to_the_fault_counts() -> None:
     """Writes until 116.01, then none: the gap of 3.99 s resolves less than the bound and more than the half second between writes."""
-    assert killed(until=116.5).assess().faults[0].loss_resolution_s == pytest.approx(3.99)
+    assert killed(until=116.5).assess(breaches=False).faults[0].loss_resolution_s == pytest.approx(3.99)
 
 
 def test_without_a_final_state_nothing_is_known() -> None:
@@ -248,7 +248,7 @@ def test_without_a_final_state_nothing_is_known() -> None:
     run = killed()
     run.bookings = None
     assert run.verdict("loss/kill").status is INCONCLUSIVE
-    assert run.assess().faults[0].loss_window_s is None
+    assert run.assess(breaches=False).faults[0].loss_window_s is None
 
 
 def test_ambiguous_writes_are_no_loss() -> None:
@@ -257,7 +257,7 @@ def test_ambiguous_writes_are_no_loss() -> None:
     run.book(119.8, None, final=False, key="doubt-1", outcome="info", good=False, status=0)
     run.book(119.9, None, final=False, key="doubt-2", outcome="info", good=False, status=0)
     run.row(9000, key="doubt-2")
-    assert run.assess().faults[0].lost_writes == 0
+    assert run.assess(breaches=False).faults[0].lost_writes == 0
     for name in ("lost", "phantom", "unresolved"):
         assert run.verdict(f"integrity/{name}").status is PASS
 
@@ -266,7 +266,7 @@ def test_other_shards_lose_nothing_by_this_fault() -> None:
     """A missing booking of shard 2 is a breach, also if a primary of shard 1 was killed."""
     run = killed()
     run.book(119.9, 5000, final=False, shard=2, franchise=150)
-    assert run.assess().faults[0].lost_writes == 0
+    assert run.assess(breaches=False).faults[0].lost_writes == 0
     assert run.verdict("integrity/lost").status is FAIL
 
 
@@ -277,7 +277,7 @@ def test_each_fault_loses_its_own() -> None:
     run.life("again", injected=160, observed=160.1, healed=180, verified=185, dead_ns=ns(160))
     for index in range(30):
         run.book(145 + index / 2, 3000 + index, final=index < 29)
-    first, again = run.assess().faults
+    first, again = run.assess(breaches=False).faults
     assert (first.lost_writes, again.lost_writes) == (1, 1)
     assert (first.loss_window_s, again.loss_window_s) == pytest.approx((0.49, 0.49))
     assert run.verdict("integrity/lost").status is PASS
@@ -287,7 +287,7 @@ def test_a_lost_cancel_is_a_lost_write() -> None:
     """The cancel of 119.8 was acknowledged, and the booking stands in the final state."""
     run = killed()
     run.act("cancel", 119.8, booking=1001, version=2)
-    assert run.assess().faults[0].lost_writes == 1
+    assert run.assess(breaches=False).faults[0].lost_writes == 1
 
 
 def test_a_canarys_cancelled_bookings_still_show_a_loss() -> None:
@@ -298,7 +298,7 @@ def test_a_canarys_cancelled_bookings_still_show_a_loss() -> None:
     run.row(4000, status="cancelled", version=2)
     run.book(119.6, 5000, final=False)
     run.act("cancel", 120.1, booking=5000, outcome="info", good=False, status=0)
-    assert run.assess().faults[0].lost_writes == 1
+    assert run.assess(breaches=False).faults[0].lost_writes == 1
     assert run.verdict("integrity/lost").status is PASS
 
 
@@ -352,7 +352,7 @@ def called(
 def test_the_instant_at_which_a_calls_fault_takes_effect_is_observed_and_not_its_return(bites: float, returned: float) -> None:
     """Late, or before the call returned: t_f lies between the last acknowledgement and the first refusal, and the lost writes are the fault's."""
     run = called(bites, bites - 1.0, returned=returned)
-    answer, told = run.verdict("loss/kill"), run.assess().faults[0]
+    answer, told = run.verdict("loss/kill"), run.assess(breaches=False).faults[0]
     assert (answer.status, told.lost_writes) == (PASS, 10)
     assert answer.confidence is not None
     assert answer.confidence[0] <= 0.94 <= answer.confidence[1]
@@ -370,7 +370,7 @@ def test_one_failure_while_others_are_acknowledged_is_no_sign_of_death() -> None
     """A customer's error at 120.5, long before it takes effect."""
     run = called(122.05, 121.0)
     run.bad(120.5)
-    assert run.assess().faults[0].lost_writes == 11
+    assert run.assess(breaches=False).faults[0].lost_writes == 11
     assert run.verdict("integrity/lost").status is PASS
 
 
@@ -384,7 +384,7 @@ def test_in_a_partial_fault_it_is_unknown_which_primary_accepted_the_other_write
             run.canary(at, took=0.005, ok=False)
         else:
             run.book(at, 1000 + index, final=not 119.5 <= at < 120.05)
-    answer, told = run.verdict("loss/kill"), run.assess().faults[0]
+    answer, told = run.verdict("loss/kill"), run.assess(breaches=False).faults[0]
     assert told.lost_writes == 6
     assert answer.confidence is not None
     assert answer.confidence[0] <= 0.54 <= answer.confidence[1]

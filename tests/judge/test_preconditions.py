@@ -77,7 +77,7 @@ def test_a_fault_that_was_not_injected_says_why(interrupted: str | None, told: s
     assert told in run.verdict("observed/kill").reason
     assert told in run.verdict("healed/kill").reason
     assert run.verdict("healed/kill").reason.endswith("; so there was nothing to heal")
-    assert run.assess().faults[0].begun is False
+    assert run.assess(breaches=False).faults[0].begun is False
 
 
 @pytest.mark.parametrize(("edges", "proven"), [(("planned", "healed"), False), (("planned", "healed", "verified-healed"), True)])
@@ -89,7 +89,7 @@ def test_an_injection_that_failed_may_have_left_something(edges: tuple[str, ...]
     assert "kill was never injected: its injection failed; see logs/fault-kill.log" in reason
     assert ("it is not proven that what the injection had begun was healed" in reason) is not proven
     assert run.verdict("healed/kill").status is INCONCLUSIVE
-    assert run.assess().faults[0].begun is True
+    assert run.assess(breaches=False).faults[0].begun is True
 
 
 # -- files ----------------------------------------------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_a_write_begun_after_the_promotion_is_no_loss_of_the_old_primary(started
     ]  # fmt: skip
     run.signals = [Signal(ns(123), "promoted", "shard:1", "patroni.log")]
     run.book(started, 1000, final=False)
-    told = run.assess().faults[0]
+    told = run.assess(breaches=False).faults[0]
     assert (told.split_brain_writes, told.lost_writes) == (split, lost)
     assert run.verdict("split-brain/kill").status is (FAIL if split else INCONCLUSIVE)
     run.book(124, 1001)

@@ -91,7 +91,7 @@ def test_deciles_hold_a_tenth_of_the_traffic_each() -> None:
     run.steady(100, franchise=50, took=0.5)
     for franchise in range(101, 191):
         run.steady(10, franchise=franchise, shard=2)
-    found = {verdict.id: verdict for verdict in run.assess().verdicts if verdict.measure == "latency"}
+    found = {verdict.id: verdict for verdict in run.assess(breaches=False).verdicts if verdict.measure == "latency"}
     assert list(found) == [f"latency/decile-{number}" for number in range(1, 11)]
     assert found["latency/decile-1"].status is FAIL
     assert {verdict.status for name, verdict in found.items() if name != "latency/decile-1"} == {PASS}
@@ -128,7 +128,7 @@ def test_a_fault_shows_how_fast_it_burnt_the_budget() -> None:
     run.steady(1000)
     for index in range(300):
         run.bad(120 + index / 10)
-    assert run.assess().faults[0].burn_rate == pytest.approx(100)
+    assert run.assess(breaches=False).faults[0].burn_rate == pytest.approx(100)
 
 
 def test_without_a_budget_there_is_no_burn_rate() -> None:
@@ -137,7 +137,7 @@ def test_without_a_budget_there_is_no_burn_rate() -> None:
     run.life()
     run.steady(100)
     assert run.verdict("burn_rate/all").status is INCONCLUSIVE
-    assert run.assess().faults[0].burn_rate is None
+    assert run.assess(breaches=False).faults[0].burn_rate is None
 
 
 # -- while degraded ---------------------------------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_faults_that_do_not_degrade_have_no_weaker_objective() -> None:
     """A fault with *recovers* or *tolerates* is judged by the normal objectives."""
     run = Run((WEAKER,), (replace(CACHE, expected=Expected.RECOVERS),))
     run.life()
-    assert not [verdict for verdict in run.assess().verdicts if verdict.id.startswith("availability/")]
+    assert not [verdict for verdict in run.assess(breaches=False).verdicts if verdict.id.startswith("availability/")]
 
 
 # -- clusters ---------------------------------------------------------------------------------------------------------------------------------

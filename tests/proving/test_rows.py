@@ -42,18 +42,18 @@ def test_a_row_states_the_instants_of_a_fault():
 @pytest.mark.parametrize(
     ("made", "wrong"),
     [
-        (run(strike=119.7), "late"),
-        (run(outage=False), "no effect"),
-        (run(Mark(ns(140), "fault-ended-early", "kill")), "ended before it was healed"),
-        (run(Mark(ns(121), "fault-not-observed", "kill")), "no probe saw it"),
-        (run(Mark(ns(121), "fault-not-observed", "kill: not observed within 5 s")), "no probe saw it: not observed within 5 s"),
-        (run(Mark(ns(190), "left-behind", "port 10240")), "left behind: port 10240"),
-        (run(Mark(ns(180), "heal-unproven", "kill: shard 1: no replica")), "unproven: kill: shard 1: no replica"),
+        (lambda: run(strike=119.7), "late"),
+        (lambda: run(outage=False), "no effect"),
+        (lambda: run(Mark(ns(140), "fault-ended-early", "kill")), "ended before it was healed"),
+        (lambda: run(Mark(ns(121), "fault-not-observed", "kill")), "no probe saw it"),
+        (lambda: run(Mark(ns(121), "fault-not-observed", "kill: not observed within 5 s")), "no probe saw it: not observed within 5 s"),
+        (lambda: run(Mark(ns(190), "left-behind", "port 10240")), "left behind: port 10240"),
+        (lambda: run(Mark(ns(180), "heal-unproven", "kill: shard 1: no replica")), "unproven: kill: shard 1: no replica"),
     ],
 )
 def test_a_fault_with_a_defect_fails(made, wrong):
     """Late, without effect, ended early, not observed, something left or unproven: each is shown."""
-    (row,) = rows(made.evidence, KINDS)
+    (row,) = rows(made().evidence, KINDS)
     assert not row.well
     if wrong not in {"late", "no effect"}:
         assert wrong in row.left

@@ -19,7 +19,6 @@ from closeshave.traffic.profiles import Profile
 from tests.tiers import thorough
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "every-key"
-CHECKS = {kind: jsonschema.Draft202012Validator(schema) for kind, schema in schemas().items()}
 READERS = {
     "plan": ("plan", read_plan),
     "target": ("target", read_target),
@@ -291,6 +290,12 @@ WRONG = [
 
 
 @cache
+def check(kind):
+    """The schema of this kind of file."""
+    return jsonschema.Draft202012Validator(schemas()[kind])
+
+
+@cache
 def example(name):
     """The document that shows every key of such a file; nobody changes it, but a copy."""
     return YAML(typ="safe").load(EXAMPLES / f"{name}.yaml")
@@ -315,7 +320,7 @@ def in_json(document):
 
 def complaints(kind, document):
     """What the schema says of it."""
-    return [error.message for error in CHECKS[kind].iter_errors(json.loads(in_json(document)))]
+    return [error.message for error in check(kind).iter_errors(json.loads(in_json(document)))]
 
 
 def written(tmp_path, document):

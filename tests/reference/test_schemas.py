@@ -8,11 +8,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from closeshave.files.shipped import available, locate
-from closeshave.reference.schemas import schemas, text
+from closeshave.reference.schemas import FILES, WRITTEN, schemas, text
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-MADE = schemas()
+NAMES = (*FILES, "summary", *WRITTEN)
 FOLDERS = {
     "plan": "scenarios",
     "target": "environments/targets",
@@ -40,23 +40,23 @@ def as_json(path):
     return json.loads(json.dumps(YAML(typ="safe").load(path), default=lambda value: value.isoformat()))
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_published_schema_is_up_to_date(name):
     """``python -m closeshave.reference docs`` makes them again."""
-    assert (DOCS / f"{name}.schema.json").read_text() == text(MADE[name])
+    assert (DOCS / f"{name}.schema.json").read_text() == text(schemas()[name])
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_schema_is_valid_json_schema(name):
     """Of the draft that it names, with standard keywords only where pydantic uses its own."""
-    jsonschema.Draft202012Validator.check_schema(MADE[name])
-    assert [word for word in STANDARD if f'"{word}":' in text(MADE[name])] == []
+    jsonschema.Draft202012Validator.check_schema(schemas()[name])
+    assert [word for word in STANDARD if f'"{word}":' in text(schemas()[name])] == []
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_key_of_every_schema_is_described(name):
     """By the docstring below its field; a description is a sentence, without references of the code."""
-    for path, mapping in mappings(MADE[name]):
+    for path, mapping in mappings(schemas()[name]):
         for key, said in mapping["properties"].items():
             description = said.get("description", "")
             assert description.rstrip("`").endswith((".", "…")), f"{path}: {key}: {description!r}"
@@ -68,7 +68,7 @@ def test_every_key_of_every_schema_is_described(name):
 def test_what_we_ship_fits_its_schema(kind, name):
     """An editor that checks against the schema shows no error in a shipped file."""
     # Whether the schema itself is valid is asked once, above.
-    assert [*jsonschema.Draft202012Validator(MADE[kind]).iter_errors(as_json(locate(FOLDERS[kind], name)))] == []
+    assert [*jsonschema.Draft202012Validator(schemas()[kind]).iter_errors(as_json(locate(FOLDERS[kind], name)))] == []
 
 
 SHIPPED = {
@@ -91,5 +91,6 @@ def test_a_file_names_its_schema_in_its_first_line(path):
 def test_the_wheel_carries_every_schema_where_shipped_files_look_for_it():
     """Below ``shipped/docs``, beside ``shipped/scenarios`` and ``shipped/environments``."""
     project = (ROOT / "pyproject.toml").read_text()
-    for name in MADE:
+    assert {*schemas()} == {*NAMES}
+    for name in NAMES:
         assert f'"docs/{name}.schema.json" = "closeshave/shipped/docs/{name}.schema.json"' in project

@@ -1,6 +1,7 @@
 """A made-up run for looking at reports: four minutes over four shards with three faults. Made for tests only; nothing ships it."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -96,8 +97,9 @@ FAULTS = (("shard-primary-killed", 95.0, 0.3, 110.0), ("cache-tier-lost", 140.0,
 """ID, injected, seconds until observed, healed."""
 
 
+@cache
 def history(rate_per_s: float = 260.0, seed: int = 7, last_s: float = 0.0, roaming: float = 0.0) -> History:
-    """The made-up history: an outage of shard 1, a slow cache tier, a lost region; some requests without an answer.
+    """The made-up history: an outage of shard 1, a slow cache tier, a lost region; some requests without an answer. Nobody changes it, but a copy.
 
     The last phase lasts ``last_s`` seconds longer. A share of the customers, ``roaming``, books from a region that is not its shard's home.
     """

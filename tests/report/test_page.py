@@ -65,6 +65,11 @@ def rendered(variant: str) -> str:
     return html.render(found, curves(found))
 
 
+def test_without_a_baseline_nothing_is_compared():
+    """Then there is no section about one."""
+    assert "baseline" not in {attributes.get("id") for _, attributes in Page(rendered("pass")).tags}
+
+
 @pytest.mark.parametrize("variant", [*MAKERS, "hostile"])
 def test_the_page_is_whole_and_needs_no_network(variant):
     """Every tag closes, and nothing on it points anywhere but into itself."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,8 @@ from closeshave.traffic import ownfilecheck, raised
 from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import Load
+from closeshave.traffic.ownfilecheck import FileFound
 from closeshave.traffic.runfiles import SenderKind
-from tests.tiers import thorough
 from tests.traffic import loads
 from tests.traffic.shop import Shop, open_shop
 
@@ -315,31 +317,35 @@ def test_a_canary_that_fails_says_why(tmp_path: Path, shop: Shop, path: str, err
     assert ((early["ended_ns"] - early["intended_ns"]) / 1e9).max() < 2.6
 
 
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FileFound]:
+    """What the process of its own does with a file and what a plan states of it, done here: Locust is asked not to patch this interpreter."""
+    monkeypatch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")
+    # What an import of a file leaves behind.
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setitem(sys.modules, "locustfile", None)
+    ownfile = importlib.import_module("closeshave.traffic.ownfile")
+    return lambda file, **stated: ownfile._looked(LocustFile(file=file, **stated))
+
+
 @pytest.mark.parametrize(
     ("text", "stated", "line", "says"),
     [
-        *thorough(
-            (
-                "import no_such_module_5513\n",
-                {},
-                1,
-                "cannot be loaded by Locust: ModuleNotFoundError: No module named 'no_such_module_5513'",
-            )
+        (
+            "import no_such_module_5513\n",
+            {},
+            1,
+            "cannot be loaded by Locust: ModuleNotFoundError: No module named 'no_such_module_5513'",
         ),
         ("from locust import HttpUser\n\nraise RuntimeError('planned')\n", {}, 3, "RuntimeError: planned"),
-        *thorough(("import sys\nsys.exit(3)\n", {}, 2, "SystemExit: 3")),
-        ("import os\nos._exit(0)\n", {}, 0, "ends the interpreter when it is imported"),
+        ("import sys\nsys.exit(3)\n", {}, 2, "SystemExit: 3"),
         ("x = 1\n", {}, 0, "has no user class"),
-        *thorough(
-            ("from locust import HttpUser\nclass A(HttpUser):\n    pass\n", {}, 0, "A has no tasks"),
-            (QUICKSTART, {"canary": "QuickstartUser.hello"}, 0, "has no task 'QuickstartUser.hello' for the canary"),
-        ),
+        ("from locust import HttpUser\nclass A(HttpUser):\n    pass\n", {}, 0, "A has no tasks"),
+        (QUICKSTART, {"canary": "QuickstartUser.hello"}, 0, "has no task 'QuickstartUser.hello' for the canary"),
         (SEQUENCE, {"canary": "Buyer.first"}, 0, "available: Buyer.Checkout.first, Buyer.Checkout.second, Buyer.Checkout.third"),
         (STAGES, {}, 0, "StagesShape says how many users there are, which only the closed model has"),
-        *thorough(
-            (STAGES, {"model": "closed", "users": 3}, 0, "leave out traffic.locust.users"),
-            (QUICKSTART, {"model": "closed"}, 0, "has no LoadTestShape: write traffic.locust.users"),
-        ),
+        (STAGES, {"model": "closed", "users": 3}, 0, "leave out traffic.locust.users"),
+        (QUICKSTART, {"model": "closed"}, 0, "has no LoadTestShape: write traffic.locust.users"),
         (
             "from locust import task\nfrom closeshave.traffic.journeys import BookingUser\nclass B(BookingUser):\n    @task\n    def t(self): pass\n",
             {},
@@ -349,16 +355,36 @@ def test_a_canary_that_fails_says_why(tmp_path: Path, shop: Shop, path: str, err
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_in_one_sentence(
-    tmp_path: Path, text: str, stated: dict[str, Any], line: int, says: str
+    tmp_path: Path, looked: Callable[..., FileFound], text: str, stated: dict[str, Any], line: int, says: str
 ) -> None:
     """Before anything starts, with its line where it raised."""
-    (problem,) = ownfilecheck.check(LocustFile(file=written(tmp_path, text), **stated))
+    found = looked(written(tmp_path, text), **stated)
+    assert says in found.problem
+    assert "\n" not in found.problem
+    assert found.line == line
+
+
+@pytest.mark.parametrize("text", [QUICKSTART, SEQUENCE, CUSTOM, ODD, BOOKS])
+def test_a_good_file_is_accepted(tmp_path: Path, looked: Callable[..., FileFound], text: str) -> None:
+    """With the least that a plan states of it."""
+    assert looked(written(tmp_path, text)) == FileFound()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("print('hello')\nraise RuntimeError('planned')\n", 2, "RuntimeError: planned"),
+        ("import os\nos._exit(0)\n", 0, "ends the interpreter when it is imported"),
+    ],
+)
+def test_what_the_process_of_its_own_found_is_told(tmp_path: Path, text: str, line: int, says: str) -> None:
+    """Whatever the file prints, and also if it ends that process."""
+    (problem,) = ownfilecheck.check(LocustFile(file=written(tmp_path, text)))
     assert says in problem.message
     assert "\n" not in problem.message
     assert problem.line == line
 
 
-@pytest.mark.parametrize("text", [QUICKSTART, *thorough(SEQUENCE, CUSTOM, ODD, BOOKS)])
-def test_a_good_file_is_accepted(tmp_path: Path, text: str) -> None:
-    """In silence, whatever it prints."""
-    assert ownfilecheck.check(LocustFile(file=written(tmp_path, f"print('hello')\n{text}"))) == []
+def test_a_good_file_is_accepted_in_silence(tmp_path: Path) -> None:
+    """By the process of its own, whatever the file prints."""
+    assert ownfilecheck.check(LocustFile(file=written(tmp_path, f"print('hello')\n{QUICKSTART}"))) == []
