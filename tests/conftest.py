@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from closeshave.control import engine, processors
-from tests import stopping
+from tests import rewriting, stopping
 from tests.command import IN_ASCII, Command, shared
 
 # How long an example takes on a busy machine says nothing of the code.
@@ -72,8 +72,9 @@ def images(_engine):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """SIGTERM ends what fixtures started, as Ctrl-C does."""
+    """SIGTERM ends what fixtures started, as Ctrl-C does; and a fresh clone is made ready by all workers together."""
     config.pluginmanager.register(stopping)
+    config.pluginmanager.register(rewriting)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,15 @@ WHO = {"token": "T", "csrf": "C", "franchise": 3, "address": "10.0.0.1", "client
 SLOT = {"day": date(2026, 12, 1), "time": "09:30", "zone": "Europe/Berlin", "service": "Cut", "barber": "st-ada"}
 
 
+@cache
+def written() -> Any:
+    """The salon's profile as it stands in its file; nobody changes it, but a copy."""
+    return YAML(typ="rt").load(SALON)
+
+
 def changed(directory: Path, *keys: str, to: Any) -> Path:
     """The salon's profile with one key changed; ``...`` leaves it out."""
-    whole = YAML(typ="rt").load(SALON)
+    whole = copy.deepcopy(written())
     held = whole
     for key in keys[:-1]:
         held = held.setdefault(key, {})

@@ -32,6 +32,8 @@ DRIVERS = {
 OPENING = {"connect", "connect_ex", "create_connection", "create_unix_connection", "open_connection", "open_unix_connection"}
 """Functions of the standard library's ``socket`` and ``asyncio`` that connect to one."""
 SOCKETS = {"asyncio", "socket"}
+NAMED = {name.partition(".")[0] for name in DRIVERS | SOCKETS}
+"""One of these stands in every module that speaks to a server."""
 ELSEWHERE: Mapping[str, tuple[set[str], str]] = {
     "closeshave/control/engine/": (
         {"docker", "requests", "connect"},
@@ -67,6 +69,9 @@ ELSEWHERE: Mapping[str, tuple[set[str], str]] = {
 
 def speakers(text: str) -> Iterator[str]:
     """The drivers that a module imports, and the functions by which it connects to a server."""
+    if not any(name in text for name in NAMED):
+        # Many modules: to read them would take seconds.
+        return
     bound: set[str] = set()
     tree = ast.parse(text)
     for node in ast.walk(tree):

@@ -44,13 +44,20 @@ def modules() -> Mapping[str, Path]:
 
 
 @cache
+def nodes(module: str) -> tuple[ast.stmt, ...]:
+    """Its imports and classes, wherever in its file: all that is asked of it here, so that it is read once."""
+    wanted = (ast.Import, ast.ImportFrom, ast.ClassDef)
+    return tuple(node for node in ast.walk(ast.parse(modules()[module].read_text())) if isinstance(node, wanted))
+
+
+@cache
 def imports(module: str) -> frozenset[str]:
     """The modules of the package that a module imports, wherever in its file."""
-    return frozenset(_imports(modules()[module])) - {module}
+    return frozenset(_imports(module)) - {module}
 
 
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+def _imports(module: str) -> Iterator[str]:
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             names = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -132,8 +139,8 @@ def test_no_fault_asks_where_a_process_runs() -> None:
 def public_classes() -> Mapping[str, list[str]]:
     """The modules that define a public class, by its name."""
     found: dict[str, list[str]] = {}
-    for module, path in modules().items():
-        for node in ast.walk(ast.parse(path.read_text())):
+    for module in modules():
+        for node in nodes(module):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(module)
     return found
