@@ -79,7 +79,12 @@ class DriftSaid:
 def overload(results: Sequence[LevelResult], capacity: float | None) -> OverloadSaid | None:
     """What the platform did above this capacity (arrivals per second); ``None`` where that was not seen, or was not the platform's doing."""
     above = next((one for one in results if one.ask.purpose is LevelPurpose.OVERLOAD), None)
-    if above is None or above.figures is None or capacity is None or above.cause in {LevelCause.GENERATOR, LevelCause.FAILED, LevelCause.FAULT}:
+    if (
+        above is None
+        or above.figures is None
+        or capacity is None
+        or above.cause in {LevelCause.GENERATOR, LevelCause.FAILED, LevelCause.FAULT}
+    ):
         return None
     at = [
         one.figures.goodput_per_s

@@ -127,25 +127,37 @@ def _wanted(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | No
         return LevelAsk(rules.first, rules.level_s, LevelPurpose.STEP)
     if any(one.ask.purpose is LevelPurpose.OVERLOAD for one in results):
         return None
-    if (again := _again(rules, results)) is not None:
-        return again
+    return _again(rules, results) or _next(rules, results)
+
+
+def _next(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | None:
     held, high = bracket(results)
     if held is None:
         lower = (high or rules.first) / rules.step
-        if lower < rules.first / rules.step ** (rules.downwards_max + 0.5):
+        lowest = rules.first / rules.step ** (rules.downwards_max + 0.5)
+        return LevelAsk(lower, rules.level_s, LevelPurpose.STEP) if lower >= lowest else None
+    if (narrower := _narrower(rules, results, held, high)) is not None:
+        return narrower
+    return _overload(rules, held, high) if _confirmed(results, held) else _confirmation(rules, results, held)
+
+
+def _narrower(rules: SearchRules, results: Sequence[LevelResult], held: float, high: float | None) -> LevelAsk | None:
+    """A level that makes the bracket narrower; ``None`` if it is narrow enough."""
+    if high is None:
+        if held >= rules.most * (1 - SAME):
             return None
-        return LevelAsk(lower, rules.level_s, LevelPurpose.STEP)
-    if high is None and held < rules.most * (1 - SAME):
         return LevelAsk(min(held * rules.step, rules.most), rules.level_s, LevelPurpose.STEP)
-    if high is not None and high > held * (1 + _narrow(rules, results) + SAME):
-        return LevelAsk(math.sqrt(held * high), rules.bisect_s, LevelPurpose.BISECT)
-    if not _confirmed(results, held):
-        return _confirmation(rules, results, held)
-    if not rules.overload or high is None:
+    if high <= held * (1 + _narrow(rules, results) + SAME):
         return None
-    # What the platform does above its capacity is asked also where caps forbid to go so far: then at the caps.
+    return LevelAsk(math.sqrt(held * high), rules.bisect_s, LevelPurpose.BISECT)
+
+
+def _overload(rules: SearchRules, held: float, high: float | None) -> LevelAsk | None:
+    """The level above the capacity; at the highest allowed rate where that is less than wanted, and none where that is no overload."""
     rate = min(held * rules.overload, rules.most)
-    return LevelAsk(rate, rules.overload_s, LevelPurpose.OVERLOAD) if rate >= high * (1 - SAME) else None
+    if not rules.overload or high is None or rate < high * (1 - SAME):
+        return None
+    return LevelAsk(rate, rules.overload_s, LevelPurpose.OVERLOAD)
 
 
 def _narrow(rules: SearchRules, results: Sequence[LevelResult]) -> float:
@@ -187,9 +199,7 @@ def bracket(results: Sequence[LevelResult]) -> tuple[float | None, float | None]
 
 
 def _confirmed(results: Sequence[LevelResult], rate: float) -> bool:
-    return any(
-        one.ask.purpose is LevelPurpose.CONFIRM and one.status is LevelStatus.HOLDS and _same(one.ask.rate, rate) for one in results
-    )
+    return any(one.ask.purpose is LevelPurpose.CONFIRM and one.status is LevelStatus.HOLDS and _same(one.ask.rate, rate) for one in results)
 
 
 def _confirmation(rules: SearchRules, results: Sequence[LevelResult], rate: float) -> LevelAsk:
@@ -234,31 +244,41 @@ def settled(rules: SearchRules, results: Sequence[LevelResult]) -> CapacityFound
     if not counted:
         return CapacityFound(SearchEnd.NOTHING, None, None, None, "no level was finished")
     held, high = bracket(counted)
-    rate = held if held is not None and _confirmed(counted, held) else None
     remarks = tuple(_remarks(counted, held, high))
     above = _above(counted, high)
     if held is None:
-        proven = [one.ask.rate for one in counted if one.status is LevelStatus.BROKEN]
-        if proven:
-            lowest = min(proven)
-            return CapacityFound(SearchEnd.BELOW, None, None, lowest, f"no rate held; the lowest that broke is {lowest:.4g}/s", remarks)
-        end = {LevelCause.GENERATOR: SearchEnd.GENERATOR}.get(above, SearchEnd.NOTHING)
-        return CapacityFound(end, None, None, high, f"no level was decided: {counted[-1].why}", remarks)
+        end, why = _without(counted, above)
+        return CapacityFound(end, None, None, high, why, remarks)
     if above not in {LevelCause.NONE, *OF_PLATFORM}:
         who = "the load generator is the limit" if above is LevelCause.GENERATOR else "something that is not the platform is the limit"
         end = SearchEnd.GENERATOR if above is LevelCause.GENERATOR else SearchEnd.MACHINE
         why = f"{who} at {high:.4g}/s: {_why(counted, high)}; the platform held {held:.4g}/s, and what it sustains above that is not known"
         return CapacityFound(end, None, held, high, why, remarks)
-    if rate is None:
-        return CapacityFound(SearchEnd.NARROWED, None, held, high, f"{held:.4g}/s held, and was not confirmed by a longer level", remarks)
+    rate = held if _confirmed(counted, held) else None
+    end, why = _with(rules, counted, held, high)
+    return CapacityFound(end, rate, held, high, why, remarks)
+
+
+def _without(results: Sequence[LevelResult], above: LevelCause) -> tuple[SearchEnd, str]:
+    """Where no rate held."""
+    proven = [one.ask.rate for one in results if one.status is LevelStatus.BROKEN]
+    if proven:
+        return SearchEnd.BELOW, f"no rate held; the lowest that broke is {min(proven):.4g}/s"
+    end = SearchEnd.GENERATOR if above is LevelCause.GENERATOR else SearchEnd.NOTHING
+    return end, f"no level was decided: {results[-1].why}"
+
+
+def _with(rules: SearchRules, results: Sequence[LevelResult], held: float, high: float | None) -> tuple[SearchEnd, str]:
+    """Where a rate held, and nothing but the platform stands above it."""
+    if not _confirmed(results, held):
+        return SearchEnd.NARROWED, f"{held:.4g}/s held, and was not confirmed by a longer level"
+    if high is None and held >= rules.most * (1 - SAME):
+        return SearchEnd.AT_LEAST, f"{held:.4g}/s holds, and nothing above it may be sent"
     if high is None:
-        if held >= rules.most * (1 - SAME):
-            return CapacityFound(SearchEnd.AT_LEAST, rate, held, None, f"{held:.4g}/s holds, and nothing above it may be sent", remarks)
-        return CapacityFound(SearchEnd.NARROWED, rate, held, None, f"{held:.4g}/s holds; the search ended before a rate was too high", remarks)
-    if high > held * (1 + _narrow(rules, counted) + SAME):
-        why = f"{held:.4g}/s holds and {high:.4g}/s does not; the search ended before this was narrower"
-        return CapacityFound(SearchEnd.NARROWED, rate, held, high, why, remarks)
-    return CapacityFound(SearchEnd.FOUND, rate, held, high, f"{held:.4g}/s holds, also for longer; {high:.4g}/s does not", remarks)
+        return SearchEnd.NARROWED, f"{held:.4g}/s holds; the search ended before a rate was too high"
+    if high > held * (1 + _narrow(rules, results) + SAME):
+        return SearchEnd.NARROWED, f"{held:.4g}/s holds and {high:.4g}/s does not; the search ended before this was narrower"
+    return SearchEnd.FOUND, f"{held:.4g}/s holds, also for longer; {high:.4g}/s does not"
 
 
 def _above(results: Sequence[LevelResult], high: float | None) -> LevelCause:

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from closeshave.capacity.judging import LevelObjective, judged
-from closeshave.capacity.level import LevelAsk, LevelPurpose, LevelResult, OverloadFigures
+from closeshave.capacity.level import LevelAsk, LevelPurpose, LevelResult, LevelStatus, OverloadFigures
 from closeshave.capacity.sample import LevelSample
 from closeshave.capacity.search import SearchRules, next_level
-from closeshave.judge.evidence.windows import NEVER_NS
 
 BEFORE_S = 2.0
 """Seconds of load before the judged ones."""
@@ -85,9 +84,9 @@ class Simulated:
                 if self.sheds_above is not None and len(inside) >= self.sheds_above:
                     ended[place], refused[place] = at + 0.0005, True
                     continue
-                work *= 1 + self.collapses * max(0, len(inside) - self.slots)
+            slower = 1 + self.collapses * max(0, len(inside) - self.slots)
             start = max(at, heapq.heappop(free))
-            done = start + work * self.slower(self.now_s + start)
+            done = start + work * slower * self.slower(self.now_s + start)
             heapq.heappush(free, done)
             if not plain:
                 heapq.heappush(inside, done)
@@ -102,11 +101,6 @@ class Simulated:
         return results
 
 
-NEVER = NEVER_NS
-
-
 def result(ask: LevelAsk, **changed: object) -> LevelResult:
     """A level's result with these fields."""
-    from closeshave.capacity.level import LevelStatus
-
     return replace(LevelResult(ask, LevelStatus.HOLDS, took_s=ask.length_s + 5), **changed)  # type: ignore[arg-type]

@@ -43,7 +43,9 @@ NEVER = np.where(np.arange(N) % 10 == 0, NEVER_NS, np.round(DUE * 1e9).astype(np
     ("sample", "status", "cause"),
     [
         pytest.param(level(0.02), LevelStatus.HOLDS, LevelCause.NONE, id="all quick"),
-        pytest.param(level(shares(0.03)), LevelStatus.HOLDS, LevelCause.NONE, id="3 % slow: the upper bound of p95 is within the objective"),
+        pytest.param(
+            level(shares(0.03)), LevelStatus.HOLDS, LevelCause.NONE, id="3 % slow: the upper bound of p95 is within the objective"
+        ),
         pytest.param(level(shares(0.08)), LevelStatus.BROKEN, LevelCause.NONE, id="8 % slow: the lower bound is past it"),
         pytest.param(level(shares(0.05)), LevelStatus.UNKNOWN, LevelCause.INTERVAL, id="5 % slow: on both sides"),
         pytest.param(level(0.02, good=flags(0.02)), LevelStatus.BROKEN, LevelCause.NONE, id="2 % fail: below 99 %, p95 would hold"),
@@ -61,9 +63,7 @@ NEVER = np.where(np.arange(N) % 10 == 0, NEVER_NS, np.round(DUE * 1e9).astype(np
             level(0.08, sent_ns=np.round((DUE + 0.05) * 1e9).astype(np.int64)), LevelStatus.UNKNOWN, LevelCause.GENERATOR, id="sent late"
         ),
         pytest.param(level(shares(0.08), touched=shares(0.08) > 0.1), LevelStatus.UNKNOWN, LevelCause.MACHINE, id="other programs did it"),
-        pytest.param(
-            level(shares(0.2), touched=DUE < 2), LevelStatus.BROKEN, LevelCause.NONE, id="broken without the disturbed ones too"
-        ),
+        pytest.param(level(shares(0.2), touched=DUE < 2), LevelStatus.BROKEN, LevelCause.NONE, id="broken without the disturbed ones too"),
         pytest.param(level(0.02, touched=np.ones(N, bool)), LevelStatus.HOLDS, LevelCause.NONE, id="holds in spite of other programs"),
     ],
 )

@@ -50,7 +50,10 @@ def test_the_capacity_is_found_within_two_percent_from_below_and_within_the_budg
     assert spent_s(results) <= rules.budget_s
 
 
-@given(st.lists(st.sampled_from([(status, cause) for status in LevelStatus for cause in LevelCause]), min_size=60, max_size=60), st.floats(60, 900))
+@given(
+    st.lists(st.sampled_from([(status, cause) for status in LevelStatus for cause in LevelCause]), min_size=60, max_size=60),
+    st.floats(60, 900),
+)
 def test_whatever_the_levels_say_the_search_ends_in_time_and_claims_only_what_held(
     answers: list[tuple[LevelStatus, LevelCause]], budget_s: float
 ) -> None:
