@@ -18,7 +18,7 @@ import numpy as np
 
 from closeshave.capacity.level import LevelCause, LevelFigures, LevelStatus, PercentileFigure
 from closeshave.capacity.sample import LevelSample
-from closeshave.capacity.stationary import FlightFigures, Trend, in_flight
+from closeshave.capacity.stationary import FlightFigures, BacklogTrend, in_flight
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.evidence.windows import NEVER_NS, WINDOW_NS
 from closeshave.judge.measures import sampling
@@ -84,7 +84,7 @@ def judged(sample: LevelSample, objectives: Sequence[LevelObjective], availabili
     trend = flight.trend
     if found.broken:
         return said(*_broken(sample, objectives, availability, found, flight))
-    if trend is Trend.GROWING:
+    if trend is BacklogTrend.GROWING:
         return said(LevelStatus.UNKNOWN, LevelCause.GROWING, _growing(flight))
     if found.undecided:
         return said(LevelStatus.UNKNOWN, LevelCause.INTERVAL, "; ".join(found.undecided))
@@ -95,16 +95,16 @@ def _broken(
     sample: LevelSample, objectives: Sequence[LevelObjective], availability: float, found: _Decided, flight: FlightFigures
 ) -> tuple[LevelStatus, LevelCause, str]:
     why = "; ".join(found.broken)
-    if flight.trend is Trend.DRAINING:
+    if flight.trend is BacklogTrend.DRAINING:
         return LevelStatus.UNKNOWN, LevelCause.DRAINING, f"{why}; but the backlog was still draining"
-    if flight.trend is Trend.GROWING and not flight.throughout:
+    if flight.trend is BacklogTrend.GROWING and not flight.throughout:
         return LevelStatus.UNKNOWN, LevelCause.GROWING, f"{why}; but the backlog grew only for a part of the level"
     if sample.touched is not None and np.any(sample.touched & sample.judged):
         alone = _decided(sample, objectives, availability, sample.good | sample.touched, sample.touched)
         if not alone.broken:
             share = np.count_nonzero(sample.touched & sample.judged) / max(1, np.count_nonzero(sample.judged))
             return LevelStatus.UNKNOWN, LevelCause.MACHINE, f"{why}; but other programs disturbed {share:.0%} of the requests"
-    return LevelStatus.BROKEN, LevelCause.NONE, f"{why}; {_growing(flight)}" if flight.trend is Trend.GROWING else why
+    return LevelStatus.BROKEN, LevelCause.NONE, f"{why}; {_growing(flight)}" if flight.trend is BacklogTrend.GROWING else why
 
 
 def _growing(flight: FlightFigures) -> str:

@@ -32,7 +32,7 @@ LITTLE = 0.25
 """Tolerated difference between L and λW, as a share of the larger one; with less than :data:`LEAST` requests of difference it says nothing."""
 
 
-class Trend(StrEnum):
+class BacklogTrend(StrEnum):
     """Where the backlog of a level goes."""
 
     STEADY = "steady"
@@ -52,17 +52,17 @@ class FlightFigures:
     """λW; requests without an answer count up to the end of the level."""
 
     @property
-    def trend(self) -> Trend:
+    def trend(self) -> BacklogTrend:
         """By the slope of the parts and by Little's law: either is enough."""
         change, t = _slope(self.parts)
         limit = max(LEAST, GROWTH * self.mean)
         sure = quantiles.student(SURE, len(self.parts) - 2)
         if abs(change) >= limit and abs(t) >= sure:
-            return Trend.GROWING if change > 0 else Trend.DRAINING
+            return BacklogTrend.GROWING if change > 0 else BacklogTrend.DRAINING
         apart = self.little - self.mean
         if abs(apart) >= max(LEAST, LITTLE * max(self.little, self.mean)):
-            return Trend.GROWING if apart > 0 else Trend.DRAINING
-        return Trend.STEADY
+            return BacklogTrend.GROWING if apart > 0 else BacklogTrend.DRAINING
+        return BacklogTrend.STEADY
 
     @property
     def throughout(self) -> bool:

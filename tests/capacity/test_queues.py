@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from simulated import Simulated
 
+from tests.capacity.simulated import Simulated
 from truth import queues
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated import result
 
 from closeshave.capacity.level import LevelAsk, LevelCause, LevelPurpose, LevelResult, LevelStatus
 from closeshave.capacity.search import CapacityFound, SearchEnd, SearchRules, bracket, next_level, settled, spent_s
+from tests.capacity.simulated import result
 
 RULES = SearchRules(first=10, most=10_000)
 HOLDS, BROKEN, UNKNOWN = LevelStatus.HOLDS, LevelStatus.BROKEN, LevelStatus.UNKNOWN

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from simulated import Simulated
 
 from closeshave.capacity.character import DriftKind, OverloadKind, drifts, overload
 from closeshave.capacity.judging import LevelObjective
 from closeshave.capacity.search import SearchEnd, SearchRules, settled, spent_s
+from tests.capacity.simulated import Simulated
 from truth import queues
 
 NEAR = (-0.10, 0.05)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from closeshave.capacity.sample import LevelSample
-from closeshave.capacity.stationary import Trend, in_flight
+from closeshave.capacity.stationary import BacklogTrend, in_flight
 
 
 def sample(due_s: np.ndarray, took_s: np.ndarray, seconds: float = 20.0) -> LevelSample:
@@ -21,15 +21,15 @@ DUE = np.arange(0, 20, 0.01)
 @pytest.mark.parametrize(
     ("took_s", "trend"),
     [
-        pytest.param(np.full(len(DUE), 0.05), Trend.STEADY, id="the same all the time"),
-        pytest.param(np.zeros(len(DUE)), Trend.STEADY, id="answered at once"),
-        pytest.param(0.05 + DUE * 0.02, Trend.GROWING, id="slower with every second"),
-        pytest.param(0.45 - DUE * 0.02, Trend.DRAINING, id="faster with every second"),
-        pytest.param(np.full(len(DUE), 100.0), Trend.GROWING, id="never answered in the level"),
-        pytest.param(0.05 + 0.02 * np.sin(DUE), Trend.STEADY, id="up and down"),
+        pytest.param(np.full(len(DUE), 0.05), BacklogTrend.STEADY, id="the same all the time"),
+        pytest.param(np.zeros(len(DUE)), BacklogTrend.STEADY, id="answered at once"),
+        pytest.param(0.05 + DUE * 0.02, BacklogTrend.GROWING, id="slower with every second"),
+        pytest.param(0.45 - DUE * 0.02, BacklogTrend.DRAINING, id="faster with every second"),
+        pytest.param(np.full(len(DUE), 100.0), BacklogTrend.GROWING, id="never answered in the level"),
+        pytest.param(0.05 + 0.02 * np.sin(DUE), BacklogTrend.STEADY, id="up and down"),
     ],
 )
-def test_the_trend_of_the_requests_in_flight(took_s: np.ndarray, trend: Trend) -> None:
+def test_the_trend_of_the_requests_in_flight(took_s: np.ndarray, trend: BacklogTrend) -> None:
     """By its slope, or by Little's law."""
     assert in_flight(sample(DUE, took_s)).trend is trend
 
@@ -45,7 +45,7 @@ def test_what_was_due_before_the_level_is_in_flight_in_it() -> None:
     """A backlog from before it: L is larger than λW."""
     found = in_flight(sample(np.concatenate([np.full(400, -1.0), DUE]), np.concatenate([np.full(400, 15.0), np.full(len(DUE), 0.01)])))
     assert found.mean > 200
-    assert found.trend is Trend.DRAINING
+    assert found.trend is BacklogTrend.DRAINING
 
 
 def test_a_stall_near_the_end_did_not_grow_throughout() -> None:
