@@ -49,6 +49,8 @@ class StateCapacity:
     """How the platform changed with time during the search."""
     levels: tuple[LevelResult, ...]
     """In the order in which they were driven."""
+    rules: SearchRules | None = None
+    """What was fixed before the first level; ``null`` where none was driven."""
     unknown: str = ""
     """Why this state was not searched; empty where it was."""
 
@@ -81,6 +83,8 @@ class CapacityAbout:
     """Of Closeshave."""
     scale: str
     """At which size it was measured, in words."""
+    ended_at: str | None = None
+    """In ISO 8601."""
     quota_cores: float | None = None
     """Cores that each region may use; ``null`` where regions share the machine."""
 
@@ -137,13 +141,14 @@ def of_state(state: str, rules: SearchRules, levels: Sequence[LevelResult], quot
         overload=overload(levels, rate),
         drifts=drifts(levels),
         levels=tuple(levels),
+        rules=rules,
     )
 
 
 def not_searched(state: str, why: str) -> StateCapacity:
     """A state whose capacity is unknown without a level."""
     nothing = CapacityFound(SearchEnd.NOTHING, None, None, None, why)
-    return StateCapacity(state, nothing, None, None, None, None, (), (), why)
+    return StateCapacity(state, nothing, None, None, None, None, (), (), unknown=why)
 
 
 def offered_at(levels: Sequence[LevelResult], rate: float | None) -> float | None:

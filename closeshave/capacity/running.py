@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from closeshave import __version__, conclusion, history
@@ -191,6 +192,7 @@ def conclude(task: CapacityTask, states: Sequence[StateCapacity], progress: _Pro
         started_at=task.order.started_at,
         version=__version__,
         scale=_scale(task),
+        ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
         quota_cores=task.ground.quota_cores,
     )
     objectives = tuple(
