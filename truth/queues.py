@@ -17,7 +17,7 @@ import numpy as np
 from scipy import optimize, special  # type: ignore[import-untyped]  # scipy ships no types
 
 Service = Literal["deterministic", "exponential"]
-FULL = 0.995
+FULL = 0.98
 """The highest share of the slots in use that is looked at."""
 TAIL = 1e-12
 """Probability of more in the system than are computed."""
@@ -62,8 +62,8 @@ def exceeded_deterministic(t_s: float, rate: float, slots: int, service_s: float
 
 def _waiting(load: float, slots: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """M/D/k: the probability that at most so many requests wait, by the equations of Crommelin, cut off far in the tail."""
-    decay = -math.log(max(load / slots, 1e-3)) * 2 / slots
-    size = min(2500, slots + 60 + math.ceil(-math.log(TAIL) / decay))
+    # In heavy traffic the number that waits is about geometric, with a mean of 1 / 2(1 - ρ), whatever the number of slots.
+    size = min(2000, 2 * slots + 60 + math.ceil(-math.log(TAIL) / (2 * (1 - load / slots))))
     n = np.arange(size)
     poisson = np.exp(-load + n * math.log(load) - special.gammaln(n + 1))
     # Column i: from i in the system to n, one service time later: those of the first ``slots`` are gone, Poisson many have come.
@@ -75,7 +75,8 @@ def _waiting(load: float, slots: int) -> np.ndarray[tuple[int], np.dtype[np.floa
     equations = np.vstack([moves - np.eye(size), np.ones(size)])
     known = np.zeros(size + 1)
     known[-1] = 1.0
-    found = np.linalg.lstsq(equations, known, rcond=None)[0] if size < 400 else np.linalg.solve(equations[1:], known[1:])
+    # One of the balances follows from the others: that of the emptiest state gives way to the sum of all.
+    found = np.linalg.solve(equations[1:], known[1:])
     whole = np.cumsum(found)
     return whole[slots:]  # type: ignore[no-any-return]  # numpy knows no shapes here
 

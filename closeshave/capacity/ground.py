@@ -11,8 +11,10 @@ from typing import Protocol
 
 from rich.console import Console
 
+from closeshave.capacity.pools import FILE, PoolWatch
 from closeshave.capacity.quotas import RegionQuotas
 from closeshave.conclusion import Conclusion, conclude
+from closeshave.deployment import Deployment
 from closeshave.environments.driver import Permission
 from closeshave.faults import janitor
 from closeshave.trial import running
@@ -50,6 +52,7 @@ class OwnGround:
     series: Series
     quota_cores: float | None = None
     _quotas: RegionQuotas | None = field(default=None)
+    _pools: PoolWatch | None = field(default=None)
 
     @property
     def runs(self) -> Path:
@@ -76,6 +79,7 @@ class OwnGround:
                 self.series.up()
                 if self.quota_cores is not None:
                     self._quotas = RegionQuotas(self.series.deployed.id, self.quota_cores)
+                self._pools = PoolWatch(directory / FILE)
                 yield
             finally:
                 try:
@@ -88,7 +92,17 @@ class OwnGround:
     def trial(self, prepared: Prepared) -> Conclusion:
         """Faults that the last level left open are healed first; each process is in the quota of its region before the load."""
         self.series.mend()
-        return self.series.trial(prepared, self._quotas.hold if self._quotas is not None else None)
+        try:
+            return self.series.trial(prepared, self._before)
+        finally:
+            if self._pools is not None:
+                self._pools.end()
+
+    def _before(self, deployment: Deployment) -> None:
+        if self._quotas is not None:
+            self._quotas.hold(deployment)
+        if self._pools is not None:
+            self._pools.begin(deployment)
 
 
 @dataclass(slots=True)

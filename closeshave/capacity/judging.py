@@ -18,7 +18,7 @@ import numpy as np
 
 from closeshave.capacity.level import LevelCause, LevelFigures, LevelStatus, PercentileFigure
 from closeshave.capacity.sample import LevelSample
-from closeshave.capacity.stationary import FlightFigures, BacklogTrend, in_flight
+from closeshave.capacity.stationary import BacklogTrend, FlightFigures, in_flight
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.evidence.windows import NEVER_NS, WINDOW_NS
 from closeshave.judge.measures import sampling

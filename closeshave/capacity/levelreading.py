@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -65,8 +65,9 @@ def read(
     promised: Sequence[Objective],
     took: tuple[float, float],
     idle_before_ms: float | None,
+    pools: Callable[[Span], Mapping[str, float]],
 ) -> LevelResult:
-    """The result of a level from its judged run. ``took``: seconds from the start of the search to the level's, and its own."""
+    """The result of a level from its judged run. ``took``: seconds from the start of the search to the level's, and its own. ``pools``: what waited."""
     began_s, took_s = took
     blank = LevelResult(ask, LevelStatus.UNKNOWN, LevelCause.FAILED, took_s=took_s, began_s=began_s, run=said.run.name)
 
@@ -106,7 +107,7 @@ def read(
         0.0 if rested else None,
         said.run.name,
         after,
-        used(said.recorded.resources, span),
+        {**used(said.recorded.resources, span), **pools(span)},
     )
 
 

@@ -27,6 +27,8 @@ WAITING = 0.5
 ASIDE = frozenset({"host", "harness"})
 SENDERS = "locust"
 QUOTA = "quota of "
+SESSIONS, LOCKS, QUEUE, ACTIVE = "sessions of ", "locks of ", "queue of ", "active of "
+"""Beginnings of the keys of :mod:`closeshave.capacity.pools`."""
 WORDS: Mapping[str, str] = {
     "app": "the application's processes",
     "patroni": "the databases",
@@ -100,30 +102,34 @@ def limiting(results: Sequence[LevelResult], knee: float | None, quota_cores: fl
 
 def said(use: Mapping[str, float], quota_cores: float | None = None) -> LimitingSaid:
     """The most used resource of these. ``quota_cores``: what each region may use; ``None`` without a quota."""
-    full: dict[str, float] = {}
-    if "machine" in use:
-        full["machine"] = use["machine"]
-    for key, value in use.items():
-        if key.endswith(" of each process") and not key.startswith(SENDERS):
-            full[key.removesuffix(" of each process")] = value
-    if quota_cores:
-        for region, cores in _by_region(use).items():
-            full[f"{QUOTA}{region}"] = cores / quota_cores
+    full = _used_up(use, quota_cores)
     if not full:
         return LimitingSaid("", None, "the use of the machine was not recorded, so the limiting resource is unknown")
     most = max(full, key=lambda key: full[key])
     if full[most] < SATURATED:
         near = f"the most used is {_called(most, use)} at {full[most]:.0%}"
-        text = f"nothing that is recorded is saturated ({near}): a lock, a pool or a limit inside of the platform may be the limit"
+        text = f"nothing that is recorded is saturated ({near}): a lock, a pool or a limit inside of the platform may be the limit{_queues(use)}"
         return LimitingSaid("", full[most], text)
     if most == "machine" or full.get("machine", 0.0) >= full[most] - CLOSE:
         return LimitingSaid("machine", full["machine"], _machine(use))
     if most.startswith(QUOTA):
         region = most.removeprefix(QUOTA)
         return LimitingSaid(most, full[most], f"the quota of {region}: {full[most]:.0%} of its {quota_cores:g} cores")
+    if most.startswith((SESSIONS, LOCKS)):
+        return LimitingSaid(most, full[most], f"{_pool(most, use)}{_queues(use)}")
     waits = use.get(f"{most} waiting")
     waiting = f"; their threads waited {waits:.2f} s per second for a processor" if waits is not None and waits > WAITING else ""
-    return LimitingSaid(most, full[most], f"{_called(most, use)}: each process uses {full[most]:.0%} of one core{waiting}")
+    return LimitingSaid(most, full[most], f"{_called(most, use)}: each process uses {full[most]:.0%} of one core{waiting}{_queues(use)}")
+
+
+def _used_up(use: Mapping[str, float], quota_cores: float | None) -> dict[str, float]:
+    """What has a limit, and how much of it is used."""
+    full = {key: value for key, value in use.items() if key == "machine" or key.startswith((SESSIONS, LOCKS))}
+    each = " of each process"
+    full |= {key.removesuffix(each): value for key, value in use.items() if key.endswith(each) and not key.startswith(SENDERS)}
+    if quota_cores:
+        full |= {f"{QUOTA}{region}": cores / quota_cores for region, cores in _by_region(use).items()}
+    return full
 
 
 def _machine(use: Mapping[str, float]) -> str:
@@ -139,10 +145,23 @@ def _machine(use: Mapping[str, float]) -> str:
     return f"the machine's processors: {use['machine']:.0%} of {cores:.3g} cores, of which {shares}; threads waited {waits:.2f} s per second for one"
 
 
+def _pool(key: str, use: Mapping[str, float]) -> str:
+    if key.startswith(SESSIONS):
+        return f"the {key}: {use[key]:.0%} of those that its database allows are in use"
+    active = use.get(key.replace(LOCKS, ACTIVE), 0.0)
+    return f"the {key}: {use[key]:.0%} of its {active:.1f} busy sessions wait for a lock"
+
+
+def _queues(use: Mapping[str, float]) -> str:
+    """Requests that wait in balancers, as the end of a sentence."""
+    long = [f"{value:.1f} requests wait in the {key}" for key, value in use.items() if key.startswith(QUEUE) and value >= 1]
+    return f"; {', '.join(long)}" if long else ""
+
+
 def _called(key: str, use: Mapping[str, float]) -> str:
     if key == "machine":
         return "the machine's processors"
-    if key.startswith(QUOTA):
+    if key.startswith((QUOTA, SESSIONS, LOCKS)):
         return f"the {key}"
     role, _, region = key.partition("/")
     name = WORDS.get(role, key)

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from closeshave import __version__, conclusion, history
-from closeshave.capacity import directory, quotas
+from closeshave.capacity import directory, pools, quotas
 from closeshave.capacity.claimed import rates
 from closeshave.capacity.directory import CapacityOrder
 from closeshave.capacity.ground import Ground
@@ -161,7 +162,7 @@ def _drive(
     progress.grade = str(said.recorded.manifest.evidence)
     idle_ms = next((one.idle_ms for one in reversed(levels) if one.idle_ms is not None and one.rested_s is not None), None)
     took_s = time.monotonic() - started_s
-    return read(said, ask, state, task.promised, (started_s - began_s, took_s), idle_ms)
+    return read(said, ask, state, task.promised, (started_s - began_s, took_s), idle_ms, partial(pools.during, task.directory / pools.FILE))
 
 
 def told_level(result: LevelResult) -> str:

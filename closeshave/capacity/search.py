@@ -44,7 +44,7 @@ class SearchRules:
     """A level of the bisection is so many times as long at first: it decides about less."""
     level_s_most: float = 40.0
     """Seconds of the longest level that is no confirmation."""
-    longer: float = 2.0
+    longer: float = 4.0
     """Factor from one length of an undecided level to the next."""
     confirm: float = 3.0
     """A confirmation is so many times as long as the level that it confirms."""
@@ -131,7 +131,7 @@ def _wanted(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | No
 
 
 def _next(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | None:
-    held, high = bracket(results)
+    held, high = bracket(results, 2 * rules.precise)
     if held is None:
         lower = (high or rules.first) / rules.step
         lowest = rules.first / rules.step ** (rules.downwards_max + 0.5)
@@ -163,7 +163,7 @@ def _overload(rules: SearchRules, held: float, high: float | None) -> LevelAsk |
 def _narrow(rules: SearchRules, results: Sequence[LevelResult]) -> float:
     """How narrow the bracket must be. After each confirmation that failed, less: what chance moved once is not located more precisely by more levels."""
     failed = sum(one.ask.purpose is LevelPurpose.CONFIRM and one.status is not LevelStatus.HOLDS for one in results)
-    return rules.precise * (1 + failed)
+    return rules.precise * (1 + 2 * failed)
 
 
 def _again(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | None:
@@ -174,27 +174,27 @@ def _again(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | Non
     here = [one for one in results if _same(one.ask.rate, last.ask.rate) and one.ask.purpose is last.ask.purpose]
     if last.cause in LONGER_HELPS and last.ask.purpose is not LevelPurpose.CONFIRM and last.ask.length_s < rules.level_s_most * (1 - SAME):
         return LevelAsk(last.ask.rate, min(last.ask.length_s * rules.longer, rules.level_s_most), last.ask.purpose)
-    if last.cause is LevelCause.INTERVAL and last.ask.purpose is LevelPurpose.CONFIRM:
-        # A confirmation that decides nothing is driven longer once; it still fails if it does not hold then.
-        longer_s = last.ask.length_s * rules.longer
-        return LevelAsk(last.ask.rate, longer_s, last.ask.purpose) if len(here) == 1 else None
     if last.cause in OF_PLATFORM:
         return None
     tries = sum(one.cause is last.cause and _same(one.ask.length_s, last.ask.length_s) for one in here)
     return LevelAsk(last.ask.rate, last.ask.length_s, last.ask.purpose) if tries <= rules.repeats else None
 
 
-def bracket(results: Sequence[LevelResult]) -> tuple[float | None, float | None]:
+def bracket(results: Sequence[LevelResult], apart: float = 0.0) -> tuple[float | None, float | None]:
     """The highest rate that held below all that did not, and the lowest that did not; the overload left out.
 
-    What the last level at a rate says counts: a confirmation that failed outweighs the level before it.
+    What the last level at a rate says counts: a confirmation that failed outweighs the level before it. It also outweighs levels that held just below it
+    and were as short: the next rate is lower by at least the share ``apart``, unless it was confirmed itself.
     """
     last: list[LevelResult] = []
     for one in results:
         if one.ask.purpose is not LevelPurpose.OVERLOAD:
             last = [each for each in last if not _same(each.ask.rate, one.ask.rate)] + [one]
     high = min((one.ask.rate for one in last if one.status is not LevelStatus.HOLDS), default=None)
-    held = max((one.ask.rate for one in last if one.status is LevelStatus.HOLDS and (high is None or one.ask.rate < high)), default=None)
+    failed = [one.ask.rate for one in last if one.ask.purpose is LevelPurpose.CONFIRM and one.status is not LevelStatus.HOLDS]
+    below = min([*failed, math.inf]) * (1 - apart) * (1 + SAME)
+    good = [one for one in last if one.status is LevelStatus.HOLDS and (high is None or one.ask.rate < high)]
+    held = max((one.ask.rate for one in good if one.ask.rate <= below or one.ask.purpose is LevelPurpose.CONFIRM), default=None)
     return held, high
 
 
@@ -211,7 +211,9 @@ def _fits(rules: SearchRules, results: Sequence[LevelResult], asked: LevelAsk) -
     """Whether there is time for this level, and for what must come after it: the confirmation of what it may find."""
     after_s = 0.0
     if asked.purpose in {LevelPurpose.STEP, LevelPurpose.BISECT}:
-        after_s = rules.level_s * rules.confirm + around_s(rules, results)
+        held, _ = bracket(results, 2 * rules.precise)
+        lengths = [asked.length_s, *(one.ask.length_s for one in results if held is not None and _same(one.ask.rate, held))]
+        after_s = max(lengths) * rules.confirm + around_s(rules, results)
     return spent_s(results) + asked.length_s + around_s(rules, results) + after_s <= rules.budget_s
 
 
@@ -219,7 +221,7 @@ def _last_wish(rules: SearchRules, results: Sequence[LevelResult], asked: LevelA
     """What still fits when the wanted level does not: the confirmation of what was found, if that is missing."""
     if asked.purpose not in {LevelPurpose.STEP, LevelPurpose.BISECT}:
         return None
-    held, _ = bracket(results)
+    held, _ = bracket(results, 2 * rules.precise)
     if held is None or _confirmed(results, held):
         return None
     left_s = rules.budget_s - spent_s(results) - around_s(rules, results)
@@ -243,11 +245,11 @@ def settled(rules: SearchRules, results: Sequence[LevelResult]) -> CapacityFound
     counted = [one for one in results if one.ask.purpose is not LevelPurpose.OVERLOAD]
     if not counted:
         return CapacityFound(SearchEnd.NOTHING, None, None, None, "no level was finished")
-    held, high = bracket(counted)
+    held, high = bracket(counted, 2 * rules.precise)
     remarks = tuple(_remarks(counted, held, high))
     above = _above(counted, high)
     if held is None:
-        end, why = _without(counted, above)
+        end, why = _without(counted)
         return CapacityFound(end, None, None, high, why, remarks)
     if above not in {LevelCause.NONE, *OF_PLATFORM}:
         who = "the load generator is the limit" if above is LevelCause.GENERATOR else "something that is not the platform is the limit"
@@ -259,13 +261,18 @@ def settled(rules: SearchRules, results: Sequence[LevelResult]) -> CapacityFound
     return CapacityFound(end, rate, held, high, why, remarks)
 
 
-def _without(results: Sequence[LevelResult], above: LevelCause) -> tuple[SearchEnd, str]:
+def _without(results: Sequence[LevelResult]) -> tuple[SearchEnd, str]:
     """Where no rate held."""
     proven = [one.ask.rate for one in results if one.status is LevelStatus.BROKEN]
     if proven:
         return SearchEnd.BELOW, f"no rate held; the lowest that broke is {min(proven):.4g}/s"
-    end = SearchEnd.GENERATOR if above is LevelCause.GENERATOR else SearchEnd.NOTHING
-    return end, f"no level was decided: {results[-1].why}"
+    late = [one for one in results if one.cause is LevelCause.GENERATOR]
+    if late:
+        return (
+            SearchEnd.GENERATOR,
+            f"the load generator is the limit from {late[-1].ask.rate:.4g}/s on: {late[-1].why}; no level was decided",
+        )
+    return SearchEnd.NOTHING, f"no level was decided: {results[-1].why}"
 
 
 def _with(rules: SearchRules, results: Sequence[LevelResult], held: float, high: float | None) -> tuple[SearchEnd, str]:

@@ -13,6 +13,7 @@ from closeshave.capacity.level import LevelAsk, LevelPurpose, LevelResult, Level
 from closeshave.capacity.sample import LevelSample
 from closeshave.capacity.search import SearchRules, next_level
 
+BURST = 10
 BEFORE_S = 2.0
 """Seconds of load before the judged ones."""
 
@@ -45,8 +46,9 @@ class Simulated:
         due = np.sort(rng.uniform(0, whole_s, rng.poisson(ask.rate * whole_s)))
         sent = due.copy()
         if self.late_above is not None:
-            steps = np.arange(len(due)) / self.late_above
-            sent = np.maximum.accumulate(due - steps) + steps
+            # Some at once, and never more per second: as a process that is too slow for its arrivals.
+            for place in range(BURST, len(due)):
+                sent[place] = max(due[place], sent[place - BURST] + BURST / self.late_above)
         need = self.service_s * (rng.exponential(size=len(due)) if self.exponential else np.ones(len(due)))
         ended, refused = self._serve(sent, need)
         began, self.now_s = self.now_s, self.now_s + whole_s + self.around_s

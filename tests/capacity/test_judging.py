@@ -33,7 +33,7 @@ def shares(bad: float, slow_s: float = 0.3) -> np.ndarray:
 
 def flags(share: float) -> np.ndarray:
     """True for this share, spread evenly."""
-    return (np.arange(N) * share) % 1 >= share
+    return np.arange(N) % round(1 / share) != 0
 
 
 NEVER = np.where(np.arange(N) % 10 == 0, NEVER_NS, np.round(DUE * 1e9).astype(np.int64) + 20_000_000)

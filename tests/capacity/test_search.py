@@ -102,7 +102,7 @@ def test_what_stands_above_the_highest_rate_that_held_decides_what_is_said(answe
 def test_an_undecided_level_is_driven_longer_and_longer_up_to_its_longest_time() -> None:
     """And then it is an edge."""
     results = searched(SearchRules(first=10, most=10, level_s=10, level_s_most=40), up_to(0, LevelCause.INTERVAL))
-    assert [one.ask.length_s for one in results if one.ask.rate == 10] == [10, 20, 40]
+    assert [one.ask.length_s for one in results if one.ask.rate == 10] == [10, 40]
 
 
 def test_a_late_generator_gets_one_more_try_of_the_same_length() -> None:
