@@ -76,7 +76,7 @@ def judged(sample: LevelSample, objectives: Sequence[LevelObjective], availabili
         return LevelVerdict(status, cause, why, figures)
 
     if not np.any(rows):
-        return said(LevelStatus.UNKNOWN, LevelCause.GENERATOR, "nothing was sent")
+        return said(LevelStatus.UNKNOWN, LevelCause.FEW, "no request was due in it")
     limit_ms = LATE * min(one.at_most_s for one in objectives) * 1e3
     if late_ms > limit_ms:
         why = f"the load generator sent requests up to {late_ms:,.1f} ms late (p99 of its worst window; at most {limit_ms:g} ms is allowed)"
@@ -87,8 +87,16 @@ def judged(sample: LevelSample, objectives: Sequence[LevelObjective], availabili
     if trend is BacklogTrend.GROWING:
         return said(LevelStatus.UNKNOWN, LevelCause.GROWING, _growing(flight))
     if found.undecided:
-        return said(LevelStatus.UNKNOWN, LevelCause.INTERVAL, "; ".join(found.undecided))
+        cause = LevelCause.FEW if _few(objectives, found, int(np.count_nonzero(rows)), availability) else LevelCause.INTERVAL
+        return said(LevelStatus.UNKNOWN, cause, "; ".join(found.undecided))
     return said(LevelStatus.HOLDS)
+
+
+def _few(objectives: Sequence[LevelObjective], found: _Decided, n: int, availability: float) -> bool:
+    """Whether not even a sample of this size without any slow or failed request would hold."""
+    sizes = {one.objective: one.n for one in found.percentiles}
+    shares = [(sizes.get(one.id, 0), one.percentile, one.confidence) for one in objectives] + [(n, availability, CONFIDENCE)]
+    return any(not size or sampling.share_bounds(size, size, confidence)[0] < share for size, share, confidence in shares)
 
 
 def _broken(

@@ -37,6 +37,8 @@ class LevelCause(StrEnum):
     NONE = ""
     INTERVAL = "interval"
     """The confidence interval lies on both sides of an objective: more requests may decide."""
+    FEW = "few"
+    """Too few requests to decide, even if all of them kept the objective: says nothing about the rate."""
     GROWING = "growing"
     """The backlog grew: objectives that hold now would break later."""
     DRAINING = "draining"
@@ -53,7 +55,7 @@ class LevelCause(StrEnum):
     """The environment or the harness failed."""
 
 
-LONGER_HELPS = frozenset({LevelCause.INTERVAL, LevelCause.GROWING, LevelCause.DRAINING})
+LONGER_HELPS = frozenset({LevelCause.FEW, LevelCause.INTERVAL, LevelCause.GROWING, LevelCause.DRAINING})
 """Causes that a longer level may settle."""
 OF_PLATFORM = frozenset({LevelCause.INTERVAL, LevelCause.GROWING})
 """Causes that show the edge of the platform itself, and of nothing else."""

@@ -79,6 +79,8 @@ def level_plan(base: Plan, ask: LevelAsk, state: FailureState, overload: float) 
         probes=(),
         rounds=(),
         gate=Gate(),
+        # Objectives of calm phases, which a level under a fault does not have; it is judged by the search all the same.
+        tests=() if state.kind else base.tests,
         every=None,
     )
 

@@ -132,10 +132,15 @@ def _wanted(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | No
 
 def _next(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | None:
     held, high = bracket(results, 2 * rules.precise)
+    if held is None and high is None:
+        # All levels so far had too few requests: more of them decide.
+        rate = max(one.ask.rate for one in results)
+        return LevelAsk(min(rate * rules.step, rules.most), rules.level_s, LevelPurpose.STEP) if rate < rules.most * (1 - SAME) else None
     if held is None:
         lower = (high or rules.first) / rules.step
         lowest = rules.first / rules.step ** (rules.downwards_max + 0.5)
-        return LevelAsk(lower, rules.level_s, LevelPurpose.STEP) if lower >= lowest else None
+        few = max((one.ask.rate for one in results if one.cause is LevelCause.FEW), default=0.0)
+        return LevelAsk(lower, rules.level_s, LevelPurpose.STEP) if lower >= lowest and lower > few * (1 + SAME) else None
     if (narrower := _narrower(rules, results, held, high)) is not None:
         return narrower
     return _overload(rules, held, high) if _confirmed(results, held) else _confirmation(rules, results, held)
@@ -147,9 +152,10 @@ def _narrower(rules: SearchRules, results: Sequence[LevelResult], held: float, h
         if held >= rules.most * (1 - SAME):
             return None
         return LevelAsk(min(held * rules.step, rules.most), rules.level_s, LevelPurpose.STEP)
-    if high <= held * (1 + _narrow(rules, results) + SAME):
+    top = _ceiling(rules, results, high)
+    if top <= held * (1 + _narrow(rules, results) + SAME):
         return None
-    return LevelAsk(math.sqrt(held * high), rules.bisect_s, LevelPurpose.BISECT)
+    return LevelAsk(math.sqrt(held * top), rules.bisect_s, LevelPurpose.BISECT)
 
 
 def _overload(rules: SearchRules, held: float, high: float | None) -> LevelAsk | None:
@@ -163,7 +169,26 @@ def _overload(rules: SearchRules, held: float, high: float | None) -> LevelAsk |
 def _narrow(rules: SearchRules, results: Sequence[LevelResult]) -> float:
     """How narrow the bracket must be. After each confirmation that failed, less: what chance moved once is not located more precisely by more levels."""
     failed = sum(one.ask.purpose is LevelPurpose.CONFIRM and one.status is not LevelStatus.HOLDS for one in results)
-    return rules.precise * (1 + 2 * failed)
+    return rules.precise * (1 + failed)
+
+
+def _ceiling(rules: SearchRules, results: Sequence[LevelResult], high: float) -> float:
+    """Below this a rate is looked for: the lowest one that did not hold, or somewhat less where a confirmation failed."""
+    return min(high, _below(_last(results), 2 * rules.precise))
+
+
+def _below(last: Sequence[LevelResult], apart: float) -> float:
+    failed = [one.ask.rate for one in last if one.ask.purpose is LevelPurpose.CONFIRM and one.status is not LevelStatus.HOLDS]
+    return min(failed, default=math.inf) * (1 - apart)
+
+
+def _last(results: Sequence[LevelResult]) -> list[LevelResult]:
+    """The last level at each rate, without the overload."""
+    last: list[LevelResult] = []
+    for one in results:
+        if one.ask.purpose is not LevelPurpose.OVERLOAD:
+            last = [each for each in last if not _same(each.ask.rate, one.ask.rate)] + [one]
+    return last
 
 
 def _again(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | None:
@@ -186,13 +211,9 @@ def bracket(results: Sequence[LevelResult], apart: float = 0.0) -> tuple[float |
     What the last level at a rate says counts: a confirmation that failed outweighs the level before it. It also outweighs levels that held just below it
     and were as short: the next rate is lower by at least the share ``apart``, unless it was confirmed itself.
     """
-    last: list[LevelResult] = []
-    for one in results:
-        if one.ask.purpose is not LevelPurpose.OVERLOAD:
-            last = [each for each in last if not _same(each.ask.rate, one.ask.rate)] + [one]
-    high = min((one.ask.rate for one in last if one.status is not LevelStatus.HOLDS), default=None)
-    failed = [one.ask.rate for one in last if one.ask.purpose is LevelPurpose.CONFIRM and one.status is not LevelStatus.HOLDS]
-    below = min([*failed, math.inf]) * (1 - apart) * (1 + SAME)
+    last = _last(results)
+    high = min((one.ask.rate for one in last if one.status is not LevelStatus.HOLDS and one.cause is not LevelCause.FEW), default=None)
+    below = _below(last, apart) * (1 + SAME)
     good = [one for one in last if one.status is LevelStatus.HOLDS and (high is None or one.ask.rate < high)]
     held = max((one.ask.rate for one in good if one.ask.rate <= below or one.ask.purpose is LevelPurpose.CONFIRM), default=None)
     return held, high
@@ -283,7 +304,7 @@ def _with(rules: SearchRules, results: Sequence[LevelResult], held: float, high:
         return SearchEnd.AT_LEAST, f"{held:.4g}/s holds, and nothing above it may be sent"
     if high is None:
         return SearchEnd.NARROWED, f"{held:.4g}/s holds; the search ended before a rate was too high"
-    if high > held * (1 + _narrow(rules, results) + SAME):
+    if _ceiling(rules, results, high) > held * (1 + _narrow(rules, results) + SAME):
         return SearchEnd.NARROWED, f"{held:.4g}/s holds and {high:.4g}/s does not; the search ended before this was narrower"
     return SearchEnd.FOUND, f"{held:.4g}/s holds, also for longer; {high:.4g}/s does not"
 

@@ -87,13 +87,13 @@ def test_an_objective_is_about_its_own_requests() -> None:
     slow = shares(0.08)
     assert judged(level(slow, kinds={"latency": slow < 0.1}), [OBJECTIVE]).status is LevelStatus.HOLDS
     none = judged(level(slow, kinds={"latency": np.zeros(N, bool)}), [OBJECTIVE])
-    assert (none.status, none.cause) == (LevelStatus.UNKNOWN, LevelCause.INTERVAL)
+    assert (none.status, none.cause) == (LevelStatus.UNKNOWN, LevelCause.FEW)
 
 
-def test_a_level_without_requests_is_the_generators() -> None:
+def test_a_level_without_requests_says_nothing() -> None:
     """Nothing holds because nothing was asked."""
     found = judged(replace(level(0.02), begin_ns=round(30e9), end_ns=round(40e9)), [OBJECTIVE])
-    assert (found.status, found.cause) == (LevelStatus.UNKNOWN, LevelCause.GENERATOR)
+    assert (found.status, found.cause) == (LevelStatus.UNKNOWN, LevelCause.FEW)
 
 
 def test_the_worst_window_decides_whether_the_generator_was_late() -> None:

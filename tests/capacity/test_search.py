@@ -128,6 +128,23 @@ def test_a_winner_that_does_not_survive_its_confirmation_gives_way_to_the_next_l
     assert all(one.ask.length_s >= 3 * RULES.level_s for one in confirmations)
 
 
+@given(st.floats(0.9, 1.0), st.integers(1, 3))
+def test_no_level_is_driven_again_that_was_decided(share: float, fails: int) -> None:
+    """However confirmations fail, and wherever the next rate lies: the same level twice would be the same question for ever."""
+    failed = 0
+
+    def answer(ask: LevelAsk) -> tuple[LevelStatus, LevelCause]:
+        nonlocal failed
+        if ask.purpose is LevelPurpose.CONFIRM and failed < fails:
+            failed += 1
+            return BROKEN, LevelCause.NONE
+        return (HOLDS if ask.rate <= 60 * share else BROKEN), LevelCause.NONE
+
+    results = searched(SearchRules(first=10, most=10_000, budget_s=36_000), answer)
+    assert len({one.ask for one in results}) == len(results) < RULES.levels_max
+    assert settled(RULES, results).end is SearchEnd.FOUND
+
+
 def test_the_overload_comes_last_at_one_and_a_half_times_the_capacity() -> None:
     """And changes nothing of what was found."""
     results = searched(RULES, up_to(60))
@@ -149,6 +166,18 @@ def test_with_too_little_time_what_was_found_is_confirmed_first() -> None:
     assert said.end is SearchEnd.NARROWED
     assert said.rate is not None
     assert said.too_high is not None
+
+
+def test_too_few_requests_lead_upwards() -> None:
+    """At a low rate nothing can be decided, whatever the platform does; at a higher one there are enough."""
+
+    def answer(ask: LevelAsk) -> tuple[LevelStatus, LevelCause]:
+        if ask.rate < 30:
+            return UNKNOWN, LevelCause.FEW
+        return (HOLDS if ask.rate <= 60 else BROKEN), LevelCause.NONE
+
+    assert found(SearchRules(first=10, most=10_000, budget_s=3_600), answer).rate == pytest.approx(60, rel=0.021)
+    assert found(RULES, up_to(0, LevelCause.FEW)).end is SearchEnd.NOTHING
 
 
 @pytest.mark.parametrize("levels", range(8))
