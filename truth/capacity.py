@@ -43,6 +43,8 @@ RESULTS = HERE.parent / "reports" / "runs" / "truth" / "capacity.json"
 PAGE = HERE.parent / "docs" / "truth-capacity.md"
 SETTINGS = 12
 NEAR = (-0.10, 0.05)
+LEAST_PER_S = 20
+"""Of fewer requests a level of seconds decides nothing."""
 BEFORE_S = 2.0
 """Seconds of load before the judged ones."""
 AFTER_S = 1.0
@@ -104,6 +106,8 @@ def drawn(seed: int) -> Case:
     alone_s = service_s * (-np.log(0.05) if service == "exponential" else 1.0)
     bound_s = float(alone_s * rng.uniform(1.4, 4))
     true = queues.capacity(service, slots, service_s, 0.95, bound_s)
+    if true < LEAST_PER_S:
+        return drawn(seed + 10_000)
     server = SlotServer(slots, service_s, service == "exponential", seed)
     return Case(
         f"{'M' if server.exponential else 'D'}{slots} {service_s * 1e3:.0f} ms", server, bound_s, true * float(rng.uniform(0.3, 0.7)), true
@@ -173,7 +177,7 @@ def drive(case: Case, port: int, ask: LevelAsk, number: int, scratch: Path, befo
     whole_s = BEFORE_S + ask.length_s
     send(case, port, ask.rate, whole_s + AFTER_S, number, records)
     sample = read(records, whole_s)
-    said = judged(sample, [LevelObjective("latency", 0.95, case.at_most_s)])
+    said = judged(sample, [LevelObjective("latency", 0.95, case.at_most_s)], final=ask.purpose is LevelPurpose.CONFIRM)
     after = None
     if ask.purpose is LevelPurpose.OVERLOAD:
         answered = sample.ended_ns[sample.ended_ns != NEVER_NS]

@@ -27,6 +27,8 @@ from closeshave.plurals import counted
 AVAILABILITY = 0.99
 """The share of requests that must be answered well at the capacity."""
 CONFIDENCE = 0.95
+SETTLED = 0.95
+"""The strictest share that every level settles; stricter ones take several times as many requests."""
 LATE = 0.1
 """A request may be sent later than it was due by this share of the tightest objective, at the 99th percentile of each window: as in every run."""
 CLUSTER_NS = 1_000_000_000
@@ -63,12 +65,33 @@ class _Decided:
     percentiles: tuple[PercentileFigure, ...]
 
 
-def judged(sample: LevelSample, objectives: Sequence[LevelObjective], availability: float = AVAILABILITY) -> LevelVerdict:
-    """The verdict on a level. Raises :class:`ValueError` without objectives."""
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """What must hold."""
+
+    objectives: Sequence[LevelObjective]
+    availability: float
+    final: bool
+    """Whether stricter shares than :data:`SETTLED` must be settled too."""
+
+    def settles(self, share: float) -> bool:
+        """Whether this share needs its confidence bound in this level; otherwise what was measured is enough."""
+        return self.final or share <= SETTLED + 1e-9
+
+
+def judged(
+    sample: LevelSample, objectives: Sequence[LevelObjective], *, final: bool = True, availability: float = AVAILABILITY
+) -> LevelVerdict:
+    """The verdict on a level. Shares stricter than 95 %, such as the availability, are settled by their confidence bounds in a ``final`` level alone,
+    which has requests enough; in all others they hold if they did in what was measured.
+
+    Raises :class:`ValueError` without objectives.
+    """
     if not objectives:
         raise ValueError("a capacity needs an objective on response times")
+    needed = _Needed(objectives, availability, final)
     rows, flight = sample.judged, in_flight(sample)
-    found = _decided(sample, objectives, availability, sample.good)
+    found = _decided(sample, needed, sample.good)
     late_ms = lateness_ms(sample)
     figures = _figures(sample, flight, found.percentiles, late_ms)
 
@@ -83,32 +106,33 @@ def judged(sample: LevelSample, objectives: Sequence[LevelObjective], availabili
         return said(LevelStatus.UNKNOWN, LevelCause.GENERATOR, why)
     trend = flight.trend
     if found.broken:
-        return said(*_broken(sample, objectives, availability, found, flight))
+        return said(*_broken(sample, needed, found, flight))
     if trend is BacklogTrend.GROWING:
         return said(LevelStatus.UNKNOWN, LevelCause.GROWING, _growing(flight))
     if found.undecided:
-        cause = LevelCause.FEW if _few(objectives, found, int(np.count_nonzero(rows)), availability) else LevelCause.INTERVAL
+        cause = LevelCause.FEW if _few(needed, found, int(np.count_nonzero(rows))) else LevelCause.INTERVAL
         return said(LevelStatus.UNKNOWN, cause, "; ".join(found.undecided))
     return said(LevelStatus.HOLDS)
 
 
-def _few(objectives: Sequence[LevelObjective], found: _Decided, n: int, availability: float) -> bool:
+def _few(needed: _Needed, found: _Decided, n: int) -> bool:
     """Whether not even a sample of this size without any slow or failed request would hold."""
     sizes = {one.objective: one.n for one in found.percentiles}
-    shares = [(sizes.get(one.id, 0), one.percentile, one.confidence) for one in objectives] + [(n, availability, CONFIDENCE)]
-    return any(not size or sampling.share_bounds(size, size, confidence)[0] < share for size, share, confidence in shares)
+    shares = [(sizes.get(one.id, 0), one.percentile, one.confidence) for one in needed.objectives] + [(n, needed.availability, CONFIDENCE)]
+    return any(
+        not size or (needed.settles(share) and sampling.share_bounds(size, size, confidence)[0] < share)
+        for size, share, confidence in shares
+    )
 
 
-def _broken(
-    sample: LevelSample, objectives: Sequence[LevelObjective], availability: float, found: _Decided, flight: FlightFigures
-) -> tuple[LevelStatus, LevelCause, str]:
+def _broken(sample: LevelSample, needed: _Needed, found: _Decided, flight: FlightFigures) -> tuple[LevelStatus, LevelCause, str]:
     why = "; ".join(found.broken)
     if flight.trend is BacklogTrend.DRAINING:
         return LevelStatus.UNKNOWN, LevelCause.DRAINING, f"{why}; but the backlog was still draining"
     if flight.trend is BacklogTrend.GROWING and not flight.throughout:
         return LevelStatus.UNKNOWN, LevelCause.GROWING, f"{why}; but the backlog grew only for a part of the level"
     if sample.touched is not None and np.any(sample.touched & sample.judged):
-        alone = _decided(sample, objectives, availability, sample.good | sample.touched, sample.touched)
+        alone = _decided(sample, needed, sample.good | sample.touched, sample.touched)
         if not alone.broken:
             share = np.count_nonzero(sample.touched & sample.judged) / max(1, np.count_nonzero(sample.judged))
             return LevelStatus.UNKNOWN, LevelCause.MACHINE, f"{why}; but other programs disturbed {share:.0%} of the requests"
@@ -119,14 +143,12 @@ def _growing(flight: FlightFigures) -> str:
     return f"the backlog grew from {flight.parts[0]:,.0f} to {flight.parts[-1]:,.0f} requests in flight"
 
 
-def _decided(
-    sample: LevelSample, objectives: Sequence[LevelObjective], availability: float, good: Flags, at_once: Flags | None = None
-) -> _Decided:
+def _decided(sample: LevelSample, needed: _Needed, good: Flags, at_once: Flags | None = None) -> _Decided:
     """``at_once`` are requests that are taken as answered at once."""
     response_ns = np.where(good, sample.response_ns, NEVER_NS)
     response_ns = response_ns if at_once is None else np.where(at_once, 0, response_ns)
     broken, undecided, percentiles = [], [], []
-    for one in objectives:
+    for one in needed.objectives:
         rows = sample.about(one.id)
         if not np.any(rows):
             undecided.append(f"{one.id}: there were no requests of its kind")
@@ -135,16 +157,16 @@ def _decided(
         percentiles.append(figure)
         if said:
             broken.append(said)
-        elif not holds:
+        elif not holds and (needed.settles(one.percentile) or (figure.measured_s or np.inf) > one.at_most_s):
             undecided.append(f"{one.id}: {counted(figure.n, 'request')} cannot decide about p{one.percentile * 100:g}")
     rows = sample.judged
     n, kept = int(np.count_nonzero(rows)), int(np.count_nonzero(rows & good))
     if n:
         low, high = sampling.share_bounds(kept, n, CONFIDENCE)
-        if high < availability:
-            broken.append(f"{kept / n:.2%} of {counted(n, 'request')} were answered well; {availability:g} is needed")
-        elif low < availability:
-            undecided.append(f"{counted(n, 'request')} cannot decide about an availability of {availability:.0%}")
+        if high < needed.availability:
+            broken.append(f"{kept / n:.2%} of {counted(n, 'request')} were answered well; {needed.availability:.0%} is needed")
+        elif low < needed.availability and (needed.settles(needed.availability) or kept < needed.availability * n):
+            undecided.append(f"{counted(n, 'request')} cannot decide about an availability of {needed.availability:.0%}")
     return _Decided(not broken and not undecided, tuple(broken), tuple(undecided), tuple(percentiles))
 
 

@@ -87,7 +87,7 @@ def read(
             return unknown(LevelCause.FAULT, proven)
         span = proven
     sample = sample_of(evidence, span, promised)
-    verdict = judged(sample, bounds(promised))
+    verdict = judged(sample, bounds(promised), final=ask.purpose is LevelPurpose.CONFIRM)
     idle_ms = _idle_ms(evidence)
     rested = idle_ms is None or idle_before_ms is None or idle_ms <= max(UNRESTED * idle_before_ms, idle_before_ms + UNRESTED_LEAST_MS)
     after = OverloadFigures(_well_after_s(evidence, promised), AFTER_S) if ask.purpose is LevelPurpose.OVERLOAD else None

@@ -199,7 +199,7 @@ def _again(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | Non
     here = [one for one in results if _same(one.ask.rate, last.ask.rate) and one.ask.purpose is last.ask.purpose]
     if last.cause in LONGER_HELPS and last.ask.purpose is not LevelPurpose.CONFIRM and last.ask.length_s < rules.level_s_most * (1 - SAME):
         return LevelAsk(last.ask.rate, min(last.ask.length_s * rules.longer, rules.level_s_most), last.ask.purpose)
-    if last.cause in OF_PLATFORM:
+    if last.cause in OF_PLATFORM or last.cause is LevelCause.FEW:
         return None
     tries = sum(one.cause is last.cause and _same(one.ask.length_s, last.ask.length_s) for one in here)
     return LevelAsk(last.ask.rate, last.ask.length_s, last.ask.purpose) if tries <= rules.repeats else None

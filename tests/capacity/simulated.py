@@ -66,7 +66,7 @@ class Simulated:
             good=~refused,
             refused=refused,
         )
-        said = judged(sample, objectives)
+        said = judged(sample, objectives, final=ask.purpose is LevelPurpose.CONFIRM)
         overload = OverloadFigures(max(0.0, float(ended.max(initial=0)) - whole_s), 60.0) if ask.purpose is LevelPurpose.OVERLOAD else None
         found = LevelResult(
             ask, said.status, said.cause, said.why, said.figures, whole_s + self.around_s, began, idle_ms, 0.5, overload=overload

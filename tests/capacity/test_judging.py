@@ -112,6 +112,19 @@ def test_figures_of_a_level() -> None:
     assert figures.percentiles[0].measured_s == pytest.approx(0.02)
 
 
+def test_stricter_shares_are_settled_in_the_confirmation_alone() -> None:
+    """The availability of 99 % holds in a step if it was measured; a confirmation needs its bound."""
+    sample = level(0.02, good=flags(1 / 110))
+    assert judged(sample, [OBJECTIVE], final=False).status is LevelStatus.HOLDS
+    assert judged(sample, [OBJECTIVE]).cause is LevelCause.INTERVAL
+    below = level(0.02, good=flags(1 / 90))
+    assert judged(below, [OBJECTIVE], final=False).cause is LevelCause.INTERVAL
+    p99 = LevelObjective("p99", 0.99, 0.1)
+    slow = level(shares(1 / 110))
+    assert judged(slow, [p99], final=False).status is LevelStatus.HOLDS
+    assert judged(slow, [p99]).cause is LevelCause.INTERVAL
+
+
 def test_a_capacity_without_an_objective_is_refused() -> None:
     """There would be nothing to break."""
     with pytest.raises(ValueError, match="objective"):
