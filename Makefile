@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers fuzz fuzz-runs bench gate-power gate-power-short truth noisy truth-plain measured-error docs lint lock package clean
+.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers fuzz fuzz-runs bench gate-power gate-power-short truth capacity-truth noisy truth-plain measured-error docs lint lock package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ gate-power: $(INSTALLED) ## Does a gate notice what it should, and only that? GA
 
 gate-power-short: $(INSTALLED) ## The same with one gate of equal releases and one of a release that is 10 % slower (half an hour to an hour; keeps them and resumes)
 	$(BIN)/python -m benchmarks.power --short
+
+capacity-truth: $(INSTALLED) ## Is the capacity that is found the true one? Servers that queueing theory knows (about two hours; keeps results and resumes)
+	$(BIN)/python -m truth.capacity
 
 noisy: $(INSTALLED) ## Do noisy neighbours make a good platform fail? (about 50 minutes; keeps results and resumes)
 	$(BIN)/python -m truth.noisy

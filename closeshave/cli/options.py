@@ -10,7 +10,7 @@ import typer
 
 from closeshave.files.shipped import available
 
-RUNS, ROUNDS = Path("reports/runs"), Path("reports/probes")
+RUNS, ROUNDS, CAPACITIES = Path("reports/runs"), Path("reports/probes"), Path("reports/capacities")
 """Where runs and rounds of probes lie unless somebody says otherwise."""
 
 

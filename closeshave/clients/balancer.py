@@ -65,6 +65,13 @@ def view(balancer: Balancer, instance: str) -> ServerView:
     raise Unavailable(f"the balancer of {balancer.region} knows no instance {instance}")
 
 
+def queued(balancer: Balancer) -> int:
+    """Requests that wait in the balancer for an instance that may take them. Raises :class:`Unavailable`."""
+    text = _answer(balancer, f"show stat {balancer.backend} 6 -1").removeprefix("# ")
+    rows = [row for row in csv.DictReader(text.splitlines()) if row.get("pxname") == balancer.backend]
+    return sum(int(row.get("qcur") or 0) for row in rows)
+
+
 def tunnels(balancer: Balancer) -> tuple[str, ...]:
     """The names of its sessions that have become tunnels, as those of WebSockets do. Raises :class:`Unavailable`."""
     sessions = _SESSION.split(_answer(balancer, "show sess all"))

@@ -41,6 +41,11 @@ RECENT_BOOKINGS = """
 """
 State = tuple[int, int, str | None, str, int, float]
 """A booking: franchise, ID, key, status, version, and when it was made (seconds since the epoch)."""
+OCCUPIED = """
+    select pg_is_in_recovery(), count(*), count(*) filter (where state <> 'idle'), count(*) filter (where wait_event_type = 'Lock'),
+           current_setting('max_connections')::int
+    from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()
+"""
 FILLING_BYTES = 64 << 10
 FILLING_STEPS_MAX = 512
 
@@ -48,6 +53,19 @@ FILLING_STEPS_MAX = 512
 def first_line(error: Exception) -> str:
     """What an error says, in one line: a driver's own may have several, and one may say nothing."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """What the sessions of a server do."""
+
+    in_recovery: bool
+    sessions: int
+    active: int
+    """Sessions that are not idle."""
+    waiting: int
+    """Sessions that wait for a lock."""
+    sessions_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +277,14 @@ def sessions(deployment: Deployment, member: Member, name: str) -> int:
         row = connection.execute("select count(*) from pg_stat_activity where application_name = %s", (name,)).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def occupied(deployment: Deployment, member: Member) -> Occupied:
+    """What a server's sessions do now, the asking one left out. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        row = connection.execute(OCCUPIED).fetchone()
+    assert row is not None
+    return Occupied(bool(row[0]), int(row[1]), int(row[2]), int(row[3]), int(row[4]))
 
 
 def is_full(error: psycopg.Error) -> bool:

@@ -3,8 +3,9 @@
 Pure: :mod:`.values` (the ledger, as it is published), :mod:`.evidence` (what a run says of each promise), :mod:`.standing` (whether a run counts, and
 why not), :mod:`.deciding` (the row of each promise; go or no-go), :mod:`.advice` (what would make a row better).
 
-Acting: :mod:`.gathering` (runs from directories, judged again), :mod:`.rounds` (rounds of probes, the same), :mod:`.reading` (what both have in
+Acting: :mod:`.gathering` (runs from directories, judged again), :mod:`.rounds` and :mod:`.capacities` (rounds of probes and capacity
+searches, the same), :mod:`.reading` (what both have in
 common), :mod:`.plans` (plans that test a promise), :mod:`.telling` and :mod:`.page` (how it looks), :mod:`.writing` (its files).
 
-May import: conclusion, files, history, judge, plan, plurals, probes, report, target, vocabulary.
+May import: capacity, conclusion, files, history, judge, plan, plurals, probes, report, target, vocabulary.
 """

@@ -12,7 +12,7 @@ from closeshave.target import Claim
 PLANS_NAMED_MOST = 2
 NEEDS: Mapping[str, str] = {
     "probe": "it needs a probe, and names none (claims: probes)",
-    "capacity": "it needs a capacity search, and this version has none",
+    "capacity": "it needs a capacity search: 'closeshave capacity', with the environment file of the platform",
     "drill": "it needs a plan with a drill that names it (drills: claims)",
     "load": "it needs an objective that names it (objectives: claims), and a plan that tests it",
     "fault": "it needs an objective that names it (objectives: claims), and a plan with such a fault",

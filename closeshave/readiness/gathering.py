@@ -16,7 +16,7 @@ from closeshave.judge.asked import asked
 from closeshave.plan import read_plan
 from closeshave.plurals import counted
 from closeshave.probes import record
-from closeshave.readiness import rounds
+from closeshave.readiness import capacities, rounds
 from closeshave.readiness.evidence import RunEvidence, answers, texts
 from closeshave.readiness.reading import build_of, described, first_line, instant
 from closeshave.readiness.standing import Policy, RunWorth, builds, standing
@@ -64,6 +64,8 @@ def gather(paths: Sequence[Path], target: Target, now: datetime, policy: Policy,
 def facts(path: Path) -> RunEvidence:
     """What is known of a run without judging it."""
     try:
+        if capacities.is_search(path):
+            return capacities.facts(path)
         return rounds.facts(path) if record.is_round(path) else _facts(path)
     except UNREADABLE as error:
         return RunEvidence(str(path), id=path.name, trouble=first_line(error))
@@ -71,6 +73,8 @@ def facts(path: Path) -> RunEvidence:
 
 def judged(run: RunEvidence) -> RunEvidence:
     """The run with what its judges say, from its history alone."""
+    if capacities.is_search(Path(run.path)):
+        return capacities.judged(run)
     if record.is_round(Path(run.path)):
         return rounds.judged(run)
     try:
@@ -100,7 +104,7 @@ def _judged_if_it_counts(
 
 
 def _is_run(path: Path) -> bool:
-    return path.is_dir() and any((path / name).is_file() for name in MARKS)
+    return path.is_dir() and (capacities.is_search(path) or any((path / name).is_file() for name in MARKS))
 
 
 def _facts(path: Path) -> RunEvidence:

@@ -97,6 +97,13 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
             ],
             "How a gate decides is in [The gate](../gate.md).",
         ),
+        "capacity.md": _page(
+            "The result of a capacity search",
+            "What `closeshave capacity` writes for other programs: `capacity.json`, with all that its page and its Markdown show.",
+            "capacity",
+            _sections(sections(schemas["capacity"], schemas["capacity"], example("capacity.json")), 2, "capacity", written=False),
+            "How a capacity is found is in [Capacity](../capacity.md).",
+        ),
         "claims.md": _page(
             "Findings about promises",
             "What `closeshave lint-claims --json` prints.",
@@ -131,7 +138,7 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
 
 def _page(title: str, about: str, name: str, body: Iterable[str], more: str) -> str:
     form = (
-        "" if name in {"summary", "gate", "claims", "readiness", "probes"} else " [How keys are written](index.md#how-values-are-written)."
+        "" if name in {"summary", "gate", "capacity", "claims", "readiness", "probes"} else " [How keys are written](index.md#how-values-are-written)."
     )
     lines = [f"# {title}", "", MADE, "", f"{about} {more}".strip(), "", f"[JSON Schema](../{name}.schema.json).{form}", "", *body]
     return "\n".join(lines).rstrip("\n") + "\n"

@@ -17,6 +17,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter
 
 from closeshave.api.profile import ApiProfile
+from closeshave.capacity.result import CapacityResult
 from closeshave.claims.telling import LintedClaims
 from closeshave.drills.catalogue import KINDS as DRILLS
 from closeshave.environments.definition import Definition
@@ -42,6 +43,7 @@ FILES: Mapping[str, Any] = {"plan": Plan, "target": Target, "environment": Defin
 WRITTEN: Mapping[str, Any] = {
     "baseline": Baseline,
     "gate": GateResult,
+    "capacity": CapacityResult,
     "claims": LintedClaims,
     "readiness": ReadinessLedger,
     "probes": ProbeResult,

@@ -25,6 +25,7 @@ STARTS: dict[str, list[tuple[str, str | None, str]]] = {
     "profiles.md": [("profile", None, "")],
     "apis.md": [("api", None, "")],
     "gate.md": [("gate", None, "gate"), ("baseline", None, "baseline")],
+    "capacity.md": [("capacity", None, "capacity")],
     "claims.md": [("claims", None, "claims")],
     "readiness.md": [("readiness", None, "")],
     "probes.md": [("probes", None, "")],
@@ -75,7 +76,7 @@ def test_every_key_appears_once_with_its_meaning(page):
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in STARTS if page not in {"summary.md", "gate.md", "claims.md", "readiness.md", "probes.md"}]
+    "page", [page for page in STARTS if page not in {"summary.md", "gate.md", "capacity.md", "claims.md", "readiness.md", "probes.md"}]
 )
 def test_every_key_that_people_write_has_an_example(page):
     """From the file that shows every key; a mapping's keys have theirs."""
@@ -108,7 +109,7 @@ def test_no_key_of_a_schema_is_missing_in_the_reference(name):
     assert {key for key in keys_in(schemas()[name]) if f"</a>`{key}`" not in everything} == set()
 
 
-@pytest.mark.parametrize("name", ["summary", "gate", "baseline", "claims", "readiness", "probes"])
+@pytest.mark.parametrize("name", ["summary", "gate", "capacity", "baseline", "claims", "readiness", "probes"])
 def test_the_file_that_a_page_shows_is_a_real_one(name):
     """It fits its schema."""
     jsonschema.validate(json.loads((DOCS / EXAMPLES / f"{name}.json").read_text()), schemas()[name])

@@ -13,6 +13,7 @@ from closeshave.cli.commands import (
     first,
     trial,
     gating,
+    capacity,
     judged,
     compared,
     scheduled,
@@ -27,7 +28,7 @@ from closeshave.cli.commands import (
 )
 # isort: on
 
-ALL = (first, trial, gating, judged, compared, scheduled, ready, probed, available, promises, foreign, machine, safety, environment)
+ALL = (first, trial, gating, capacity, judged, compared, scheduled, ready, probed, available, promises, foreign, machine, safety, environment)
 """Whoever imports this package has every command registered at :data:`closeshave.cli.app.app`."""
 
 for _command in (

@@ -9,7 +9,7 @@ import typer
 
 from closeshave.cli import exits, hosted, options
 from closeshave.cli.app import app
-from closeshave.cli.options import ROUNDS, RUNS
+from closeshave.cli.options import CAPACITIES, ROUNDS, RUNS
 from closeshave.cli.saying import Json, Quiet, Voice
 from closeshave.vocabulary import Exit
 
@@ -24,7 +24,8 @@ def readiness(
     runs: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A run, a round of probes, or a directory of these; may be given several times. By default reports/runs and reports/probes.",
+            help="A run, a round of probes, a capacity search, or a directory of these; may be given several times. "
+            "By default reports/runs, reports/probes and reports/capacities.",
             exists=True,
             file_okay=False,
             autocompletion=options.runs_below,
@@ -50,7 +51,7 @@ def readiness(
 
     voice = Voice(json, quiet)
     asked = asking.question(target, environment, until, datetime.now(UTC))
-    places = runs if runs is not None else [place for place in (RUNS, ROUNDS) if place.is_dir()]
+    places = runs if runs is not None else [place for place in (RUNS, ROUNDS, CAPACITIES) if place.is_dir()]
     found = asking.answer(asked, places, voice.note)
     page = writing.write(found, out if out is not None else FOLDER / asked.target.name)
     voice.result(telling.told(found), telling.brief(found), lambda console: telling.show(found, console))
