@@ -209,7 +209,8 @@ def _quoted(coefficients: Coefficients, draws: Sequence[Coefficients], sizes: Fl
     with np.errstate(divide="ignore"):
         drawn = np.where(waits > 0, one * sizes / np.maximum(waits, 0), np.inf)
     law = np.array([coefficients.throughput_per_s(size) for size in sizes])
-    return np.minimum(np.quantile(drawn, QUOTED, axis=0, method="lower"), law)
+    found: Floats = np.minimum(np.quantile(drawn, QUOTED, axis=0, method="lower"), law)
+    return found
 
 
 def _aicc(residuals: Floats, coefficients: int) -> float:

@@ -108,4 +108,4 @@ def _steps(rows: Floats, values: Floats, *, bounded: bool) -> Floats:
 
 
 def _least(rows: Floats, values: Floats) -> tuple[Floats]:
-    return (np.linalg.lstsq(rows, values)[0],)
+    return (np.asarray(np.linalg.lstsq(rows, values)[0], dtype=np.float64),)

@@ -42,7 +42,7 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("processors", '"prozessors"', "machine.json:9: machine.allowed.prozessors"),
+        ("processors", '"prozessors"', "machine.json:14: machine.allowed.prozessors: unknown key (did you mean processors?)"),
         ("processors", '"processors": 0, "more"', "machine.allowed"),
         ("closeshave.sized/1", '"closeshave.sized/2"', "schema"),
         ("compiled", '"a\\nb"', "engine"),
@@ -50,7 +50,6 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
         ("memory_bytes", '"memory_bytes": -1, "x"', "memory_bytes"),
         ("processors", '"processors": .nan, "x"', "processors"),
         ("per_core_per_s", '"per_core_per_s": {"low": 3, "point": 2, "high": 1}, "x"', "low ≤ point ≤ high"),
-        ("rate_per_s", '"rate_per_s": 1e9, "x"', "ascend"),
         ("sent", '"sent": 1.5, "x"', "sent"),
     ],
 )
@@ -60,6 +59,16 @@ def test_a_file_that_is_wrong_is_refused_with_its_key(tmp_path: Path, before: st
         sized.read(written(tmp_path, **{before: after}))
     assert told in str(error.value)
     assert "machine.json" in str(error.value)
+
+
+def test_levels_out_of_order_are_refused(tmp_path: Path) -> None:
+    """The first one that is late ends what counts."""
+    plain = sized.told(sized.sized(MACHINE, ENTERPRISE))
+    plain["machine"]["paced"]["levels"].reverse()
+    path = tmp_path / "machine.json"
+    path.write_text(json.dumps(plain))
+    with pytest.raises(InvalidFile, match=r"machine\.paced: .*ascend"):
+        sized.read(path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "{}", "machine: 4", "\x00"])

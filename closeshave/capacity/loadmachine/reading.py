@@ -24,6 +24,8 @@ def levels(records: Path, rates_per_s: Sequence[float], each_s: float) -> tuple[
         workers = open_all(records)
     except (OSError, ValueError) as error:
         raise CannotMeasure(f"the records of the load cannot be read: {error}") from None
+    if not workers:
+        raise CannotMeasure("the load generator recorded nothing")
     intended, started = (np.concatenate([np.asarray(worker.rows[name]) for worker in workers]) for name in ("intended_ns", "started_ns"))
     if not len(intended):
         raise CannotMeasure("the load generator recorded nothing")

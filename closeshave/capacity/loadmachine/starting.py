@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -150,8 +151,12 @@ class Load:
 
     def senders(self) -> list[psutil.Process]:
         """The processes that send."""
-        family = self.family()
-        return family[1:] if self.workers > 1 else family[:1]
+        if self.workers > 1:
+            return self.family()[1:]
+        assert self._process is not None
+        with suppress(psutil.Error):
+            return [psutil.Process(self._process.pid)]
+        return []
 
     def failed(self) -> CannotMeasure:
         """That it ended too early, with the end of its log."""
@@ -179,8 +184,10 @@ class Load:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_open_files,  # noqa: PLW1509 - this process has no other threads that could hold a lock
             )
+        # Locust itself raises the limit to ten thousand only.
+        with suppress(ProcessLookupError):
+            resource.prlimit(self._process.pid, resource.RLIMIT_NOFILE, (most := resource.getrlimit(resource.RLIMIT_NOFILE)[1], most))
         if self.hasty:
             priority.prefer(self._process.pid)
         return self
@@ -219,11 +226,6 @@ def files_max() -> int:
     return 10**9 if most == resource.RLIM_INFINITY else min(most, 10**9)
 
 
-def _open_files() -> None:
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
 def _environment() -> dict[str, str]:
     given = {name: value for name, value in variables.without(()).items() if not name.startswith(("LOCUST_", told.PREFIX))}
     package = str(Path(__file__).parents[3])
@@ -232,9 +234,11 @@ def _environment() -> dict[str, str]:
 
 
 def _line(server: subprocess.Popen[bytes]) -> bytes:
-    """The next line that a server says. Raises :class:`CannotMeasure` when it has ended."""
+    """The next line that a server says. Raises :class:`CannotMeasure` when it has ended, or says nothing."""
     assert server.stdout is not None
-    line = server.stdout.readline()
+    # It says one line at a time, and only when it is asked: nothing is left in the buffer.
+    ready = select.select([server.stdout], [], [], START_TIMEOUT_S)[0]
+    line = server.stdout.readline() if ready else b""
     if not line:
         raise CannotMeasure(f"the server that answers has ended: {_errors(server)}")
     return line
