@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from closeshave.capacity.interval import Interval
+from closeshave.capacity.loadmachine.values import LoadMachine
 from closeshave.capacity.sized import SizedMachine
 from closeshave.capacity.sizing import Needed, Sizing
+from closeshave.capacity.support import FACTOR
 from closeshave.claims.finding import short
 from closeshave.files.plaintext import clean
 from closeshave.plurals import counted
@@ -30,7 +33,7 @@ def measured(found: SizedMachine) -> Iterator[Row]:
         yield (
             f"{who}, as fast as possible",
             f"{interval(each.per_core_per_s)} requests per core-second",
-            f"{interval(each.requests_per_s)} requests/s with {each.cores:.2f} cores{_held_up(each.held_up_share)}",
+            f"{interval(each.requests_per_s)} requests/s with {each.cores:.2f} cores",
         )
     for level in machine.paced.levels:
         late = "" if level.lateness_ms_p99 <= found.lateness_ms_max else ": late"
@@ -38,7 +41,13 @@ def measured(found: SizedMachine) -> Iterator[Row]:
         yield (
             f"{counted(machine.paced.workers, 'worker')}, {level.rate_per_s:,.0f} requests/s on a schedule",
             f"send lateness p99 {short(level.lateness_ms_p99)} ms{late}{missing}",
-            f"at most {short(found.lateness_ms_max)} ms is on time{_held_up(machine.paced.held_up_share)}",
+            f"at most {short(found.lateness_ms_max)} ms is on time",
+        )
+    if rows := [*_held_up(machine)]:
+        yield (
+            "others on the processors",
+            ", ".join(rows),
+            "of the time a worker was ready and others, the server among them, had its processor: figures are lower for it",
         )
     memory = machine.memory
     yield "memory of a worker", amount(memory.worker, "bytes"), "at its largest, without customers"
@@ -78,7 +87,10 @@ def sentences(sizing: Sizing) -> Iterator[str]:
     yield from map(str, sizing.supports)
     if not sizing.supported:
         part = min(each.extrapolated / each.claimed for each in sizing.supports)
-        yield f"So what follows is for {words.ratio(part)} of it, and for no more"
+        for each in sizing.supports:
+            if not each.supported:
+                yield f"A machine that is measured at {words.quantity(math.ceil(each.claimed / FACTOR), each.unit)} or more would support it"
+        yield f"What follows is for {words.ratio(part)} of it, and for no more"
 
 
 def lines(found: SizedMachine) -> Iterator[str]:
@@ -147,8 +159,11 @@ def _amount(each: Needed) -> str:
     return words.UNKNOWN if each.amount is None else amount(each.amount, each.unit)
 
 
-def _held_up(share: float) -> str:
-    return f"; other programs, the server among them, held a worker up for {words.ratio(share)} of the time" if share >= HELD_UP else ""
+def _held_up(machine: LoadMachine) -> Iterator[str]:
+    shares = [(counted(each.workers, "worker"), each.held_up_share) for each in machine.saturated]
+    for what, share in (*shares, ("on a schedule", machine.paced.held_up_share)):
+        if share >= HELD_UP:
+            yield f"{words.ratio(share)} ({what})"
 
 
 def _columns(rows: Iterable[Row]) -> Iterator[str]:

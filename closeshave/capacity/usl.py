@@ -20,6 +20,8 @@ ROUNDS = 50
 """The most steps of a fit; it takes four to eight."""
 STEADY = 1e-10
 """A fit has ended when no relative error changes by more than this."""
+HALVINGS = 30
+"""Of a step that is uphill, until it is not made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class Coefficients:
         return max(1.0, math.sqrt((1 - self.contention) / self.coherency)) if self.coherency > 0 else math.inf
 
 
-def fit(sizes: Floats, throughputs_per_s: Floats, *, bounded: bool = True) -> Coefficients:
-    """The coefficients with the least sum of squared ``ln X − ln X(N)``, within their bounds; with ``bounded=False`` σ and κ may be negative.
+def fit(sizes: Floats, throughputs_per_s: Floats) -> Coefficients:
+    """The coefficients with the least sum of squared ``ln X − ln X(N)``, within their bounds.
 
     The logarithm, because the error of a throughput grows with it: each counts by its relative error. ``sizes`` are at least 1, and one of them is 1: only
     then is λ above 0 for certain. ``throughputs_per_s`` has the same shape and is above 0.
@@ -55,15 +57,19 @@ def fit(sizes: Floats, throughputs_per_s: Floats, *, bounded: bool = True) -> Co
     ``N / X`` is linear in 1/λ, σ/λ and κ/λ, none of which is negative. So each Gauss-Newton step is a linear least-squares problem with non-negative
     unknowns, for which scipy has Lawson and Hanson's method; a step is halved until it is not uphill. Raises :class:`ValueError` for other input.
     """
-    if sizes.min(initial=math.inf) != 1 or throughputs_per_s.min(initial=math.inf) <= 0:
-        raise ValueError("sizes begin at 1, and throughputs are above 0")
-    scale = float(np.exp(np.log(throughputs_per_s).mean()))
-    costs = sizes * scale / throughputs_per_s
-    columns = np.stack([np.ones_like(sizes), sizes - 1, sizes * (sizes - 1)], axis=1)
-    heights = np.maximum(columns.max(axis=0), 1.0)
-    rows = columns / heights
-    weights = _steps(rows, costs, bounded=bounded) / heights
-    return Coefficients(scale / float(weights[0]), float(weights[1] / weights[0]), float(weights[2] / weights[0]))
+    rows, heights = _rows(sizes, throughputs_per_s)
+    scale = _middle(throughputs_per_s)
+    return _coefficients(_steps(rows, sizes * scale / throughputs_per_s) / heights, scale)
+
+
+def fit_many(sizes: Floats, throughputs_per_s: Floats) -> list[Coefficients]:
+    """The same for many measurements at once, a row each, without the bounds of σ and κ: they may be negative.
+
+    All rows take their Gauss-Newton steps together, by their normal equations. Raises :class:`ValueError` as :func:`fit`.
+    """
+    rows, heights = _rows(sizes, throughputs_per_s)
+    scale = _middle(throughputs_per_s)
+    return [_coefficients(each, scale) for each in _steps_of_many(rows, sizes * scale / throughputs_per_s) / heights]
 
 
 def line(sizes: Floats, throughputs_per_s: Floats) -> tuple[float, float]:
@@ -73,24 +79,40 @@ def line(sizes: Floats, throughputs_per_s: Floats) -> tuple[float, float]:
     """
     if throughputs_per_s.min(initial=math.inf) <= 0:
         raise ValueError("throughputs are above 0")
-    scale = float(np.exp(np.log(throughputs_per_s).mean()))
+    scale = _middle(throughputs_per_s)
     columns = np.stack([np.ones_like(sizes), sizes], axis=1)
     heights = columns.max(axis=0)
-    start, slope = _steps(columns / heights, throughputs_per_s / scale, bounded=True) / heights * scale
+    start, slope = _steps(columns / heights, throughputs_per_s / scale) / heights * scale
     return float(start), float(slope)
 
 
-def _steps(rows: Floats, values: Floats, *, bounded: bool) -> Floats:
-    """Weights w with the least sum of squared ``ln values − ln (rows @ w)``; not negative if they are bounded."""
-    solve = nnls if bounded else _least
-    weights: Floats = solve(rows / values[:, None], np.ones_like(values))[0]
+def _rows(sizes: Floats, throughputs_per_s: Floats) -> tuple[Floats, Floats]:
+    """What the weights of ``N / X`` are multiplied with, a row for each measurement, and the height that each column is divided by."""
+    if sizes.min(initial=math.inf) != 1 or throughputs_per_s.min(initial=math.inf) <= 0:
+        raise ValueError("sizes begin at 1, and throughputs are above 0")
+    columns = np.stack([np.ones_like(sizes), sizes - 1, sizes * (sizes - 1)], axis=1)
+    heights = np.maximum(columns.max(axis=0), 1.0)
+    return columns / heights, heights
+
+
+def _middle(throughputs_per_s: Floats) -> float:
+    return float(np.exp(np.log(throughputs_per_s).mean()))
+
+
+def _coefficients(weights: Floats, scale: float) -> Coefficients:
+    return Coefficients(scale / float(weights[0]), float(weights[1] / weights[0]), float(weights[2] / weights[0]))
+
+
+def _steps(rows: Floats, values: Floats) -> Floats:
+    """Weights w ≥ 0 with the least sum of squared ``ln values − ln (rows @ w)``."""
+    weights: Floats = nnls(rows / values[:, None], np.ones_like(values))[0]
     fitted = rows @ weights
     if fitted.min() <= 0:
         weights = np.full(rows.shape[1], float(values.mean()))
         fitted = rows @ weights
     for _ in range(ROUNDS):
         errors = np.log(values / fitted)
-        aim: Floats = solve(rows / fitted[:, None], 1 + errors)[0]
+        aim: Floats = nnls(rows / fitted[:, None], 1 + errors)[0]
         step, before = 1.0, float(errors @ errors)
         while step > STEADY:
             tried = weights + step * (aim - weights)
@@ -107,5 +129,33 @@ def _steps(rows: Floats, values: Floats, *, bounded: bool) -> Floats:
     return weights
 
 
-def _least(rows: Floats, values: Floats) -> tuple[Floats]:
-    return (np.asarray(np.linalg.lstsq(rows, values)[0], dtype=np.float64),)
+def _steps_of_many(rows: Floats, values: Floats) -> Floats:
+    """The same for many rows of values, and without the bound. Returns a row of weights for each."""
+    weights = _least(rows / values[..., None], np.ones_like(values))
+    bad = (weights @ rows.T).min(axis=1) <= 0
+    weights[bad] = values[bad].mean(axis=1, keepdims=True)
+    for _ in range(ROUNDS):
+        fitted = weights @ rows.T
+        errors = np.log(values / fitted)
+        aim = _least(rows / fitted[..., None], 1 + errors)
+        step, before = np.ones((len(values), 1)), (errors**2).sum(axis=1)
+        for _ in range(HALVINGS):
+            tried = weights + step * (aim - weights)
+            got = tried @ rows.T
+            after = (np.log(values / np.where(got > 0, got, np.nan)) ** 2).sum(axis=1)
+            uphill = ~(after <= before)
+            if not uphill.any():
+                break
+            step[uphill] /= 2
+        moves = np.where(uphill[:, None], 0.0, step) * (aim - weights)
+        weights = weights + moves
+        if float(np.abs(moves).max()) < STEADY * float(np.abs(weights).max()):
+            break
+    return weights
+
+
+def _least(rows: Floats, values: Floats) -> Floats:
+    """Least squares by the normal equations, for each of many."""
+    across = rows.swapaxes(-1, -2)
+    found: Floats = np.linalg.solve(across @ rows, across @ values[..., None])[..., 0]
+    return found

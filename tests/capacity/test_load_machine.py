@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from closeshave.capacity.loadmachine import kernel, reading
 from closeshave.capacity.loadmachine.answering import ANSWER, BODY, HOST, Answering, split
+from closeshave.capacity.loadmachine.orders import GeneratorOrder, ordered, variables
 from closeshave.capacity.loadmachine.starting import CannotMeasure
-from closeshave.capacity.loadmachine.told import Told, told_by, variables
 
 REQUEST = b"GET /api/v2/appointments/ HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -137,8 +137,8 @@ def test_of_this_very_process_everything_is_known() -> None:
 
 def test_what_a_generator_is_told_arrives() -> None:
     """Exactly."""
-    told = Told((0.1, 12_345.678), 2.5, 400_000, 200.0)
-    assert told_by(variables(told)) == told
+    told = GeneratorOrder((0.1, 12_345.678), 2.5, 400_000, 200.0)
+    assert ordered(variables(told)) == told
 
 
 # -- records ---------------------------------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("processors", '"prozessors"', "machine.json:14: machine.allowed.prozessors: unknown key (did you mean processors?)"),
+        ("processors", '"prozessors"', "machine.json:10: machine.allowed.prozessors: unknown key (did you mean processors?)"),
         ("processors", '"processors": 0, "more"', "machine.allowed"),
         ("closeshave.sized/1", '"closeshave.sized/2"', "schema"),
         ("compiled", '"a\\nb"', "engine"),
@@ -95,10 +95,11 @@ def test_lines_say_what_is_supported_and_what_is_not() -> None:
     text = "\n".join(sizes.lines(found))
     assert not found.supported
     assert "extrapolated to 100,000/s, claimed 140,845/s, not supported" in text
-    assert "So what follows is for 71 % of it, and for no more" in text
+    assert "What follows is for 71 % of it, and for no more" in text
+    assert "A machine that is measured at 56,339/s or more would support it" in text
     assert "extrapolated to 100,000/s, claimed 100,000/s, supported" in text
     assert "2 workers, as fast as possible" in text
-    assert "held a worker up for 5 % of the time" in text
+    assert "5 % (2 workers)" in text
     assert "not measured: 4 workers: only 2 processors may be used here" in text
     assert "memory, if every user keeps a connection" in text
     assert [*sized.brief(found)] == ["E01: extrapolated to 100,000/s, claimed 140,845/s, not supported", "E02: 1 load machine"]

@@ -48,6 +48,22 @@ def test_no_fit_of_another_method_is_better(one: float, wait: float, tell: float
         assert float((errors(own) ** 2).sum()) <= 2 * other.cost * (1 + 1e-6) + 1e-15
 
 
+@given(WAITS, TELLS, st.floats(0.001, 0.2), st.integers(0, 2**32))
+@settings(max_examples=examples(20), deadline=None)
+def test_many_at_once_are_fitted_as_well_as_one_without_bounds(wait: float, tell: float, noise: float, seed: int) -> None:
+    """Each as by scipy's method of Levenberg and Marquardt."""
+    several = [points(Coefficients(10.0, wait, tell), noise, seed + number) for number in range(3)]
+    sizes = several[0][0]
+    for (_, measured), found in zip(several, usl.fit_many(sizes, np.array([each[1] for each in several])), strict=True):
+
+        def errors(costs, measured=measured):
+            return np.log(measured / sizes) + np.log(np.maximum(costs[0] + costs[1] * (sizes - 1) + costs[2] * sizes * (sizes - 1), 1e-12))
+
+        own = [1 / found.per_one_per_s, found.contention / found.per_one_per_s, found.coherency / found.per_one_per_s]
+        other = least_squares(errors, own, method="lm", x_scale=[1, 0.03, 0.001])
+        assert float((errors(own) ** 2).sum()) <= 2 * other.cost * (1 + 1e-6) + 1e-15
+
+
 @given(WAITS, TELLS, st.integers(0, 2**32))
 @settings(max_examples=examples(20), deadline=None)
 def test_coefficients_keep_their_bounds_whatever_the_noise(wait: float, tell: float, seed: int) -> None:

@@ -10,7 +10,7 @@ import os
 import numpy as np
 from locust import task
 
-from closeshave.capacity.loadmachine.told import Told, told_by
+from closeshave.capacity.loadmachine.orders import GeneratorOrder, ordered
 from closeshave.loadgen.customers import Tokens
 from closeshave.loadgen.rates import Instants, Steps, evenly
 from closeshave.loadgen.users import CrowdUser, EngineUser, OpenUser
@@ -21,7 +21,7 @@ STARTED_WITH = 300
 """Connections that are open before the first arrival."""
 GRACE_S = 2.0
 
-TOLD: Told = told_by(os.environ)
+ORDER: GeneratorOrder = ordered(os.environ)
 
 
 class SaturatingUser(EngineUser):
@@ -36,8 +36,8 @@ class SaturatingUser(EngineUser):
 class PacedUser(OpenUser):
     """An open load: one request for each arrival, at equal gaps, one rate after the other."""
 
-    rate = Steps(TOLD.rates_per_s, TOLD.each_s)
-    duration_s = TOLD.each_s * len(TOLD.rates_per_s)
+    rate = Steps(ORDER.rates_per_s, ORDER.each_s)
+    duration_s = ORDER.each_s * len(ORDER.rates_per_s)
     warm = STARTED_WITH
     grace_s = GRACE_S
 
@@ -55,9 +55,9 @@ class PacedUser(OpenUser):
 class ThinkingUser(CrowdUser):
     """A crowd of customers, each with a token, most of them thinking."""
 
-    customers = TOLD.customers
-    think_mean_s = max(1.0, TOLD.customers / TOLD.requests_per_s)
-    duration_s = TOLD.each_s
+    customers = ORDER.customers
+    think_mean_s = max(1.0, ORDER.customers / ORDER.requests_per_s)
+    duration_s = ORDER.each_s
     grace_s = GRACE_S
     tokens = Tokens(
         bytes(97 + number % 26 for number in range(TOKEN_BYTES)) * customers, np.arange(customers + 1, dtype=np.int64) * TOKEN_BYTES

@@ -19,8 +19,8 @@ import psutil
 from closeshave import __version__
 from closeshave.capacity.interval import of_mean, of_slope
 from closeshave.capacity.loadmachine import kernel, reading, starting
-from closeshave.capacity.loadmachine.starting import Answerers, CannotMeasure, Counted, Load
-from closeshave.capacity.loadmachine.told import Told
+from closeshave.capacity.loadmachine.orders import GeneratorOrder
+from closeshave.capacity.loadmachine.starting import Answerers, AnswersCounted, CannotMeasure, MachineLoad
 from closeshave.capacity.loadmachine.values import SCHEMA, Allowed, LoadMachine, Memory, Paced, Saturated
 from closeshave.control.processes import poll_until
 from closeshave.environments.fingerprint import cpu_model
@@ -94,7 +94,7 @@ def _left_out(workers: tuple[int, ...], allowed: Allowed) -> Iterator[str]:
 def _saturated(server: Answerers, scratch: Path, workers: int, say: Say) -> Saturated:
     say(f"{counted(workers, 'worker')}, each sending as fast as it can")
     lasts_s = WARM_UP_S + BLOCKS * BLOCK_S + 5.0
-    with Load("SaturatingUser", server.url, Told(), scratch, lasts_s, workers=workers, users=USERS * workers) as load:
+    with MachineLoad("SaturatingUser", server.url, GeneratorOrder(), scratch, lasts_s, workers=workers, users=USERS * workers) as load:
         _begun(load, server)
         time.sleep(WARM_UP_S)
         looks = [_Look.now(load, server)]
@@ -119,12 +119,12 @@ class _Look:
     """What had been done at an instant; or between two."""
 
     at_s: float
-    counted: Counted
+    counted: AnswersCounted
     processor_s: float
     waited_s: float
 
     @classmethod
-    def now(cls, load: Load, server: Answerers) -> _Look:
+    def now(cls, load: MachineLoad, server: Answerers) -> _Look:
         return cls(time.monotonic(), server.counted(), kernel.processor_s(load.family()), kernel.waited_s(load.senders()))
 
     def since(self, before: _Look) -> _Look:
@@ -135,7 +135,7 @@ class _Look:
             raise CannotMeasure("the load generator sent nothing for a second: is this machine busy with something else?")
         return _Look(
             self.at_s - before.at_s,
-            Counted(
+            AnswersCounted(
                 requests, self.counted.read_bytes - before.counted.read_bytes, self.counted.written_bytes - before.counted.written_bytes, 0
             ),
             processor_s,
@@ -143,7 +143,7 @@ class _Look:
         )
 
 
-def _begun(load: Load, server: Answerers) -> None:
+def _begun(load: MachineLoad, server: Answerers) -> None:
     before = server.counted().requests
     if not poll_until(lambda: load.ended or server.counted().requests - before >= BEGUN, starting.START_TIMEOUT_S, LOOK_S) or load.ended:
         raise load.failed()
@@ -159,7 +159,9 @@ def _paced(server: Answerers, scratch: Path, saturated: tuple[Saturated, ...], s
     rates = tuple(float(round(share * source.requests_per_s.point)) for share in SHARES)
     say(f"{counted(source.workers, 'worker')} with an open load of {', '.join(f'{rate:,.0f}' for rate in rates)} requests/s")
     lasts_s = LEVEL_S * len(rates)
-    with Load("PacedUser", server.url, Told(rates, LEVEL_S), scratch, lasts_s + 10, workers=source.workers, hasty=True) as load:
+    with MachineLoad(
+        "PacedUser", server.url, GeneratorOrder(rates, LEVEL_S), scratch, lasts_s + 10, workers=source.workers, hasty=True
+    ) as load:
         _begun(load, server)
         load.hasten()
         before_s, before = time.monotonic(), kernel.waited_s(load.senders())
@@ -222,10 +224,10 @@ def _memory(server: Answerers, scratch: Path, crowds: list[_Crowd], say: Say) ->
     with ExitStack() as stack:
         loads = [
             stack.enter_context(
-                Load(
+                MachineLoad(
                     crowd.user,
                     server.url,
-                    Told(each_s=CROWD_S, customers=crowd.customers, requests_per_s=CROWD_PER_S),
+                    GeneratorOrder(each_s=CROWD_S, customers=crowd.customers, requests_per_s=CROWD_PER_S),
                     scratch / f"{crowd.name}-{number}",
                     starting.START_TIMEOUT_S + CROWD_S,
                 )

@@ -22,8 +22,8 @@ from typing import Self
 
 import psutil
 
-from closeshave.capacity.loadmachine import answering, told
-from closeshave.capacity.loadmachine.told import Told
+from closeshave.capacity.loadmachine import answering, orders
+from closeshave.capacity.loadmachine.orders import GeneratorOrder
 from closeshave.control import variables
 from closeshave.control.processes import poll_until
 from closeshave.traffic import ports, priority
@@ -39,7 +39,7 @@ class CannotMeasure(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class AnswersCounted:
     """What all servers have counted since they were started."""
 
     requests: int
@@ -61,7 +61,7 @@ class Answerers:
         """Their base URL."""
         return f"http://{answering.HOST}:{self.port}"
 
-    def counted(self) -> Counted:
+    def counted(self) -> AnswersCounted:
         """All counts so far. Raises :class:`CannotMeasure` when a server has ended."""
         for server in self._servers:
             self._write(server)
@@ -69,7 +69,7 @@ class Answerers:
         for server in self._servers:
             counts = json.loads(_line(server))
             sums = {name: value + counts[name] for name, value in sums.items()}
-        return Counted(**sums)
+        return AnswersCounted(**sums)
 
     @staticmethod
     def _write(server: subprocess.Popen[bytes]) -> None:
@@ -107,13 +107,13 @@ def answerers(count: int, scratch: Path) -> Iterator[Answerers]:
 
 
 @dataclass(slots=True)
-class Load:
+class MachineLoad:
     """One load generator: Locust, alone or with workers. Use as a context manager: at its end it is stopped, whatever happened."""
 
     user: str
     """The class of :mod:`.customers`."""
     url: str
-    told: Told
+    told: GeneratorOrder
     scratch: Path
     """Where its records and its log go; records are below ``records/``."""
     lasts_s: float
@@ -179,7 +179,7 @@ class Load:
         with (self.scratch / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 self._command(),
-                env=_environment() | told.variables(self.told),
+                env=_environment() | orders.variables(self.told),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -227,7 +227,7 @@ def files_max() -> int:
 
 
 def _environment() -> dict[str, str]:
-    given = {name: value for name, value in variables.without(()).items() if not name.startswith(("LOCUST_", told.PREFIX))}
+    given = {name: value for name, value in variables.without(()).items() if not name.startswith(("LOCUST_", orders.PREFIX))}
     package = str(Path(__file__).parents[3])
     path = os.pathsep.join(filter(None, [package, given.get("PYTHONPATH")]))
     return {**given, "PYTHONPATH": path}

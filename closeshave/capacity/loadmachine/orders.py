@@ -9,7 +9,7 @@ PREFIX = "CLOSESHAVE_LOAD_MACHINE_"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class GeneratorOrder:
     """One of the classes uses each of these."""
 
     rates_per_s: tuple[float, ...] = (1.0,)
@@ -21,7 +21,7 @@ class Told:
     """Of a crowd."""
 
 
-def variables(told: Told) -> dict[str, str]:
+def variables(told: GeneratorOrder) -> dict[str, str]:
     """For the generator's environment."""
     return {
         f"{PREFIX}RATES": " ".join(map(repr, told.rates_per_s)),
@@ -31,9 +31,9 @@ def variables(told: Told) -> dict[str, str]:
     }
 
 
-def told_by(environ: Mapping[str, str]) -> Told:
+def ordered(environ: Mapping[str, str]) -> GeneratorOrder:
     """The other way round."""
-    return Told(
+    return GeneratorOrder(
         tuple(map(float, environ[f"{PREFIX}RATES"].split())),
         float(environ[f"{PREFIX}EACH_S"]),
         int(environ[f"{PREFIX}CUSTOMERS"]),
