@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from closeshave.cli import exits, options
+from closeshave.cli import exits, options, sizing
 from closeshave.cli.app import app
 from closeshave.cli.saying import Json, Quiet, Voice
 from closeshave.files.closest import meant
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 LEVELS = {"ok": "green", "note": "yellow", "missing": "red"}
 
 
-@app.command(epilog=exits.told())
-def doctor(
+@app.command(epilog=exits.told(Exit.INCONCLUSIVE))
+def doctor(  # noqa: PLR0917 - an option each
     environment: Annotated[
         str,
         typer.Option(
@@ -45,11 +45,35 @@ def doctor(
         str,
         typer.Option(help="With --url: the API profile that the platform speaks, a name or a file; or an environment file that names one."),
     ] = "",
+    load: Annotated[
+        bool,
+        typer.Option(
+            "--load",
+            help="Measure this machine as a load machine, over loopback alone, in about a minute; and say how many like it the promises of a target take.",
+        ),
+    ] = False,
+    target: Annotated[
+        str,
+        typer.Option(
+            help=f"With --load: the target whose users and requests/s are sized; {sizing.TARGET} by default.",
+            autocompletion=options.targets,
+        ),
+    ] = "",
+    measured: Annotated[
+        Path | None,
+        typer.Option(help="With --load: measure nothing, and take what --load --json has written into this file, on whatever machine."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="With --load: print the result as a page in Markdown.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show which parts this machine has and which are missing; or examine a platform, and show what its environment file should say."""
+    """Show which parts this machine has and which are missing; examine a platform, and show what its environment file should say; or measure a load
+    machine."""
     voice = Voice(json, quiet)
+    if load:
+        sizing.refuse({"--environment": environment, "--url": url, "--stage": stage, "--api": api, "--write": write})
+        sizing.measure(voice, target or sizing.TARGET, measured, markdown=markdown)
+    sizing.refuse_without_load({"--target": target, "--measured": measured, "--markdown": markdown})
     if environment and url:
         raise InvalidFile(Problem("--url", 0, "", "give either --url or --environment; the environment file already holds an address"))
     if api and not url:
