@@ -16,8 +16,8 @@ from typing import Any
 from closeshave.files import write_atomically
 from closeshave.files.foreign import loads
 from closeshave.files.plaintext import clean
-from closeshave.gameday.roles import HumanMark, PersonRole, PressAction
-from closeshave.gameday.state import DIRECTORY
+from closeshave.gameday.roles import PressAction
+from closeshave.vocabulary import GAME_DAY, HumanMark, PersonRole
 
 PRESSES = "presses"
 """The directory of presses, below that of the game day."""
@@ -79,7 +79,7 @@ def made(at_ns: int, role: str, name: str, action: str, inject: str | None = Non
 
 def directory(run: Path) -> Path:
     """Where the presses of a run are."""
-    return run / DIRECTORY / PRESSES
+    return run / GAME_DAY / PRESSES
 
 
 def write(run: Path, press: Press) -> Path:

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-
-class PersonRole(StrEnum):
-    """What a person does in a game day."""
-
-    FACILITATOR = "facilitator"
-    """Holds the clock: begins, holds, skips and stops."""
-    RESPONDER = "responder"
-    """Works on the incident, and says when it was noticed, acknowledged, understood, mitigated and resolved."""
-    SCRIBE = "scribe"
-    """Writes down what happens."""
-    OBSERVER = "observer"
-    """Looks on."""
+from closeshave.vocabulary import PersonRole
 
 
 class PressAction(StrEnum):
@@ -35,7 +24,7 @@ class PressAction(StrEnum):
     STOP_AND_HEAL = "stop-and-heal"
     """Nothing more begins, everything is healed, and the game day ends."""
     MARK = "mark"
-    """A person's mark: one of :class:`HumanMark`."""
+    """A person's mark: one of :class:`closeshave.vocabulary.HumanMark`."""
     CORRECT = "correct"
     """Another instant or another word for an earlier mark, which is kept."""
     NOTE = "note"
@@ -44,16 +33,6 @@ class PressAction(StrEnum):
     """A step of an inject's runbook is done."""
     REVEAL = "reveal"
     """A hidden inject is shown to everybody."""
-
-
-class HumanMark(StrEnum):
-    """What people say of an incident, in the usual order."""
-
-    NOTICED = "noticed"
-    ACKNOWLEDGED = "acknowledged"
-    CAUSE_FOUND = "cause-found"
-    MITIGATED = "mitigated"
-    RESOLVED = "resolved"
 
 
 _MARKING = frozenset({PressAction.MARK, PressAction.CORRECT, PressAction.NOTE})

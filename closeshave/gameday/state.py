@@ -13,10 +13,10 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from closeshave.files import jsonfile, write_atomically
-from closeshave.gameday.roles import HumanMark
+from closeshave.vocabulary import GAME_DAY, HumanMark
 
-DIRECTORY, STATE = "gameday", "state.json"
-"""Of a game day, in its run directory; and the state, in that."""
+STATE = "state.json"
+"""The state, in the directory of a game day."""
 
 
 class ClockState(StrEnum):
@@ -101,12 +101,14 @@ class InjectShown:
     due_in_s: float | None
     on_word: bool
     hidden: bool
-    """Only facilitators and scribes may see it until it is revealed."""
+    """Nobody but facilitators may see it, until it is revealed."""
     hypothesis: str
     blast_radius: str
     told: tuple[str, ...]
     conditions: tuple[ConditionShown, ...]
     runbook: RunbookShown | None
+    begins: str | None = None
+    """ID of its fault or drill, as the timeline of the run calls it."""
     message: str = ""
     """What those who are told are told."""
     expected: str = ""
@@ -173,7 +175,7 @@ CODEC = TypeAdapter(GameDayState)
 
 def path(run: Path) -> Path:
     """The file of a run's state."""
-    return run / DIRECTORY / STATE
+    return run / GAME_DAY / STATE
 
 
 def save(run: Path, state: GameDayState) -> None:
