@@ -123,6 +123,15 @@ class HumanMark(StrEnum):
     RESOLVED = "resolved"
 
 
+class Severity(StrEnum):
+    """How much an incident harms customers, the worst first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
 # -- files of a run directory ------------------------------------------------------------------------------------------------------------------
 
 PLAN, TARGET, ENVIRONMENT = "plan.yaml", "target.yaml", "environment.yaml"
