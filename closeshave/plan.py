@@ -884,7 +884,8 @@ def not_by_people(plan: Plan) -> Iterator[_Trouble]:
     if plan.nemesis is not None:
         yield ("nemesis",), "a game day has no random faults: people hold its clock"
     begun = {each.begins for each in plan.inject}
-    for key, planned in (("faults", plan.faults), ("drills", plan.drills)):
+    listed: tuple[tuple[str, Sequence[Disruption]], ...] = (("faults", plan.faults), ("drills", plan.drills))
+    for key, planned in listed:
         for index, one in enumerate(planned):
             if one.id not in begun:
                 yield (key, index, "id"), f"no inject begins {one.id}, and in a game day nothing else does"

@@ -22,7 +22,9 @@ _NAMES = {
 def look(condition: GoCondition, live: LiveLookup) -> ConditionShown:
     """Whether a condition holds now, and the value by which."""
     value = live(condition.figure, condition.region)
-    return ConditionShown(text(condition), _holds(condition, value), "nothing is known yet" if value is None else f"it is {_shown(condition, value)}")
+    return ConditionShown(
+        text(condition), _holds(condition, value), "nothing is known yet" if value is None else f"it is {_shown(condition, value)}"
+    )
 
 
 def text(condition: GoCondition) -> str:

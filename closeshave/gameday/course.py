@@ -178,7 +178,9 @@ class GameClock:
                 decided.append(self._end(card, STOPPED if why else SKIPPED, why or "the exercise was over", None))
             elif status is STARTED:
                 healed = card.begins not in sight.unhealed
-                decided.append(self._end(card, DONE if healed and not self.stopping else STOPPED, "" if healed else "it was still in effect", None))
+                decided.append(
+                    self._end(card, DONE if healed and not self.stopping else STOPPED, "" if healed else "it was still in effect", None)
+                )
         return tuple(decided)
 
     def shown(self, now_ns: int) -> ClockState:
@@ -190,10 +192,11 @@ class GameClock:
     def advance(self, now_ns: int, sight: Sight) -> tuple[Decision, ...]:
         """Let time pass: what is healed is done, what cannot begin any more is skipped, and what is due begins."""
         self._last_ns = max(self._last_ns, now_ns)
-        decided: list[Decision] = []
-        for card in self.cards:
-            if self.fates[card.id].status is STARTED and card.begins not in sight.unhealed:
-                decided.append(self._end(card, STOPPED if self.stopping else DONE, "", now_ns))
+        decided: list[Decision] = [
+            self._end(card, STOPPED if self.stopping else DONE, "", now_ns)
+            for card in self.cards
+            if self.fates[card.id].status is STARTED and card.begins not in sight.unhealed
+        ]
         for card in self.cards:
             if self.fates[card.id].status is not OPEN or self.stopping:
                 continue
@@ -206,15 +209,10 @@ class GameClock:
     def press(self, press: Press, now_ns: int, sight: Sight) -> Ruling:
         """What a press decides. It counts from when it was pressed, but not before anything that has been decided already."""
         at_ns = min(max(press.at_ns, self._last_ns), now_ns)
-        if not may(press.role, press.action):
-            return refused(f"{_a(press.role)} may not press {press.action}")
-        if self.over(now_ns):
-            return refused("the game day has ended")
-        self._last_ns = at_ns
         card = next((each for each in self.cards if each.id == press.inject), None)
-        if press.inject is not None and (card is None or self._out_of_sight(card, press.role)):
-            # The same answer for one that is hidden: it must not tell what there is.
-            return refused(f"there is no inject {press.inject}")
+        if why := self._improper(press, card, now_ns):
+            return refused(why)
+        self._last_ns = at_ns
         match press.action:
             case PressAction.GO | PressAction.NOW | PressAction.SKIP:
                 assert card is not None  # a press of these has the ID of an inject
@@ -225,7 +223,17 @@ class GameClock:
                 assert card is not None  # likewise
                 return self._note_on(card, press, at_ns)
             case _:
-                return self._write_down(press, press.at_ns if press.at_ns <= now_ns else now_ns)
+                return self._write_down(press, min(press.at_ns, now_ns))
+
+    def _improper(self, press: Press, card: Card | None, now_ns: int) -> str:
+        """Why this person may not press this, now, of this inject; empty when they may."""
+        if not may(press.role, press.action):
+            return f"{_a(press.role)} may not press {press.action}"
+        if self.over(now_ns):
+            return "the game day has ended"
+        # The same answer for one that is hidden: it must not tell what there is.
+        unknown = press.inject is not None and (card is None or self._out_of_sight(card, press.role))
+        return f"there is no inject {press.inject}" if unknown else ""
 
     def obstacle(self, card: Card, now_ns: int, sight: Sight, how: str = "clock") -> str:
         """Why a card that is due cannot begin now; empty when it can. *Now* overrides the held clock and the conditions, nothing else."""
@@ -283,7 +291,9 @@ class GameClock:
             standing = [card for card in self.cards if self.fates[card.id].status in {OPEN, STARTED}]
             self.stopping, self.stopped_early = True, bool(standing)
             waiting = [card for card in standing if self.fates[card.id].status is OPEN]
-            return Ruling(taken=True, decisions=(*(self._end(card, STOPPED, "stopped before it began", None) for card in waiting), HealAll()))
+            return Ruling(
+                taken=True, decisions=(*(self._end(card, STOPPED, "stopped before it began", None) for card in waiting), HealAll())
+            )
         if action is PressAction.HOLD:
             if self._held_ns is not None:
                 return refused("the clock is held already")

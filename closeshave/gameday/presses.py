@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from closeshave.files import write_atomically
-from closeshave.files.foreign import loads
+from closeshave.files.foreign import is_one_of, loads
 from closeshave.files.plaintext import clean
 from closeshave.gameday.roles import PressAction
 from closeshave.vocabulary import GAME_DAY, HumanMark, PersonRole
@@ -137,9 +138,12 @@ def _checked(at_ns: int, told: dict[str, Any]) -> Press:
     return Press(at_ns, told["id"], role, _line(name), action, inject, value)
 
 
-def _one_of(told: dict[str, Any], key: str, words: type[Any]) -> Any:
+W = TypeVar("W", bound=StrEnum)
+
+
+def _one_of(told: Mapping[str, Any], key: str, words: type[W]) -> W:
     value = told[key]
-    if not isinstance(value, str) or value not in list(words):
+    if not is_one_of(value, {*words}):
         raise WrongPress(f"{key} is one of {', '.join(words)}")
     return words(value)
 
@@ -147,8 +151,7 @@ def _one_of(told: dict[str, Any], key: str, words: type[Any]) -> Any:
 def _value(action: PressAction, value: object) -> HumanMark | Moved | Noted | int | None:
     match action:
         case PressAction.MARK:
-            mark: HumanMark = _one_of({"value": value}, "value", HumanMark)
-            return mark
+            return _one_of({"value": value}, "value", HumanMark)
         case PressAction.TICK:
             return _index(value, "the index of a step")
         case PressAction.CORRECT:

@@ -39,7 +39,7 @@ class Look:
     """What is so at an instant beside the clock."""
 
     now_ns: int
-    sight: Sight = Sight()
+    sight: Sight = field(default_factory=Sight)
     conditions: Mapping[str, tuple[ConditionShown, ...]] = field(default_factory=dict)
     """By inject."""
     answers: Sequence[Answered] = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from closeshave.gameday.state import GameDayState, InjectShown
 
+
 def told(state: GameDayState) -> list[str]:
     """The lines."""
     rehearsal = "dress rehearsal, " if state.rehearsal else ""

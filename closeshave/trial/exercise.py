@@ -43,7 +43,9 @@ class Exercise:
         self._scenery = Scenery(plan, trial.manifest.topology, planned)
         self._disruptions = {each.id: each for each in plan.disruptions}
         self._conditions = {each.id: each.go_if for each in plan.inject}
-        self.clock = GameClock(cards(plan, planned.runbooks, schedule.LEAD_NS / 1e9), times[-1].started_ns, times[-1].ended_ns, since_ns=now)
+        self.clock = GameClock(
+            cards(plan, planned.runbooks, schedule.LEAD_NS / 1e9), times[-1].started_ns, times[-1].ended_ns, since_ns=now
+        )
         self.ends_ns = times[-1].ended_ns
         """When the load ends: earlier than planned as soon as the game day is over."""
         self._chain = Chain(trial.run)
@@ -53,7 +55,9 @@ class Exercise:
         """Faults and drills that have begun and are not proven healed → of a rehearsal, until when they last."""
         self._saved_ns = self._heal_by_ns = 0
         self._over = False
-        self._chain.add(now, "begin", {"run": trial.manifest.id, "plan": plan.name, "rehearsal": planned.rehearsal, "injects": list(self._conditions)})
+        self._chain.add(
+            now, "begin", {"run": trial.manifest.id, "plan": plan.name, "rehearsal": planned.rehearsal, "injects": list(self._conditions)}
+        )
         self._save(now, {})
 
     def look(self, now: int) -> None:
@@ -69,8 +73,11 @@ class Exercise:
         if changed or decided or now - self._saved_ns >= SAVE_EVERY_NS:
             self._save(now, looked)
         if self._over and self.clock.stopped_early:
-            raise SafetyStop("the game day was stopped by a facilitator, and everything is healed" if not stuck else
-                             "the game day was stopped by a facilitator; not everything is proven healed")
+            raise SafetyStop(
+                "the game day was stopped by a facilitator, and everything is healed"
+                if not stuck
+                else "the game day was stopped by a facilitator; not everything is proven healed"
+            )
 
     def finish(self, why: str) -> None:
         """The load is over, ``why`` says if early: nothing more is taken, and the chain ends. Raises :class:`OSError`."""
@@ -145,7 +152,9 @@ class Exercise:
     def _see(self, now: int) -> None:
         """Forget what is healed."""
         over = [
-            name for name, until_ns in self._standing.items() if (now >= until_ns if self._planned.rehearsal else not unhealed(self._trial, name))
+            name
+            for name, until_ns in self._standing.items()
+            if (now >= until_ns if self._planned.rehearsal else not unhealed(self._trial, name))
         ]
         for name in over:
             del self._standing[name]

@@ -28,9 +28,7 @@ LOOK_EVERY_S = 0.1
 @gamedays.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE, Exit.SAFETY))
 def begin(  # noqa: PLR0917 - an option each
     context: typer.Context,
-    plan: Annotated[
-        str, typer.Argument(help="A plan file with injects, or the name of one in scenarios/.", autocompletion=options.plans)
-    ],
+    plan: Annotated[str, typer.Argument(help="A plan file with injects, or the name of one in scenarios/.", autocompletion=options.plans)],
     environment: options.Environment = None,
     target: options.Target = None,
     seed: options.Seed = None,
@@ -60,6 +58,7 @@ def begin(  # noqa: PLR0917 - an option each
     from closeshave.environments import drivers
     from closeshave.environments.driver import Permission
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
+    from closeshave.gameday.writing import PAGE as AFTER
     from closeshave.report import terminal
     from closeshave.trial import gamedays as trials
     from closeshave.trial import running
@@ -102,15 +101,14 @@ def begin(  # noqa: PLR0917 - an option each
             )
             complain_of_judges(conclusion.tracebacks)
             voice.last("report", publish(conclusion, beside(conclusion, None)))
+            voice.last("after-action report", directory / AFTER)
     raise typer.Exit(conclusion.exit_code)
 
 
 @gamedays.command(epilog=exits.told())
 def press(  # noqa: PLR0917 - an option each
     run: options.RunDirectory,
-    action: Annotated[
-        str, typer.Argument(help="go, hold, resume, skip, now, stop-and-heal, mark, correct, note, tick or reveal.")
-    ],
+    action: Annotated[str, typer.Argument(help="go, hold, resume, skip, now, stop-and-heal, mark, correct, note, tick or reveal.")],
     inject: Annotated[str | None, typer.Argument(help="ID of the inject, where the action concerns one.")] = None,
     by: Annotated[str, typer.Option("--by", help="Your name, for the timeline.")] = "",
     role: Annotated[str, typer.Option("--as", help="facilitator, responder or scribe.")] = "facilitator",
@@ -118,7 +116,9 @@ def press(  # noqa: PLR0917 - an option each
         str, typer.Option(help="Of a note its text; of a mark noticed, acknowledged, cause-found, mitigated or resolved.")
     ] = "",
     step: Annotated[int | None, typer.Option(min=1, help="Of a tick: the number of the runbook's step, from 1.")] = None,
-    mark: Annotated[int | None, typer.Option(min=1, help="Of a correction: the number of the mark, from 1, as 'gameday state' shows.")] = None,
+    mark: Annotated[
+        int | None, typer.Option(min=1, help="Of a correction: the number of the mark, from 1, as 'gameday state' shows.")
+    ] = None,
     at: Annotated[float | None, typer.Option(help="Of a correction: seconds after the exercise began.")] = None,
     photo: Annotated[str | None, typer.Option(help="Of a note: the name of a photo's file.")] = None,
     json: Json = False,
@@ -194,3 +194,42 @@ def check(run: options.RunDirectory, json: Json = False, quiet: Quiet = False) -
     plain = {"entries": len(found.links), "wrong": found.wrong or None, "ended": found.ended, "last": found.last}
     Voice(json, quiet).result(plain, (said,), lines([said], "red" if found.wrong else ""))
     raise typer.Exit(Exit.BROKEN if found.wrong else 0)
+
+
+@gamedays.command(epilog=exits.told())
+def deficiency(  # noqa: PLR0917 - an option each
+    run: options.RunDirectory,
+    what: Annotated[str, typer.Argument(help="What is wrong, in a sentence.")],
+    owner: Annotated[str, typer.Option(help="Who sees to it that it is corrected.")],
+    due: Annotated[str, typer.Option(help="Until which day, as in 2026-12-24.")],
+    retest: Annotated[
+        str, typer.Option(help="The plan whose pass shows that it is corrected: its name.", autocompletion=options.plans)
+    ],
+    finding: Annotated[str, typer.Option(help="ID of the verdict that showed it, as in the report.")] = "",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write down a deficiency of a game day, and its report again; 'closeshave schedule' shows whether it has been re-tested."""
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from closeshave.conclusion import conclude, publish
+    from closeshave.files.shipped import locate
+    from closeshave.files.yamlfile import day
+    from closeshave.gameday import deficiencies
+    from closeshave.plan import read_plan
+
+    conclusion = conclude(run)
+    if not conclusion.recorded.manifest.game_day:
+        raise InvalidFile(Problem(str(run), 0, "", "this run is no game day"))
+    known = {verdict.id for verdict in conclusion.assessment.verdicts}
+    if finding and finding not in known:
+        raise InvalidFile(Problem("--finding", 0, "", f"{finding!r} is no verdict of this run"))
+    named = read_plan(locate("scenarios", retest)).name
+    try:
+        made = deficiencies.add(run, what, owner, day(due), named, datetime.now(UTC), finding)
+    except ValueError as error:
+        raise InvalidFile(Problem("deficiency", 0, "", str(error))) from None
+    publish(conclusion)
+    told = f"{made.id}: {made.what}; {made.owner}, until {made.due.isoformat()}, re-tested by {made.retest}"
+    Voice(json, quiet).result({**asdict(made), "due": made.due.isoformat()}, (made.id,), lines([told]))

@@ -177,7 +177,11 @@ def _aid(evidence: Evidence, recovery: Recovery | None, life: Life, marks: Mappi
     if recovery is None or recovery.blind or recovery.self_recovered is None:
         return Aid.UNKNOWN
     if not recovery.self_recovered:
-        return Aid.HARNESS if recovery.latest_ns is not None and life.healed_ns is not None and recovery.latest_ns > life.healed_ns else Aid.UNKNOWN
+        return (
+            Aid.HARNESS
+            if recovery.latest_ns is not None and life.healed_ns is not None and recovery.latest_ns > life.healed_ns
+            else Aid.UNKNOWN
+        )
     if not evidence.history.manifest.game_day:
         return Aid.NOBODY_NEEDED
     acted = marks.get(HumanMark.MITIGATED)

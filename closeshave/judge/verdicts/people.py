@@ -46,7 +46,9 @@ def judge(objective: Objective, found: Sequence[Incident], uninjected: int, why_
         severity = f"{objective.severity} " if objective.severity else ""
         never = f"; {counted(uninjected, 'fault was', 'faults were')} never injected" if uninjected else ""
         # An incident of another severity answers nothing about this one, and is no fault of the run.
-        return replace(blank, reason=f"no {severity}incident harmed customers in this run{never}", gates=not found or objective.severity is None)
+        return replace(
+            blank, reason=f"no {severity}incident harmed customers in this run{never}", gates=not found or objective.severity is None
+        )
     if objective.measure is Measure.RESOLVED_UNAIDED:
         return _unaided(objective, asked, blank)
     if why_nobody:
@@ -82,7 +84,9 @@ def _merged(measure: Measure, known: Sequence[Interval], n: int) -> tuple[float,
 def _told(one: Incident, mark: str, time: Interval | None) -> str:
     named = f"{one.id} ({one.severity})"
     if time is None:
-        ambiguous = f"; {counted(one.ambiguous, 'mark names', 'marks name')} no inject and may be about another one" if one.ambiguous else ""
+        ambiguous = (
+            f"; {counted(one.ambiguous, 'mark names', 'marks name')} no inject and may be about another one" if one.ambiguous else ""
+        )
         unseen = "" if mark != "resolved" or HumanMark.RESOLVED not in one.marks else ", and when customers were served again is not known"
         return f"{named}: nobody marked when it was {mark}{ambiguous}" if not unseen else f"{named}: marked as resolved{unseen}"
     low, high = time
