@@ -181,10 +181,8 @@ def _stated_rules() -> Iterator[dict[str, Any]]:
             keys["window"] = {"enum": ["calm", "run", "fault"]}
         if measure is not Measure.INTEGRITY:
             keys["invariants"] = {"maxItems": 0}
-        if measure is not Measure.CACHE_HIT_RATIO:
-            keys["warm"] = {"const": False}
-        if measure not in OF_PEOPLE:
-            keys["severity"] = never
+        keys |= {} if measure is Measure.CACHE_HIT_RATIO else {"warm": {"const": False}}
+        keys |= {} if measure in OF_PEOPLE else {"severity": never}
         yield {
             "if": {"properties": {"measure": {"const": measure.value}}, "required": ["measure"]},
             "then": {"required": needs, "properties": keys},

@@ -127,9 +127,13 @@ class Severity(StrEnum):
     """How much an incident harms customers, the worst first."""
 
     CRITICAL = "critical"
+    """At least 10% of all customers' requests were not good in the worst minute."""
     HIGH = "high"
+    """At least 1%."""
     MEDIUM = "medium"
+    """At least 0.1%."""
     LOW = "low"
+    """Fewer."""
 
 
 # -- files of a run directory ------------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The same game day in the shape of Articles 25 and 26 of Commission Delegated Regulation (EU) 2024/1774 (DORA's technical standards on ICT risk management).
+"""The same game day in the shape of Articles 25 and 26 of Commission Delegated Regulation (EU) 2024/1774, DORA's standards on ICT risk management.
 
 It orders what is known; it does not say that an entity complies. What the articles ask for and a game day says nothing about is listed.
 """

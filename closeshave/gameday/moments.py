@@ -18,9 +18,7 @@ _EDGES = {
     FaultEdge.HEALED: "the harness begins to heal it",
     FaultEdge.VERIFIED_HEALED: "is proven healed",
 }
-_CLOCK = frozenset(
-    {PressAction.GO, PressAction.HOLD, PressAction.RESUME, PressAction.SKIP, PressAction.NOW, PressAction.STOP_AND_HEAL, PressAction.REVEAL}
-)
+_CLOCK = frozenset(PressAction) - {PressAction.MARK, PressAction.CORRECT, PressAction.NOTE, PressAction.TICK}
 """What people pressed that is no mark: those are on the history's own timeline."""
 
 

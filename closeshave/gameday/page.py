@@ -42,7 +42,8 @@ def points(timeline: tuple[TimelineEntry, ...]) -> list[tuple[float, float, Time
     """Where each entry is drawn, x and y: all on one axis, a lane for each kind."""
     begin, length = _span(timeline)
     return [
-        (MARGIN + (each.at_s - begin) / length * (WIDTH - MARGIN - 20), LANE_HEIGHT * (LANES.index(each.who) + 0.5), each) for each in timeline
+        (MARGIN + (each.at_s - begin) / length * (WIDTH - MARGIN - 20), LANE_HEIGHT * (LANES.index(each.who) + 0.5), each)
+        for each in timeline
     ]
 
 

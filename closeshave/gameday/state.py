@@ -31,14 +31,18 @@ class InjectKind(StrEnum):
     """What an inject does."""
 
     FAULT = "fault"
+    """It begins a fault."""
     DRILL = "drill"
+    """It begins a drill."""
     MESSAGE = "message"
+    """It only tells people something."""
 
 
 class InjectStatus(StrEnum):
     """How far an inject is."""
 
     PLANNED = "planned"
+    """Its time has not come; in a report: the run does not say what became of it."""
     NEXT = "next"
     """The first of those that have not begun; its time has not come."""
     WAITING = "waiting"
@@ -46,6 +50,7 @@ class InjectStatus(StrEnum):
     HELD = "held"
     """The next one, while the clock is held."""
     STARTED = "started"
+    """What it begins is in effect, or not proven healed yet."""
     DONE = "done"
     """It is over, and what it broke is proven healed."""
     SKIPPED = "skipped"

@@ -13,6 +13,7 @@ from closeshave.report import words
 
 _CODEC = TypeAdapter(AfterAction)
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+\-!|~&])")
+HARM = ("fault", "severity", "first harm", "not good", "worst minute", "own alert", "noticed by people", "served again", "brought back by")
 NOTHING = "A dress rehearsal: evidence for nothing."
 
 
@@ -28,7 +29,8 @@ def headline(found: AfterAction) -> str:
         return f"Dress rehearsal of {found.plan}: nothing was broken, and nothing is evidence."
     begun = sum(each.begun_at_s is not None for each in found.injects)
     harmed = f"{len(found.harm)} of them harmed customers" if found.harm else "no customer was harmed"
-    return f"{found.plan}: {begun} of {len(found.injects)} injects began, {harmed}; {len(found.failed)} verdicts failed, {len(found.undecided)} are undecided."
+    judged = f"{len(found.failed)} verdicts failed, {len(found.undecided)} are undecided"
+    return f"{found.plan}: {begun} of {len(found.injects)} injects began, {harmed}; {judged}."
 
 
 def clock(at_s: float) -> str:
@@ -73,7 +75,7 @@ def _markdown(found: AfterAction) -> Iterator[str]:
     yield from ("", "## What customers felt", "")
     if found.harm:
         yield from table(
-            ("fault", "severity", "first harm", "requests not good", "worst minute", "own alert", "noticed by people", "served again", "brought back by", *more),
+            (*HARM, *more),
             (
                 (each.fault, each.severity, clock(each.first_at_s), words.count(each.requests), f"{each.worst_minute:.1%}", _signed(each.alerted_s),
                  seconds(each.noticed_s), seconds(each.restored_s), each.brought_back_by)
@@ -85,9 +87,12 @@ def _markdown(found: AfterAction) -> Iterator[str]:
         yield "No customer was harmed by a fault, as far as the history shows."
     yield from ("", "## What was lost", "")
     lost = [
-        (each.fault, "unknown" if each.lost_writes is None else words.count(each.lost_writes), seconds(each.loss_window_s)) for each in found.lost
+        (each.fault, "unknown" if each.lost_writes is None else words.count(each.lost_writes), seconds(each.loss_window_s))
+        for each in found.lost
     ]
-    yield from table(("fault", "acknowledged writes", "loss window", *more), lost) if lost else ("No fault of this game day could cost data.",)
+    yield from (
+        table(("fault", "acknowledged writes", "loss window", *more), lost) if lost else ("No fault of this game day could cost data.",)
+    )
     if found.people:
         yield from ("", "## Judged of people", "")
         judged = ((each.id, ", ".join(each.claims), each.status, each.text, each.reason) for each in found.people)

@@ -128,10 +128,8 @@ class Course:
             return marked or f"in effect for {_seconds(now_ns - passed.get(FaultEdge.INJECTED, passed[FaultEdge.OBSERVED]))}", True
         if FaultEdge.INJECTED in passed:
             return marked or f"injected {_seconds(now_ns - passed[FaultEdge.INJECTED])} ago, not observed yet", True
-        if marked:
-            return marked, False
-        if self.by_people:
-            return "not begun", False
+        if marked or self.by_people:
+            return marked or "not begun", False
         return (f"in {_seconds(one.at_ns - now_ns)}", False) if one.at_ns > now_ns else ("due", False)
 
 

@@ -75,7 +75,8 @@ def load_and_break(trial: Trial) -> None:
 
 
 def _watch(trial: Trial, begins: Scheduled | Exercise, monitor: Monitor, following: Following, rounds: ProbeRounds) -> None:
-    """Until the load's end: begin faults and drills as the schedule or people say, notice every helper that dies, and stop when the plan's abort rules require it."""
+    """Until the load's end: begin faults and drills as the schedule or people say, notice every helper that dies, and stop when the plan's abort rules
+    require it."""
     allowed_per_s = trial.driver.rate_cap(trial.prepared.definition)
     cap = None if allowed_per_s is None else ratecap.RateCap(allowed_per_s)
     while (now := now_ns()) < begins.ends_ns:

@@ -84,7 +84,9 @@ def test_a_pause_shifts_what_follows_by_exactly_the_pause():
         pytest.param((), ("resume", None), NOTHING, "the clock is not held", id="resume without a hold"),
         pytest.param((), ("go", "nobody"), NOTHING, "there is no inject nobody", id="an inject that there is not"),
         pytest.param((("stop-and-heal", None),), ("hold", None), NOTHING, "the game day has ended", id="hold after the stop"),
-        pytest.param((("now", "gone"), ("stop-and-heal", None)), ("resume", None), NOTHING, "the game day is being stopped", id="resume, stopping"),
+        pytest.param(
+            (("now", "gone"), ("stop-and-heal", None)), ("resume", None), NOTHING, "the game day is being stopped", id="resume, stopping"
+        ),
         pytest.param((("reveal", "gone"),), ("reveal", "gone"), NOTHING, "gone is not hidden", id="reveal twice"),
     ],
 )
@@ -94,7 +96,7 @@ def test_a_press_that_comes_too_late_is_refused(before, pressed, sight, why):
     day.advance(at(20), NOTHING)
     for action, inject in before:
         assert day.press(press(action, inject, 21), at(21), NOTHING).taken
-    ruling = day.press(press(*pressed, seconds=22), at(22), sight)
+    ruling = day.press(press(pressed[0], pressed[1], 22), at(22), sight)
     assert (ruling.taken, ruling.why, ruling.decisions) == (False, why, ())
 
 
@@ -128,7 +130,9 @@ def test_what_no_longer_fits_into_the_exercise_is_skipped():
     day = clock()
     day.press(press("hold", seconds=20), at(20), NOTHING)
     decisions = day.advance(at(600 - 63), NOTHING)
-    assert decisions == tuple(EndInject(name, InjectStatus.SKIPPED, "too little time was left of the exercise") for name in ("dies", "gone"))
+    assert decisions == tuple(
+        EndInject(name, InjectStatus.SKIPPED, "too little time was left of the exercise") for name in ("dies", "gone")
+    )
     assert day.fates["hello"].status is InjectStatus.PLANNED
     assert begun(day.advance(at(601), NOTHING)) == []
     assert day.over(at(601))
@@ -252,9 +256,13 @@ class Platform:
 
 ACTIONS = st.one_of(
     st.tuples(st.sampled_from(["hold", "resume", "stop-and-heal"]), st.none(), st.just(0.0)),
-    st.tuples(st.sampled_from(["go", "skip", "now", "reveal"]), st.sampled_from([card.id for card in CARDS]), st.sampled_from([0.0, 3.0, 900.0])),
+    st.tuples(
+        st.sampled_from(["go", "skip", "now", "reveal"]), st.sampled_from([card.id for card in CARDS]), st.sampled_from([0.0, 3.0, 900.0])
+    ),
 )
-STEPS = st.lists(st.one_of(st.sampled_from([0.1, 0.5, 7.0, 30.0, 61.0, 130.0]), ACTIONS, ACTIONS.map(lambda told: (told, told))), max_size=40)
+STEPS = st.lists(
+    st.one_of(st.sampled_from([0.1, 0.5, 7.0, 30.0, 61.0, 130.0]), ACTIONS, ACTIONS.map(lambda told: (told, told))), max_size=40
+)
 
 
 @given(STEPS)

@@ -27,7 +27,7 @@ def test_presses_are_taken_in_the_order_of_their_instants(run):
     for each in told:
         presses.write(run, each)
     found = dict(presses.untaken(run, ()))
-    assert [each.at_ns for each in found.values()] == [999, 1000, 20_000]
+    assert [each.at_ns for each in found.values() if isinstance(each, Press)] == [999, 1000, 20_000]
     assert list(dict(presses.untaken(run, list(found)[:2]))) == list(found)[2:]
 
 
@@ -107,7 +107,9 @@ def test_the_state_is_read_as_it_was_written(run):
         told=("responder",), conditions=(state.ConditionShown("p95", None, "nothing"),),
         runbook=state.RunbookShown("r.md", (state.StepShown(0, "look", None),)), begins="dead",
     )  # fmt: skip
-    whole = state.GameDayState(5, state.ClockShown(state.ClockState.PAUSED, -1.5), (inject,), (state.MarkShown(None, HumanMark.NOTICED, 1.0, "Bo"),))
+    whole = state.GameDayState(
+        5, state.ClockShown(state.ClockState.PAUSED, -1.5), (inject,), (state.MarkShown(None, HumanMark.NOTICED, 1.0, "Bo"),)
+    )
     state.save(run, whole)
     assert state.load(run) == whole
     state.path(run).write_text("{}")
@@ -144,7 +146,9 @@ def test_a_chain_that_nobody_touched_is_sound(chained):
     ("damage", "why"),
     [
         pytest.param(lambda told: [*told[:2], told[2].replace(b'"Ada"', b'"Bob"'), *told[3:]], "entry 2 was changed", id="an edit"),
-        pytest.param(lambda told: [*told[:2], told[2].replace(b'"at_ns":2', b'"at_ns":1'), *told[3:]], "entry 2 was changed", id="another instant"),
+        pytest.param(
+            lambda told: [*told[:2], told[2].replace(b'"at_ns":2', b'"at_ns":1'), *told[3:]], "entry 2 was changed", id="another instant"
+        ),
         pytest.param(lambda told: [*told[:2], *told[3:]], "entry 2 does not follow", id="a deletion in the middle"),
         pytest.param(lambda told: told[1:], "entry 0 does not follow", id="a deletion at the begin"),
         pytest.param(lambda told: told[:3], "5 entries were written, and there are 3", id="a cut at the end"),
@@ -208,7 +212,12 @@ def test_the_list_items_of_a_runbook_are_its_steps(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(None, "cannot be read"), (b"no list", "has no list items"), (b"\xff", "cannot be read"), (b"- x\n" * 201, "has 201 steps; at most 200")],
+    [
+        (None, "cannot be read"),
+        (b"no list", "has no list items"),
+        (b"\xff", "cannot be read"),
+        (b"- x\n" * 201, "has 201 steps; at most 200"),
+    ],
 )
 def test_a_file_that_is_no_runbook_is_refused(tmp_path, content, why):
     """With its name."""
@@ -224,7 +233,12 @@ def test_a_file_that_is_no_runbook_is_refused(tmp_path, content, why):
     [
         (GoCondition(LiveFigure.P95, at_most=0.2), 0.2, True, "response time p95: at most 200 ms"),
         (GoCondition(LiveFigure.P95, at_most=0.2, region="eu"), 0.2001, False, "response time p95 in eu: at most 200 ms"),
-        (GoCondition(LiveFigure.COMPLETED, at_least=5, at_most=9), 4.0, False, "completed requests per second: at least 5.0/s and at most 9.0/s"),
+        (
+            GoCondition(LiveFigure.COMPLETED, at_least=5, at_most=9),
+            4.0,
+            False,
+            "completed requests per second: at least 5.0/s and at most 9.0/s",
+        ),
         (GoCondition(LiveFigure.NOT_GOOD, at_most=0.01), None, None, "share of requests that are not good: at most 1.00%"),
     ],
 )

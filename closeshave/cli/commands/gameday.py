@@ -197,14 +197,12 @@ def check(run: options.RunDirectory, json: Json = False, quiet: Quiet = False) -
 
 
 @gamedays.command(epilog=exits.told())
-def deficiency(  # noqa: PLR0917 - an option each
+def deficiency(
     run: options.RunDirectory,
     what: Annotated[str, typer.Argument(help="What is wrong, in a sentence.")],
     owner: Annotated[str, typer.Option(help="Who sees to it that it is corrected.")],
     due: Annotated[str, typer.Option(help="Until which day, as in 2026-12-24.")],
-    retest: Annotated[
-        str, typer.Option(help="The plan whose pass shows that it is corrected: its name.", autocompletion=options.plans)
-    ],
+    retest: Annotated[str, typer.Option(help="The plan whose pass shows that it is corrected: its name.", autocompletion=options.plans)],
     finding: Annotated[str, typer.Option(help="ID of the verdict that showed it, as in the report.")] = "",
     json: Json = False,
     quiet: Quiet = False,

@@ -1,6 +1,6 @@
 """Incidents of a game day: whom a fault harmed and since when, and what people said of it, each apart from the other.
 
-* Harm begins with the first customer whose request in the fault's scope was not good by the fault's doing: due or under way when it was injected, or later,
+* Harm begins with the first customer whose request in the fault's scope was not good by the fault's doing: under way when it was injected, or due later,
   and followed by more failures within ten seconds than calm explains (the lower Clopper-Pearson bound of their share lies above the share in calm).
   A request counts from when it was due, not from when its answer failed to come: otherwise a platform that hangs would be noticed sooner.
 * Time counts from that customer, not from the injection: a fault that harms nobody for four minutes costs people four minutes less.
@@ -100,7 +100,7 @@ class Incident:
 
 def incidents(evidence: Evidence, lives: Sequence[Life], recoveries: Mapping[str, Recovery]) -> tuple[Incident, ...]:
     """Those of the run, in the order of their faults' injections. Faults that harmed nobody are none."""
-    begun = {each.begins: each.inject for each in evidence.history.injects if each.edge == "begun" and each.begins is not None}
+    begun: dict[str | None, str] = {each.begins: each.inject for each in evidence.history.injects if each.edge == "begun"}
     found = [each for life in lives if (each := _incident(evidence, life, lives, recoveries.get(life.fault.id), begun)) is not None]
     return tuple(sorted(found, key=lambda each: each.life.injected_ns or 0))
 

@@ -1,7 +1,7 @@
 """Verdicts on people: how soon they noticed, acknowledged and repaired what harmed customers, and what needed nobody.
 
-Pure functions of the incidents (:mod:`closeshave.judge.measures.incidents`). What nobody marked is unknown: such a verdict is inconclusive, never a pass, and
-a fail only where the marks that there are prove it. A run without people has no marks, so that only the share that needed nobody can be judged.
+Pure functions of the incidents (:mod:`closeshave.judge.measures.incidents`). What nobody marked is unknown: such a verdict is inconclusive, never a pass,
+and a fail only where the marks that there are prove it. A run without people has no marks, so that only the share that needed nobody can be judged.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MEANS = frozenset({Measure.TIME_TO_DETECT, Measure.TIME_TO_RESOLVE})
 
 
 def judge(objective: Objective, found: Sequence[Incident], uninjected: int, why_nobody: str = "") -> Verdict:
-    """The verdict on one objective about people. ``uninjected``: faults that were planned and never injected, of which nothing is known. ``why_nobody``: why
-    nobody could have marked anything; empty in a game day."""
+    """The verdict on one objective about people. ``uninjected``: faults that were planned and never injected, of which nothing is known.
+    ``why_nobody``: why nobody could have marked anything; empty in a game day."""
     asked = [each for each in found if objective.severity in {None, each.severity}]
     blank = Verdict(
         id=objective.id,
