@@ -38,7 +38,7 @@ from closeshave.files.yamlfile import (
     stated,
 )
 from closeshave.plan import PROBE, Fault, Waiver, wrong_probes
-from closeshave.vocabulary import Severity
+from closeshave.vocabulary import IncidentSeverity
 
 
 class Measure(StrEnum):
@@ -237,7 +237,7 @@ class Objective:
     warm: bool = False
     """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. The number of
     first lookups depends on the length of the run and the number of franchises, and not on the quality of the cache."""
-    severity: Severity | None = None
+    severity: IncidentSeverity | None = None
     """For measures of people: only incidents of this severity count, which is by the share of all customers' requests that were not good in the worst
     minute (critical from 10%, high from 1%, medium from 0.1%); all when left out."""
     confidence: Annotated[Quantity, stated(**_CONFIDENCE)] = 0.95

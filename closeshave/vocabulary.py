@@ -123,7 +123,7 @@ class HumanMark(StrEnum):
     RESOLVED = "resolved"
 
 
-class Severity(StrEnum):
+class IncidentSeverity(StrEnum):
     """How much an incident harms customers, the worst first."""
 
     CRITICAL = "critical"

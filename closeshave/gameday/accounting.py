@@ -33,7 +33,7 @@ UNMARKED = "nobody marked anything; what people did is unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class GameDayRecord:
     """Everything that an account is made from."""
 
     history: History
@@ -48,7 +48,7 @@ class Recorded:
     """Why the incidents could not be found; empty when they could."""
 
 
-def account(found: Recorded) -> AfterAction:
+def account(found: GameDayRecord) -> AfterAction:
     """The after-action report of a run, as a value."""
     manifest, assessment = found.history.manifest, found.assessment
     injects = tuple(_inject(each, found) for each in found.plan.inject)
@@ -91,7 +91,7 @@ def zero_ns(history: History) -> int:
     return history.manifest.phases[-1].started_ns if history.manifest.phases else 0
 
 
-def _inject(inject: Inject, found: Recorded) -> InjectAccount:
+def _inject(inject: Inject, found: GameDayRecord) -> InjectAccount:
     passed = [each for each in found.history.injects if each.inject == inject.id]
     begun = next((each for each in passed if each.edge == "begun"), None)
     last = passed[-1] if passed else None
@@ -115,7 +115,7 @@ def _status(last: InjectPassed | None) -> InjectStatus:
     return InjectStatus.STARTED if last.edge == "begun" else InjectStatus(last.edge)
 
 
-def _of_platform(inject: Inject, found: Recorded, begun: InjectPassed | None) -> str:
+def _of_platform(inject: Inject, found: GameDayRecord, begun: InjectPassed | None) -> str:
     if inject.begins is None:
         return "nothing was broken"
     if found.history.manifest.game_day == "rehearsed":
@@ -164,7 +164,7 @@ def _between(earlier: float | None, later: float | None) -> float | None:
     return None if earlier is None or later is None else later - earlier
 
 
-def _of_people(inject: Inject, found: Recorded, begun: InjectPassed | None) -> str:
+def _of_people(inject: Inject, found: GameDayRecord, begun: InjectPassed | None) -> str:
     if begun is None:
         return "it never began"
     incident = next((each for each in found.incidents if each.id == inject.begins), None)
@@ -186,7 +186,7 @@ def _after(made: int, incident: Incident) -> str:
     return f"after {words.seconds(after_s)}" if after_s >= 0 else f"{words.seconds(-after_s)} before"
 
 
-def _harm(one: Incident, found: Recorded) -> HarmAccount:
+def _harm(one: Incident, found: GameDayRecord) -> HarmAccount:
     zero = zero_ns(found.history)
     noticed = one.marks.get(HumanMark.NOTICED)
     return HarmAccount(
@@ -207,7 +207,7 @@ def _lost(fault: FaultFigures) -> LossAccount:
     return LossAccount(fault.id, fault.lost_writes, fault.loss_window_s)
 
 
-def _runbooks(found: Recorded) -> Iterator[RunbookAccount]:
+def _runbooks(found: GameDayRecord) -> Iterator[RunbookAccount]:
     for inject in found.state.injects if found.state else ():
         book = inject.runbook
         if book is None or inject.begun_at_s is None:
@@ -225,7 +225,7 @@ def _runbooks(found: Recorded) -> Iterator[RunbookAccount]:
         )  # fmt: skip
 
 
-def _judged(found: Recorded) -> Iterator[JudgedOfPeople]:
+def _judged(found: GameDayRecord) -> Iterator[JudgedOfPeople]:
     measures = {each.value for each in OF_PEOPLE}
     for each in found.assessment.verdicts:
         if each.measure in measures:
@@ -234,7 +234,7 @@ def _judged(found: Recorded) -> Iterator[JudgedOfPeople]:
             yield JudgedOfPeople(each.id, each.claims, each.status.value, text, each.reason)
 
 
-def _unknown(found: Recorded, harm: Sequence[HarmAccount]) -> Iterator[str]:
+def _unknown(found: GameDayRecord, harm: Sequence[HarmAccount]) -> Iterator[str]:
     if found.incidents_unknown:
         yield f"whom the faults harmed: {found.incidents_unknown}"
     for each in harm:

@@ -26,7 +26,7 @@ END = "end"
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainLink:
     """An entry of the chain. ``at_ns`` is monotonic; ``told`` holds plain values."""
 
     index: int
@@ -41,7 +41,7 @@ class Link:
 class ChainFinding:
     """What a check of a chain found."""
 
-    links: tuple[Link, ...]
+    links: tuple[ChainLink, ...]
     """As far as they are sound."""
     wrong: str
     """What is wrong with the chain; empty when nothing is."""
@@ -54,7 +54,7 @@ class ChainFinding:
         return self.links[-1].hash if self.links else START
 
 
-LINK = TypeAdapter(Link)
+LINK = TypeAdapter(ChainLink)
 
 
 def digest(before: str, index: int, at_ns: int, kind: str, told: Mapping[str, Any]) -> str:
@@ -97,9 +97,9 @@ def check(run: Path) -> ChainFinding:
     return ChainFinding(tuple(links), wrong or _cut(run, links), ended)
 
 
-def _followed(lines: Sequence[bytes]) -> tuple[list[Link], str]:
+def _followed(lines: Sequence[bytes]) -> tuple[list[ChainLink], str]:
     """The entries up to the first that does not follow the one before, and what is wrong with it."""
-    links: list[Link] = []
+    links: list[ChainLink] = []
     before = START
     for index, line in enumerate(lines):
         if not line.endswith(b"\n"):
@@ -117,7 +117,7 @@ def _followed(lines: Sequence[bytes]) -> tuple[list[Link], str]:
     return links, "" if links else "it is empty"
 
 
-def _cut(run: Path, links: Sequence[Link]) -> str:
+def _cut(run: Path, links: Sequence[ChainLink]) -> str:
     """Whether entries are missing at the end, by the count that is kept beside the chain."""
     try:
         count, _, hashed = (run / GAME_DAY / HEAD).read_text(encoding="ascii", errors="replace").strip().partition(" ")

@@ -35,7 +35,7 @@ class Scenery:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class GameDayLook:
     """What is so at an instant beside the clock."""
 
     now_ns: int
@@ -45,7 +45,7 @@ class Look:
     answers: Sequence[Answered] = ()
 
 
-def shown(day: GameClock, scenery: Scenery, look: Look) -> GameDayState:
+def shown(day: GameClock, scenery: Scenery, look: GameDayLook) -> GameDayState:
     """Everything, for whoever looks."""
     first = next((card.id for card in day.cards if day.fates[card.id].status is OPEN), None)
     planned = {each.id: each for each in scenery.plan.inject}
@@ -67,7 +67,7 @@ def _since(day: GameClock, at_ns: int) -> float:
     return (at_ns - day.begins_ns) / 1e9
 
 
-def _inject(day: GameClock, card: Card, inject: Inject, scenery: Scenery, look: Look, *, is_first: bool) -> InjectShown:
+def _inject(day: GameClock, card: Card, inject: Inject, scenery: Scenery, look: GameDayLook, *, is_first: bool) -> InjectShown:
     fate = day.fates[card.id]
     status, why = _status(day, card, look, is_first=is_first)
     due_ns = None if card.when_ns is None or fate.status is not OPEN else max(0, card.when_ns - day.elapsed_ns(look.now_ns))
@@ -94,7 +94,7 @@ def _inject(day: GameClock, card: Card, inject: Inject, scenery: Scenery, look: 
     )
 
 
-def _status(day: GameClock, card: Card, look: Look, *, is_first: bool) -> tuple[InjectStatus, str]:
+def _status(day: GameClock, card: Card, look: GameDayLook, *, is_first: bool) -> tuple[InjectStatus, str]:
     fate = day.fates[card.id]
     if fate.status is not OPEN:
         return fate.status, fate.why

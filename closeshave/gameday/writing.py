@@ -9,7 +9,7 @@ from closeshave.files import write_atomically
 from closeshave.files.jsonfile import Damaged
 from closeshave.gameday import chain, deficiencies, page, state, telling
 from closeshave.gameday.account import AfterAction
-from closeshave.gameday.accounting import Recorded, account
+from closeshave.gameday.accounting import GameDayRecord, account
 from closeshave.gameday.chain import ChainFinding
 from closeshave.gameday.state import GameDayState
 from closeshave.history import History
@@ -26,7 +26,7 @@ JSON, MARKDOWN, PAGE = "gameday.json", "gameday.md", "gameday.html"
 def gather(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment) -> AfterAction:
     """The account of a run. Raises :class:`OSError`, and :class:`ValueError` for a damaged file of deficiencies."""
     found, unknown = _incidents(history, plan, target)
-    return account(Recorded(history, plan, assessment, found, _state(run), _chain(run), deficiencies.of(run), unknown))
+    return account(GameDayRecord(history, plan, assessment, found, _state(run), _chain(run), deficiencies.of(run), unknown))
 
 
 def write(run: Path, found: AfterAction) -> Path:

@@ -16,7 +16,7 @@ from closeshave.gameday.course import BeginInject, Decision, EndInject, GameCloc
 from closeshave.gameday.planned import GameDayPlan, cards
 from closeshave.gameday.presses import Press, WrongPress
 from closeshave.gameday.roles import PressAction
-from closeshave.gameday.showing import Look, Scenery, shown
+from closeshave.gameday.showing import GameDayLook, Scenery, shown
 from closeshave.gameday.state import Answered, ConditionShown
 from closeshave.history import InjectPassed, PersonMarked, PhaseTime, record
 from closeshave.plan import LiveFigure
@@ -189,7 +189,7 @@ class Exercise:
 
     def _save(self, now: int, looked: Mapping[str, tuple[ConditionShown, ...]]) -> None:
         self._saved_ns = now
-        told = Look(now, self._sight(looked), looked, tuple(self._answers))
+        told = GameDayLook(now, self._sight(looked), looked, tuple(self._answers))
         state.save(self._trial.run, shown(self.clock, self._scenery, told))
 
 

@@ -20,7 +20,7 @@ from closeshave.trial.following import Following
 from closeshave.trial.monitoring import Monitor
 from closeshave.trial.probing import probing
 from closeshave.trial.rounds import ProbeRounds
-from closeshave.trial.scheduled import Scheduled
+from closeshave.trial.scheduled import PlanSchedule
 from closeshave.trial.state import SENDERS, SafetyStop, Trial
 from closeshave.vocabulary import MarkKind
 
@@ -62,7 +62,7 @@ def load_and_break(trial: Trial) -> None:
     following = Following(trial, times, monitor)
     rounds = ProbeRounds(trial, times[0].started_ns)
     with probing(trial.prepared.plan.probes, trial.serving, partial(trial.mark, MarkKind.PROBED)):
-        begins = Scheduled(trial, times) if trial.prepared.gameday is None else Exercise(trial, trial.prepared.gameday, times, monitor)
+        begins = PlanSchedule(trial, times) if trial.prepared.gameday is None else Exercise(trial, trial.prepared.gameday, times, monitor)
         early = "the trial ended early"
         try:
             _watch(trial, begins, monitor, following, rounds)
@@ -74,7 +74,7 @@ def load_and_break(trial: Trial) -> None:
     _let_faults_finish(trial, following)
 
 
-def _watch(trial: Trial, begins: Scheduled | Exercise, monitor: Monitor, following: Following, rounds: ProbeRounds) -> None:
+def _watch(trial: Trial, begins: PlanSchedule | Exercise, monitor: Monitor, following: Following, rounds: ProbeRounds) -> None:
     """Until the load's end: begin faults and drills as the schedule or people say, notice every helper that dies, and stop when the plan's abort rules
     require it."""
     allowed_per_s = trial.driver.rate_cap(trial.prepared.definition)

@@ -12,7 +12,7 @@ from closeshave.trial.state import Trial, scope_text
 from closeshave.vocabulary import MarkKind
 
 
-class Scheduled:
+class PlanSchedule:
     """The schedule of one trial, whose phases are these."""
 
     def __init__(self, trial: Trial, times: Sequence[PhaseTime]) -> None:

@@ -9,7 +9,7 @@ from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.gameday.planned import blast_radius, cards, read_runbooks, rehearsed, unknown_regions
 from closeshave.plan import Plan, read_plan
-from closeshave.trial import gamedays
+from closeshave.trial.holding import held
 from closeshave.trial.preparation import prepare
 from closeshave.vocabulary import PersonRole
 
@@ -92,13 +92,13 @@ def test_a_fault_that_no_inject_begins_can_be_run_and_not_held(tmp_path: Path) -
     """In a game day nothing begins without a person's plan for it."""
     prepared = prepare(str(written(tmp_path, ("when: 20m, fault: gone", "when: 20m, message: Gone, told: [scribe]"))))
     with pytest.raises(InvalidFile, match=r"x\.yaml:12: faults\.2\.id: no inject begins gone"):
-        gamedays.held(prepared, rehearse=False)
+        held(prepared, rehearse=False)
 
 
 def test_an_ordinary_plan_is_no_game_day(tmp_path: Path) -> None:
     """It has no injects."""
     with pytest.raises(InvalidFile, match="a game day needs at least one inject"):
-        gamedays.held(prepare("smoke"), rehearse=False)
+        held(prepare("smoke"), rehearse=False)
 
 
 def plan(place: Path) -> Plan:
@@ -139,7 +139,7 @@ def test_the_shipped_game_days_can_be_held_and_rehearsed(name: str) -> None:
     """Each has a hidden inject, a runbook with steps, notes for its facilitator, and nothing that begins without people."""
     prepared = prepare(name)
     for rehearse in (False, True):
-        ready = gamedays.held(prepared, rehearse=rehearse)
+        ready = held(prepared, rehearse=rehearse)
         assert ready.gameday is not None
         assert ready.gameday.runbooks
         assert ready.breaks is not rehearse

@@ -13,7 +13,7 @@ from closeshave.judge.measures.incidents import Aid, Incident, effective
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import Expected, Fault, Inject
 from closeshave.target import Measure, Objective
-from closeshave.vocabulary import HumanMark, Severity
+from closeshave.vocabulary import HumanMark, IncidentSeverity
 from tests.judge.histories import KILL, Run, ns
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
@@ -153,11 +153,11 @@ def test_one_incident_cannot_show_a_share_but_can_refute_one() -> None:
 
 def test_an_incident_of_another_severity_answers_nothing_and_is_only_shown() -> None:
     """Half of the requests in eight seconds of a minute: 6.6 % of the worst minute, which is high."""
-    assert incident(held()).severity is Severity.HIGH
-    critical = replace(RESPOND, severity=Severity.CRITICAL)
+    assert incident(held()).severity is IncidentSeverity.HIGH
+    critical = replace(RESPOND, severity=IncidentSeverity.CRITICAL)
     answer = verdict(held(mark("acknowledged", 130), objectives=(critical,)), "respond")
     assert (answer.status, answer.gates) == (INCONCLUSIVE, False)
-    high = replace(RESPOND, severity=Severity.HIGH)
+    high = replace(RESPOND, severity=IncidentSeverity.HIGH)
     assert verdict(held(mark("acknowledged", 130), objectives=(high,)), "respond").status is PASS
 
 

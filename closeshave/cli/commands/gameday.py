@@ -60,9 +60,9 @@ def begin(  # noqa: PLR0917 - an option each
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
     from closeshave.gameday.writing import PAGE as AFTER
     from closeshave.report import terminal
-    from closeshave.trial import gamedays as trials
     from closeshave.trial import running
     from closeshave.trial.display import Display
+    from closeshave.trial.holding import held
     from closeshave.trial.interrupts import hangup
     from closeshave.trial.outlook import warn
     from closeshave.trial.preparation import prepare
@@ -80,7 +80,7 @@ def begin(  # noqa: PLR0917 - an option each
         accounts=accounts,
         taken=settings.taken(context),
     )
-    prepared = trials.held(prepared, rehearse=rehearse)
+    prepared = held(prepared, rehearse=rehearse)
     settings.forget(context)
     if attach is not None and not drivers.of(prepared.definition.kind).ours:
         raise InvalidFile(Problem("--attach", 0, "", "a remote platform has no root directory to attach to; leave out --attach"))

@@ -25,13 +25,13 @@ from closeshave.judge.evidence.timeline import Life, operations_of
 from closeshave.judge.evidence.windows import spans, within
 from closeshave.judge.measures import sampling
 from closeshave.judge.measures.recovery import Recovery
-from closeshave.vocabulary import HumanMark, Severity
+from closeshave.vocabulary import HumanMark, IncidentSeverity
 
 WINDOW_NS = 10 * SECOND_NS
 """In which failures must follow the first one."""
 MINUTE_NS = 60 * SECOND_NS
 CONFIDENCE = 0.95
-SEVERITIES: Mapping[Severity, float] = {Severity.CRITICAL: 0.1, Severity.HIGH: 0.01, Severity.MEDIUM: 0.001, Severity.LOW: 0.0}
+SEVERITIES: Mapping[IncidentSeverity, float] = {IncidentSeverity.CRITICAL: 0.1, IncidentSeverity.HIGH: 0.01, IncidentSeverity.MEDIUM: 0.001, IncidentSeverity.LOW: 0.0}
 """The least share of all customers' requests that are not good in the worst minute. The bounds are the harness's own: no promise states them."""
 _ORDER = tuple(HumanMark)
 
@@ -75,7 +75,7 @@ class Incident:
         return self.life.fault.id
 
     @property
-    def severity(self) -> Severity:
+    def severity(self) -> IncidentSeverity:
         """By the worst minute."""
         return next(name for name, least in SEVERITIES.items() if self.worst_minute >= least)
 
@@ -157,7 +157,9 @@ def _first_harm(evidence: Evidence, scope: Flags, during: Flags, injected_ns: in
 
 
 def _worst_minute(evidence: Evidence, from_ns: int, until_ns: int) -> float:
-    rows = evidence.customers & (evidence.intended_ns >= from_ns) & (evidence.intended_ns < max(until_ns, from_ns + 1))
+    # Whole minutes: half of one with all of its failures would look twice as bad.
+    minutes = max(1, -(-(until_ns - from_ns) // MINUTE_NS))
+    rows = evidence.customers & (evidence.intended_ns >= from_ns) & (evidence.intended_ns < from_ns + minutes * MINUTE_NS)
     minute = (evidence.intended_ns[rows] - from_ns) // MINUTE_NS
     if not len(minute):
         return 0.0
