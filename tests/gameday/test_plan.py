@@ -53,14 +53,14 @@ WRONG = [
     pytest.param(("fault: dead", "fault: daed"), "15: inject.1.fault: 'daed' is not a fault of this plan (did you mean dead?)", id="no such fault"),
     pytest.param(("fault: slow", "drill: slow"), "16: inject.2.drill: 'slow' is not a drill of this plan", id="a fault as a drill"),
     pytest.param(("fault: slow", "fault: dead"), "16: inject.2: dead is begun by an inject above it", id="twice"),
-    pytest.param(("{id: slows", "{id: dies"), "14: inject: IDs of injects must differ", id="the same ID"),
+    pytest.param(("{id: slows", "{id: dies"), "13: inject: IDs of injects must differ", id="the same ID"),
     pytest.param((", message: Look, told: [responder]", ""), "14: inject.0: give fault, drill or message", id="nothing happens"),
     pytest.param((", told: [responder]", ""), "14: inject.0: told must say who gets the message", id="told to nobody"),
     pytest.param(("told: [responder]", "told: [boss]"), "14: inject.0.told.0: 'boss' is unknown here", id="a role that there is not"),
     pytest.param(("at_most: 200ms", "at_most: 5%"), "17: inject.3.go_if.0.at_most: p95: '5%' is not a duration", id="a share of a time"),
     pytest.param(("figure: p95, at_most: 200ms", "figure: p95"), "17: inject.3.go_if.0: give at_most or at_least", id="no bound"),
     pytest.param(("figure: p95, at_most: 200ms", "figure: offered, at_least: 1"), "17: inject.3.go_if.0: offered is known for all", id="no regions"),
-    pytest.param(("role: fault", "role: calm"), "14: inject: the last phase is the exercise", id="no exercise"),
+    pytest.param(("role: fault", "role: calm"), "13: inject: the last phase is the exercise", id="no exercise"),
     pytest.param(("id: hello", "id: Hello"), "14: inject.0: id 'Hello'", id="a capital letter"),
 ]
 

@@ -172,7 +172,7 @@ def test_a_mark_that_names_no_inject_counts_for_none_of_two_in_effect() -> None:
     other = Fault("other", "service.killed", "break", 12, 30, Expected.TOLERATES, {"region": "east"})
     run = held(mark("noticed", 140, inject=None))
     run.faults = (KILL, other)
-    run.life("other", injected=122, observed=122.5, healed=152, verified=155)
+    run.life("other", injected=126, observed=126.5, healed=152, verified=155)
     found = {each.id: each for each in Analysis(run.evidence).incidents}
     assert (found["kill"].marks, found["kill"].ambiguous) == ({}, 1)
 
