@@ -601,6 +601,8 @@ class Inject:
     """What the platform is expected to do."""
     expected: Annotated[str, stated(maxLength=1000)] = ""
     """What people are expected to do."""
+    plausible: Annotated[str, stated(maxLength=1000)] = ""
+    """Why this may really happen, for a register of tests."""
     go_if: Annotated[tuple[GoCondition, ...], stated(maxItems=20)] = ()
     """Conditions on the running load; all must hold. The facilitator's *now* begins it all the same."""
     hidden: bool = False
@@ -611,7 +613,7 @@ class Inject:
     def __post_init__(self) -> None:
         if not re.fullmatch(FAULT_ID, self.id) or len(self.id) > 64:
             raise ValueError(f"id {self.id!r}: use small letters, digits and dashes, at most 64")
-        for key, most in (("title", 120), ("message", 2000), ("hypothesis", 1000), ("expected", 1000)):
+        for key, most in (("title", 120), ("message", 2000), ("hypothesis", 1000), ("expected", 1000), ("plausible", 1000)):
             if len(getattr(self, key)) > most:
                 raise ValueError(f"{key} is longer than {most} characters")
         if not self.title.strip():

@@ -51,7 +51,7 @@ def _came(one: InjectAccount) -> str:
 def _plausible(one: InjectAccount, plan: Plan) -> str:
     inject = next(each for each in plan.inject if each.id == one.id)
     kind = next(each.kind for each in plan.disruptions if each.id == inject.begins)
-    return f"{one.id} ({kind}): {one.expected_of_platform or UNSTATED}"
+    return f"{one.id} ({kind}): {inject.plausible or UNSTATED}"
 
 
 def _switchover(assessment: Assessment) -> Iterator[str]:
