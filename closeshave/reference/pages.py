@@ -138,7 +138,9 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
 
 def _page(title: str, about: str, name: str, body: Iterable[str], more: str) -> str:
     form = (
-        "" if name in {"summary", "gate", "claims", "readiness", "probes", "gameday"} else " [How keys are written](index.md#how-values-are-written)."
+        ""
+        if name in {"summary", "gate", "claims", "readiness", "probes", "gameday"}
+        else " [How keys are written](index.md#how-values-are-written)."
     )
     lines = [f"# {title}", "", MADE, "", f"{about} {more}".strip(), "", f"[JSON Schema](../{name}.schema.json).{form}", "", *body]
     return "\n".join(lines).rstrip("\n") + "\n"

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Literal
 
 import jsonschema
 import pytest
@@ -17,12 +18,12 @@ from closeshave.history import InjectPassed, PersonMarked
 from closeshave.judge import assess
 from closeshave.plan import Inject
 from closeshave.reference.schemas import schemas
-from closeshave.vocabulary import GAME_DAY, HumanMark
+from closeshave.vocabulary import GAME_DAY, HumanMark, PersonRole
 from tests.judge.histories import ns
 from tests.judge.test_people import DETECT, INJECT, held, mark
 
 HOSTILE = "</td><script>alert(1)</script> **x** | [a](javascript:b) \x1b[31m \u202e"
-CALLS = Inject("calls", "Somebody calls", None, message="Hello", told=("responder",))
+CALLS = Inject("calls", "Somebody calls", None, message="Hello", told=(PersonRole.RESPONDER,))
 
 
 def step(index: int, done_at_s: float | None) -> state.StepShown:
@@ -41,7 +42,7 @@ def shown(*, note: str = "fine") -> state.GameDayState:
     return state.GameDayState(ns(190), clock, (inject,), notes=(state.NoteShown(25.0, "Chi", note, "board.jpg"),))
 
 
-def told(run: Path, *people: PersonMarked, note: str = "fine", game_day: str = "held", by: str = "Ada") -> AfterAction:
+def told(run: Path, *people: PersonMarked, note: str = "fine", game_day: Literal["", "held", "rehearsed"] = "held", by: str = "Ada") -> AfterAction:
     """The account of a game day of this history; the exercise began at second 110."""
     made = held(*people, objectives=(DETECT,), game_day=game_day)
     made.changes["injects"] = (*made.changes["injects"], InjectPassed(ns(156), "shard-dies", "done", "kill"))
@@ -100,7 +101,10 @@ def test_the_report_is_as_its_schema_says_and_has_what_dora_asks_for(tmp_path: P
     writing.write(tmp_path, found)
     plain = json.loads((tmp_path / "gameday.json").read_text())
     jsonschema.validate(plain, schemas()["gameday"])
-    assert all(plain["dora"][key] for key in ("scenarios", "plausibility", "switchover", "staff_response", "findings", "remediation", "not_covered"))
+    assert all(
+        plain["dora"][key]
+        for key in ("scenarios", "plausibility", "switchover", "staff_response", "findings", "remediation", "not_covered")
+    )
     assert found.chain is not None
     for name in ("gameday.md", "gameday.html"):
         text = (tmp_path / name).read_text()

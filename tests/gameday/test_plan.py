@@ -50,7 +50,9 @@ WRONG = [
     pytest.param(("when: 5m", "when: soon"), "15: inject.1.when: 'soon' is neither a duration, like 5m, nor 'on my word'", id="no instant"),
     pytest.param(("when: 5m", "when: 5s"), "15: inject.1.when: is before that of an inject above it", id="out of order"),
     pytest.param(("when: 20m", "when: 29m30s"), "17: inject.3.when: it would last until 1830 s, past the end", id="past the end"),
-    pytest.param(("fault: dead", "fault: daed"), "15: inject.1.fault: 'daed' is not a fault of this plan (did you mean dead?)", id="no such fault"),
+    pytest.param(
+        ("fault: dead", "fault: daed"), "15: inject.1.fault: 'daed' is not a fault of this plan (did you mean dead?)", id="no such fault"
+    ),
     pytest.param(("fault: slow", "drill: slow"), "16: inject.2.drill: 'slow' is not a drill of this plan", id="a fault as a drill"),
     pytest.param(("fault: slow", "fault: dead"), "16: inject.2: dead is begun by an inject above it", id="twice"),
     pytest.param(("{id: slows", "{id: dies"), "13: inject: IDs of injects must differ", id="the same ID"),
@@ -59,7 +61,9 @@ WRONG = [
     pytest.param(("told: [responder]", "told: [boss]"), "14: inject.0.told.0: 'boss' is unknown here", id="a role that there is not"),
     pytest.param(("at_most: 200ms", "at_most: 5%"), "17: inject.3.go_if.0.at_most: p95: '5%' is not a duration", id="a share of a time"),
     pytest.param(("figure: p95, at_most: 200ms", "figure: p95"), "17: inject.3.go_if.0: give at_most or at_least", id="no bound"),
-    pytest.param(("figure: p95, at_most: 200ms", "figure: offered, at_least: 1"), "17: inject.3.go_if.0: offered is known for all", id="no regions"),
+    pytest.param(
+        ("figure: p95, at_most: 200ms", "figure: offered, at_least: 1"), "17: inject.3.go_if.0: offered is known for all", id="no regions"
+    ),
     pytest.param(("role: fault", "role: calm"), "13: inject: the last phase is the exercise", id="no exercise"),
     pytest.param(("id: hello", "id: Hello"), "14: inject.0: id 'Hello'", id="a capital letter"),
 ]
@@ -76,9 +80,15 @@ def test_a_wrong_inject_is_refused_with_its_line(tmp_path: Path, changed: tuple[
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        pytest.param(("runbook: books/shard.md", "runbook: books/other.md"), "x.yaml:15: inject.1.runbook: books/other.md: cannot be read", id="none"),
-        pytest.param(("runbook: books/shard.md", "runbook: ../shard.md"), "x.yaml:15: inject.1.runbook: '../shard.md' is not below", id="elsewhere"),
-        pytest.param(("region: us-east-1}", "region: mars}"), "x.yaml:17: inject.3.go_if.0.region: 'mars' is not a region", id="no such region"),
+        pytest.param(
+            ("runbook: books/shard.md", "runbook: books/other.md"), "x.yaml:15: inject.1.runbook: books/other.md: cannot be read", id="none"
+        ),
+        pytest.param(
+            ("runbook: books/shard.md", "runbook: ../shard.md"), "x.yaml:15: inject.1.runbook: '../shard.md' is not below", id="elsewhere"
+        ),
+        pytest.param(
+            ("region: us-east-1}", "region: mars}"), "x.yaml:17: inject.3.go_if.0.region: 'mars' is not a region", id="no such region"
+        ),
     ],
 )
 def test_what_lies_beside_the_plan_is_checked_too(tmp_path: Path, changed: tuple[str, str], why: str) -> None:
@@ -110,7 +120,7 @@ def test_what_the_plan_lets_overlap_may_be_in_effect_together(tmp_path: Path) ->
     """By the faults' own instants, which have been checked against the caps; the lead is part of how long one lasts."""
     books = read_runbooks(plan(tmp_path), tmp_path / "x.yaml")
     made = {card.id: card for card in cards(plan(tmp_path), books, 4.0)}
-    assert (made["dies"].together, made["slows"].together, made["vanishes"].together) == ({"slow"}, {"dead"}, frozenset())
+    assert (made["dies"].together, made["slows"].together, made["vanishes"].together) == (frozenset({"slow"}), frozenset({"dead"}), frozenset())
     assert (made["dies"].steps, made["dies"].lasts_ns, made["hello"].lasts_ns) == (2, 64_000_000_000, 0)
     assert (made["slows"].when_ns, made["vanishes"].when_ns) == (None, 1_200_000_000_000)
 

@@ -1,7 +1,7 @@
 """People: KILL is injected at second 120 by the inject *shard-dies*; customers of shard 1 fail from 122 on, and are served again at 130."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -24,14 +24,16 @@ UNAIDED = Objective("unaided", ("B16",), Measure.RESOLVED_UNAIDED, at_least=0.7)
 INJECT = Inject("shard-dies", "A shard dies", 10.0, fault="kill")
 
 
-def mark(word: str, at: float, *, said: float | None = None, inject: str | None = "shard-dies", corrects: int | None = None) -> PersonMarked:
+def mark(
+    word: str, at: float, *, said: float | None = None, inject: str | None = "shard-dies", corrects: int | None = None
+) -> PersonMarked:
     """A mark of a person, pressed when it was so unless ``said`` says otherwise."""
     return PersonMarked(ns(at), ns(at if said is None else said), word, "Ada", inject, corrects)
 
 
 def held(
     *people: PersonMarked, objectives: tuple[Objective, ...] = (DETECT, REPAIR, RESPOND, UNAIDED), down: tuple[float, float] | None = (122, 130),
-    game_day: str = "held", healed: float = 150,
+    game_day: Literal["", "held", "rehearsed"] = "held", healed: float = 150,
 ) -> Run:  # fmt: skip
     """A game day with ten customers a second, those of shard 1 harmed in ``down``, and ten probes a second."""
     run = Run(objectives, (KILL,))
@@ -40,7 +42,9 @@ def held(
     for index in range(1800):
         at = round(10 + index / 10, 6)
         shard = 1 + index % 2
-        (run.bad if shard == 1 and down is not None and down[0] <= at < down[1] else run.op)(at, shard=shard, franchise=1 if shard == 1 else 101)
+        (run.bad if shard == 1 and down is not None and down[0] <= at < down[1] else run.op)(
+            at, shard=shard, franchise=1 if shard == 1 else 101
+        )
     run.changes["people"] = people
     run.changes["injects"] = (InjectPassed(ns(116), "shard-dies", "begun", "kill", "clock"),)
     run.changes["manifest"] = replace(run.history.manifest, game_day=game_day)
@@ -105,7 +109,9 @@ def test_what_fails_in_calm_too_is_no_harm_by_the_fault(noise: tuple[float, ...]
         pytest.param((mark("bored", 140),), INCONCLUSIVE, None, id="a word that this version does not know"),
     ],
 )
-def test_a_missing_mark_is_unknown_and_a_correction_counts(people: tuple[PersonMarked, ...], expected: Status, measured: float | None) -> None:
+def test_a_missing_mark_is_unknown_and_a_correction_counts(
+    people: tuple[PersonMarked, ...], expected: Status, measured: float | None
+) -> None:
     """30 s are allowed from 122 on."""
     answer = verdict(held(*people), "detect")
     assert (answer.status, answer.measured) == (expected, measured)
@@ -135,7 +141,7 @@ def test_resolved_means_that_people_said_so_and_customers_are_served() -> None:
     ],
 )
 def test_the_platforms_own_recovery_is_told_apart(
-    people: tuple[PersonMarked, ...], game_day: str, down: tuple[float, float], healed: float, aid: Aid
+    people: tuple[PersonMarked, ...], game_day: Literal["", "held", "rehearsed"], down: tuple[float, float], healed: float, aid: Aid
 ) -> None:
     """What would have happened without people is unknown, and said so."""
     assert incident(held(*people, game_day=game_day, down=down, healed=healed)).aid is aid
@@ -188,7 +194,9 @@ def test_nothing_of_a_rehearsal_counts() -> None:
     assert FAIL not in {each.status for each in found.verdicts}
 
 
-@given(st.lists(st.tuples(st.sampled_from([each.value for each in HumanMark]), st.integers(0, 100), st.none() | st.integers(0, 5)), max_size=8))
+@given(
+    st.lists(st.tuples(st.sampled_from([each.value for each in HumanMark]), st.integers(0, 100), st.none() | st.integers(0, 5)), max_size=8)
+)
 def test_corrections_never_lose_or_add_a_mark(told: list[tuple[str, int, int | None]]) -> None:
     """There are as many marks that count as there are marks that correct nothing; each is its last correction."""
     people = [mark(word, at, corrects=corrects) for word, at, corrects in told]

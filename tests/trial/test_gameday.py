@@ -167,7 +167,9 @@ def test_a_game_day_whose_harness_is_killed_is_healed_by_the_janitor(gameday):
     assert injected(run) == ["cache-slow"]
     check = chain.check(run)
     assert (check.wrong, check.ended) == ("", False)
-    report = subprocess.run([sys.executable, "-m", "closeshave", "report", str(run)], capture_output=True, text=True, check=False, timeout=120)
+    report = subprocess.run(
+        [sys.executable, "-m", "closeshave", "report", str(run)], capture_output=True, text=True, check=False, timeout=120
+    )
     assert report.returncode in {3, 4}, report.stderr
     assert json.loads((run / "gameday.json").read_text())["ended_at"] is None
 

@@ -31,7 +31,12 @@ WINDOW_NS = 10 * SECOND_NS
 """In which failures must follow the first one."""
 MINUTE_NS = 60 * SECOND_NS
 CONFIDENCE = 0.95
-SEVERITIES: Mapping[IncidentSeverity, float] = {IncidentSeverity.CRITICAL: 0.1, IncidentSeverity.HIGH: 0.01, IncidentSeverity.MEDIUM: 0.001, IncidentSeverity.LOW: 0.0}
+SEVERITIES: Mapping[IncidentSeverity, float] = {
+    IncidentSeverity.CRITICAL: 0.1,
+    IncidentSeverity.HIGH: 0.01,
+    IncidentSeverity.MEDIUM: 0.001,
+    IncidentSeverity.LOW: 0.0,
+}
 """The least share of all customers' requests that are not good in the worst minute. The bounds are the harness's own: no promise states them."""
 _ORDER = tuple(HumanMark)
 
