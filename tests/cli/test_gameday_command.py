@@ -68,14 +68,18 @@ def answering(run: Path, why: str) -> Iterator[list[Press]]:
     [
         pytest.param(("smoke",), b"inject: is missing: a game day needs at least one inject", id="an ordinary plan"),
         pytest.param(("gameday-shrad",), b"did you mean gameday-shard?", id="a plan that there is not"),
-        pytest.param(("--rehearse", "gameday-shard", "--attach", "/nowhere"), b"no environment can be used at /nowhere", id="an option first"),
+        pytest.param(
+            ("--rehearse", "gameday-shard", "--attach", "/nowhere"), b"no environment can be used at /nowhere", id="an option first"
+        ),
         pytest.param(("press", "ONE", "explode"), b"action is one of go, hold, resume", id="no such action"),
         pytest.param(("press", "ONE", "go"), b"go needs the ID of an inject", id="go what?"),
         pytest.param(("press", "ONE", "note"), b"the text of a note", id="an empty note"),
         pytest.param(("press", "ONE", "hold", "--as", "boss"), b"role is one of facilitator", id="no such role"),
         pytest.param(("deficiency", "ONE", "x", "--owner", "M", "--due", "soon", "--retest", "smoke"), b"is not a day", id="no day"),
         pytest.param(
-            ("deficiency", "ONE", "x", "--owner", "M", "--due", "2027-01-01", "--retest", "smoke", "--finding", "y"), b"'y' is no verdict", id="no verdict"
+            ("deficiency", "ONE", "x", "--owner", "M", "--due", "2027-01-01", "--retest", "smoke", "--finding", "y"),
+            b"'y' is no verdict",
+            id="no verdict",
         ),
     ],
 )
@@ -106,7 +110,13 @@ def test_the_state_is_shown_in_lines_and_as_json(run: Path, command) -> None:
     """The clock, the injects, the steps, the notes."""
     done = command("gameday", "state", str(run), cwd=run)
     assert done.code == 0, done.said
-    for line in (b"clock ended at 1:20", b"done     shard-dies: A shard dies", b"[x] 3. step c", b"[ ] 4. step d", b"note at 0:25 by Chi: fine [board.jpg]"):
+    for line in (
+        b"clock ended at 1:20",
+        b"done     shard-dies: A shard dies",
+        b"[x] 3. step c",
+        b"[ ] 4. step d",
+        b"note at 0:25 by Chi: fine [board.jpg]",
+    ):
         assert line in done.stdout
     told = json.loads(command("gameday", "state", str(run), "--json", cwd=run).stdout)
     assert told["injects"][0]["id"] == "shard-dies"
@@ -123,7 +133,19 @@ def test_the_chain_is_checked(run: Path, command) -> None:
 
 def test_a_deficiency_is_in_the_report_and_in_the_schedule(run: Path, command) -> None:
     """Until its plan has passed: written down today, so no earlier run counts."""
-    told = ("deficiency", str(run), "Nobody led", "--owner", "Mara", "--due", "2099-01-01", "--retest", "gameday-shard", "--finding", "recovery/kill")
+    told = (
+        "deficiency",
+        str(run),
+        "Nobody led",
+        "--owner",
+        "Mara",
+        "--due",
+        "2099-01-01",
+        "--retest",
+        "gameday-shard",
+        "--finding",
+        "recovery/kill",
+    )
     done = command("gameday", *told, cwd=run.parents[2])
     assert (done.code, b"D1: Nobody led; Mara, until 2099-01-01, re-tested by gameday-shard" in done.stdout) == (0, True), done.said
     report = json.loads((run / "gameday.json").read_text())

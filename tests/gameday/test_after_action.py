@@ -42,7 +42,9 @@ def shown(*, note: str = "fine") -> state.GameDayState:
     return state.GameDayState(ns(190), clock, (inject,), notes=(state.NoteShown(25.0, "Chi", note, "board.jpg"),))
 
 
-def told(run: Path, *people: PersonMarked, note: str = "fine", game_day: Literal["", "held", "rehearsed"] = "held", by: str = "Ada") -> AfterAction:
+def told(
+    run: Path, *people: PersonMarked, note: str = "fine", game_day: Literal["", "held", "rehearsed"] = "held", by: str = "Ada"
+) -> AfterAction:
     """The account of a game day of this history; the exercise began at second 110."""
     made = held(*people, objectives=(DETECT,), game_day=game_day)
     made.changes["injects"] = (*made.changes["injects"], InjectPassed(ns(156), "shard-dies", "done", "kill"))

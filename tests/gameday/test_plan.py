@@ -120,7 +120,11 @@ def test_what_the_plan_lets_overlap_may_be_in_effect_together(tmp_path: Path) ->
     """By the faults' own instants, which have been checked against the caps; the lead is part of how long one lasts."""
     books = read_runbooks(plan(tmp_path), tmp_path / "x.yaml")
     made = {card.id: card for card in cards(plan(tmp_path), books, 4.0)}
-    assert (made["dies"].together, made["slows"].together, made["vanishes"].together) == (frozenset({"slow"}), frozenset({"dead"}), frozenset())
+    assert (made["dies"].together, made["slows"].together, made["vanishes"].together) == (
+        frozenset({"slow"}),
+        frozenset({"dead"}),
+        frozenset(),
+    )
     assert (made["dies"].steps, made["dies"].lasts_ns, made["hello"].lasts_ns) == (2, 64_000_000_000, 0)
     assert (made["slows"].when_ns, made["vanishes"].when_ns) == (None, 1_200_000_000_000)
 
