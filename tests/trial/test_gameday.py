@@ -119,9 +119,10 @@ def test_a_whole_game_day(gameday):
     assert [press(running, "now", "dies"), press(running, "now", "dies")] == [(True, ""), (False, "dies is started already")]
     assert press(running, "now", "slows") == (False, "primary-killed is not proven healed yet")
     assert press(running, "skip", "crashes", role="responder") == (False, "a responder may not press skip")
+    running.wait_for('"primary-killed", "edge": "observed"')
     assert press(running, "mark", None, "noticed", "responder")[0]
     assert press(running, "mark", None, "mitigated", "responder")[0]
-    assert press(running, "correct", None, {"index": 1, "at_s": 5.0}, "responder")[0]
+    assert press(running, "correct", None, {"index": 1, "at_s": 2.5}, "responder")[0]
     assert press(running, "tick", "dies", 1, "responder") == (False, "there is no inject dies")
     assert press(running, "reveal", "dies")[0]
     assert press(running, "tick", "dies", 1, "responder")[0]
