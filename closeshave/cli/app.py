@@ -44,10 +44,12 @@ class PlanOrCommand(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Called by Typer."""
-        if args and args[0] not in {*self.commands, *SETTINGS["help_option_names"]}:
-            args = ["begin", *args]
-        parsed: list[str] = super().parse_args(ctx, args)
+        parsed: list[str] = super().parse_args(ctx, self.meant(args))
         return parsed
+
+    def meant(self, args: list[str]) -> list[str]:
+        """The arguments, with the command that they are for."""
+        return ["begin", *args] if args and args[0] not in {*self.commands, *SETTINGS["help_option_names"]} else args
 
 
 gamedays = typer.Typer(**PLAIN, cls=PlanOrCommand, help=ABOUT_GAME_DAYS, short_help=ABOUT_GAME_DAYS, epilog=exits.told())
