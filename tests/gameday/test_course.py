@@ -68,6 +68,15 @@ def test_a_pause_shifts_what_follows_by_exactly_the_pause():
     assert begun(day.advance(at(60 + 130.5), NOTHING)) == ["dies"]
 
 
+@pytest.mark.parametrize(("pressed_s", "counts_s"), [(10, 50), (50.5, 50.5), (99, 51)])
+def test_a_press_counts_from_when_it_was_pressed_but_changes_nothing_that_has_happened(pressed_s, counts_s):
+    """Not before the last step, in which something may have begun; and not from an instant that has not come."""
+    day = clock()
+    day.advance(at(50), NOTHING)
+    day.press(press("hold", seconds=pressed_s), at(51), NOTHING)
+    assert day.elapsed_ns(at(60)) == round(counts_s * SECOND)
+
+
 @pytest.mark.parametrize(
     ("before", "pressed", "sight", "why"),
     [
