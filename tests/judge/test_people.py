@@ -11,6 +11,7 @@ from closeshave.history import InjectPassed, PersonMarked
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.incidents import Aid, Incident, effective
 from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.verdicts.people import judge
 from closeshave.plan import Expected, Fault, Inject
 from closeshave.target import Measure, Objective
 from closeshave.vocabulary import HumanMark, IncidentSeverity
@@ -116,6 +117,16 @@ def test_a_missing_mark_is_unknown_and_a_correction_counts(
     answer = verdict(held(*people), "detect")
     assert (answer.status, answer.measured) == (expected, measured)
     assert answer.reason
+
+
+def test_a_mean_is_unknown_as_long_as_one_incident_is() -> None:
+    """What is missing took at least no time: a bound that is broken all the same is broken."""
+    unknown = incident(held())
+    assert judge(DETECT, [incident(held(mark("noticed", 123))), unknown], 0).status is INCONCLUSIVE
+    answer = judge(DETECT, [incident(held(mark("noticed", 200))), unknown], 0)
+    assert (answer.status, answer.measured) == (FAIL, None)
+    both = judge(DETECT, [incident(held(mark("noticed", 123))), incident(held(mark("noticed", 180)))], 0)
+    assert (both.status, both.measured) == (PASS, 29.5)
 
 
 def test_resolved_means_that_people_said_so_and_customers_are_served() -> None:
