@@ -13,6 +13,7 @@ from closeshave.comparison.compare import compare
 from closeshave.comparison.trend import trend
 from closeshave.files import rundir, unexpected, write_atomically
 from closeshave.files.jsonfile import Damaged
+from closeshave.gameday import writing as after
 from closeshave.judge.verdict import Assessment, Verdict
 from closeshave.plan import Plan, read_plan
 from closeshave.report.curves import Curves, curves
@@ -123,6 +124,8 @@ def publish(conclusion: Conclusion, others: report.OtherRuns | None = None) -> P
     Raises :class:`OSError`.
     """
     said = conclusion
+    if said.recorded.manifest.game_day:
+        after.write(said.run, after.gather(said.run, said.recorded, said.plan, said.target, said.assessment))
     return report.write(said.run, said.recorded, said.plan, said.target, said.assessment, said.exit_code, others or report.OtherRuns())
 
 

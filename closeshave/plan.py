@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from closeshave.files.closest import meant
 from closeshave.files.yamlfile import (
+    DURATION_SCHEMA,
     STRICT,
     Count,
     Day,
@@ -34,14 +36,19 @@ from closeshave.files.yamlfile import (
     Share,
     WholeNumber,
     document,
+    duration_text,
     line_of,
     percentage_not,
+    plain,
     read,
+    seconds,
+    share,
     stated,
 )
 from closeshave.operations import OPERATIONS
 from closeshave.shapes import Replayed, Shape
 from closeshave.topology import Topology
+from closeshave.vocabulary import PersonRole
 
 MOST_PARTS = 1000
 """Upper limit of a plan's phases and faults, drawn ones included: each is checked against every other."""
@@ -497,6 +504,135 @@ class ProbeRound:
             raise ValueError(wrong)
 
 
+ON_WORD = "on my word"
+"""In place of an instant: the facilitator says when."""
+Told = tuple[PersonRole, ...]
+
+
+def when(text: object) -> float | None:
+    """Seconds, as :func:`closeshave.files.yamlfile.seconds` reads them; ``None`` for :data:`ON_WORD`. Raises :class:`ValueError`."""
+    if text == ON_WORD or text is None:
+        return None
+    try:
+        return seconds(text)
+    except ValueError as error:
+        if "ten years" in str(error):
+            raise
+        raise ValueError(f"{text!r} is neither a duration, like 5m, nor {ON_WORD!r}") from None
+
+
+When = Annotated[
+    float | None,
+    BeforeValidator(when),
+    WithJsonSchema({"anyOf": [DURATION_SCHEMA, {"const": ON_WORD}]}),
+    PlainSerializer(lambda at_s: ON_WORD if at_s is None else duration_text(at_s), when_used="json"),
+]
+
+
+class LiveFigure(StrEnum):
+    """A figure of the running load that a go/no-go condition can ask for, over the last ten seconds."""
+
+    OFFERED = "offered"
+    """Requests of customers that were due, per second."""
+    COMPLETED = "completed"
+    """Answers to customers, per second."""
+    NOT_GOOD = "not-good"
+    """Share of the answers that are not the promised ones."""
+    P50 = "p50"
+    """Median of the response time."""
+    P95 = "p95"
+    """95th percentile of the response time."""
+    BUDGET = "budget-burnt"
+    """Share of the month's error budget that the run has cost so far."""
+
+    @property
+    def written(self) -> Callable[[object], float]:
+        """How a bound on it is written: a duration, a share or a plain number."""
+        if self in {LiveFigure.P50, LiveFigure.P95}:
+            return seconds
+        return plain if self in {LiveFigure.OFFERED, LiveFigure.COMPLETED} else share
+
+
+@dataclass(frozen=True, slots=True)
+class GoCondition:
+    """A condition for an inject to begin. What is not known does not hold."""
+
+    __pydantic_config__ = STRICT
+
+    figure: LiveFigure
+    """Which figure of the running load."""
+    at_most: Quantity | None = None
+    """The largest value with which it holds: a duration for ``p50`` and ``p95``, a percentage for ``not-good`` and ``budget-burnt``, else a number."""
+    at_least: Quantity | None = None
+    """The smallest one."""
+    region: str | None = None
+    """The region whose customers count; without it all of them."""
+
+    def __post_init__(self) -> None:
+        if self.at_most is None and self.at_least is None:
+            raise ValueError("give at_most or at_least")
+        if self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
+            raise ValueError("at_least is above at_most: it could never hold")
+        if self.region is not None and self.figure in {LiveFigure.OFFERED, LiveFigure.BUDGET}:
+            raise ValueError(f"{self.figure} is known for all regions together only")
+
+
+@dataclass(frozen=True, slots=True)
+class Inject:
+    """A card of a game day: what happens to the platform or is told to people, when, and what they should do."""
+
+    __pydantic_config__ = STRICT
+
+    id: Annotated[str, stated(pattern=FAULT_ID, maxLength=64)]
+    """The name of the inject: small letters, digits and dashes; unique among the plan's injects."""
+    title: Annotated[str, stated(minLength=1, maxLength=120)]
+    """What stands on the card."""
+    when: When
+    """The time after the begin of the fault phase, by the clock that people hold, or ``on my word``: when the facilitator says so."""
+    fault: str | None = None
+    """ID of the plan's fault that it begins. Its own ``at`` then counts only for ``closeshave run``, and for what may be in effect together."""
+    drill: str | None = None
+    """ID of the plan's drill that it begins."""
+    message: Annotated[str, stated(maxLength=2000)] = ""
+    """What is told to those in ``told``. An inject without a fault and a drill is only a message."""
+    told: Annotated[Told, stated(uniqueItems=True)] = ()
+    """Who is told when it begins."""
+    hypothesis: Annotated[str, stated(maxLength=1000)] = ""
+    """What the platform is expected to do."""
+    expected: Annotated[str, stated(maxLength=1000)] = ""
+    """What people are expected to do."""
+    plausible: Annotated[str, stated(maxLength=1000)] = ""
+    """Why this may really happen, for a register of tests."""
+    go_if: Annotated[tuple[GoCondition, ...], stated(maxItems=20)] = ()
+    """Conditions on the running load; all must hold. The facilitator's *now* begins it all the same."""
+    hidden: bool = False
+    """Nobody but facilitators sees it until it is revealed."""
+    runbook: str | None = None
+    """A Markdown file: a path from the plan's directory, below it. The items of its lists are the steps."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(FAULT_ID, self.id) or len(self.id) > 64:
+            raise ValueError(f"id {self.id!r}: use small letters, digits and dashes, at most 64")
+        for key, most in (("title", 120), ("message", 2000), ("hypothesis", 1000), ("expected", 1000), ("plausible", 1000)):
+            if len(getattr(self, key)) > most:
+                raise ValueError(f"{key} is longer than {most} characters")
+        if not self.title.strip():
+            raise ValueError("title must not be empty")
+        if self.fault is not None and self.drill is not None:
+            raise ValueError("an inject begins one fault or one drill, not both")
+        if self.begins is None and not self.message.strip():
+            raise ValueError("give fault, drill or message: otherwise nothing happens")
+        if self.message and not self.told:
+            raise ValueError("told must say who gets the message")
+        if len(set(self.told)) < len(self.told) or len(self.go_if) > 20:
+            raise ValueError("name each of told once; at most 20 conditions")
+
+    @property
+    def begins(self) -> str | None:
+        """ID of its fault or drill; ``None`` for a message."""
+        return self.fault if self.fault is not None else self.drill
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The description of a trial."""
@@ -537,6 +673,8 @@ class Plan:
     """Rounds of functional probes that are asked while the load runs, on an environment that the harness starts; each probe becomes a verdict."""
     tests: tuple[str, ...] = ()
     """IDs of the target's objectives that this plan tests, or patterns of them; all that its phases and faults can judge by default."""
+    inject: Annotated[tuple[Inject, ...], stated(maxItems=MOST_PARTS)] = ()
+    """The cards of a game day (``closeshave gameday``), in order. ``closeshave run`` carries the same faults out by their own instants, without people."""
     gate: Gate = Gate()
     """How two releases are compared under this plan."""
     every: Lasting | None = None
@@ -560,6 +698,11 @@ class Plan:
         """Whether senders record what their requests changed, so that integrity can be judged."""
         own = self.traffic.locust
         return own is None or own.effects
+
+    @property
+    def exercise(self) -> Phase:
+        """The phase of a game day that people hold the clock of: the last one."""
+        return self.phases[-1]
 
     @property
     def duration_s(self) -> float:
@@ -617,7 +760,8 @@ def read_plan(path: Path) -> Plan:
     plan = read(path, Plan)
     raw = document(path)
     problems = [
-        Problem(str(path), line_of(raw, location), ".".join(map(str, location)), message) for location, message in _inconsistencies(plan)
+        Problem(str(path), line_of(raw, location), ".".join(map(str, location)), message)
+        for location, message in (*_inconsistencies(plan), *_misfits(plan, raw))
     ]
     if problems:
         raise InvalidFile(*problems)
@@ -631,7 +775,7 @@ _Trouble = tuple[tuple[str | int, ...], str]
 def _inconsistencies(plan: Plan) -> list[_Trouble]:
     found: list[_Trouble] = []
     phases = {phase.name: phase for phase in plan.phases}
-    if long := next((key for key in ("phases", "faults", "drills", "rounds") if len(getattr(plan, key)) > MOST_PARTS), None):
+    if long := next((key for key in ("phases", "faults", "drills", "rounds", "inject") if len(getattr(plan, key)) > MOST_PARTS), None):
         return [((long,), f"at most {MOST_PARTS:,}")]
     if not plan.phases:
         found.append((("phases",), "a plan needs at least one phase"))
@@ -649,6 +793,7 @@ def _inconsistencies(plan: Plan) -> list[_Trouble]:
         *_wrong_drills(plan, phases),
         *_wrong_nemesis(plan, phases),
         *_wrong_rounds(plan, phases),
+        *_wrong_injects(plan),
     ]
 
 
@@ -712,6 +857,74 @@ def _wrong_rounds(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble]
             yield ("rounds", index, "phase"), said
         elif each.at >= (lasts := phases[each.phase].duration):
             yield ("rounds", index, "at"), f"{each.at:g} s is past the end of its phase ({lasts:g} s)"
+
+
+def _wrong_injects(plan: Plan) -> Iterator[_Trouble]:
+    """The exercise of a game day is the plan's last phase."""
+    if not plan.inject:
+        return
+    exercise = plan.phases[-1] if plan.phases else None
+    if exercise is None or exercise.role is not Role.FAULT:
+        yield ("inject",), "the last phase is the exercise, as long as it may last; its role must be fault"
+        return
+    if len({each.id for each in plan.inject}) != len(plan.inject):
+        yield ("inject",), "IDs of injects must differ"
+    begun: set[str] = set()
+    latest_s = 0.0
+    for index, each in enumerate(plan.inject):
+        yield from _wrong_inject(plan, index, exercise, begun)
+        begun |= {each.begins} if each.begins is not None else set()
+        if each.when is not None and each.when < latest_s:
+            yield ("inject", index, "when"), "is before that of an inject above it: list them in the order of their instants"
+        latest_s = max(latest_s, each.when or 0.0)
+
+
+def not_by_people(plan: Plan) -> Iterator[_Trouble]:
+    """What keeps a plan from being a game day, although it can be run: something in it begins without a person. Each with the key."""
+    if not plan.inject:
+        yield ("inject",), "is missing: a game day needs at least one inject"
+    if plan.nemesis is not None:
+        yield ("nemesis",), "a game day has no random faults: people hold its clock"
+    begun = {each.begins for each in plan.inject}
+    listed: tuple[tuple[str, Sequence[Disruption]], ...] = (("faults", plan.faults), ("drills", plan.drills))
+    for key, planned in listed:
+        for index, one in enumerate(planned):
+            if one.id not in begun:
+                yield (key, index, "id"), f"no inject begins {one.id}, and in a game day nothing else does"
+
+
+def _wrong_inject(plan: Plan, index: int, exercise: Phase, begun: AbstractSet[str]) -> Iterator[_Trouble]:
+    """What is wrong with one inject; ``begun`` are the faults and drills of those above it."""
+    each = plan.inject[index]
+    hold_s = 0.0
+    for key, planned in (("fault", plan.faults), ("drill", plan.drills)):
+        name, there = getattr(each, key), {one.id: one for one in planned}
+        if name is not None and name not in there:
+            available = ", ".join(there) or "none"
+            yield ("inject", index, key), f"{name!r} is not a {key} of this plan{meant(name, there)}; available: {available}"
+        elif name is not None:
+            hold_s = there[name].hold
+            if there[name].phase != exercise.name:
+                yield ("inject", index, key), f"{name} is in phase {there[name].phase}; the exercise is the last one, {exercise.name}"
+    if each.begins in begun:
+        yield ("inject", index), f"{each.begins} is begun by an inject above it; a fault or drill begins once"
+    if each.when is not None and each.when + hold_s > exercise.duration:
+        said = f"it would last until {each.when + hold_s:g} s, past the end of the exercise ({exercise.duration:g} s)"
+        yield ("inject", index, "when"), said
+
+
+def _misfits(plan: Plan, raw: Mapping[str, Any]) -> Iterator[_Trouble]:
+    """Bounds of conditions that are not written as their figure is: ``5%`` of a response time. The value alone does not tell."""
+    for index, each in enumerate(plan.inject):
+        for number, condition in enumerate(each.go_if):
+            told = raw["inject"][index]["go_if"][number]
+            for key in ("at_most", "at_least"):
+                if (text := told.get(key)) is None:
+                    continue
+                try:
+                    condition.figure.written(text)
+                except ValueError as error:
+                    yield ("inject", index, "go_if", number, key), f"{condition.figure}: {error}"
 
 
 def _no_fault_phase(name: str, phases: Mapping[str, Phase], what: str = "faults") -> str:

@@ -38,6 +38,7 @@ from closeshave.files.yamlfile import (
     stated,
 )
 from closeshave.plan import PROBE, Fault, Waiver, wrong_probes
+from closeshave.vocabulary import IncidentSeverity
 
 
 class Measure(StrEnum):
@@ -67,6 +68,14 @@ class Measure(StrEnum):
     """Share of the traffic outside a fault's scope that got worse because of it."""
     INTEGRITY = "integrity"
     """Breaches of the invariants, counted over the whole run."""
+    TIME_TO_DETECT = "time_to_detect"
+    """Mean over the incidents of a game day: from the first harmed customer until a person marked it as noticed."""
+    TIME_TO_ACKNOWLEDGE = "time_to_acknowledge"
+    """The longest of the incidents of a game day: from the first harmed customer until a person marked it as acknowledged."""
+    TIME_TO_RESOLVE = "time_to_resolve"
+    """Mean over the incidents of a game day: from the first harmed customer until people marked it as resolved and customers were served again."""
+    RESOLVED_UNAIDED = "resolved_unaided"
+    """Share of the incidents of a game day after which the platform served again before a person acted and before the harness healed it."""
     RESILIENCE = "resilience"
     """The resilience score: the mean over all families of failure of the share of tested promises that were kept."""
 
@@ -81,8 +90,8 @@ class MeasureKind:
     """The form of its bounds in files; breaches have no bound."""
     unit: Literal["s", "ratio", "1/s", "times", "count"]
     """The unit of a verdict's figures."""
-    of: Literal["requests", "fault", "run"]
-    """What it measures: customers' requests in a window of time, the effect of one fault, or the whole run."""
+    of: Literal["requests", "fault", "people", "run"]
+    """What it measures: customers' requests in a window of time, the effect of one fault, people in a game day, or the whole run."""
     more_is_better: bool = False
     """Whether it is bounded by ``at_least``; all others are bounded by ``at_most``."""
 
@@ -101,6 +110,10 @@ MEASURES: Mapping[Measure, MeasureKind] = MappingProxyType(
         Measure.LOSS: MeasureKind("Data loss window", "time", "s", "fault"),
         Measure.LEAKAGE: MeasureKind("Leakage outside its scope", "share", "ratio", "fault"),
         Measure.INTEGRITY: MeasureKind("Integrity", "count", "count", "run"),
+        Measure.TIME_TO_DETECT: MeasureKind("Time to detect, by people", "time", "s", "people"),
+        Measure.TIME_TO_ACKNOWLEDGE: MeasureKind("Time to acknowledge, by people", "time", "s", "people"),
+        Measure.TIME_TO_RESOLVE: MeasureKind("Time to resolve, by people", "time", "s", "people"),
+        Measure.RESOLVED_UNAIDED: MeasureKind("Incidents resolved without people", "share", "ratio", "people", more_is_better=True),
         Measure.RESILIENCE: MeasureKind("Resilience score", "share", "ratio", "run", more_is_better=True),
     }
 )
@@ -118,6 +131,8 @@ SHARES = _those(of="requests", figure="share")
 """Measures that are shares of requests."""
 PER_FAULT = _those(of="fault")
 """Measures of the effect of one fault."""
+OF_PEOPLE = _those(of="people")
+"""Measures of the people in a game day."""
 FROM_BELOW = _those(more_is_better=True)
 """Measures of which more is better: bounded by ``at_least``, all others by ``at_most``."""
 
@@ -166,8 +181,8 @@ def _stated_rules() -> Iterator[dict[str, Any]]:
             keys["window"] = {"enum": ["calm", "run", "fault"]}
         if measure is not Measure.INTEGRITY:
             keys["invariants"] = {"maxItems": 0}
-        if measure is not Measure.CACHE_HIT_RATIO:
-            keys["warm"] = {"const": False}
+        keys |= {} if measure is Measure.CACHE_HIT_RATIO else {"warm": {"const": False}}
+        keys |= {} if measure in OF_PEOPLE else {"severity": never}
         yield {
             "if": {"properties": {"measure": {"const": measure.value}}, "required": ["measure"]},
             "then": {"required": needs, "properties": keys},
@@ -222,6 +237,9 @@ class Objective:
     warm: bool = False
     """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. The number of
     first lookups depends on the length of the run and the number of franchises, and not on the quality of the cache."""
+    severity: IncidentSeverity | None = None
+    """For measures of people: only incidents of this severity count, which is by the share of all customers' requests that were not good in the worst
+    minute (critical from 10%, high from 1%, medium from 0.1%); all when left out."""
     confidence: Annotated[Quantity, stated(**_CONFIDENCE)] = 0.95
     """Confidence of each one-sided bound that a verdict uses: between 50% and 100%, both excluded. At 95% a wrong pass, and a wrong fail, happen in
     at most 5 runs of 100."""
@@ -256,6 +274,7 @@ class Objective:
                 "faults is for recovery, loss and leakage, and for degraded windows",
             ),
             (self.invariants and not integrity, "invariants are for integrity"),
+            (self.severity is not None and self.measure not in OF_PEOPLE, "severity is for measures of the people in a game day"),
             (self.warm and self.measure is not Measure.CACHE_HIT_RATIO, "warm is for the cache's hit ratio"),
             (
                 self.window == "degraded" and (self.measure not in STEADY or not self.faults),

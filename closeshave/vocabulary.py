@@ -19,7 +19,7 @@ class MarkKind(StrEnum):
     PART_MISSING = "part-missing"
     """Detail: ``part: why``; verdicts that need the part are not run, or inconclusive."""
     FAULT_SKIPPED = "fault-skipped"
-    """Detail: the fault's ID."""
+    """Detail: ``fault: why``, or the fault's ID alone: an earlier one was not healed in time."""
     FAULT_NOT_OBSERVED = "fault-not-observed"
     """Detail: ``fault: not observed within 5 s; the probe last saw: what``, or the fault's ID alone, as with the next one."""
     FAULT_ENDED_EARLY = "fault-ended-early"
@@ -99,6 +99,43 @@ BACKGROUND = "background work"
 LIVE = "live updates"
 """What an environment has whose application tells customers of their bookings by WebSocket; some faults need it."""
 
+
+class PersonRole(StrEnum):
+    """What a person does in a game day."""
+
+    FACILITATOR = "facilitator"
+    """Holds the clock: begins, holds, skips and stops."""
+    RESPONDER = "responder"
+    """Works on the incident, and says when it was noticed, acknowledged, understood, mitigated and resolved."""
+    SCRIBE = "scribe"
+    """Writes down what happens."""
+    OBSERVER = "observer"
+    """Looks on."""
+
+
+class HumanMark(StrEnum):
+    """What people say of an incident, in the usual order."""
+
+    NOTICED = "noticed"
+    ACKNOWLEDGED = "acknowledged"
+    CAUSE_FOUND = "cause-found"
+    MITIGATED = "mitigated"
+    RESOLVED = "resolved"
+
+
+class IncidentSeverity(StrEnum):
+    """How much an incident harms customers, the worst first."""
+
+    CRITICAL = "critical"
+    """At least 10% of all customers' requests were not good in the worst minute."""
+    HIGH = "high"
+    """At least 1%."""
+    MEDIUM = "medium"
+    """At least 0.1%."""
+    LOW = "low"
+    """Fewer."""
+
+
 # -- files of a run directory ------------------------------------------------------------------------------------------------------------------
 
 PLAN, TARGET, ENVIRONMENT = "plan.yaml", "target.yaml", "environment.yaml"
@@ -120,6 +157,8 @@ DESCRIPTION = "environment.json"
 """Description of the machine, the programs and the environment."""
 ROUNDS = "rounds"
 """The directory of rounds of probes that were asked while the load ran, a directory each."""
+GAME_DAY = "gameday"
+"""The directory of a game day: presses, the state, the chain of events, the report about people."""
 PROBE_KEY = "probe_"
 """What the idempotency keys of bookings begin with that probes make: no customer's, and cancelled again."""
 NEMESIS, CALIBRATION = "nemesis.json", "calibration.json"

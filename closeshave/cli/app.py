@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from closeshave import __version__
 from closeshave.cli import exits
@@ -35,6 +36,24 @@ app.add_typer(imports, name="import")
 ABOUT_EXPORTS = "Write a target in the form of another tool."
 exports = typer.Typer(**PLAIN, help=ABOUT_EXPORTS, short_help=ABOUT_EXPORTS, epilog=exits.told())
 app.add_typer(exports, name="export")
+ABOUT_GAME_DAYS = "Hold a game day: gameday PLAN. Press, look and check from other terminals."
+
+
+class PlanOrCommand(TyperGroup):
+    """``closeshave gameday PLAN`` is ``closeshave gameday begin PLAN``: what is no command below it is an argument of that one."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Called by Typer."""
+        parsed: list[str] = super().parse_args(ctx, self.meant(args))
+        return parsed
+
+    def meant(self, args: list[str]) -> list[str]:
+        """The arguments, with the command that they are for."""
+        return ["begin", *args] if args and args[0] not in {*self.commands, *SETTINGS["help_option_names"]} else args
+
+
+gamedays = typer.Typer(**PLAIN, cls=PlanOrCommand, help=ABOUT_GAME_DAYS, short_help=ABOUT_GAME_DAYS, epilog=exits.told())
+app.add_typer(gamedays, name="gameday")
 
 
 @app.callback(invoke_without_command=True)

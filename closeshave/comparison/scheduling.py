@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -11,27 +12,32 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from closeshave.comparison import retests
 from closeshave.comparison.due import DueRow, DueState, sentence
 from closeshave.comparison.nights import Night
+from closeshave.comparison.retests import RetestRow, RetestState
 from closeshave.files.plaintext import clean
 
 SCHEMA = "closeshave.schedule/1"
 DAY_S = 86_400.0
+RETEST_STYLES = {RetestState.REMEDIED: "green", RetestState.OPEN: "", RetestState.FAILED: "red", RetestState.OVERDUE: "yellow"}
 STYLES = {DueState.KEPT: "green", DueState.FAILED: "red", DueState.OVERDUE: "yellow", DueState.NEVER: "yellow"}
 
 
-def told(found: Sequence[DueRow]) -> dict[str, Any]:
+def told(found: Sequence[DueRow], again: Sequence[RetestRow] = ()) -> dict[str, Any]:
     """Plain values; times in ISO 8601, durations in seconds."""
-    return {"schema": SCHEMA, "sentence": sentence(found), "plans": [_plain(row) for row in found]}
+    plans = [_plain(row) for row in found]
+    return {"schema": SCHEMA, "sentence": sentence(found), "plans": plans, "deficiencies": [_retest(row) for row in again]}
 
 
-def brief(found: Sequence[DueRow]) -> tuple[str, ...]:
-    """A line for each plan."""
-    return tuple(f"{row.state.value} {row.plan}" for row in found)
+def brief(found: Sequence[DueRow], again: Sequence[RetestRow] = ()) -> tuple[str, ...]:
+    """A line for each plan and each deficiency."""
+    deficiencies = (f"{row.state.value} {row.deficiency.run} {row.deficiency.id}" for row in again)
+    return (*(f"{row.state.value} {row.plan}" for row in found), *deficiencies)
 
 
-def show(found: Sequence[DueRow], console: Console) -> None:
-    """A table, and the answer in one sentence."""
+def show(found: Sequence[DueRow], console: Console, again: Sequence[RetestRow] = ()) -> None:
+    """A table, and the answer in one sentence; the same of the deficiencies of game days, if there are any."""
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("plan", "every", "last result", "on", "due", ""):
         table.add_column(name, no_wrap=name in {"plan", "every"})
@@ -47,6 +53,20 @@ def show(found: Sequence[DueRow], console: Console) -> None:
     if found:
         console.print(table)
     console.print(Text(sentence(found)), soft_wrap=not console.is_terminal)
+    if again:
+        _show_retests(again, console)
+
+
+def _show_retests(again: Sequence[RetestRow], console: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("game day", "deficiency", "owner", "until", "re-tested by", ""):
+        table.add_column(name, no_wrap=name == "until")
+    for row in again:
+        one = row.deficiency
+        cells = (f"{one.run} {one.id}", one.what, one.owner, one.due.isoformat(), one.retest)
+        table.add_row(*map(clean, cells), Text(row.state.value, style=RETEST_STYLES[row.state]))
+    console.print(table)
+    console.print(Text(retests.sentence(again)), soft_wrap=not console.is_terminal)
 
 
 def remark(row: DueRow) -> str:
@@ -80,6 +100,10 @@ def _plain(row: DueRow) -> dict[str, Any]:
         "due": _iso(row.due),
         "overdue_s": row.overdue_s,
     }
+
+
+def _retest(row: RetestRow) -> dict[str, Any]:
+    return {**asdict(row.deficiency), "due": row.deficiency.due.isoformat(), "state": row.state.value, "last": _run(row.last)}
 
 
 def _run(night: Night | None) -> dict[str, str] | None:

@@ -38,7 +38,7 @@ from closeshave.history.drills import (
     DrillStepped,
     Fact,
 )
-from closeshave.history.events import FaultEdge, FaultEvent, Mark, Routed, Signal
+from closeshave.history.events import FaultEdge, FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal
 from closeshave.history.evidence import Before, EdgeEvidence, Healing, HealProof, Injection, Planning, SeenMeanwhile, Sighting, evidence_of
 from closeshave.history.files import WRITING, event_of, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
 from closeshave.history.reading import load
@@ -155,12 +155,14 @@ __all__ = [
     "HealProof",
     "Healing",
     "History",
+    "InjectPassed",
     "Injection",
     "Job",
     "Manifest",
     "Mark",
     "Operation",
     "Outcome",
+    "PersonMarked",
     "PhaseTime",
     "Placement",
     "Planning",

@@ -86,6 +86,34 @@ class Routed:
     moves: tuple[Move, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class InjectPassed:
+    """An inject of a game day passed an edge: ``begun``, ``done``, ``skipped`` or ``stopped``."""
+
+    at_ns: int
+    inject: str
+    edge: str
+    begins: str | None = None
+    """ID of its fault or drill; ``None`` for a message."""
+    why: str = ""
+    """How it began (``clock``, ``go``, ``now``), or why it was skipped or stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonMarked:
+    """What a person said of an incident: one of :class:`closeshave.vocabulary.HumanMark`, and when it was so."""
+
+    at_ns: int
+    said_ns: int
+    """When it was pressed: after ``at_ns`` for a correction."""
+    mark: str
+    by: str
+    inject: str | None = None
+    """The inject; ``None``: the latest incident."""
+    corrects: int | None = None
+    """Which of the marks, counted from 0 on this timeline, it corrects."""
+
+
 _FAULT_EVENT = TypeAdapter(FaultEvent)
 
 

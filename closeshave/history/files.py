@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from closeshave.files import append_line, seal, write_atomically
 from closeshave.history.drills import DrillEnded, DrillEvent, DrillProven, DrillStepped
-from closeshave.history.events import FaultEvent, Mark, Routed, Signal, fault_event
+from closeshave.history.events import FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal, fault_event
 from closeshave.history.whole import Blind, EdgeCount, Manifest, Sent
 from closeshave.vocabulary import BLIND, EDGE_COUNTS, MANIFEST, SENT, TIMELINE
 
@@ -22,13 +22,15 @@ MANIFEST_CODEC = TypeAdapter(Manifest)
 EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])
 BLIND_CODEC = TypeAdapter(tuple[Blind, ...])
 SENT_CODEC = TypeAdapter(Sent)
-Event = FaultEvent | Signal | Mark | Routed | DrillEvent
+Event = FaultEvent | Signal | Mark | Routed | InjectPassed | PersonMarked | DrillEvent
 """What a line of the timeline may hold."""
 _EVENT_READERS: Mapping[str, Callable[[Any], Event]] = {
     "fault": fault_event,
     "signal": TypeAdapter(Signal).validate_python,
     "mark": TypeAdapter(Mark).validate_python,
     "routing": TypeAdapter(Routed).validate_python,
+    "inject": TypeAdapter(InjectPassed).validate_python,
+    "person": TypeAdapter(PersonMarked).validate_python,
     "drill-step": TypeAdapter(DrillStepped).validate_python,
     "drill-proof": TypeAdapter(DrillProven).validate_python,
     "drill-end": TypeAdapter(DrillEnded).validate_python,
@@ -38,6 +40,8 @@ _NAMES: Mapping[type[Event], str] = {
     Signal: "signal",
     Mark: "mark",
     Routed: "routing",
+    InjectPassed: "inject",
+    PersonMarked: "person",
     DrillStepped: "drill-step",
     DrillProven: "drill-proof",
     DrillEnded: "drill-end",

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from closeshave.files import seal
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, JOBS, OPERATIONS, PLACEMENTS, UPDATES, to_frame
 from closeshave.history.drills import DrillEvent
-from closeshave.history.events import FaultEvent, Mark, Routed, Signal
+from closeshave.history.events import FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal
 from closeshave.history.files import BLIND_CODEC, EDGES_CODEC, SENT_CODEC, event_of, load_manifest
 from closeshave.history.whole import History
 from closeshave.plurals import counted
@@ -69,6 +69,8 @@ def load(run: Path) -> History:
         signals=tuple(event for event in events if isinstance(event, Signal)),
         marks=tuple(event for event in events if isinstance(event, Mark)),
         routings=tuple(event for event in events if isinstance(event, Routed)),
+        injects=tuple(event for event in events if isinstance(event, InjectPassed)),
+        people=tuple(event for event in events if isinstance(event, PersonMarked)),
         sent=tuple({(one.source, one.worker): one for one in sent}.values()),
         edges=_whole(run / EDGE_COUNTS, EDGES_CODEC, None, damage),
         bookings=_customers(_rows(run / BOOKINGS_FILE, BOOKINGS, damage))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from closeshave.clock import Anchor
 from closeshave.history.drills import DrillEvent
-from closeshave.history.events import FaultEvent, Mark, Routed, Signal
+from closeshave.history.events import FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal
 from closeshave.topology import Topology
 
 if TYPE_CHECKING:
@@ -150,6 +150,8 @@ class Manifest:
     """Names of all kinds of faults that the harness knew. Empty for runs of older versions."""
     added: tuple[Added, ...] = ()
     """What installed packages had added to it."""
+    game_day: Literal["", "held", "rehearsed"] = ""
+    """Whether people held its clock; ``rehearsed``: nothing was broken, and the run is evidence for nothing."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where the files lay that the run was made from: ``plan``, ``target`` and ``environment`` → path, from the directory in which the trial was started
     where they lay below it. Empty for runs of older versions."""
@@ -187,5 +189,9 @@ class History:
     """What the drills left on the timeline, in the order in which it was written."""
     routings: tuple[Routed, ...] = ()
     """Where ranges of franchises were moved to; the last one was in force when the final state was read."""
+    injects: tuple[InjectPassed, ...] = ()
+    """What became of the injects of a game day; empty for other runs."""
+    people: tuple[PersonMarked, ...] = ()
+    """What people said of the incidents of a game day, in the order in which they said it."""
     restored: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Drill → the bookings that its restored database held, with the columns of :class:`closeshave.history.Booking`."""

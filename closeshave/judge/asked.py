@@ -14,7 +14,7 @@ from closeshave.judge import kinds
 from closeshave.judge.evidence.windows import ROLES
 from closeshave.judge.verdict import NotRun, Status, Verdict
 from closeshave.plan import Expected, Plan
-from closeshave.target import PER_FAULT, STEADY, Claim, Measure, Objective, Target
+from closeshave.target import OF_PEOPLE, PER_FAULT, STEADY, Claim, Measure, Objective, Target
 
 SCOPES = {
     "all": ("all",),
@@ -106,6 +106,8 @@ def unable(plan: Plan, objective: Objective) -> str:
     needs = ""
     if objective.faults and not covered:
         needs = f"a fault of {patterns}"
+    elif objective.measure in OF_PEOPLE and not any(each.fault is not None for each in plan.inject):
+        needs = "an inject that begins a fault (closeshave gameday)"
     elif objective.measure is Measure.RESILIENCE and not plan.faults:
         needs = "a fault"
     elif objective.measure in {Measure.RECOVERY, Measure.RESILIENCE} and not plan.probed:

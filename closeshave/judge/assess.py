@@ -27,18 +27,21 @@ from closeshave.judge.verdicts import (
     faults,
     loss,
     objectives,
+    people,
     preconditions,
     reconciliation,
     recovery,
     resilience,
 )
 from closeshave.plan import Plan
-from closeshave.target import STEADY, Target
+from closeshave.target import OF_PEOPLE, STEADY, Target
 
 T = TypeVar("T")
 
 UNKNOWN_LOAD = LoadFigures(0, 0, 0, None, None, None, dict.fromkeys(load.PERCENTILES), 0, None)
 
+REHEARSAL = "rehearsal"
+"""The measure of the verdict that says so."""
 NO_LIVES: tuple[Life, ...] = ()
 NO_VERDICTS: tuple[Verdict, ...] = ()
 NOTHING: tuple[NotRun, ...] = ()
@@ -87,6 +90,8 @@ def assess(history: History, plan: Plan, target: Target, also: Sequence[Verdict]
     verdicts = waivers.applied(verdicts, waived, history.manifest.started_at)
     if waivers.nothing_counts(verdicts):
         verdicts.append(_unjudged("waivers", "every promise that was tested is waived, so nothing is left that could count"))
+    if history.manifest.game_day == "rehearsed":
+        verdicts = [_not_evidence(verdict) for verdict in verdicts]
     gating = [verdict for verdict in verdicts if verdict.gates]
     return Assessment(
         status=worst(verdict.status for verdict in gating),
@@ -119,10 +124,27 @@ def _judges(
         yield life.fault.id, partial(faults.judge, analysis, life)
     for one in drilled:
         yield one.drill.id, partial(drills.judge, analysis, one)
+    yield "people", partial(_people, analysis, lives)
     yield "unplanned faults", partial(faults.unplanned, analysis)
     yield "clocks", lambda: (clocks.judge(analysis),)
     yield "preconditions", partial(preconditions.judge, analysis.evidence)
     yield "reconciliation", partial(reconciliation.judge, analysis.evidence)
+
+
+def _not_evidence(verdict: Verdict) -> Verdict:
+    """Nothing of a rehearsal counts, for or against the platform, but that it was one."""
+    if verdict.measure == REHEARSAL:
+        return verdict
+    return replace(verdict, gates=False, status=Status.INCONCLUSIVE, reason="; ".join(filter(None, ("a dress rehearsal", verdict.reason))))
+
+
+def _people(analysis: Analysis, lives: tuple[Life, ...]) -> tuple[Verdict, ...]:
+    objectives = [each for each in analysis.evidence.target.objectives if each.measure in OF_PEOPLE]
+    if not objectives:
+        return ()
+    nobody = "" if analysis.evidence.history.manifest.game_day else "nobody held the clock of this run, so nobody could mark anything"
+    uninjected = sum(life.injected_ns is None for life in lives)
+    return tuple(people.verdicts(objectives, analysis.incidents, uninjected, nobody))
 
 
 def _findings(analysis: Analysis, broken: Broken) -> dict[str, Finding]:

@@ -21,6 +21,7 @@ PRECONDITIONS = {
     "observed": "Fault observed in effect",
     "healed": "Heal proven",
     "completeness": "Run complete",
+    "rehearsal": "Not a dress rehearsal",
     "evidence": "Evidence readable",
     "generator_health": "Generator on schedule",
     "reconciliation": "Counts agree",
@@ -49,6 +50,7 @@ DRILLS = {
 
 
 _CAUSES = (
+    "rehearsal",
     "completeness",
     "rate",
     "evidence",

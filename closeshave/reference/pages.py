@@ -125,6 +125,13 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
             _sections(sections(schemas["probes"], schemas["probes"], example("probes.json")), 2, written=False),
             "What each probe asks is in [Probes](../probes.md).",
         ),
+        "gameday.md": _page(
+            "The after-action report of a game day",
+            "`gameday.json` in the run directory of a game day, for other programs; `gameday.md` and `gameday.html` show the same.",
+            "gameday",
+            _sections(sections(schemas["gameday"], schemas["gameday"], example("gameday.json")), 2, written=False),
+            "How to hold one is in [Hold a game day](../how-to/hold-a-game-day.md).",
+        ),
         "summary.md": _page(
             "The summary",
             "`summary.json` of a run, for other programs. Fields keep their names; more may be added. What is unknown is `null`, never 0.",
@@ -138,7 +145,9 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
 
 def _page(title: str, about: str, name: str, body: Iterable[str], more: str) -> str:
     form = (
-        "" if name in {"summary", "gate", "capacity", "claims", "readiness", "probes"} else " [How keys are written](index.md#how-values-are-written)."
+        ""
+        if name in {"summary", "gate", "capacity", "claims", "readiness", "probes", "gameday"}
+        else " [How keys are written](index.md#how-values-are-written)."
     )
     lines = [f"# {title}", "", MADE, "", f"{about} {more}".strip(), "", f"[JSON Schema](../{name}.schema.json).{form}", "", *body]
     return "\n".join(lines).rstrip("\n") + "\n"

@@ -24,6 +24,7 @@ from closeshave.environments.definition import Definition
 from closeshave.faults.catalogue import OWN as KINDS
 from closeshave.faults.kind import Kind, Parameter
 from closeshave.files.described import about, meanings
+from closeshave.gameday.account import AfterAction
 from closeshave.gate.baseline import Baseline
 from closeshave.gate.result import GateResult
 from closeshave.judge.integrity.registry import NAME, TITLES
@@ -47,6 +48,7 @@ WRITTEN: Mapping[str, Any] = {
     "claims": LintedClaims,
     "readiness": ReadinessLedger,
     "probes": ProbeResult,
+    "gameday": AfterAction,
 }
 """Files that the harness writes for other programs, beside the summary."""
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

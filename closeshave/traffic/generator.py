@@ -110,6 +110,10 @@ class Generator:
         """Start the load at this instant of the monotonic clock, in nanoseconds."""
         write_atomically(runfiles.go_file(self.run, self.kind), str(start_ns))
 
+    def end(self) -> None:
+        """The load is over, earlier than planned: it sends nothing more, and ends by itself as at the planned end."""
+        write_atomically(runfiles.end_file(self.run, self.kind), "")
+
     def poll(self) -> int | None:
         """The exit code, ``None`` while it runs."""
         return self.process.poll()

@@ -158,7 +158,7 @@ class Worker:
         self.engine.records.told = _Told(self.recorder.counters, agenda, self.window)
         # Perhaps nothing more is due before then, but a generator that ends before its load counts as dead.
         agenda.park(iter(()), end_ns)
-        watcher = gevent.spawn(self._watch_parent)
+        watcher = gevent.spawn(self._watch_end)
         Scheduler(self.engine.loop, agenda, partial(self._serve, senders, agenda), CREW, self._broke_off).run()
         watcher.kill()
         self._close(finished=not self._broken and not self.told_to_stop)
@@ -213,8 +213,10 @@ class Worker:
             gevent.sleep(GO_POLL_S)
         return int(go.read_text(encoding="utf-8"))
 
-    def _watch_parent(self) -> None:
-        while not self.orphaned:
+    def _watch_end(self) -> None:
+        """An end before the planned one: of the process that started this one, or of a load that people end."""
+        end = runfiles.end_file(self._run, self._kind)
+        while not self.orphaned and not end.exists():
             gevent.sleep(FLUSH_INTERVAL_S)
         self.window.closed = True
 

@@ -40,6 +40,11 @@ def refused_file(run: Path, worker: str) -> Path:
     return run / "generators" / f"{worker}.refused"
 
 
+def end_file(run: Path, kind: SenderKind) -> Path:
+    """Written by the trial for all workers of a generator: the load is over, earlier than planned."""
+    return run / "generators" / f"{kind}.end"
+
+
 def go_file(run: Path, kind: SenderKind) -> Path:
     """Written by the trial for all workers of a generator: the instant of the start, in nanoseconds of the monotonic clock."""
     return run / "generators" / f"{kind}.go"

@@ -20,7 +20,7 @@ class Following:
         self._phases = phases
         self._monitor = monitor
         self._tail = Tail(trial.run)
-        self._course = Course(schedule.due(trial.prepared.plan, phases[0].started_ns))
+        self._course = Course(schedule.due(trial.prepared.plan, phases[0].started_ns), trial.prepared.gameday is not None)
 
     def happenings(self) -> None:
         """Say what happened to faults since the last call."""

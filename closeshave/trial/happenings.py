@@ -68,6 +68,8 @@ class Course:
     """What became of each planned fault so far. Instants are monotonic nanoseconds."""
 
     due: Sequence[Due]
+    by_people: bool = False
+    """Whether people say when: then no instant is known before."""
     _passed: dict[str, dict[str, int]] = field(default_factory=dict)
     """Fault → edge → instant."""
     _marked: dict[str, str] = field(default_factory=dict)
@@ -126,8 +128,8 @@ class Course:
             return marked or f"in effect for {_seconds(now_ns - passed.get(FaultEdge.INJECTED, passed[FaultEdge.OBSERVED]))}", True
         if FaultEdge.INJECTED in passed:
             return marked or f"injected {_seconds(now_ns - passed[FaultEdge.INJECTED])} ago, not observed yet", True
-        if marked:
-            return marked, False
+        if marked or self.by_people:
+            return marked or "not begun", False
         return (f"in {_seconds(one.at_ns - now_ns)}", False) if one.at_ns > now_ns else ("due", False)
 
 

@@ -8,19 +8,20 @@ from functools import partial
 
 from closeshave import history
 from closeshave.clock import now_ns
-from closeshave.faults import child as experiment
 from closeshave.faults import ledger
 from closeshave.faults.forkserver import ForkServer, NoServer
-from closeshave.history import Mark, PhaseTime
-from closeshave.plan import Disruption, Drill
+from closeshave.history import Mark
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
-from closeshave.trial import drilling, ratecap, schedule
+from closeshave.trial import ratecap, schedule
+from closeshave.trial.begun import DRILLING, FAULTS
+from closeshave.trial.exercise import Exercise
 from closeshave.trial.following import Following
 from closeshave.trial.monitoring import Monitor
 from closeshave.trial.probing import probing
 from closeshave.trial.rounds import ProbeRounds
-from closeshave.trial.state import SENDERS, SafetyStop, Trial, scope_text
+from closeshave.trial.scheduled import PlanSchedule
+from closeshave.trial.state import SENDERS, SafetyStop, Trial
 from closeshave.vocabulary import MarkKind
 
 TICK_S = 0.1
@@ -28,13 +29,9 @@ HEAL_WAIT_S = 120.0
 """Seconds after the load's end in which an experiment may still heal, before the trial heals the fault itself."""
 
 
-FAULTS, DRILLING, EXPERIMENT = "closeshave.faults.forking", "closeshave.trial.drilling", "closeshave.faults.experiment"
-"""The programs that fork a process for each fault; for each drill too, but with more to import; and that carry out one fault without a fork."""
-
-
 def load_and_break(trial: Trial) -> None:
     """Everything between the first and the last request, and the healing of the last fault. Raises :class:`SafetyStop`."""
-    if schedule.due(trial.prepared.plan, 0):
+    if trial.prepared.breaks:
         module = DRILLING if trial.prepared.plan.drills else FAULTS
         trial.forks = ForkServer.start(trial.run, trial.serving.secrets.not_for_faults, module)
     load = replace(plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id), rate_scale=trial.prepared.rate_scale)
@@ -65,41 +62,46 @@ def load_and_break(trial: Trial) -> None:
     following = Following(trial, times, monitor)
     rounds = ProbeRounds(trial, times[0].started_ns)
     with probing(trial.prepared.plan.probes, trial.serving, partial(trial.mark, MarkKind.PROBED)):
-        _watch(trial, times, monitor, following, rounds)
+        begins = PlanSchedule(trial, times) if trial.prepared.gameday is None else Exercise(trial, trial.prepared.gameday, times, monitor)
+        early = "the trial ended early"
+        try:
+            _watch(trial, begins, monitor, following, rounds)
+            early = ""
+        finally:
+            begins.finish(early)
+    _ended_at(trial, begins.ends_ns)
     rounds.finish()
     _let_faults_finish(trial, following)
 
 
-def _watch(trial: Trial, times: tuple[PhaseTime, ...], monitor: Monitor, following: Following, rounds: ProbeRounds) -> None:
-    """Until the load's end: start each fault when it is due, notice every helper that dies, and stop when the plan's abort rules require it."""
-    start_ns, end_ns = times[0].started_ns, times[-1].ended_ns
-    waiting = list(schedule.due(trial.prepared.plan, start_ns))
-    begun: list[schedule.Due] = []
+def _watch(trial: Trial, begins: PlanSchedule | Exercise, monitor: Monitor, following: Following, rounds: ProbeRounds) -> None:
+    """Until the load's end: begin faults and drills as the schedule or people say, notice every helper that dies, and stop when the plan's abort rules
+    require it."""
     allowed_per_s = trial.driver.rate_cap(trial.prepared.definition)
     cap = None if allowed_per_s is None else ratecap.RateCap(allowed_per_s)
-    while (now := now_ns()) < end_ns:
+    while (now := now_ns()) < begins.ends_ns:
         _check_helpers(trial)
         if cap is not None and (reason := cap.exceeded(ratecap.requests(trial.run), now / 1e9)):
             raise SafetyStop(reason)
         monitor.look()
         rounds.look()
-        running = [item for item in begun if _unhealed(trial, item.fault.id)]
-        for item in list(waiting):
-            go, at_ns = schedule.decide(item, running, end_ns, now)
-            if go is schedule.Go.WAIT:
-                continue
-            waiting.remove(item)
-            if go is schedule.Go.SKIP:
-                trial.mark(MarkKind.FAULT_SKIPPED, item.fault.id)
-                trial.say("an earlier fault is not healed yet", f"{item.fault.id} is skipped", "yellow")
-                continue
-            trial.children[item.fault.id] = _begin(trial, item.fault, at_ns)
-            begun.append(item)
-            running.append(item)
-            trial.say(f"{item.fault.id}: {item.fault.kind} {scope_text(item.fault.scope)} in {(at_ns - now_ns()) / 1e9:.1f} s")
+        begins.look(now)
         following.happenings()
         following.state(now)
         time.sleep(TICK_S)
+
+
+def _ended_at(trial: Trial, ends_ns: int) -> None:
+    """People ended the load before the plan did: the last phase was as long as it was, and the senders end by themselves. Raises :class:`OSError`."""
+    *before, last = trial.manifest.phases
+    if ends_ns >= last.ended_ns:
+        return
+    for generator in trial.generators:
+        generator.end()
+    last = replace(last, ended_ns=ends_ns)
+    lengths_s = (*trial.manifest.lengths_s[:-1], (last.ended_ns - last.started_ns) / 1e9)
+    trial.manifest = replace(trial.manifest, phases=(*before, last), lengths_s=lengths_s)
+    history.save_manifest(trial.run, trial.manifest)
 
 
 def _await_forks(trial: Trial, forks: ForkServer) -> None:
@@ -109,25 +111,6 @@ def _await_forks(trial: Trial, forks: ForkServer) -> None:
         # A server that becomes ready later would start an order at an unplanned time.
         forks.kill()
         trial.say(f"{error}; each fault starts an interpreter of its own during the load", "faults", "yellow")
-
-
-def _begin(trial: Trial, planned: Disruption, at_ns: int) -> experiment.Child:
-    """Start a fault's experiment, or a drill, by a fork if possible, because starting an interpreter would disturb the load."""
-    if isinstance(planned, Drill):
-        written, module = drilling.order(trial.serving, trial.run, planned, at_ns, trial.prepared.target), DRILLING
-    else:
-        written, module = experiment.order(trial.serving, trial.run, planned, at_ns), EXPERIMENT
-    if trial.forks is not None:
-        try:
-            return trial.forks.fork(written)
-        except NoServer as error:
-            trial.mark(MarkKind.NOTE, f"{planned.id} was started in an interpreter of its own: {error}")
-    return experiment.begin(trial.serving, trial.run, written, module)
-
-
-def _unhealed(trial: Trial, fault: str) -> bool:
-    """Whether a fault's experiment still runs, or died before the heal was proven: then no other fault may be injected."""
-    return trial.children[fault].poll() is None or ledger.Ledger(trial.run).find(fault) is not None
 
 
 def _check_helpers(trial: Trial) -> None:

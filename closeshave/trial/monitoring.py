@@ -42,7 +42,7 @@ class Monitor:
         self._disturbances = Disturbances(trial.run, ignores_disturbed=not real)
         self._liveness = Liveness(trial.serving, start_ns)
         self._ended = EndedByThemselves(trial.serving)
-        self._first_fault_ns = min((each.at_ns for each in schedule.due(plan, start_ns)), default=None)
+        self._first_fault_ns = schedule.first_ns(plan, start_ns, by_people=trial.prepared.gameday is not None)
         self._run = trial.run
         self._ledger = Ledger(trial.run)
         self._faults = {fault.id: fault for fault in plan.faults}

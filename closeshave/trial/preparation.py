@@ -25,6 +25,7 @@ from closeshave.files.rundir import Inputs
 from closeshave.files.shipped import PACKAGE, SHIPPED, locate
 from closeshave.files.taken import OptionSource, Taken
 from closeshave.files.yamlfile import InvalidFile, Problem, document, duration_text, line_of
+from closeshave.gameday.planned import GameDayPlan
 from closeshave.history import Rate
 from closeshave.judge import asked, kinds
 from closeshave.judge.integrity.registry import INVARIANTS
@@ -39,7 +40,7 @@ from closeshave.traffic import canary_room, conventions, generator, limits, ownf
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.known_profiles import ADDED, read_profile
 from closeshave.traffic.ownfilecheck import Scenario
-from closeshave.trial import candidates, fitting, nemesis, operation_names
+from closeshave.trial import candidates, fitting, gamedays, nemesis, operation_names
 from closeshave.trial.probing import PROBES
 
 REPLAY_OVER_S = chance.WINDOW_S
@@ -67,6 +68,13 @@ class Prepared:
     """The factor on the rates of the plan's file."""
     rate_by: Literal["plan", "option", "calibration"] = "plan"
     """What set the factor."""
+    gameday: GameDayPlan | None = None
+    """What a game day needs; ``None`` for a trial whose clock nobody holds."""
+
+    @property
+    def breaks(self) -> bool:
+        """Whether faults or drills will begin."""
+        return bool(self.plan.disruptions) and not (self.gameday is not None and self.gameday.rehearsal)
 
     @property
     def calibrates(self) -> bool:
@@ -135,7 +143,8 @@ def prepare(
     definition = read_definition(inputs.environment)
     experiments = (call.experiment for call in _calls(definition))
     own = read.traffic.locust
-    inputs = replace(inputs, beside=_beside(inputs.environment, experiments) | _beside(plan_path, [own.file if own else None]))
+    of_plan = [own.file if own else None, *(str(plan_path.absolute().parent / each.runbook) for each in read.inject if each.runbook)]
+    inputs = replace(inputs, beside=_beside(inputs.environment, experiments) | _beside(plan_path, of_plan))
     if accounts is not None:
         definition = _with_accounts(definition, accounts)
     drawn = _draw(read, definition)
@@ -153,6 +162,7 @@ def prepare(
         *_nemesis_problems(prepared),
         *_fault_problems(prepared),
         *_drill_problems(prepared),
+        *gamedays.problems(whole, plan_path, definition.topology),
     ]
     unreadable = [*_conventions_problems(prepared), *_scenario_problems(prepared)]
     problems += unreadable

@@ -33,7 +33,7 @@ from closeshave.telemetry.exporter import Exporter
 from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.traffic.logins import LoginFailed
-from closeshave.trial import bytecode, ended, nemesis, stopping
+from closeshave.trial import bytecode, ended, gamedays, nemesis, stopping
 from closeshave.trial.calibrating import TooLittle, calibrate
 from closeshave.trial.cleanup import clean_up
 from closeshave.trial.display import Display
@@ -76,6 +76,8 @@ def run(
     rundir.keep(directory, prepared.inputs, options(prepared))
     if prepared.drawn:
         nemesis.save(directory, prepared.drawn)
+    if prepared.gameday is not None:
+        gamedays.prepare_directory(directory)
     # Said first: whatever becomes of this run, its evidence is there.
     display.say(str(directory), "run directory")
     if prepared.inputs.taken:
@@ -105,6 +107,7 @@ def run(
         kinds=tuple(sorted(catalogue.KINDS)),
         added=tuple(Added(each.group, each.name, each.package, each.version) for each in extensions.loaded()),
         sources=rundir.sources(prepared.inputs, Path.cwd()),
+        game_day="" if prepared.gameday is None else "rehearsed" if prepared.gameday.rehearsal else "held",
     )
     trial = Trial(prepared, directory, manifest, display, attach, logins)
     history.save_manifest(directory, manifest)

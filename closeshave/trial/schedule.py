@@ -57,6 +57,13 @@ def due(plan: Plan, start_ns: int) -> tuple[Due, ...]:
     return tuple(sorted(found, key=lambda item: (item.at_ns, item.fault.id)))
 
 
+def first_ns(plan: Plan, start_ns: int, *, by_people: bool) -> int | None:
+    """The first instant at which something may be broken; of a game day, the begin of its exercise. ``None``: nothing will be."""
+    if by_people:
+        return start_ns + round(plan.starts_s(plan.exercise.name) * 1e9)
+    return min((each.at_ns for each in due(plan, start_ns)), default=None)
+
+
 def decide(item: Due, unhealed: Iterable[Due], end_ns: int, now_ns: int) -> tuple[Go, int]:
     """Whether ``item`` starts now, and the instant at which it is then injected.
 

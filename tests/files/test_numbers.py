@@ -58,6 +58,7 @@ PLAN = {
     },
     "canaries": {"home_per_s": 10, "away_per_s": 1, "latency": "1s", "hold": "5s", "restored_share": 0.95},
     "rounds": [{"id": "a", "phase": "broken", "at": "9s", "probes": ["tenants.*"]}],
+    "inject": [{"id": "a", "title": "A", "when": "5s", "fault": "a", "go_if": [{"figure": "completed", "at_least": 5, "at_most": 9}]}],
     "nemesis": {
         "phase": "broken", "kinds": ["shard.*"], "every": "9s", "hold": "9s", "overlap_max": 1, "rest": "9s", "scopes": {"shard": [1]}, "seed": 1,
     },

@@ -181,7 +181,8 @@ def parsed(arguments: list[str]) -> None:
     """The real command's own parser takes them. Raises what it raises for an option that does not exist, or one argument too many."""
     command: Any = whole()
     while hasattr(command, "commands"):
-        name, *arguments = arguments
+        # What is no command below this one may be meant for one of them: gameday PLAN.
+        name, *arguments = command.meant(arguments) if hasattr(command, "meant") else arguments
         command = command.commands[name]
     context = typer.Context(command, info_name="closeshave")
     _, left, _ = command.make_parser(context).parse_args(list(arguments))

@@ -109,7 +109,7 @@ def test_no_key_of_a_schema_is_missing_in_the_reference(name):
     assert {key for key in keys_in(schemas()[name]) if f"</a>`{key}`" not in everything} == set()
 
 
-@pytest.mark.parametrize("name", ["summary", "gate", "capacity", "baseline", "claims", "readiness", "probes"])
+@pytest.mark.parametrize("name", ["summary", "gate", "capacity", "baseline", "claims", "readiness", "probes", "gameday"])
 def test_the_file_that_a_page_shows_is_a_real_one(name):
     """It fits its schema."""
     jsonschema.validate(json.loads((DOCS / EXAMPLES / f"{name}.json").read_text()), schemas()[name])

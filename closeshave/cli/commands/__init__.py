@@ -5,13 +5,14 @@ A command imports what it needs when it is carried out, so that ``--help`` need 
 
 import inspect
 
-from closeshave.cli.app import app, environments, exports, imports
+from closeshave.cli.app import app, environments, exports, gamedays, imports
 
 # isort: off
 # In the order in which --help lists them.
 from closeshave.cli.commands import (
     first,
     trial,
+    gameday,
     gating,
     capacity,
     judged,
@@ -28,7 +29,24 @@ from closeshave.cli.commands import (
 )
 # isort: on
 
-ALL = (first, trial, gating, capacity, judged, compared, scheduled, ready, probed, available, promises, foreign, machine, safety, environment)
+ALL = (
+    first,
+    trial,
+    gameday,
+    gating,
+    capacity,
+    judged,
+    compared,
+    scheduled,
+    ready,
+    probed,
+    available,
+    promises,
+    foreign,
+    machine,
+    safety,
+    environment,
+)
 """Whoever imports this package has every command registered at :data:`closeshave.cli.app.app`."""
 
 for _command in (
@@ -36,6 +54,7 @@ for _command in (
     *environments.registered_commands,
     *imports.registered_commands,
     *exports.registered_commands,
+    *gamedays.registered_commands,
 ):
     # In the list of commands too: by default its sentence is cut off there.
     _command.short_help = inspect.cleandoc(_command.callback.__doc__ or "") if _command.callback else None

@@ -37,14 +37,20 @@ def schedule(
     """Show when each plan with a schedule was last carried out, its result, and what is overdue (3), or failed at the last time (1)."""
     from datetime import UTC, datetime
 
-    from closeshave.comparison import due, nights, scheduling
+    from closeshave.comparison import due, nights, retests, scheduling
+    from closeshave.gameday import deficiencies
 
     chosen = _scheduled(plans)
     # Nothing was ever carried out where there is no directory yet; a file or directory that somebody names must exist.
     past = nights.read(runs) if runs != RUNS or runs.exists() else ()
-    found = due.rows(chosen, [one for one in past if environment in ("", one.environment)], datetime.now(UTC))
-    Voice(json, quiet).result(scheduling.told(found), scheduling.brief(found), lambda console: scheduling.show(found, console))
-    raise typer.Exit(due.exit_code(found))
+    now, counted = datetime.now(UTC), [one for one in past if environment in ("", one.environment)]
+    found = due.rows(chosen, counted, now)
+    # They are about any plan, so a schedule of chosen plans leaves them out.
+    again = retests.rows(deficiencies.below(runs) if not plans and runs.is_dir() else (), counted, now)
+    Voice(json, quiet).result(
+        scheduling.told(found, again), scheduling.brief(found, again), lambda console: scheduling.show(found, console, again)
+    )
+    raise typer.Exit(due.exit_code(found) or retests.exit_code(again))
 
 
 def _scheduled(names: list[str] | None) -> list[Scheduled]:

@@ -17,6 +17,7 @@ from closeshave.judge.evidence.holding import holdings
 from closeshave.judge.evidence.timeline import Life, lives, shards_of
 from closeshave.judge.evidence.writes import Writes, fate, joined
 from closeshave.judge.measures.containment import Leakage, leakage
+from closeshave.judge.measures.incidents import Incident, incidents
 from closeshave.judge.measures.loss import Losses, share_out
 from closeshave.judge.measures.recovery import Recovery, measure
 from closeshave.target import Measure
@@ -84,6 +85,11 @@ class Analysis:
     def leakages(self) -> dict[str, Leakage]:
         """By fault."""
         return {life.fault.id: leakage(self.evidence, life) for life in self.lives}
+
+    @cached_property
+    def incidents(self) -> tuple[Incident, ...]:
+        """The faults that harmed customers, and what people said of them."""
+        return incidents(self.evidence, self.lives, self.recoveries)
 
     @cached_property
     def recoveries(self) -> dict[str, Recovery]:

@@ -100,11 +100,13 @@ def _not_judged(analysis: Analysis, life: DrillLife) -> str:
     """Why the drill says nothing about the platform; empty when it does."""
     name = life.drill.id
     if life.ended is None:
-        skipped = any(mark.kind == MarkKind.FAULT_SKIPPED and mark.detail == name for mark in analysis.evidence.history.marks)
+        skipped = next(
+            (mark for mark in analysis.evidence.history.marks if mark.kind == MarkKind.FAULT_SKIPPED and mark.fault == name), None
+        )
         early = analysis.evidence.history.manifest.interrupted
         begun = "was not carried out to its end" if life.in_ledger else "was never begun"
         why = (
-            "an earlier fault or drill was not over in time"
+            skipped.why or "an earlier fault or drill was not over in time"
             if skipped
             else f"the run ended early ({early})"
             if early

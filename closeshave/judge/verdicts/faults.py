@@ -27,10 +27,12 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     """``observed/ID`` and ``healed/ID``. Neither can fail the platform: a fault without effect or without a proven heal is a problem of the harness."""
     name = life.fault.id
     if life.injected_ns is None:
-        skipped = any(mark.kind == MarkKind.FAULT_SKIPPED and mark.detail == name for mark in analysis.evidence.history.marks)
+        skipped = next(
+            (mark for mark in analysis.evidence.history.marks if mark.kind == MarkKind.FAULT_SKIPPED and mark.fault == name), None
+        )
         early = analysis.evidence.history.manifest.interrupted
         why = (
-            "an earlier fault was not healed in time"
+            skipped.why or "an earlier fault was not healed in time"
             if skipped
             else f"the run ended early ({early})"
             if early

@@ -25,6 +25,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     return (
         _host(evidence),
         _verdict("complete", "completeness", _unfinished(evidence)),
+        *([_REHEARSED] if evidence.history.manifest.game_day == "rehearsed" else []),
         _verdict("evidence", "evidence", list(evidence.history.damage)),
         _verdict("clock", "clock", _uncertain(evidence)),
         *([_shortage(n)] if (n := _judged(evidence, evidence.short)) else []),
@@ -54,6 +55,19 @@ _RECORDED_BY_LOCUST = Verdict(
     gates=False,
 )
 """Shown, not judged."""
+
+
+_REHEARSED = Verdict(
+    id="rehearsal",
+    claims=(),
+    status=Status.INCONCLUSIVE,
+    measure="rehearsal",
+    scope="all",
+    measured=None,
+    bound=None,
+    unit="count",
+    reason="this was a dress rehearsal: nothing was broken, and the run is evidence for nothing",
+)
 
 
 def _recorder(evidence: Evidence) -> Verdict:

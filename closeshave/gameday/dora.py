@@ -1,0 +1,80 @@
+"""The same game day in the shape of Articles 25 and 26 of Commission Delegated Regulation (EU) 2024/1774, DORA's standards on ICT risk management.
+
+It orders what is known; it does not say that an entity complies. What the articles ask for and a game day says nothing about is listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from closeshave.comparison.retests import Deficiency
+from closeshave.gameday.account import DoraSection, HarmAccount, InjectAccount
+from closeshave.gameday.state import InjectKind
+from closeshave.judge.verdict import Assessment, Status
+from closeshave.plan import Plan
+from closeshave.report import words
+
+UNSTATED = "the plan does not say why it is plausible"
+NOT_COVERED = (
+    "the business impact analysis and the ICT risk assessment that the choice of scenarios rests on (Art. 25(1))",
+    "third-party providers' own tests, their insolvency, and political risks in their countries (Art. 25(2)(b))",
+    "cyber attacks, loss of premises and of staff, insider attacks, natural disasters (Art. 26(2))",
+    "whether the management body was told of the deficiencies (Art. 25(5))",
+)
+
+
+def section(
+    plan: Plan,
+    injects: Sequence[InjectAccount],
+    harm: Sequence[HarmAccount],
+    assessment: Assessment,
+    known: Sequence[Deficiency],
+    missing: Sequence[str],
+) -> DoraSection:
+    """The section of one game day."""
+    breaking = [each for each in injects if each.kind is not InjectKind.MESSAGE]
+    return DoraSection(
+        scenarios=tuple(f"{each.title} ({each.id}): {_came(each)}" for each in breaking) or ("none: only messages were given",),
+        plausibility=tuple(_plausible(each, plan) for each in breaking),
+        switchover=tuple(_switchover(assessment)) or ("no fault moved work to redundant capacity in this game day",),
+        staff_response=tuple(f"{each.id}: {each.seen_of_people}" for each in breaking),
+        findings=tuple(_findings(assessment, harm)) or ("none",),
+        remediation=tuple(_remediation(known, missing)) or ("none written down",),
+        not_covered=NOT_COVERED,
+    )
+
+
+def _came(one: InjectAccount) -> str:
+    return f"began at {one.begun_at_s:.0f} s" if one.begun_at_s is not None else f"did not begin: {one.how}"
+
+
+def _plausible(one: InjectAccount, plan: Plan) -> str:
+    inject = next(each for each in plan.inject if each.id == one.id)
+    kind = next(each.kind for each in plan.disruptions if each.id == inject.begins)
+    return f"{one.id} ({kind}): {inject.plausible or UNSTATED}"
+
+
+def _switchover(assessment: Assessment) -> Iterator[str]:
+    for fault in assessment.faults:
+        if fault.injected_at_s is None or fault.kind.partition(".")[0] not in {"shard", "region", "cache"}:
+            continue
+        served = "unknown" if fault.recovery_s is None else words.seconds(fault.recovery_s)
+        alone = {True: "by the platform itself", False: "not by the platform itself", None: "by whom is unknown"}[fault.self_recovered]
+        lost = "unknown" if fault.lost_writes is None else words.count(fault.lost_writes)
+        back = "proven to be as before" if fault.healed_verified else "not proven to be as before"
+        yield f"{fault.id} ({words.scope(fault.scope)}): served again after {served}, {alone}; lost writes: {lost}; afterwards {back}"
+
+
+def _findings(assessment: Assessment, harm: Sequence[HarmAccount]) -> Iterator[str]:
+    for each in harm:
+        yield f"{each.fault}: {words.count(each.requests)} requests of customers were not good ({each.severity})"
+    for verdict in assessment.verdicts:
+        if verdict.gates and verdict.status is not Status.PASS:
+            yield words.clean(f"{verdict.status} {verdict.id}: {verdict.reason}")
+
+
+def _remediation(known: Sequence[Deficiency], missing: Sequence[str]) -> Iterator[str]:
+    for each in known:
+        yield f"{each.id}: {each.what}; {each.owner}, until {each.due.isoformat()}, shown by a pass of {each.retest}"
+    for name in missing:
+        yield f"{name} failed, and no deficiency has been written down for it"

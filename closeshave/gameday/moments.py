@@ -1,0 +1,97 @@
+"""What happened in a game day, on one axis: people, harness, platform and customers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from closeshave.gameday.account import TimelineEntry
+from closeshave.gameday.chain import ChainFinding
+from closeshave.gameday.roles import PressAction
+from closeshave.gameday.state import GameDayState
+from closeshave.history import FaultEdge, History, Sighting
+from closeshave.judge.measures.incidents import Incident
+from closeshave.report import words
+
+_EDGES = {
+    FaultEdge.INJECTED: "is injected",
+    FaultEdge.OBSERVED: "is observed in effect",
+    FaultEdge.HEALED: "the harness begins to heal it",
+    FaultEdge.VERIFIED_HEALED: "is proven healed",
+}
+_CLOCK = frozenset(PressAction) - {PressAction.MARK, PressAction.CORRECT, PressAction.NOTE, PressAction.TICK}
+"""What people pressed that is no mark: those are on the history's own timeline."""
+
+
+def on_one_axis(
+    history: History, incidents: Sequence[Incident], state: GameDayState | None, chain: ChainFinding | None
+) -> tuple[TimelineEntry, ...]:
+    """Everything, in the order of time; at the same instant the platform before people."""
+    zero = history.manifest.phases[-1].started_ns if history.manifest.phases else 0
+    found = [
+        *_of_harness(history, zero),
+        *_of_platform(history, zero),
+        *_of_customers(incidents, zero),
+        *_marks(history, zero),
+        *_pressed(chain, zero),
+        *_written(state),
+    ]
+    return tuple(sorted(found, key=lambda each: (each.at_s, each.who == "people")))
+
+
+def _of_harness(history: History, zero: int) -> Iterator[TimelineEntry]:
+    for passed in history.injects:
+        told = {"begun": f"begins ({passed.why})"}.get(passed.edge, f"is {passed.edge}{f': {passed.why}' if passed.why else ''}")
+        yield TimelineEntry((passed.at_ns - zero) / 1e9, "harness", words.clean(f"inject {passed.inject} {told}"))
+    for event in history.faults:
+        if event.edge in _EDGES:
+            saw = f": {event.evidence.saw}" if isinstance(event.evidence, Sighting) and event.evidence.saw else ""
+            yield TimelineEntry(
+                (event.began_ns - zero) / 1e9, "harness", words.clean(f"{event.fault} {_EDGES[FaultEdge(event.edge)]}{saw}")
+            )
+
+
+def _of_platform(history: History, zero: int) -> Iterator[TimelineEntry]:
+    for signal in history.signals:
+        told = f"{words.spaced(signal.kind)} {words.scope(signal.scope)}{f': {signal.detail}' if signal.detail else ''}"
+        yield TimelineEntry((signal.at_ns - zero) / 1e9, "platform", words.clean(told))
+
+
+def _of_customers(incidents: Sequence[Incident], zero: int) -> Iterator[TimelineEntry]:
+    for one in incidents:
+        yield TimelineEntry((one.harmed_ns - zero) / 1e9, "customers", f"the first customer is harmed by {one.id}")
+        yield TimelineEntry((one.last_harmed_ns - zero) / 1e9, "customers", f"the last customer is harmed by {one.id}")
+        if one.restored_ns is not None:
+            yield TimelineEntry((one.restored_ns[1] - zero) / 1e9, "customers", f"the scope of {one.id} is served again")
+
+
+def _marks(history: History, zero: int) -> Iterator[TimelineEntry]:
+    for index, mark in enumerate(history.people):
+        about = f" ({mark.inject})" if mark.inject else ""
+        if mark.corrects is None:
+            corrected = any(other.corrects == index for other in history.people)
+            told = f"{mark.by}: {words.spaced(mark.mark)}{about}{', corrected later' if corrected else ''}"
+        else:
+            said_s = (mark.said_ns - zero) / 1e9
+            told = f"{mark.by}: {words.spaced(mark.mark)}{about}, a correction of mark {mark.corrects + 1} made at {said_s:.0f} s"
+        yield TimelineEntry((mark.at_ns - zero) / 1e9, "people", words.clean(told))
+
+
+def _pressed(chain: ChainFinding | None, zero: int) -> Iterator[TimelineEntry]:
+    for link in chain.links if chain else ():
+        told = link.told
+        if link.kind == "press" and told.get("action") in _CLOCK and told.get("taken") is True:
+            at_ns = told.get("pressed_ns")
+            at_ns = at_ns if isinstance(at_ns, int) and at_ns <= link.at_ns else link.at_ns
+            what = f"{told.get('by')} ({told.get('role')}): {told.get('action')} {told.get('inject') or ''}"
+            yield TimelineEntry((at_ns - zero) / 1e9, "people", words.clean(what.strip()))
+
+
+def _written(state: GameDayState | None) -> Iterator[TimelineEntry]:
+    if state is None:
+        return
+    for note in state.notes:
+        yield TimelineEntry(note.at_s, "people", words.clean(f"{note.by} notes: {note.text}{f' [{note.photo}]' if note.photo else ''}"))
+    for inject in state.injects:
+        for step in inject.runbook.steps if inject.runbook else ():
+            if step.done_at_s is not None:
+                yield TimelineEntry(step.done_at_s, "people", words.clean(f"{inject.id}: step {step.index + 1} is ticked: {step.text}"))

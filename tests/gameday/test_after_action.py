@@ -1,0 +1,205 @@
+"""The after-action report: expected against observed, one axis, what is unknown; hostile text stays text; and deficiencies that are tested again."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal
+
+import jsonschema
+import pytest
+
+from closeshave.comparison.nights import Night
+from closeshave.comparison.retests import Deficiency, RetestState, exit_code, rows, sentence
+from closeshave.gameday import chain, deficiencies, page, state, telling, writing
+from closeshave.gameday.account import AfterAction
+from closeshave.gameday.roles import PressAction
+from closeshave.history import InjectPassed, PersonMarked
+from closeshave.judge import assess
+from closeshave.plan import Inject
+from closeshave.reference.schemas import schemas
+from closeshave.vocabulary import GAME_DAY, HumanMark, PersonRole
+from tests.judge.histories import ns
+from tests.judge.test_people import DETECT, INJECT, held, mark
+
+HOSTILE = "</td><script>alert(1)</script> **x** | [a](javascript:b) \x1b[31m \u202e"
+CALLS = Inject("calls", "Somebody calls", None, message="Hello", told=(PersonRole.RESPONDER,))
+
+
+def step(index: int, done_at_s: float | None) -> state.StepShown:
+    """A step of the runbook."""
+    return state.StepShown(index, f"step {'abcd'[index]}", done_at_s)
+
+
+def shown(*, note: str = "fine") -> state.GameDayState:
+    """A last state with a runbook of four steps: the third was ticked before the second, and the fourth never."""
+    book = state.RunbookShown("book.md", (step(0, 20.0), step(1, 60.0), step(2, 40.0), step(3, None)))
+    inject = state.InjectShown(
+        "shard-dies", "A shard dies", state.InjectKind.FAULT, state.InjectStatus.DONE, 10.0, None, on_word=False, hidden=False, hypothesis="",
+        blast_radius="", told=(), conditions=(), runbook=book, begun_at_s=6.0,
+    )  # fmt: skip
+    clock = state.ClockShown(state.ClockState.ENDED, 80.0)
+    return state.GameDayState(ns(190), clock, (inject,), notes=(state.NoteShown(25.0, "Chi", note, "board.jpg"),))
+
+
+def told(
+    run: Path, *people: PersonMarked, note: str = "fine", game_day: Literal["", "held", "rehearsed"] = "held", by: str = "Ada"
+) -> AfterAction:
+    """The account of a game day of this history; the exercise began at second 110."""
+    made = held(*people, objectives=(DETECT,), game_day=game_day)
+    made.changes["injects"] = (*made.changes["injects"], InjectPassed(ns(156), "shard-dies", "done", "kill"))
+    inject = replace(INJECT, hypothesis="It comes back.", expected="Somebody notices.")
+    plan = replace(made.plan, inject=(inject, CALLS))
+    (run / GAME_DAY).mkdir()
+    state.save(run, shown(note=note))
+    links = chain.Chain(run)
+    links.add(ns(112), "begin", {})
+    links.add(ns(119), "press", {"by": by, "role": "facilitator", "action": "hold", "inject": None, "pressed_ns": ns(118), "taken": True})
+    links.add(ns(190), chain.END, {})
+    history = made.history
+    return writing.gather(run, history, plan, made.target, assess(history, plan, made.target))
+
+
+def test_marks_of_people_and_machines_are_on_one_axis(tmp_path: Path) -> None:
+    """In the order of time, in seconds after the exercise began; a press counts from when it was pressed."""
+    found = told(tmp_path, mark("noticed", 140))
+    said = [(each.at_s, each.who, each.what) for each in found.timeline]
+    assert said == sorted(said, key=lambda each: each[0])
+    for expected in (
+        (6.0, "harness", "inject shard-dies begins (clock)"),
+        (8.0, "people", "Ada (facilitator): hold"),
+        (10.0, "harness", "kill is injected"),
+        (12.0, "customers", "the first customer is harmed by kill"),
+        (25.0, "people", "Chi notes: fine [board.jpg]"),
+        (30.0, "people", "Ada: noticed (shard-dies)"),
+        (40.0, "harness", "kill the harness begins to heal it"),
+        (40.0, "people", "shard-dies: step 3 is ticked: step c"),
+    ):
+        assert expected in said
+
+
+def test_expected_stands_against_observed(tmp_path: Path) -> None:
+    """Of the platform and of people; an inject that never began says so, and what nobody marked is unknown."""
+    found = told(tmp_path, mark("noticed", 140))
+    first, second = found.injects
+    assert (first.expected_of_platform, first.expected_of_people, first.begun_at_s) == ("It comes back.", "Somebody notices.", 6.0)
+    assert "requests of customers in its scope were not good" in first.seen_of_platform
+    assert first.seen_of_people.startswith("from the first harmed customer: noticed after 18 s, acknowledged unknown")
+    assert (second.begun_at_s, second.seen_of_people) == (None, "it never began")
+    (harm,) = found.harm
+    assert (harm.first_at_s, harm.noticed_s, harm.brought_back_by) == (12.0, 18.0, "unknown")
+    assert "whether the platform would have recovered from kill without people" in found.unknown
+
+
+def test_where_the_runbook_was_left(tmp_path: Path) -> None:
+    """The third step was ticked before the second; the fourth never."""
+    (book,) = told(tmp_path).runbooks
+    assert (book.done, book.steps, book.not_ticked, book.out_of_order) == (3, 4, ("step d",), ("step c",))
+
+
+def test_the_report_is_as_its_schema_says_and_has_what_dora_asks_for(tmp_path: Path) -> None:
+    """And every form of it has the same headline and the last hash of the chain."""
+    found = told(tmp_path, mark("noticed", 140))
+    writing.write(tmp_path, found)
+    plain = json.loads((tmp_path / "gameday.json").read_text())
+    jsonschema.validate(plain, schemas()["gameday"])
+    assert all(
+        plain["dora"][key]
+        for key in ("scenarios", "plausibility", "switchover", "staff_response", "findings", "remediation", "not_covered")
+    )
+    assert found.chain is not None
+    for name in ("gameday.md", "gameday.html"):
+        text = (tmp_path / name).read_text()
+        assert found.chain.last in text
+        assert "Switchover" in text
+
+
+def test_hostile_text_of_people_is_text(tmp_path: Path) -> None:
+    """In notes and in names, on the page and in Markdown."""
+    found = told(tmp_path, replace(mark("noticed", 140), by=HOSTILE), note=HOSTILE, by=HOSTILE)
+    html, markdown = page.render(found), telling.markdown(found)
+    assert "<script>" not in html
+    assert "alert(1)" in html
+    assert re.search(r"(?<!\\)(<|\]|\*\*)(script|\(javascript|x)", markdown) is None
+    assert "\x1b" not in html + markdown
+    assert all(line.count(" | ") == 2 for line in markdown.splitlines() if "notes" in line)
+
+
+def test_every_line_of_a_rehearsal_says_that_it_is_evidence_for_nothing(tmp_path: Path) -> None:
+    """On the page too: in each row and each item."""
+    found = told(tmp_path, mark("noticed", 140), game_day="rehearsed")
+    lines = [line for line in telling.markdown(found).splitlines() if line and set(line) - set("|- ")]
+    assert all(telling.NOTHING in line for line in lines)
+    html = page.render(found)
+    assert html.count(telling.NOTHING) > len(found.timeline)
+    assert all("begins" not in each.seen_of_platform for each in found.injects)
+    assert found.injects[0].seen_of_platform == "a rehearsal: nothing was broken, so nothing was seen"
+
+
+def test_damage_to_the_chain_and_a_missing_state_are_said(tmp_path: Path) -> None:
+    """The rest of the report stays."""
+    told(tmp_path)
+    path = tmp_path / GAME_DAY / chain.CHAIN
+    path.write_bytes(path.read_bytes().replace(b'"hold"', b'"skip"'))
+    state.path(tmp_path).unlink()
+    made = held()
+    found = writing.gather(tmp_path, made.history, replace(made.plan, inject=(INJECT,)), made.target, made.assess())
+    assert found.chain is not None
+    assert found.chain.wrong == "entry 1 was changed"
+    assert {"notes and runbooks: the last state cannot be read"} < set(found.unknown)
+    assert "WRONG: entry 1 was changed" in telling.chained(found)
+
+
+NOW = datetime(2027, 2, 1, tzinfo=UTC)
+
+
+def night(at: str, status: str, plan: str = "gameday-shard") -> Night:
+    """A run of a plan."""
+    return Night(run=f"{at}-{plan}", at=at, plan=plan, environment="embedded", target="t", status=status, figures={})
+
+
+@pytest.mark.parametrize(
+    ("nights", "due", "expected"),
+    [
+        pytest.param((), date(2027, 2, 1), RetestState.OPEN, id="until the last day"),
+        pytest.param((), date(2027, 1, 31), RetestState.OVERDUE, id="the day after"),
+        pytest.param((night("2027-01-20T10:00:00+00:00", "pass"),), date(2027, 1, 31), RetestState.REMEDIED, id="passed since"),
+        pytest.param((night("2027-01-05T10:00:00+00:00", "pass"),), date(2027, 2, 9), RetestState.OPEN, id="passed before it was written down"),
+        pytest.param((night("2027-01-20T10:00:00+00:00", "inconclusive"),), date(2027, 2, 9), RetestState.OPEN, id="undecided"),
+        pytest.param((night("2027-01-20T10:00:00+00:00", "pass", "smoke"),), date(2027, 2, 9), RetestState.OPEN, id="another plan"),
+        pytest.param(
+            (night("2027-01-20T10:00:00+00:00", "pass"), night("2027-01-25T10:00:00+00:00", "fail")), date(2027, 2, 9), RetestState.FAILED,
+            id="passed, and failed again",
+        ),
+    ],
+)  # fmt: skip
+def test_a_deficiency_is_settled_by_a_pass_of_its_plan_since(nights: tuple[Night, ...], due: date, expected: RetestState) -> None:
+    """The last run that came to a result counts."""
+    one = Deficiency("D1", "r", "Nobody led", "Mara", due, "gameday-shard", "2027-01-10T09:00:00+00:00")
+    (row,) = rows((one,), nights, NOW)
+    assert row.state is expected
+    assert exit_code((row,)) == (3 if expected in {RetestState.OVERDUE, RetestState.FAILED} else 0)
+    assert sentence((row,)).startswith("Deficiencies of game days")
+
+
+def test_deficiencies_are_kept_in_their_run(tmp_path: Path) -> None:
+    """Numbered, as text, and those of all runs of a directory are found."""
+    run = tmp_path / "one"
+    (run / GAME_DAY).mkdir(parents=True)
+    first = deficiencies.add(run, "Nobody\nled", "Mara", date(2027, 1, 31), "smoke", NOW, "detect")
+    deficiencies.add(run, "No list", "Bo", date(2027, 1, 31), "smoke", NOW)
+    assert [each.id for each in deficiencies.below(tmp_path)] == ["D1", "D2"]
+    assert first.what == "Nobody led"
+    assert deficiencies.unrecorded(["detect", "repair"], deficiencies.of(run)) == ["repair"]
+    with pytest.raises(ValueError, match="owner is text"):
+        deficiencies.add(run, "x", " ", date(2027, 1, 31), "smoke", NOW)
+    (run / GAME_DAY / deficiencies.FILE).write_text('{"id": 1}\n')
+    with pytest.raises(ValueError, match="is damaged"):
+        deficiencies.of(run)
+
+
+def test_everything_that_can_be_pressed_is_a_mark_or_on_the_axis() -> None:
+    """A new action must be one or the other."""
+    assert {PressAction.MARK, PressAction.CORRECT, PressAction.NOTE, PressAction.TICK} < set(PressAction)
+    assert [each.value for each in HumanMark] == ["noticed", "acknowledged", "cause-found", "mitigated", "resolved"]
