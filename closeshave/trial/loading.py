@@ -15,7 +15,7 @@ from closeshave.history import Mark, PhaseTime
 from closeshave.plan import Disruption, Drill
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
-from closeshave.trial import drilling, ratecap, schedule
+from closeshave.trial import alerting, drilling, ratecap, schedule
 from closeshave.trial.following import Following
 from closeshave.trial.monitoring import Monitor
 from closeshave.trial.probing import probing
@@ -82,6 +82,7 @@ def _watch(trial: Trial, times: tuple[PhaseTime, ...], monitor: Monitor, followi
         if cap is not None and (reason := cap.exceeded(ratecap.requests(trial.run), now / 1e9)):
             raise SafetyStop(reason)
         monitor.look()
+        alerting.look(trial)
         rounds.look()
         running = [item for item in begun if _unhealed(trial, item.fault.id)]
         for item in list(waiting):
