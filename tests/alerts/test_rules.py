@@ -61,7 +61,7 @@ def raised(case: Case, name: str) -> list[dict[str, Any]]:
     return [{"exp_labels": {**labels, **rule["labels"]}, "exp_annotations": {"summary": filled(labels)}} for labels in case.labels]
 
 
-def tests_of(name: str) -> dict[str, Any]:
+def unit_tests(name: str) -> dict[str, Any]:
     """A file of unit tests for the rules of a file, in the format of ``promtool`` and ``vmalert-tool``."""
 
     def test(case: Case, series: Any, expected: list[dict[str, Any]], what: str) -> dict[str, Any]:
@@ -102,14 +102,14 @@ def tested(tool: Path, file: Path, told: dict[str, Any]) -> subprocess.Completed
 @pytest.mark.parametrize("name", SHIPPED_RULES)
 def test_every_rule_fires_when_it_should_and_is_silent_close_to_that(tool: Path, tmp_path: Path, name: str) -> None:
     """Evaluated by the engine that evaluates them in a run."""
-    done = tested(tool, tmp_path / "tests.yaml", tests_of(name))
+    done = tested(tool, tmp_path / "tests.yaml", unit_tests(name))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.servers
 def test_the_tool_notices_a_rule_that_does_not_fire(tool: Path, tmp_path: Path) -> None:
     """Or the tests above could not fail: shown the input of silence, each rule is missed."""
-    told = tests_of("security")
+    told = unit_tests("security")
     for fires, silent in zip(told["tests"][::2], told["tests"][1::2], strict=True):
         fires["input_series"] = silent["input_series"]
     done = tested(tool, tmp_path / "tests.yaml", told)
@@ -164,3 +164,10 @@ def test_recording_rules_are_left_to_the_engine(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text(GROUP + RULE.format(**GOOD) + "      - {record: a:b, expr: sum(up)}\n")
     assert [(rule.name, rule.severity, rule.category, rule.for_s) for rule in read_rules(file)] == [("Down", "high", "business", 5.0)]
+
+
+def test_the_page_lists_every_rule() -> None:
+    """As it is in its file."""
+    page = (FOLDER.parents[1] / "docs" / "alerts.md").read_text(encoding="utf-8").splitlines()
+    rows = [f"| `{rule.name}` | {rule.severity} | {rule.category} | {rule.for_s:g} s |" for rules in RULES.values() for rule in rules]
+    assert [row for row in page if row.startswith("| `") and row.count("|") == 5 and row.endswith(" s |")] == rows

@@ -113,7 +113,8 @@ def _could_arrive(heard: Heard, from_ns: int, to_ns: int) -> str:
 
 def _expected(heard: Heard, life: Life, each: ExpectedAlert) -> Verdict:
     """Whether a fault raised an alert that the plan expects of it, and as what."""
-    blank = _blank("alert", f"alert/{life.fault.id}/{each.alert}", f"fault:{life.fault.id}", "s", None, each.claims)
+    claims = tuple(dict.fromkeys((*each.claims, *_claims(heard, life, each))))
+    blank = _blank("alert", f"alert/{life.fault.id}/{each.alert}", f"fault:{life.fault.id}", "s", None, claims)
     within = window(heard.analysis.evidence, life)
     if (why := _of_life(heard, life)) or within is None:
         return replace(blank, reason=why)
@@ -130,6 +131,13 @@ def _expected(heard: Heard, life: Life, each: ExpectedAlert) -> Verdict:
         reason = f"{said}; the plan says {each.severity}{by_rule}"
         return replace(found, status=Status.FAIL, reason=reason, witnesses=(_witness(heard, first, "classified as something else"),))
     return replace(found, status=Status.PASS, exposure=Exposure(1, "fault that had to raise it"))
+
+
+def _claims(heard: Heard, life: Life, each: ExpectedAlert) -> Iterator[str]:
+    """The promises that are broken if it is not raised: those of every objective on its time."""
+    for objective in _objectives(heard, Measure.ALERT_TIME):
+        if objective.covers(life.fault) and (not objective.severities or each.severity in objective.severities):
+            yield from objective.claims
 
 
 def _missing(heard: Heard, life: Life, each: ExpectedAlert, blank: Verdict, within: tuple[int, int]) -> Verdict:
