@@ -145,7 +145,6 @@ _BETWEEN: Mapping[str, Any] = MappingProxyType(
 _CONFIDENCE: Mapping[str, Any] = MappingProxyType(
     {**_BETWEEN, "exclusiveMinimum": CONFIDENCE_LEAST} | percentage_not(r"0*[0-4]?\d(\.\d+)?", r"0*50(\.0+)?", r"0*100(\.0+)?")
 )
-NUMBER_SCHEMA: Mapping[str, Any] = MappingProxyType({"type": "integer", "minimum": 0})
 _READ: Mapping[str, Callable[[object], float]] = MappingProxyType({"time": seconds, "share": share, "rate": plain, "number": whole})
 _WRITTEN: Mapping[str, str] = MappingProxyType(
     {
@@ -164,7 +163,12 @@ _ONLY_FOR: Mapping[str, Measure] = MappingProxyType({"invariants": Measure.INTEG
 
 def _stated_rules() -> Iterator[dict[str, Any]]:
     """The rules of :class:`Objective` that a JSON Schema can express, beyond the types of its keys; ``__post_init__`` and :func:`read_target` decide."""
-    forms = {"time": DURATION_SCHEMA, "share": SHARE_SCHEMA, "rate": {"type": "number", "exclusiveMinimum": 0}, "number": NUMBER_SCHEMA}
+    forms = {
+        "time": DURATION_SCHEMA,
+        "share": SHARE_SCHEMA,
+        "rate": {"type": "number", "exclusiveMinimum": 0},
+        "number": {"type": "integer", "minimum": 0},
+    }
     never: dict[str, Any] = {"enum": [None]}
     for measure, kind in MEASURES.items():
         side, other = ("at_least", "at_most") if kind.more_is_better else ("at_most", "at_least")

@@ -64,7 +64,9 @@ def test_rules_as_prometheus_lists_them() -> None:
         assert not seen.evaluated
 
 
-@pytest.mark.parametrize("answer", [None, [], {}, {"data": {}}, {"data": {"groups": [1], "result": [1]}}, {"data": {"groups": 1, "result": 1}}])
+@pytest.mark.parametrize(
+    "answer", [None, [], {}, {"data": {}}, {"data": {"groups": [1], "result": [1]}}, {"data": {"groups": 1, "result": 1}}]
+)
 def test_what_is_no_answer_of_a_prometheus(answer: Any) -> None:
     """One error, whatever came."""
     for read in (groups_of, stretches_of):

@@ -92,7 +92,7 @@ def tool() -> Path:
         pytest.skip(f"nothing here can test rules: {error}")
 
 
-def tested(tool: Path, file: Path, told: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+def tool_says(tool: Path, file: Path, told: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     """The tool's verdict on a file of unit tests."""
     file.write_text(json.dumps(told))
     return subprocess.run([tool, "unittest", f"--files={file}"], capture_output=True, text=True, timeout=120, check=False, cwd=file.parent)
@@ -102,7 +102,7 @@ def tested(tool: Path, file: Path, told: dict[str, Any]) -> subprocess.Completed
 @pytest.mark.parametrize("name", SHIPPED_RULES)
 def test_every_rule_fires_when_it_should_and_is_silent_close_to_that(tool: Path, tmp_path: Path, name: str) -> None:
     """Evaluated by the engine that evaluates them in a run."""
-    done = tested(tool, tmp_path / "tests.yaml", unit_tests(name))
+    done = tool_says(tool, tmp_path / "tests.yaml", unit_tests(name))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -112,7 +112,7 @@ def test_the_tool_notices_a_rule_that_does_not_fire(tool: Path, tmp_path: Path) 
     told = unit_tests("security")
     for fires, silent in zip(told["tests"][::2], told["tests"][1::2], strict=True):
         fires["input_series"] = silent["input_series"]
-    done = tested(tool, tmp_path / "tests.yaml", told)
+    done = tool_says(tool, tmp_path / "tests.yaml", told)
     assert done.returncode != 0
     assert all(case.alert in done.stdout + done.stderr for case in CASES["security"])
 

@@ -23,6 +23,7 @@ from tests.tiers import examples
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 DOWN = AlertRule("DatabaseDown", "critical", "database", 5.0)
 SLOW = AlertRule("ResponseTimeHigh", "high", "application", 5.0)
+TOLD = AlertsTold("heard", ns(5), ns(215))
 RULES = (DOWN, SLOW, AlertRule(WATCHDOG, "none", "infrastructure", 0.0))
 EXPECTED = ExpectedAlert("kill", "DatabaseDown", "critical", ("C1",))
 TIME = Objective("alert", ("C1",), Measure.ALERT_TIME, at_most=20.0, faults=("shard.*",))
@@ -58,7 +59,7 @@ class Alerted:
     objectives: tuple[Objective, ...] = (TIME, CALM, KINDS, COUNT)
     harmed_at: float | None = 125.0
     rules: tuple[AlertRule, ...] | None = RULES
-    told: AlertsTold | None = AlertsTold("heard", ns(5), ns(215))
+    told: AlertsTold | None = TOLD
     expected: tuple[ExpectedAlert, ...] = (EXPECTED,)
     faults: tuple[Fault, ...] = (KILL,)
     life: dict[str, Any] = field(default_factory=dict)
@@ -88,7 +89,7 @@ class Alerted:
             history, manifest=replace(history.manifest, alerts=self.told), alerts=notes, alert_rules=self.rules, **self.changes
         )
         plan = replace(run.plan, alerts=AlertsAsked(self.expected, self.silent_within))
-        return assess.assess(history, plan, run.target).verdicts
+        return assess(history, plan, run.target).verdicts
 
 
 RAISED = lasting(132, 160)
@@ -168,7 +169,7 @@ def test_who_was_harmed_first_is_unknown_where_calm_has_failures_too() -> None:
         alerts=(*lasting(146, 160), *beating()),
         alert_rules=RULES,
     )
-    verdicts = assess.assess(history, replace(run.plan, alerts=AlertsAsked((EXPECTED,), 20.0)), run.target).verdicts
+    verdicts = assess(history, replace(run.plan, alerts=AlertsAsked((EXPECTED,), 20.0)), run.target).verdicts
     (verdict,) = [each for each in verdicts if each.id == "alert/kill"]
     assert (verdict.status, "in calm either" in verdict.reason) == (INCONCLUSIVE, True)
 
@@ -276,7 +277,10 @@ def test_a_plan_that_asks_for_no_alerts_has_no_verdict_on_any() -> None:
 def test_alerts_that_are_told_again_and_in_any_order_of_lines_count_once(again: list[int], random: Any) -> None:
     """A receiver that was killed has some of them twice."""
     notes = [*lasting(20, 30), *lasting(40, 55)]
-    copies = [*notes, *(replace(notes[index], received_ns=notes[index].received_ns + 10**6 * (place + 1)) for place, index in enumerate(again))]
+    copies = [
+        *notes,
+        *(replace(notes[index], received_ns=notes[index].received_ns + 10**6 * (place + 1)) for place, index in enumerate(again)),
+    ]
     random.shuffle(copies)
     once = [(one.name, one.raised_ns // 10**9) for one in incidents(notes)]
     assert [(one.name, one.raised_ns // 10**9) for one in incidents(copies)] == once
