@@ -40,7 +40,7 @@ class GroupSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class FiringStretch:
     """A series of a range query, without its values."""
 
     labels: Mapping[str, str]
@@ -62,6 +62,11 @@ def takes_alerts(manager_url: str) -> bool:
     return ports.fresh_status(f"{manager_url}/-/ready") == 200
 
 
+def active(manager_url: str) -> Any:
+    """The alerts that an Alertmanager on this machine has, as it lists them; ``None`` when it does not answer."""
+    return ports.told(f"{manager_url}/api/v2/alerts?active=true&silenced=false&inhibited=false")
+
+
 def groups(engine_url: str) -> tuple[GroupSeen, ...]:
     """The groups of alerting rules of an engine on this machine; none when it does not answer."""
     try:
@@ -75,7 +80,7 @@ def groups_asked(prometheus: str, proxy: Proxy | None = None) -> tuple[GroupSeen
     return groups_of(_asked(f"{prometheus}/api/v1/rules", {"type": "alert"}, proxy))
 
 
-def firing(prometheus: str, since_s: float, until_s: float, step_s: float, proxy: Proxy | None = None) -> tuple[Stretch, ...]:
+def firing(prometheus: str, since_s: float, until_s: float, step_s: float, proxy: Proxy | None = None) -> tuple[FiringStretch, ...]:
     """When each alert was firing between two instants (seconds since the epoch), to ``step_s``. Raises :class:`NoMonitoring`."""
     asked = {"query": FIRING, "start": f"{since_s:.3f}", "end": f"{until_s:.3f}", "step": f"{step_s:g}"}
     return stretches_of(_asked(f"{prometheus}/api/v1/query_range", asked, proxy))
@@ -100,11 +105,11 @@ def groups_of(document: Any) -> tuple[GroupSeen, ...]:
         raise NoMonitoring(f"these are no rules as Prometheus lists them: {type(error).__name__}: {error}") from None
 
 
-def stretches_of(document: Any) -> tuple[Stretch, ...]:
+def stretches_of(document: Any) -> tuple[FiringStretch, ...]:
     """The series in an answer to a range query. Raises :class:`NoMonitoring` for what is none. Pure."""
     try:
         return tuple(
-            Stretch(_labels(series["metric"]), tuple(float(at) for at, _ in series["values"])) for series in document["data"]["result"]
+            FiringStretch(_labels(series["metric"]), tuple(float(at) for at, _ in series["values"])) for series in document["data"]["result"]
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NoMonitoring(f"these are no series as Prometheus tells them: {type(error).__name__}: {error}") from None

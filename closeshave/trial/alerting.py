@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from closeshave import history
-from closeshave.clients import alerting
 from closeshave.clock import now_ns
 from closeshave.control.processes import poll_until
+from closeshave.environments.alerting import engine
 from closeshave.environments.alerting.receiver import AlertReceiver
-from closeshave.environments.remote.alerts import STEP_S, rules_of
+from closeshave.environments.remote.alerts import STEP_S
 from closeshave.files import read_lines
 from closeshave.history import AlertNote, AlertsTold, Signal, alert_of
 from closeshave.judge.measures.alerts import incidents
@@ -26,7 +26,10 @@ def listen(trial: Trial) -> None:
     if trial.prepared.plan.alerts is None or monitoring is None:
         return
     trial.receiver = AlertReceiver.start(Path(trial.serving.root), trial.run, monitoring, trial.serving.secrets.all)
-    rules = rules_of(alerting.groups(monitoring.engine_url))
+    # An alert that began before cannot begin again by this run's doing.
+    for note in engine.firing(monitoring, now_ns()):
+        history.note_alert(trial.run, note)
+    rules = engine.rules(monitoring)
     history.save_alert_rules(trial.run, rules)
     trial.manifest = replace(trial.manifest, alerts=AlertsTold("heard", trial.receiver.from_ns))
     trial.say(f"{len(rules)} rules may raise alerts")

@@ -17,9 +17,11 @@ from closeshave.control import processes
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Monitoring
 from closeshave.environments import embedded
+from closeshave.environments.alerting import engine
 from closeshave.environments.alerting.receiver import AlertReceiver
 from closeshave.environments.definition import read_embedded
-from closeshave.environments.remote.alerts import notes_of, rules_of
+from closeshave.environments.alerting.engine import rules_of
+from closeshave.environments.remote.alerts import notes_of
 from closeshave.files import read_lines
 from closeshave.files.shipped import locate
 from closeshave.history import AlertNote, alert_of
@@ -128,6 +130,11 @@ def test_an_alert_arrives_although_the_receiver_was_killed_and_ends_with_its_cau
     assert poll_until(lambda: bool(asked()), WITHIN_S, 0.5)
     (seen,) = asked()
     assert seen.labels["instance"] == victim.name
+
+
+def test_what_fires_already_when_a_run_begins_is_listed(monitoring: Monitoring) -> None:
+    """The Alertmanager does not tell it again."""
+    assert WATCHDOG in {note.name for note in engine.firing(monitoring, 0)}
 
 
 def test_without_the_token_nothing_is_noted(platform: Deployment, monitoring: Monitoring, tmp_path: Path) -> None:

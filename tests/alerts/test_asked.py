@@ -8,7 +8,8 @@ import pytest
 
 from closeshave.clients.alerting import NoMonitoring, RuleSeen, groups_of, stretches_of
 from closeshave.clock import Anchor
-from closeshave.environments.remote.alerts import notes_of, rules_of
+from closeshave.environments.alerting.engine import rules_of
+from closeshave.environments.remote.alerts import notes_of
 from closeshave.judge.measures.alerts import incidents
 
 ANCHOR = Anchor(5 * 10**9, 1_000 * 10**9, 0)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from closeshave.environments.alerting import receiver
 from closeshave.environments.alerting.receiver import Receiver
-from closeshave.environments.alerting.webhook import LONGEST, NoAlerts, notes_of, wall_ns
+from closeshave.environments.alerting.webhook import LONGEST, NoAlerts, already_firing, notes_of, wall_ns
 from closeshave.history import AlertNote
 from tests.tiers import examples
 
@@ -44,6 +44,16 @@ def test_an_alert_as_alertmanager_posts_it() -> None:
     assert (first.ended_wall_ns, last.ended_wall_ns) == (None, wall_ns("2026-11-30T22:51:30Z"))
     assert first.started_wall_ns == 1_796_079_074_123_456_000
     assert first.annotations == {"summary": "down"}
+
+
+def test_what_an_alertmanager_lists_as_firing_is_noted_as_firing() -> None:
+    """Its list has another word for the state, and an end that lies ahead."""
+    listed = {**alert(), "status": {"state": "active"}, "endsAt": "2026-11-30T22:55:00Z"}
+    (note,) = already_firing([listed], 9)
+    assert (note.name, note.state, note.received_ns, note.ended_wall_ns) == ("DatabaseDown", "firing", 9, None)
+    for wrong in (None, {}, [1], [{}]):
+        with pytest.raises(NoAlerts):
+            already_firing(wrong, 9)
 
 
 @pytest.mark.parametrize(

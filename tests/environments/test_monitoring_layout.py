@@ -147,7 +147,7 @@ def test_rules_of_your_own_lie_beside_the_environment_file(written: Callable[[st
         ("{rules: []}", "alerts.rules", "at least one rule file"),
         ("{every: 100ms}", "alerts.every", "from 1 s to 5 min"),
         ("{metrics_path: metrics}", "alerts.metrics_path", "begins with a slash"),
-        ("{rulez: []}", "alerts.rulez", ""),
+        ("{rulez: []}", "alerts.rulez", "unknown key"),
     ],
 )
 def test_a_wrong_section_is_refused_with_its_line(written: Callable[[str], Path], section: str, key: str, said: str) -> None:

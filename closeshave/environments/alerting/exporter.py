@@ -31,7 +31,7 @@ Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class MetricSample:
     """One value of one metric."""
 
     name: str
@@ -41,16 +41,16 @@ class Sample:
     """Whether it only grows; its name is then without ``_total``."""
 
 
-class Asker:
+class MetricAsker:
     """Asks one part again and again, and keeps what it last answered."""
 
-    def __init__(self, ask: Callable[[], Sequence[Sample]], down: Sequence[Sample], every_s: float) -> None:
+    def __init__(self, ask: Callable[[], Sequence[MetricSample]], down: Sequence[MetricSample], every_s: float) -> None:
         """``down``: what is said of a part that does not answer. ``ask`` may raise whatever it likes."""
         self._ask, self._down, self._every_s = ask, tuple(down), every_s
-        self._last: tuple[float, Sequence[Sample]] = (-STALE_S, self._down)
+        self._last: tuple[float, Sequence[MetricSample]] = (-STALE_S, self._down)
         threading.Thread(target=self._go_on, daemon=True).start()
 
-    def samples(self, now_s: float) -> Sequence[Sample]:
+    def samples(self, now_s: float) -> Sequence[MetricSample]:
         """What it said last; that it is down if that was too long ago."""
         at_s, told = self._last
         return told if now_s - at_s < max(STALE_S, 3 * self._every_s) else self._down
@@ -58,7 +58,7 @@ class Asker:
     def _go_on(self) -> None:
         while True:
             try:
-                told: Sequence[Sample] = tuple(self._ask())
+                told: Sequence[MetricSample] = tuple(self._ask())
             except Exception as error:  # noqa: BLE001 - no answer, whatever the reason, is what an exporter is there to tell
                 print(f"{type(error).__name__}: {error}"[:500], file=sys.stderr, flush=True)  # noqa: T201 - the log of this part
                 told = self._down
@@ -66,7 +66,7 @@ class Asker:
             time.sleep(self._every_s)
 
 
-class Database:
+class MemberMetrics:
     """A database member, over a session that stays open: each new one would cost more than the question."""
 
     def __init__(self, member: Member, database: str, user: str) -> None:
@@ -78,7 +78,7 @@ class Database:
         """Of all its metrics."""
         return {"instance": self._member.process, "shard": str(self._member.shard), "region": self._member.region}
 
-    def ask(self) -> Iterator[Sample]:
+    def ask(self) -> Iterator[MetricSample]:
         """Raises :data:`closeshave.clients.postgres.Unavailable`."""
         if self._session is None:
             self._session = postgres.connect(self._member.port, self._database, self._user, name="alerts-exporter")
@@ -88,92 +88,92 @@ class Database:
             self._session.close()
             self._session = None
             raise
-        yield Sample("pg_up", 1, self.labels)
-        yield Sample("pg_stat_activity_count", told.sessions, self.labels)
-        yield Sample("pg_settings_max_connections", told.sessions_max, self.labels)
-        yield Sample("pg_stat_activity_max_tx_duration", told.longest_transaction_s, self.labels)
-        yield Sample("pg_locks_waiting", told.waiting, self.labels)
-        yield Sample("pg_stat_database_deadlocks", told.deadlocks, self.labels)
-        yield Sample("pg_stat_replication_streaming", told.streaming, self.labels)
-        yield Sample("pg_replication_lag_seconds", told.lag_s, self.labels)
+        yield MetricSample("pg_up", 1, self.labels)
+        yield MetricSample("pg_stat_activity_count", told.sessions, self.labels)
+        yield MetricSample("pg_settings_max_connections", told.sessions_max, self.labels)
+        yield MetricSample("pg_stat_activity_max_tx_duration", told.longest_transaction_s, self.labels)
+        yield MetricSample("pg_locks_waiting", told.waiting, self.labels)
+        yield MetricSample("pg_stat_database_deadlocks", told.deadlocks, self.labels)
+        yield MetricSample("pg_stat_replication_streaming", told.streaming, self.labels)
+        yield MetricSample("pg_replication_lag_seconds", told.lag_s, self.labels)
 
 
-def _of_store(store: Store) -> tuple[Callable[[], Sequence[Sample]], Sequence[Sample]]:
+def _of_store(store: Store) -> tuple[Callable[[], Sequence[MetricSample]], Sequence[MetricSample]]:
     labels = {"instance": store.process, "group": store.group, "tier": store.tier, "region": store.region}
 
-    def ask() -> Sequence[Sample]:
+    def ask() -> Sequence[MetricSample]:
         told = valkey.figures(store.port)
         return (
-            Sample("redis_up", 1, labels),
-            Sample("redis_instance_info", 1, {**labels, "role": told.role}),
-            Sample("redis_connected_slaves", told.replicas, labels),
-            Sample("redis_memory_used_bytes", told.used_bytes, labels),
-            Sample("redis_memory_max_bytes", told.limit_bytes, labels),
-            Sample("redis_evicted_keys", told.evicted, labels, counts=True),
+            MetricSample("redis_up", 1, labels),
+            MetricSample("redis_instance_info", 1, {**labels, "role": told.role}),
+            MetricSample("redis_connected_slaves", told.replicas, labels),
+            MetricSample("redis_memory_used_bytes", told.used_bytes, labels),
+            MetricSample("redis_memory_max_bytes", told.limit_bytes, labels),
+            MetricSample("redis_evicted_keys", told.evicted, labels, counts=True),
         )
 
-    return ask, (Sample("redis_up", 0, labels),)
+    return ask, (MetricSample("redis_up", 0, labels),)
 
 
-def _of_edge(edge: Edge, authority: str) -> tuple[Callable[[], Sequence[Sample]], Sequence[Sample]]:
+def _of_edge(edge: Edge, authority: str) -> tuple[Callable[[], Sequence[MetricSample]], Sequence[MetricSample]]:
     labels = {"instance": edge.frontend, "region": edge.region, "job": "certificates"}
 
-    def ask() -> Sequence[Sample]:
+    def ask() -> Sequence[MetricSample]:
         shown = handshake.shown(edge.url, authority)
         return (
-            Sample("probe_success", 1, labels),
-            Sample("probe_ssl_earliest_cert_expiry", handshake.ends_s(shown), labels),
-            Sample("probe_ssl_trusted", float(not shown.refused), labels),
+            MetricSample("probe_success", 1, labels),
+            MetricSample("probe_ssl_earliest_cert_expiry", handshake.ends_s(shown), labels),
+            MetricSample("probe_ssl_trusted", float(not shown.refused), labels),
         )
 
-    return ask, (Sample("probe_success", 0, labels),)
+    return ask, (MetricSample("probe_success", 0, labels),)
 
 
-def _of_payments(url: str) -> tuple[Callable[[], Sequence[Sample]], Sequence[Sample]]:
+def _of_payments(url: str) -> tuple[Callable[[], Sequence[MetricSample]], Sequence[MetricSample]]:
     labels = {"instance": "payments", "job": "payments"}
 
-    def ask() -> Sequence[Sample]:
+    def ask() -> Sequence[MetricSample]:
         # Any answer shows that it is there.
-        return (Sample("probe_success", float(ports.fresh_status(url) > 0), labels),)
+        return (MetricSample("probe_success", float(ports.fresh_status(url) > 0), labels),)
 
-    return ask, (Sample("probe_success", 0, labels),)
+    return ask, (MetricSample("probe_success", 0, labels),)
 
 
-def _of_machine(root: str) -> tuple[Callable[[], Sequence[Sample]], Sequence[Sample]]:
+def _of_machine(root: str) -> tuple[Callable[[], Sequence[MetricSample]], Sequence[MetricSample]]:
     labels = {"instance": MACHINE}
 
-    def ask() -> Sequence[Sample]:
+    def ask() -> Sequence[MetricSample]:
         memory, disk = psutil.virtual_memory(), shutil.disk_usage(root)
         place = {**labels, "mountpoint": "environment"}
         return (
-            Sample("node_memory_MemAvailable_bytes", memory.available, labels),
-            Sample("node_memory_MemTotal_bytes", memory.total, labels),
-            Sample("node_filesystem_avail_bytes", disk.free, place),
-            Sample("node_filesystem_size_bytes", disk.total, place),
+            MetricSample("node_memory_MemAvailable_bytes", memory.available, labels),
+            MetricSample("node_memory_MemTotal_bytes", memory.total, labels),
+            MetricSample("node_filesystem_avail_bytes", disk.free, place),
+            MetricSample("node_filesystem_size_bytes", disk.total, place),
         )
 
     return ask, ()
 
 
-def askers(told: ExporterSettings) -> tuple[Asker, ...]:
+def askers(told: ExporterSettings) -> tuple[MetricAsker, ...]:
     """One for each part; each begins at once."""
-    databases = [Database(member, told.database, told.user) for member in told.members]
+    databases = [MemberMetrics(member, told.database, told.user) for member in told.members]
     # A session is used by its own thread alone.
-    asked: list[tuple[Callable[[], Sequence[Sample]], Sequence[Sample]]] = [
-        (lambda each=each: tuple(each.ask()), (Sample("pg_up", 0, each.labels),))  # type: ignore[misc]  # a default binds the loop's value
+    asked: list[tuple[Callable[[], Sequence[MetricSample]], Sequence[MetricSample]]] = [
+        (lambda each=each: tuple(each.ask()), (MetricSample("pg_up", 0, each.labels),))  # type: ignore[misc]  # a default binds the loop's value
         for each in databases
     ]
     asked += [_of_store(store) for store in told.stores]
     asked += [_of_edge(edge, told.authority) for edge in told.edges]
     asked += [_of_payments(told.payments_url)] if told.payments_url else []
     asked.append(_of_machine(told.root))
-    return tuple(Asker(ask, down, told.every_s) for ask, down in asked)
+    return tuple(MetricAsker(ask, down, told.every_s) for ask, down in asked)
 
 
-class Parts(Collector):
+class PartMetrics(Collector):
     """Everything that was last said, as Prometheus' client takes it."""
 
-    def __init__(self, asked: Iterable[Asker]) -> None:
+    def __init__(self, asked: Iterable[MetricAsker]) -> None:
         self._asked = tuple(asked)
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
@@ -182,7 +182,7 @@ class Parts(Collector):
         return families(sample for asker in self._asked for sample in asker.samples(now_s))
 
 
-def families(samples: Iterable[Sample]) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+def families(samples: Iterable[MetricSample]) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
     """Samples by their metrics. Pure."""
     by_name: dict[tuple[str, tuple[str, ...]], GaugeMetricFamily | CounterMetricFamily] = {}
     for sample in samples:
@@ -197,7 +197,7 @@ def families(samples: Iterable[Sample]) -> Iterator[GaugeMetricFamily | CounterM
 def serve(told: ExporterSettings) -> HTTPServer:
     """A server at its port that answers ``/metrics``. Raises :class:`OSError` when the port is taken."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Parts(askers(told)))
+    registry.register(PartMetrics(askers(told)))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the base class looks for this name

@@ -33,6 +33,14 @@ def notes_of(body: bytes, received_ns: int) -> tuple[AlertNote, ...]:
         raise NoAlerts(f"{type(error).__name__}: {error}"[:LONGEST]) from None
 
 
+def already_firing(document: Any, received_ns: int) -> tuple[AlertNote, ...]:
+    """What an Alertmanager lists as active (its API, version 2). Raises :class:`NoAlerts`."""
+    try:
+        return tuple(_note({**alert, "status": "firing"}, received_ns) for alert in document[:MOST_ALERTS])
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise NoAlerts(f"{type(error).__name__}: {error}"[:LONGEST]) from None
+
+
 def note(
     state: Literal["firing", "resolved"],
     labels: Mapping[str, str],

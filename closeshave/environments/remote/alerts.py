@@ -10,9 +10,10 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 from closeshave.clients import alerting
-from closeshave.clients.alerting import GroupSeen, Stretch
+from closeshave.clients.alerting import FiringStretch
 from closeshave.clock import Anchor
 from closeshave.deployment import Proxy
+from closeshave.environments.alerting.engine import rules_of
 from closeshave.environments.alerting.webhook import note, texts
 from closeshave.history import AlertNote, AlertRule
 
@@ -31,7 +32,7 @@ def asked(
     return tuple(sorted(notes_of(told, anchor, to_s), key=lambda each: each.received_ns)), rules
 
 
-def notes_of(stretches: Iterable[Stretch], anchor: Anchor, until_s: float, step_s: float = STEP_S) -> Iterator[AlertNote]:
+def notes_of(stretches: Iterable[FiringStretch], anchor: Anchor, until_s: float, step_s: float = STEP_S) -> Iterator[AlertNote]:
     """Beginning and end of each alert: it ended where more than a step is missing, unless the question ended there. Pure."""
     for stretch in stretches:
         labels = texts({name: value for name, value in stretch.labels.items() if name not in SELF})
@@ -41,15 +42,6 @@ def notes_of(stretches: Iterable[Stretch], anchor: Anchor, until_s: float, step_
             yield note("firing", labels, _monotonic_ns(anchor, first_s), started, None, name)
             if last_s + step_s < until_s:
                 yield note("resolved", labels, _monotonic_ns(anchor, last_s + step_s), started, round((last_s + step_s) * 1e9), name)
-
-
-def rules_of(groups: Iterable[GroupSeen]) -> tuple[AlertRule, ...]:
-    """The rules of all groups. Pure."""
-    return tuple(
-        AlertRule(rule.name, rule.labels.get("severity", ""), rule.labels.get("category", ""), rule.for_s)
-        for group in groups
-        for rule in group.rules
-    )
 
 
 def _together(at_s: tuple[float, ...], step_s: float) -> Iterator[tuple[float, float]]:

@@ -37,7 +37,7 @@ GRACE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AlertsHeard:
     """What was heard in a run, and what is needed to judge it."""
 
     analysis: Analysis
@@ -74,7 +74,7 @@ def judge(analysis: Analysis, lives: tuple[Life, ...]) -> tuple[Verdict, ...]:
     )
 
 
-def _heard(analysis: Analysis, asked: AlertsAsked, lives: tuple[Life, ...]) -> Heard:
+def _heard(analysis: Analysis, asked: AlertsAsked, lives: tuple[Life, ...]) -> AlertsHeard:
     history = analysis.evidence.history
     told, notes = history.manifest.alerts, history.alerts
     deaf = ""
@@ -83,14 +83,14 @@ def _heard(analysis: Analysis, asked: AlertsAsked, lives: tuple[Life, ...]) -> H
     elif told.until_ns is None:
         deaf = "it was not recorded until when alerts were heard, because the run ended early"
     ended = (told.until_ns if told is not None else None) or 0
-    return Heard(analysis, asked, lives, notes or (), incidents(notes or ()), history.alert_rules, deaf, ended)
+    return AlertsHeard(analysis, asked, lives, notes or (), incidents(notes or ()), history.alert_rules, deaf, ended)
 
 
 def _blank(measure: str, id: str, scope: str, unit: str, bound: float | None, claims: tuple[str, ...] = ()) -> Verdict:
     return Verdict(id=id, claims=claims, status=Status.INCONCLUSIVE, measure=measure, scope=scope, measured=None, bound=bound, unit=unit)
 
 
-def _of_life(heard: Heard, life: Life) -> str:
+def _of_life(heard: AlertsHeard, life: Life) -> str:
     """Why nothing can be said of alerts of this fault; empty if something can."""
     if heard.deaf:
         return heard.deaf
@@ -101,7 +101,7 @@ def _of_life(heard: Heard, life: Life) -> str:
     return ""
 
 
-def _could_arrive(heard: Heard, from_ns: int, to_ns: int) -> str:
+def _could_arrive(heard: AlertsHeard, from_ns: int, to_ns: int) -> str:
     """Why a missing alert proves nothing; empty if one would have arrived."""
     how = heard.analysis.evidence.history.manifest.alerts
     if how is not None and how.how == "asked":
@@ -111,7 +111,7 @@ def _could_arrive(heard: Heard, from_ns: int, to_ns: int) -> str:
     return f"the alert that always fires ({WATCHDOG}) did not arrive in this time either: the monitoring may have been broken, or has no such rule"
 
 
-def _expected(heard: Heard, life: Life, each: ExpectedAlert) -> Verdict:
+def _expected(heard: AlertsHeard, life: Life, each: ExpectedAlert) -> Verdict:
     """Whether a fault raised an alert that the plan expects of it, and as what."""
     claims = tuple(dict.fromkeys((*each.claims, *_claims(heard, life, each))))
     blank = _blank("alert", f"alert/{life.fault.id}/{each.alert}", f"fault:{life.fault.id}", "s", None, claims)
@@ -133,14 +133,14 @@ def _expected(heard: Heard, life: Life, each: ExpectedAlert) -> Verdict:
     return replace(found, status=Status.PASS, exposure=Exposure(1, "fault that had to raise it"))
 
 
-def _claims(heard: Heard, life: Life, each: ExpectedAlert) -> Iterator[str]:
+def _claims(heard: AlertsHeard, life: Life, each: ExpectedAlert) -> Iterator[str]:
     """The promises that are broken if it is not raised: those of every objective on its time."""
     for objective in _objectives(heard, Measure.ALERT_TIME):
         if objective.covers(life.fault) and (not objective.severities or each.severity in objective.severities):
             yield from objective.claims
 
 
-def _missing(heard: Heard, life: Life, each: ExpectedAlert, blank: Verdict, within: tuple[int, int]) -> Verdict:
+def _missing(heard: AlertsHeard, life: Life, each: ExpectedAlert, blank: Verdict, within: tuple[int, int]) -> Verdict:
     if heard.rules is not None and all(rule.name != each.alert for rule in heard.rules):
         reason = f"the monitoring has no rule of the name {each.alert}"
         return replace(blank, status=Status.FAIL, reason=reason, witnesses=(_nothing(each, reason),))
@@ -158,12 +158,12 @@ def _missing(heard: Heard, life: Life, each: ExpectedAlert, blank: Verdict, with
     return replace(blank, status=Status.FAIL, reason=reason, n=1, witnesses=(_nothing(each, reason),))
 
 
-def _since(heard: Heard, life: Life, one: Incident) -> float:
+def _since(heard: AlertsHeard, life: Life, one: Incident) -> float:
     """Seconds from the first harm to the alert."""
     return max(0, one.raised_ns - harm(heard.analysis.evidence, life).at_ns) / 1e9
 
 
-def _times(heard: Heard, expecting: Sequence[Life]) -> Iterator[Verdict]:
+def _times(heard: AlertsHeard, expecting: Sequence[Life]) -> Iterator[Verdict]:
     """The time to alert of each fault, for each objective that covers it."""
     for objective in heard.analysis.evidence.target.objectives:
         if objective.measure is Measure.ALERT_TIME:
@@ -172,13 +172,13 @@ def _times(heard: Heard, expecting: Sequence[Life]) -> Iterator[Verdict]:
             )
 
 
-def _wanted(heard: Heard, objective: Objective, life: Life) -> list[ExpectedAlert]:
+def _wanted(heard: AlertsHeard, objective: Objective, life: Life) -> list[ExpectedAlert]:
     """The alerts that the plan expects of a fault and that this objective is about."""
     mine = (each for each in heard.asked.expected if each.fault == life.fault.id)
     return [each for each in mine if not objective.severities or each.severity in objective.severities]
 
 
-def _time(heard: Heard, objective: Objective, life: Life) -> Verdict:
+def _time(heard: AlertsHeard, objective: Objective, life: Life) -> Verdict:
     blank = _blank(
         objective.measure.value, f"{objective.id}/{life.fault.id}", f"fault:{life.fault.id}", "s", objective.at_most, objective.claims
     )
@@ -200,7 +200,7 @@ def _time(heard: Heard, objective: Objective, life: Life) -> Verdict:
     return replace(found, status=Status.FAIL, reason=f"{said}; the bound is {bound_s:g} s", witnesses=_late(heard, hurt, first))
 
 
-def _never(heard: Heard, blank: Verdict, life: Life, hurt: Harm, names: Collection[str]) -> Verdict:
+def _never(heard: AlertsHeard, blank: Verdict, life: Life, hurt: Harm, names: Collection[str]) -> Verdict:
     """No alert at all."""
     within = window(heard.analysis.evidence, life)
     said, bound_s = f"none of {', '.join(sorted(names))} was raised", blank.bound or 0.0
@@ -216,7 +216,7 @@ def _never(heard: Heard, blank: Verdict, life: Life, hurt: Harm, names: Collecti
     return replace(blank, status=Status.FAIL, n=1, reason=reason, witnesses=harmed)
 
 
-def _unsure(heard: Heard, life: Life, hurt: Harm, to_ns: int) -> str:
+def _unsure(heard: AlertsHeard, life: Life, hurt: Harm, to_ns: int) -> str:
     """Why a time that is too long convicts nobody; empty if it does."""
     if cause := heard.doubt(life.injected_ns or 0, min(to_ns, heard.until_ns)):
         return f"meanwhile {cause}"
@@ -225,14 +225,14 @@ def _unsure(heard: Heard, life: Life, hurt: Harm, to_ns: int) -> str:
     return ""
 
 
-def _late(heard: Heard, hurt: Harm, first: Incident) -> tuple[Witness, ...]:
+def _late(heard: AlertsHeard, hurt: Harm, first: Incident) -> tuple[Witness, ...]:
     witness = _witness(heard, first, "raised too late")
     if hurt.position is None:
         return (witness,)
     return (operation_witness(heard.analysis.evidence.operations, hurt.position, "the first harmed customer"), witness)
 
 
-def _silence(heard: Heard, life: Life) -> Verdict:
+def _silence(heard: AlertsHeard, life: Life) -> Verdict:
     """Whether every alert of a fault ended in time after it was proven healed."""
     bound_s = heard.asked.silent_within
     blank = _blank("alert_silence", f"alert-silence/{life.fault.id}", f"fault:{life.fault.id}", "s", bound_s)
@@ -261,7 +261,7 @@ def _silence(heard: Heard, life: Life) -> Verdict:
     return replace(found, status=Status.FAIL, reason=said, witnesses=(_witness(heard, last, "went on after the heal"),))
 
 
-def _other(heard: Heard, life: Life, from_ns: int, last: Incident) -> str:
+def _other(heard: AlertsHeard, life: Life, from_ns: int, last: Incident) -> str:
     """Another fault that was there between the heal and the end of this alert; empty for none."""
     until_ns = last.ended_ns if last.ended_ns is not None else heard.until_ns
     return next(
@@ -277,7 +277,7 @@ def _other(heard: Heard, life: Life, from_ns: int, last: Incident) -> str:
     )
 
 
-def _categories(heard: Heard) -> Iterator[Verdict]:
+def _categories(heard: AlertsHeard) -> Iterator[Verdict]:
     """Of which categories a fault raised an alert."""
     for objective in _objectives(heard, Measure.ALERT_CATEGORIES):
         blank = _blank(objective.measure.value, objective.id, "all", "count", objective.at_least, objective.claims)
@@ -295,7 +295,7 @@ def _categories(heard: Heard) -> Iterator[Verdict]:
             yield replace(found, reason="; ".join(f"{category}: no fault raised an alert of it" for category in missing))
 
 
-def _rules(heard: Heard) -> Iterator[Verdict]:
+def _rules(heard: AlertsHeard) -> Iterator[Verdict]:
     """How many rules there are."""
     for objective in _objectives(heard, Measure.ALERT_RULES):
         blank = _blank(objective.measure.value, objective.id, "all", "count", objective.at_least, objective.claims)
@@ -314,7 +314,7 @@ def _rules(heard: Heard) -> Iterator[Verdict]:
             yield replace(found, status=Status.FAIL, reason=reason)
 
 
-def _false_alarms(heard: Heard) -> Iterator[Verdict]:
+def _false_alarms(heard: AlertsHeard) -> Iterator[Verdict]:
     """Alerts in calm. Without an objective they are only shown."""
     objectives = list(_objectives(heard, Measure.FALSE_ALARMS))
     if not objectives:
@@ -323,7 +323,7 @@ def _false_alarms(heard: Heard) -> Iterator[Verdict]:
         yield _false_alarms_by(heard, objective.at_most or 0.0, objective.id, objective.claims)
 
 
-def _false_alarms_by(heard: Heard, bound: float, id: str, claims: tuple[str, ...]) -> Verdict:
+def _false_alarms_by(heard: AlertsHeard, bound: float, id: str, claims: tuple[str, ...]) -> Verdict:
     blank = _blank(Measure.FALSE_ALARMS.value, id, "all", "count", bound, claims)
     if heard.deaf:
         return replace(blank, reason=heard.deaf)
@@ -344,11 +344,11 @@ def _false_alarms_by(heard: Heard, bound: float, id: str, claims: tuple[str, ...
     return replace(told, status=Status.FAIL, reason=said, witnesses=tuple(_witness(heard, one, "a false alarm") for one in sure[:2]))
 
 
-def _objectives(heard: Heard, measure: Measure) -> Iterator[Objective]:
+def _objectives(heard: AlertsHeard, measure: Measure) -> Iterator[Objective]:
     return (each for each in heard.analysis.evidence.target.objectives if each.measure is measure)
 
 
-def _witness(heard: Heard, one: Incident, why: str) -> AlertWitness:
+def _witness(heard: AlertsHeard, one: Incident, why: str) -> AlertWitness:
     anchor = heard.analysis.evidence.history.manifest.anchor
     ended = anchor.to_wall(one.ended_ns).isoformat(timespec="milliseconds") if one.ended_ns is not None else None
     raised = anchor.to_wall(one.raised_ns).isoformat(timespec="milliseconds")
