@@ -102,7 +102,7 @@ class Process:
     """Unique in the deployment, e.g. ``shard1-us-west-2`` or ``app-us-east-1-0``."""
     role: str
     """``etcd``, ``patroni``, ``valkey``, ``sentinel``, ``haproxy``, ``toxiproxy``, ``pooler``, ``app``, ``worker``, ``edge``,
-    ``payments`` or ``backup``."""
+    ``payments``, ``backup`` or ``alerts``."""
     region: str | None
     """Its failure domain; ``None`` for processes that must survive the loss of every region (edge endpoints, payment provider)."""
     argv: tuple[str, ...]
@@ -618,6 +618,26 @@ class Programs:
 
 
 @dataclass(frozen=True, slots=True)
+class Monitoring:
+    """The monitoring of an environment that the harness runs."""
+
+    store_url: str
+    """Of the metrics store, which answers as Prometheus does."""
+    engine_url: str
+    """Of the rule engine, which lists rules and alerts as Prometheus does."""
+    manager_url: str
+    """Of the Alertmanager."""
+    webhook_port: int
+    """The port at which the Alertmanager tells every alert; the harness listens there."""
+    token_file: str
+    """Holds the bearer token that the Alertmanager shows there."""
+    targets: int
+    """How many parts are scraped."""
+    every_s: float
+    """How often they are, and rules are evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """A running environment. Addresses are loopback; ports are below 32768."""
 
@@ -664,6 +684,8 @@ class Deployment:
     secrets: Secrets = Secrets()
     backups: tuple[BackupServer, ...] = ()
     """The backup servers; empty if nothing of this run uses any."""
+    monitoring: Monitoring | None = None
+    """What raises alerts; ``None`` if nothing of this run asks for any."""
     programs: Programs = Programs()
     """Programs that drills start themselves."""
     api: ApiProfile = field(default_factory=known.shipped)

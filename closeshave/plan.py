@@ -53,6 +53,7 @@ from closeshave.vocabulary import PersonRole
 MOST_PARTS = 1000
 """Upper limit of a plan's phases and faults, drawn ones included: each is checked against every other."""
 FAULT_ID = r"^[a-z0-9][a-z0-9-]*$"
+ALERT = r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$"
 FAULT_KIND = r"^[a-z]+\.[a-z0-9-]+$"
 PROBE = r"^[a-z0-9-]{1,40}\.[a-z0-9*-]{1,60}$"
 """The name of a probe, or a pattern of names within a family."""
@@ -634,6 +635,38 @@ class Inject:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedAlert:
+    """An alert that a fault must raise."""
+
+    __pydantic_config__ = STRICT
+
+    fault: str
+    """The ID of the fault."""
+    alert: Annotated[str, stated(pattern=ALERT)]
+    """The name of the rule."""
+    severity: Literal["critical", "high", "medium", "low"]
+    """As which the alert must be classified: its label ``severity``."""
+    claims: tuple[str, ...] = ()
+    """IDs of the target's promises that are kept if it is raised."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(ALERT, self.alert):
+            raise ValueError(f"alert {self.alert!r}: the name of a rule has letters, digits and underscores")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsAsked:
+    """What the plan asks of the environment's monitoring; with it, the harness receives its alerts."""
+
+    __pydantic_config__ = STRICT
+
+    expected: Annotated[tuple[ExpectedAlert, ...], stated(maxItems=MOST_PARTS)] = ()
+    """Which fault must raise which alert."""
+    silent_within: Lasting = 60.0
+    """How long after a fault is proven healed its alerts may go on. What begins to fire in this time counts as the fault's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The description of a trial."""
 
@@ -671,6 +704,8 @@ class Plan:
     """Names of probes of installed packages that are asked while the load runs; what they see is noted on the timeline."""
     rounds: Annotated[tuple[ProbeRound, ...], stated(maxItems=MOST_PARTS)] = ()
     """Rounds of functional probes that are asked while the load runs, on an environment that the harness starts; each probe becomes a verdict."""
+    alerts: AlertsAsked | None = None
+    """Asks for alerts: the monitoring of an environment that the harness starts is started too, and every alert is recorded. Without it nobody listens."""
     tests: tuple[str, ...] = ()
     """IDs of the target's objectives that this plan tests, or patterns of them; all that its phases and faults can judge by default."""
     inject: Annotated[tuple[Inject, ...], stated(maxItems=MOST_PARTS)] = ()
@@ -794,6 +829,7 @@ def _inconsistencies(plan: Plan) -> list[_Trouble]:
         *_wrong_nemesis(plan, phases),
         *_wrong_rounds(plan, phases),
         *_wrong_injects(plan),
+        *_wrong_alerts(plan),
     ]
 
 
@@ -925,6 +961,22 @@ def _misfits(plan: Plan, raw: Mapping[str, Any]) -> Iterator[_Trouble]:
                     condition.figure.written(text)
                 except ValueError as error:
                     yield ("inject", index, "go_if", number, key), f"{condition.figure}: {error}"
+
+
+def _wrong_alerts(plan: Plan) -> Iterator[_Trouble]:
+    if plan.alerts is None:
+        return
+    there = {fault.id for fault in plan.faults}
+    rows = [(each.fault, each.alert) for each in plan.alerts.expected]
+    if len(rows) > MOST_PARTS:
+        yield ("alerts", "expected"), f"at most {MOST_PARTS:,}"
+        return
+    for index, each in enumerate(plan.alerts.expected):
+        if each.fault not in there:
+            said = f"{each.fault!r} is not a fault of this plan{meant(each.fault, there)}; available: {', '.join(sorted(there)) or 'none'}"
+            yield ("alerts", "expected", index, "fault"), said
+        elif (each.fault, each.alert) in rows[:index]:
+            yield ("alerts", "expected", index), f"{each.alert} is expected of {each.fault} twice"
 
 
 def _no_fault_phase(name: str, phases: Mapping[str, Phase], what: str = "faults") -> str:

@@ -36,6 +36,7 @@ from closeshave.files.yamlfile import (
     seconds,
     share,
     stated,
+    whole,
 )
 from closeshave.plan import PROBE, Fault, Waiver, wrong_probes
 from closeshave.vocabulary import IncidentSeverity
@@ -66,6 +67,14 @@ class Measure(StrEnum):
     """Data loss window of a fault (RPA): how long before the end of the old primary the oldest missing write was acknowledged."""
     LEAKAGE = "leakage"
     """Share of the traffic outside a fault's scope that got worse because of it."""
+    ALERT_TIME = "alert_time"
+    """From the first customer whom a fault harmed until the first alert that the plan expects of it (``alerts`` in a plan)."""
+    ALERT_RULES = "alert_rules"
+    """Rules that the monitoring had, each with a severity and a category."""
+    ALERT_CATEGORIES = "alert_categories"
+    """Categories of which a fault raised an alert: infrastructure, application, database, business, security."""
+    FALSE_ALARMS = "false_alarms"
+    """Alerts that began in a calm phase, when no fault was there or had just been healed."""
     INTEGRITY = "integrity"
     """Breaches of the invariants, counted over the whole run."""
     TIME_TO_DETECT = "time_to_detect"
@@ -86,8 +95,8 @@ class MeasureKind:
 
     title: str
     """The title in reports."""
-    figure: Literal["time", "share", "rate", "count"]
-    """The form of its bounds in files; breaches have no bound."""
+    figure: Literal["time", "share", "rate", "number", "count"]
+    """The form of its bounds in files; breaches (``count``) have no bound."""
     unit: Literal["s", "ratio", "1/s", "times", "count"]
     """The unit of a verdict's figures."""
     of: Literal["requests", "fault", "people", "run"]
@@ -109,6 +118,10 @@ MEASURES: Mapping[Measure, MeasureKind] = MappingProxyType(
         Measure.RECOVERY: MeasureKind("Recovery time", "time", "s", "fault"),
         Measure.LOSS: MeasureKind("Data loss window", "time", "s", "fault"),
         Measure.LEAKAGE: MeasureKind("Leakage outside its scope", "share", "ratio", "fault"),
+        Measure.ALERT_TIME: MeasureKind("Time to alert", "time", "s", "fault"),
+        Measure.ALERT_RULES: MeasureKind("Alert rules", "number", "count", "run", more_is_better=True),
+        Measure.ALERT_CATEGORIES: MeasureKind("Categories of alerts raised", "number", "count", "run", more_is_better=True),
+        Measure.FALSE_ALARMS: MeasureKind("False alarms in calm", "number", "count", "run"),
         Measure.INTEGRITY: MeasureKind("Integrity", "count", "count", "run"),
         Measure.TIME_TO_DETECT: MeasureKind("Time to detect, by people", "time", "s", "people"),
         Measure.TIME_TO_ACKNOWLEDGE: MeasureKind("Time to acknowledge, by people", "time", "s", "people"),
@@ -133,6 +146,8 @@ PER_FAULT = _those(of="fault")
 """Measures of the effect of one fault."""
 OF_PEOPLE = _those(of="people")
 """Measures of the people in a game day."""
+OF_ALERTS = frozenset({Measure.ALERT_TIME, Measure.ALERT_RULES, Measure.ALERT_CATEGORIES, Measure.FALSE_ALARMS})
+"""Measures of a platform's monitoring: a plan must ask for its alerts."""
 FROM_BELOW = _those(more_is_better=True)
 """Measures of which more is better: bounded by ``at_least``, all others by ``at_most``."""
 
@@ -145,20 +160,30 @@ _BETWEEN: Mapping[str, Any] = MappingProxyType(
 _CONFIDENCE: Mapping[str, Any] = MappingProxyType(
     {**_BETWEEN, "exclusiveMinimum": CONFIDENCE_LEAST} | percentage_not(r"0*[0-4]?\d(\.\d+)?", r"0*50(\.0+)?", r"0*100(\.0+)?")
 )
-_READ: Mapping[str, Callable[[object], float]] = MappingProxyType({"time": seconds, "share": share, "rate": plain})
+_READ: Mapping[str, Callable[[object], float]] = MappingProxyType({"time": seconds, "share": share, "rate": plain, "number": whole})
 _WRITTEN: Mapping[str, str] = MappingProxyType(
     {
         "time": "a duration with its unit, like 100ms or 5m",
         "share": "a share: a percentage like 99.9%, or a number from 0 to 1",
         "rate": "a plain number above 0",
+        "number": "a whole number from 0 on",
         "count": "a whole number",
     }
 )
 
 
+_ONLY_FOR: Mapping[str, Measure] = MappingProxyType({"invariants": Measure.INTEGRITY, "severities": Measure.ALERT_TIME})
+"""Lists of an objective that only one measure has."""
+
+
 def _stated_rules() -> Iterator[dict[str, Any]]:
     """The rules of :class:`Objective` that a JSON Schema can express, beyond the types of its keys; ``__post_init__`` and :func:`read_target` decide."""
-    forms = {"time": DURATION_SCHEMA, "share": SHARE_SCHEMA, "rate": {"type": "number", "exclusiveMinimum": 0}}
+    forms = {
+        "time": DURATION_SCHEMA,
+        "share": SHARE_SCHEMA,
+        "rate": {"type": "number", "exclusiveMinimum": 0},
+        "number": {"type": "integer", "minimum": 0},
+    }
     never: dict[str, Any] = {"enum": [None]}
     for measure, kind in MEASURES.items():
         side, other = ("at_least", "at_most") if kind.more_is_better else ("at_most", "at_least")
@@ -179,9 +204,9 @@ def _stated_rules() -> Iterator[dict[str, Any]]:
         if measure not in STEADY:
             keys |= {"per": {"const": "all"}, "operations": {"maxItems": 0}, "except_operations": {"maxItems": 0}}
             keys["window"] = {"enum": ["calm", "run", "fault"]}
-        if measure is not Measure.INTEGRITY:
-            keys["invariants"] = {"maxItems": 0}
-        keys |= {} if measure is Measure.CACHE_HIT_RATIO else {"warm": {"const": False}}
+        keys |= {key: {"maxItems": 0} for key, only in _ONLY_FOR.items() if measure is not only}
+        if measure is not Measure.CACHE_HIT_RATIO:
+            keys["warm"] = {"const": False}
         keys |= {} if measure in OF_PEOPLE else {"severity": never}
         yield {
             "if": {"properties": {"measure": {"const": measure.value}}, "required": ["measure"]},
@@ -234,6 +259,8 @@ class Objective:
     """For recovery, loss, leakage and ``degraded`` windows: patterns of fault kinds, like ``shard.*``."""
     invariants: tuple[str, ...] = ()
     """For integrity: the breaches that count, like ``residency_breaches``; all when empty."""
+    severities: Annotated[tuple[Literal["critical", "high", "medium", "low"], ...], stated(uniqueItems=True)] = ()
+    """For the time to alert: of which severities the plan must expect an alert for the objective to judge it; all when empty."""
     warm: bool = False
     """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. The number of
     first lookups depends on the length of the run and the number of franchises, and not on the quality of the cache."""
@@ -268,13 +295,18 @@ class Objective:
                 self.measure not in STEADY and (self.operations or self.except_operations or self.per != "all"),
                 "operations, except_operations and per are for measures of customers' requests",
             ),
+            (
+                bounds and MEASURES[self.measure].figure == "number" and bounds[0] != int(bounds[0]),
+                f"a bound on {self.measure} is a whole number",
+            ),
             (self.measure in PER_FAULT and not self.faults, "faults names the kinds of faults that it judges, like shard.*"),
             (
                 self.faults and self.measure not in PER_FAULT and self.window != "degraded",
-                "faults is for recovery, loss and leakage, and for degraded windows",
+                "faults is for recovery, loss, leakage and the time to alert, and for degraded windows",
             ),
             (self.invariants and not integrity, "invariants are for integrity"),
             (self.severity is not None and self.measure not in OF_PEOPLE, "severity is for measures of the people in a game day"),
+            (self.severities and self.measure is not Measure.ALERT_TIME, "severities are for alert_time"),
             (self.warm and self.measure is not Measure.CACHE_HIT_RATIO, "warm is for the cache's hit ratio"),
             (
                 self.window == "degraded" and (self.measure not in STEADY or not self.faults),

@@ -136,6 +136,15 @@ class IncidentSeverity(StrEnum):
     """Fewer."""
 
 
+SEVERITIES = ("critical", "high", "medium", "low")
+"""Of an alert, by its label ``severity``; the gravest first."""
+CATEGORIES = ("infrastructure", "application", "database", "business", "security")
+"""Of an alert, by its label ``category``."""
+WATCHDOG = "Watchdog"
+"""The alert that always fires: while it arrives, alerts can arrive."""
+ALERTS = "alerts"
+"""What an environment has whose monitoring tells the harness of alerts; some plans need it."""
+
 # -- files of a run directory ------------------------------------------------------------------------------------------------------------------
 
 PLAN, TARGET, ENVIRONMENT = "plan.yaml", "target.yaml", "environment.yaml"
@@ -151,6 +160,8 @@ UPDATES_FILE = "updates.parquet"
 DIVERGED_FILE, JOBS_FILE = "final_state/diverged.parquet", "final_state/jobs.parquet"
 DRILLS, RESTORED = "drills", "bookings.parquet"
 """The directory of what drills keep, a directory each; there, the bookings of a restored database."""
+ALERTS_FILE, ALERT_RULES_FILE = "alerts.jsonl", "alert-rules.json"
+"""Every alert that was told, in the order in which it came; the rules that the engine had."""
 RESOURCES_FILE = "resources.parquet"
 """What the machine and every group of processes used, about once a second."""
 DESCRIPTION = "environment.json"

@@ -50,6 +50,11 @@ def shown(url: str, authority: str, version: ssl.TLSVersion = ssl.TLSVersion.TLS
         raise NoHandshake(f"no handshake with {url}: {type(error).__name__}: {error}") from None
 
 
+def ends_s(shown_by: Shown) -> float:
+    """When a certificate that was shown stops being valid, in seconds since the epoch. Pure."""
+    return x509.load_der_x509_certificate(shown_by.der).not_valid_after_utc.timestamp()
+
+
 def of_file(path: str) -> bytes:
     """The first certificate of a PEM file, as :attr:`Shown.der`. Raises :class:`OSError`, :class:`ValueError`."""
     with open(path, encoding="ascii") as file:  # noqa: PTH123 - as a program that starts would read it

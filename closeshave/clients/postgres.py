@@ -157,6 +157,45 @@ def standing(deployment: Deployment, member: Member) -> Standing:
     return Standing(bool(row[0]), float(row[1]))
 
 
+@dataclass(frozen=True, slots=True)
+class ServerFigures:
+    """What a server says of its own load, for its monitoring."""
+
+    sessions: int
+    sessions_max: int
+    longest_transaction_s: float
+    """How long the oldest open transaction of a client has been open; 0 if none is."""
+    waiting: int
+    """Sessions that wait for a lock."""
+    deadlocks: int
+    """Since the statistics began."""
+    streaming: int
+    """Replicas that stream from it; receivers of backups are none."""
+    lag_s: float
+    """How old the last transaction is that it has replayed, while it lacks some that its primary has; 0 for a primary."""
+
+
+_FIGURES = """
+    select (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+           current_setting('max_connections')::int,
+           coalesce((select max(extract(epoch from clock_timestamp() - xact_start)) from pg_stat_activity
+                     where backend_type = 'client backend' and xact_start is not null and pid <> pg_backend_pid()), 0)::float8,
+           (select count(*) from pg_stat_activity where backend_type = 'client backend' and wait_event_type = 'Lock'),
+           coalesce((select sum(deadlocks) from pg_stat_database), 0)::bigint,
+           (select count(*) from pg_stat_replication where state = 'streaming' and application_name !~ '^backup'),
+           case when not pg_is_in_recovery() then 0
+                when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() and exists (select from pg_stat_wal_receiver where status = 'streaming') then 0
+                else coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()), 0) end::float8
+"""
+
+
+def figures(connection: Connection) -> ServerFigures:
+    """Ask a server for these. Raises :data:`Unavailable`."""
+    row = connection.execute(_FIGURES).fetchone()
+    assert row is not None
+    return ServerFigures(int(row[0]), int(row[1]), float(row[2]), int(row[3]), int(row[4]), int(row[5]), float(row[6]))
+
+
 def streaming(deployment: Deployment, primary: Member) -> int:
     """How many replicas currently stream from ``primary``: its shard's other members, and no backup server. Raises :data:`Unavailable`."""
     others = [server.process for server in deployment.backups]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
 
@@ -25,6 +26,36 @@ def replication(port: int) -> dict[str, Any] | None:
             return told
     except Unavailable:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """What a store says of itself, for its monitoring."""
+
+    role: str
+    """``master`` or ``slave``, as Redis calls them."""
+    replicas: int
+    used_bytes: int
+    limit_bytes: int
+    """0 without a limit."""
+    evicted: int
+    """Keys that it evicted since it started."""
+
+
+def figures(port: int) -> StoreFigures:
+    """Ask the store at a port for these. Raises :data:`~closeshave.clients.sentinel.Unavailable`."""
+    with session(port) as connection:
+        told = connection.info("everything")
+    try:
+        return StoreFigures(
+            role=str(told["role"]),
+            replicas=int(told.get("connected_slaves", 0)),
+            used_bytes=int(told["used_memory"]),
+            limit_bytes=int(told.get("maxmemory", 0)),
+            evicted=int(told.get("evicted_keys", 0)),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise Unavailable(f"the store at port {port} does not tell its figures: {type(error).__name__}: {error}") from None
 
 
 def keys(store: Store) -> int:

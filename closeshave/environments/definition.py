@@ -16,6 +16,7 @@ from typing import Any
 
 from closeshave.api.spoken import SpokenApi
 from closeshave.environments import application_problems, pooler_settings
+from closeshave.environments.alerting.rules import RULES_FOLDER, read_rules
 from closeshave.environments.hooks import Location, wrong_hooks
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
@@ -24,6 +25,7 @@ from closeshave.environments.remote.definition import Accounts, Remote
 from closeshave.environments.stack import Containers, Embedded, Stack
 from closeshave.files import record_of
 from closeshave.files.closest import meant
+from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of, read
 from closeshave.vocabulary import MANIFEST
 
@@ -47,7 +49,7 @@ def read_definition(path: Path) -> Definition:
             else f"{kind!r} is not a kind of environment{meant(str(kind), _KINDS)}; available: {', '.join(_KINDS)}"
         )
         raise InvalidFile(Problem(str(path), line_of(raw, ("kind",)), "kind", message))
-    definition = _from_anywhere(read(path, _KINDS[kind]), path, raw)
+    definition = _with_rules(_from_anywhere(read(path, _KINDS[kind]), path, raw), path, raw)
     if not NAME.fullmatch(definition.name):
         message = "letters, digits, dots, hyphens and underscores, at most 64: directories are named after it"
         raise InvalidFile(Problem(str(path), line_of(raw, ("name",)), "name", message))
@@ -113,6 +115,27 @@ def _from_anywhere(definition: Definition, path: Path, raw: Mapping[str, object]
     return replace(definition, application=replace(own, directory=directory, releases=releases, accounts=accounts, api=api))
 
 
+def _with_rules(definition: Definition, path: Path, raw: Any) -> Definition:
+    """Its rule files by absolute paths, read once. Raises :class:`InvalidFile` for those that are missing or wrong."""
+    if isinstance(definition, Remote) or definition.alerts is None:
+        return definition
+    found, problems = [], []
+    for index, name in enumerate(definition.alerts.rules):
+        beside = _home(path) / name
+        try:
+            found.append(beside if beside.suffix and beside.is_file() else locate(RULES_FOLDER, name))
+            read_rules(found[-1])
+        except InvalidFile as error:
+            place = ("alerts", "rules", index)
+            problems += [
+                each if each.line else Problem(str(path), line_of(raw, place), ".".join(map(str, place)), f"{name!r}: {each.message}")
+                for each in error.problems
+            ]
+    if problems:
+        raise InvalidFile(*problems)
+    return replace(definition, alerts=replace(definition.alerts, rules=tuple(map(str, found))))
+
+
 def _beside(accounts: Accounts, path: Path) -> Accounts:
     if accounts.file is None:
         return accounts
@@ -164,6 +187,7 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     yield from _wrong_tiers(definition)
     yield from application_problems.find(definition)
     yield from wrong_hooks(definition.hooks)
+    yield from _wrong_alerts(definition)
     yield from ((("pooler", name), message) for name, message in pooler_settings.problems(definition.pooler or {}))
     if isinstance(definition, Containers):
         yield from _wrong_images(definition)
@@ -182,6 +206,14 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
         yield ("database", "ttl"), "Patroni needs ttl >= loop_wait + 2 * retry_timeout"
     if definition.ports != "auto" and not FIRST <= definition.ports <= LAST:
         yield ("ports",), f"auto, or a number from {FIRST} to {LAST}: the kernel uses higher ones for outgoing connections"
+
+
+def _wrong_alerts(definition: Stack) -> Iterator[tuple[Location, str]]:
+    if definition.alerts is None:
+        return
+    yield from ((("alerts", key), message) for key, message in definition.alerts.problems())
+    if isinstance(definition, Containers):
+        yield ("alerts",), "monitoring does not run in containers yet; leave this key out"
 
 
 def _unknown_regions(definition: Stack) -> Iterator[tuple[Location, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment, DrillHook
 from closeshave.environments.status import PartStatus
-from closeshave.history import EdgeCount, Signal
+from closeshave.history import AlertNote, AlertRule, EdgeCount, Signal
 from closeshave.plan import Plan
 
 Say = Callable[[str], None]
@@ -83,5 +83,10 @@ class Driver:
     """How many instances of the application each region has; 0 if the harness does not know."""
     tiers: Callable[[Any], tuple[str, ...] | None] = lambda _definition: None
     """The tiers that are there; ``None`` if the harness does not know."""
+    alert_rules: Callable[[Any], tuple[str, ...] | None] = lambda _definition: None
+    """The names of the rules that may raise alerts there; ``None`` if the harness does not know."""
+    ask_alerts: Callable[[Deployment, Anchor, int, int], tuple[tuple[AlertNote, ...], tuple[AlertRule, ...]]] | None = None
+    """Asks the platform's monitoring which alerts began and ended between two monotonic instants, and which rules it has, where it does not tell by
+    itself. Raises :class:`OSError`."""
     drill_hooks: Callable[[Any], tuple[DrillHook, ...]] = lambda _definition: ()
     """The hooks with which its operator carries out drills."""

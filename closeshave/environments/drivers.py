@@ -10,13 +10,14 @@ from types import MappingProxyType
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
 from closeshave.environments import embedded, registry
+from closeshave.environments.alerting.rules import read_rules
 from closeshave.environments.containers import containers
 from closeshave.environments.driver import Driver
 from closeshave.environments.evidence import edge_counts, final_state, jobs, signals, timelines
 from closeshave.environments.remote.remote import REMOTE
 from closeshave.environments.stack import Stack
 from closeshave.history import Signal
-from closeshave.vocabulary import BACKGROUND, LIVE
+from closeshave.vocabulary import ALERTS, BACKGROUND, LIVE
 
 
 def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
@@ -28,6 +29,7 @@ def _narrowed(definition: Stack, kinds: Collection[str], uses: Collection[str]) 
     shards = definition.shards if "backups" in uses else tuple(replace(shard, backup="") for shard in definition.shards)
     spare = definition.spare if "spare" in uses else None
     narrow = replace(definition, links=tuple(kind for kind in definition.links if kind in kinds), shards=shards, spare=spare)
+    narrow = narrow if ALERTS in uses else replace(narrow, alerts=None)
     narrow = narrow if BACKGROUND in uses else narrow.without_background()
     return narrow if LIVE in uses else narrow.without_followers()
 
@@ -44,11 +46,17 @@ def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
         "instances": definition.apps_per_region >= 2,
         "tls": definition.edges.tls,
         BACKGROUND: definition.works_later,
+        ALERTS: definition.alerts is not None,
         LIVE: definition.application.live_updates is not None,
         "spare": bool(concerned) and all(definition.moving(shard.id) for shard in concerned),
         "routing": {"routing", "tables"} <= definition.application.offers,
     }
     return frozenset(name for name, has in there.items() if has)
+
+
+def _alert_rules(definition: Stack) -> tuple[str, ...]:
+    """The names of the rules in its files, which were read when the definition was."""
+    return tuple(rule.name for path in (definition.alerts.rules if definition.alerts else ()) for rule in read_rules(Path(path)))
 
 
 EMBEDDED = Driver(
@@ -74,6 +82,7 @@ EMBEDDED = Driver(
     has=_has,
     releases=lambda definition: definition.application.names_of_releases,
     instances=lambda definition: definition.apps_per_region,
+    alert_rules=_alert_rules,
     tiers=lambda definition: tuple(dict.fromkeys(group.tier for group in definition.tiers)),
 )
 

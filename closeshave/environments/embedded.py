@@ -29,7 +29,14 @@ def up(definition: Embedded, *, root: Path | None = None, say: Say, etcd_killed:
 
     def gather(say: Say) -> BuildInputs:
         pooled = definition.pooler is not None
-        parts = resolve(definition.database.binaries, say, toxiproxy=bool(definition.links), etcd_killed=etcd_killed, pooler=pooled)
+        parts = resolve(
+            definition.database.binaries,
+            say,
+            toxiproxy=bool(definition.links),
+            etcd_killed=etcd_killed,
+            pooler=pooled,
+            alerts=definition.alerts is not None,
+        )
         if parts.pgbouncer is not None and (remark := pooler_settings.remark(definition.pooler or {}, parts.pgbouncer.version)):
             say(remark)
         assert parts.postgres is not None, "on this machine it was found somewhere"

@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closeshave.environments import cache
@@ -44,11 +44,13 @@ class GoServer:
     linker_flags: str = "-s -w"
     modules: Path = MODULES
     """Where the directory of its pinned module is."""
+    beside: str = ""
+    """The server in whose directory it is pinned, where one module has several programs; empty: in its own."""
 
     @property
     def sources(self) -> Path:
         """The directory of its pinned module."""
-        return self.modules / self.name
+        return self.modules / (self.beside or self.name)
 
     @property
     def binary(self) -> Path:
@@ -64,6 +66,21 @@ TOXIPROXY = GoServer(
     "github.com/Shopify/toxiproxy/v2",
     "github.com/Shopify/toxiproxy/v2/cmd/server",
     "-s -w -X github.com/Shopify/toxiproxy/v2.Version=2.12.0",
+)
+
+VICTORIA_METRICS = GoServer(
+    "victoria-metrics",
+    "1.130.0",
+    "github.com/VictoriaMetrics/VictoriaMetrics",
+    "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics",
+)
+"""Scrapes, keeps and answers as Prometheus does."""
+VMALERT = replace(VICTORIA_METRICS, name="vmalert", package=f"{VICTORIA_METRICS.module}/app/vmalert", beside=VICTORIA_METRICS.name)
+"""Evaluates rules in Prometheus' format."""
+VMALERT_TOOL = replace(VMALERT, name="vmalert-tool", package=f"{VICTORIA_METRICS.module}/app/vmalert-tool")
+"""Tests rules, for the tests of the harness."""
+ALERTMANAGER = GoServer(
+    "alertmanager", "0.31.1", "github.com/prometheus/alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"
 )
 
 

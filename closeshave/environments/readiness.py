@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from closeshave.clients import edges, etcd, ports, postgres, sentinel, valkey
-from closeshave.deployment import Deployment, Edge, Member, Process, Readiness, Sentinel, Store
+from closeshave.clients import alerting, edges, etcd, ports, postgres, sentinel, valkey
+from closeshave.deployment import Deployment, Edge, Member, Monitoring, Process, Readiness, Sentinel, Store
 
 
 def first(lacks: Iterable[str]) -> str:
@@ -115,3 +115,15 @@ def of_receiver(deployment: Deployment, home: Member, receiver: str) -> str:
     except postgres.Unavailable as error:
         return f"{home.process} does not say who receives its log: {postgres.first_line(error)}"
     return "" if found is not None and found[0] == "streaming" else f"{receiver} does not receive the log of {home.process}"
+
+
+def of_monitoring(monitoring: Monitoring) -> str:
+    """Of the monitoring: every part is scraped, every rule was evaluated, and the Alertmanager takes alerts."""
+    scraped = alerting.scraped(monitoring.store_url)
+    if scraped < monitoring.targets:
+        return f"{scraped} of {monitoring.targets} parts serve metrics"
+    if not (groups := alerting.groups(monitoring.engine_url)):
+        return "the rule engine has no rules, or does not answer"
+    if unread := [group.name for group in groups if not group.evaluated]:
+        return f"the rules of {unread[0]} were not evaluated yet"
+    return "" if alerting.takes_alerts(monitoring.manager_url) else "the Alertmanager is not ready"

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from closeshave.deployment import LINK_KINDS, Capabilities, Hook, LinkKind, Secrets
+from closeshave.environments.alerting.settings import AlertsOf
 from closeshave.environments.application import ApplicationOf, Setting
 from closeshave.environments.hooks import variables
 from closeshave.environments.ports import FIRST, LAST
@@ -161,6 +162,9 @@ class Stack:
     """With it a PgBouncer stands between the application and each primary, and `{database_url}` leads to it: settings by the names of
     [its manual](https://www.pgbouncer.org/config.html), or `{}` for the usual ones. They are PgBouncer's own but for `server_login_retry: 1` and
     `server_connect_timeout: 2` (seconds), and `ignore_startup_parameters: extra_float_digits`."""
+    alerts: AlertsOf | None = None
+    """The monitoring: rules, a metrics store, a rule engine and an Alertmanager, whose alerts the harness receives. A run that starts its environment
+    itself starts them only if its plan asks for alerts."""
     hooks: tuple[Hook, ...] = ()
     """Faults that calls of your own inject, instead of the harness: commands, HTTP requests, or Chaos Toolkit experiments."""
     evidence: Literal["rehearsed"] | None = None

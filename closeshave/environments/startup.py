@@ -187,7 +187,17 @@ class Startup:
             found.append(
                 Milestone(f"{edge.region} edge", partial(readiness.of_edge, self._deployment, edge), (f"{edge.region} applications",))
             )
-        return found
+        return [*found, *self._alert_milestones([milestone.name for milestone in found])]
+
+    def _alert_milestones(self, everything: Sequence[str]) -> list[Milestone]:
+        """Monitoring starts last: it would take the start of the others for an outage, and processor time from them."""
+        monitoring = self._deployment.monitoring
+        if monitoring is None:
+            return []
+        return [
+            Milestone("everything serves", lambda: "", tuple(everything), partial(self._start, "alerts")),
+            Milestone("alerts watch", partial(readiness.of_monitoring, monitoring), ("everything serves",)),
+        ]
 
     def _unready(self, apps: Iterable[Process]) -> str:
         """What the first instance lacks that is not ready. Raises :class:`EnvironmentFailed` when it has taken too long."""

@@ -15,7 +15,7 @@ from closeshave.deployment import Deployment, Member, Process, Store
 from closeshave.faults.kind import Say
 from closeshave.faults.waiting import after, until
 
-ORDER = ("etcd", "toxiproxy", "valkey", "sentinel", "haproxy", "patroni", "backup", "pooler", "payments", "app", "worker", "edge")
+ORDER = ("etcd", "toxiproxy", "valkey", "sentinel", "haproxy", "patroni", "backup", "pooler", "payments", "app", "worker", "edge", "alerts")
 """Roles in the order in which their processes start: those that others need come first."""
 LISTENING_WITHIN_S = 10.0
 

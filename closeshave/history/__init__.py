@@ -6,6 +6,7 @@ and tests build small histories from them.
 May import: clock, files, plurals, topology, vocabulary.
 """
 
+from closeshave.history.alerts import AlertNote, AlertRule, AlertsTold
 from closeshave.history.columns import (
     BOOKINGS,
     CACHE_ENTRIES,
@@ -40,7 +41,20 @@ from closeshave.history.drills import (
 )
 from closeshave.history.events import FaultEdge, FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal
 from closeshave.history.evidence import Before, EdgeEvidence, Healing, HealProof, Injection, Planning, SeenMeanwhile, Sighting, evidence_of
-from closeshave.history.files import WRITING, event_of, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
+from closeshave.history.files import (
+    WRITING,
+    alert_of,
+    event_of,
+    load_manifest,
+    note_alert,
+    record,
+    record_sent,
+    save_alert_rules,
+    save_blind,
+    save_edges,
+    save_manifest,
+    save_rows,
+)
 from closeshave.history.reading import load
 from closeshave.history.rows import (
     PROXY,
@@ -135,6 +149,9 @@ __all__ = [
     "UPDATES_FILE",
     "WRITING",
     "Added",
+    "AlertNote",
+    "AlertRule",
+    "AlertsTold",
     "Before",
     "Blind",
     "Booking",
@@ -187,13 +204,16 @@ __all__ = [
     "TouchedSettings",
     "TouchedText",
     "TouchedUser",
+    "alert_of",
     "event_of",
     "evidence_of",
     "frame",
     "load",
     "load_manifest",
+    "note_alert",
     "record",
     "record_sent",
+    "save_alert_rules",
     "save_blind",
     "save_edges",
     "save_manifest",

@@ -13,14 +13,17 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from closeshave.files import append_line, seal, write_atomically
+from closeshave.history.alerts import AlertNote, AlertRule
 from closeshave.history.drills import DrillEnded, DrillEvent, DrillProven, DrillStepped
 from closeshave.history.events import FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal, fault_event
 from closeshave.history.whole import Blind, EdgeCount, Manifest, Sent
-from closeshave.vocabulary import BLIND, EDGE_COUNTS, MANIFEST, SENT, TIMELINE
+from closeshave.vocabulary import ALERT_RULES_FILE, ALERTS_FILE, BLIND, EDGE_COUNTS, MANIFEST, SENT, TIMELINE
 
 MANIFEST_CODEC = TypeAdapter(Manifest)
 EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])
 BLIND_CODEC = TypeAdapter(tuple[Blind, ...])
+ALERT_CODEC = TypeAdapter(AlertNote)
+RULES_CODEC = TypeAdapter(tuple[AlertRule, ...])
 SENT_CODEC = TypeAdapter(Sent)
 Event = FaultEvent | Signal | Mark | Routed | InjectPassed | PersonMarked | DrillEvent
 """What a line of the timeline may hold."""
@@ -51,6 +54,21 @@ _NAMES: Mapping[type[Event], str] = {
 def record(run: Path, event: Event) -> None:
     """Append one event to the run's timeline; safe from several processes at once."""
     append_line(run / TIMELINE, {"type": _NAMES[type(event)], **asdict(event)})
+
+
+def note_alert(run: Path, note: AlertNote) -> None:
+    """Append one alert, and return only when it is on the disk: whoever told it does not tell it again."""
+    append_line(run / ALERTS_FILE, asdict(note), durable=True)
+
+
+def alert_of(line: dict[str, Any]) -> AlertNote:
+    """The alert that a line tells of. Raises :class:`ValueError`."""
+    return ALERT_CODEC.validate_python(line)
+
+
+def save_alert_rules(run: Path, rules: Iterable[AlertRule]) -> None:
+    """Write which rules the monitoring had."""
+    write_atomically(run / ALERT_RULES_FILE, RULES_CODEC.dump_json(tuple(rules), indent=1))
 
 
 def event_of(line: dict[str, Any]) -> Event:

@@ -12,13 +12,16 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from closeshave.files import seal
+from closeshave.history.alerts import AlertNote
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, JOBS, OPERATIONS, PLACEMENTS, UPDATES, to_frame
 from closeshave.history.drills import DrillEvent
 from closeshave.history.events import FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal
-from closeshave.history.files import BLIND_CODEC, EDGES_CODEC, SENT_CODEC, event_of, load_manifest
+from closeshave.history.files import ALERT_CODEC, BLIND_CODEC, EDGES_CODEC, RULES_CODEC, SENT_CODEC, event_of, load_manifest
 from closeshave.history.whole import History
 from closeshave.plurals import counted
 from closeshave.vocabulary import (
+    ALERT_RULES_FILE,
+    ALERTS_FILE,
     BLIND,
     BOOKINGS_FILE,
     CACHE_ENTRIES_FILE,
@@ -86,9 +89,19 @@ def load(run: Path) -> History:
         updates=_rows(run / UPDATES_FILE, UPDATES, damage) if manifest.followed_within_s is not None else None,
         drills=tuple(event for event in events if isinstance(event, DrillEvent)),
         restored=_restored(run, damage),
+        alerts=_alerts(run, damage) if manifest.alerts is not None else None,
+        alert_rules=_whole(run / ALERT_RULES_FILE, RULES_CODEC, None, damage),
         damage=tuple(damage),
         blind=_whole(run / BLIND, BLIND_CODEC, (), damage),
     )
+
+
+def _alerts(run: Path, damage: list[str]) -> tuple[AlertNote, ...] | None:
+    """Every alert that was told; ``None`` where the run should have them and has not."""
+    if not (run / ALERTS_FILE).is_file():
+        damage.append(f"{ALERTS_FILE} is missing")
+        return None
+    return tuple(_lines(run / ALERTS_FILE, ALERT_CODEC.validate_python, damage))
 
 
 def _restored(run: Path, damage: list[str]) -> dict[str, pd.DataFrame]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from closeshave.clock import Anchor
+from closeshave.history.alerts import AlertNote, AlertRule, AlertsTold
 from closeshave.history.drills import DrillEvent
 from closeshave.history.events import FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal
 from closeshave.topology import Topology
@@ -146,6 +147,8 @@ class Manifest:
     """Whether workers ran beside the application, and the final state says what became of their jobs. If so, a missing file of jobs is damage."""
     followed_within_s: float | None = None
     """How long an update of a booking may take, if customers followed theirs by WebSocket; ``None`` if nobody did."""
+    alerts: AlertsTold | None = None
+    """How the harness learned of alerts; ``None`` if the plan asks for none."""
     kinds: tuple[str, ...] = ()
     """Names of all kinds of faults that the harness knew. Empty for runs of older versions."""
     added: tuple[Added, ...] = ()
@@ -193,5 +196,9 @@ class History:
     """What became of the injects of a game day; empty for other runs."""
     people: tuple[PersonMarked, ...] = ()
     """What people said of the incidents of a game day, in the order in which they said it."""
+    alerts: tuple[AlertNote, ...] | None = None
+    """Every alert that was told, in the order of the file; ``None`` if nobody listened, or the file is missing."""
+    alert_rules: tuple[AlertRule, ...] | None = None
+    """The rules that the monitoring had; ``None`` if that is not known."""
     restored: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Drill → the bookings that its restored database held, with the columns of :class:`closeshave.history.Booking`."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from closeshave.judge import kinds
 from closeshave.judge.evidence.windows import ROLES
 from closeshave.judge.verdict import NotRun, Status, Verdict
-from closeshave.plan import Expected, Plan
-from closeshave.target import OF_PEOPLE, PER_FAULT, STEADY, Claim, Measure, Objective, Target
+from closeshave.plan import Expected, Fault, Plan
+from closeshave.target import OF_ALERTS, OF_PEOPLE, PER_FAULT, STEADY, Claim, Measure, Objective, Target
 
 SCOPES = {
     "all": ("all",),
@@ -52,6 +52,7 @@ def asked(plan: Plan, target: Target, known: Collection[str] = ()) -> PlanCovera
     """
     chosen = tuple(objective for objective in target.objectives if not left_out(plan, target, objective, known))
     answered = {claim for objective in chosen for claim in objective.claims} | {claim for drill in plan.drills for claim in drill.claims}
+    answered |= {claim for each in (plan.alerts.expected if plan.alerts else ()) for claim in each.claims}
     answered |= {claim.id for claim in target.claims if _in_rounds(claim, plan)}
     rows = [NotRun(claim.id, claim.text, _why(plan, target, claim, known)) for claim in target.claims if claim.id not in answered]
     return PlanCoverage(chosen, tuple(rows))
@@ -99,12 +100,25 @@ def unmatched(plan: Plan, objective: Objective, known: Collection[str]) -> Itera
     yield from (each for each in objective.faults if known and kinds.matches_nothing(each, names))
 
 
+def _of_alerts(plan: Plan, objective: Objective) -> str:
+    """What the plan lacks for a measure of alerts; empty for others."""
+    if objective.measure not in OF_ALERTS:
+        return ""
+    if plan.alerts is None:
+        return "a plan that asks for alerts (alerts)"
+    if objective.measure is Measure.ALERT_TIME and not _alerting(plan, objective):
+        return f"an alert that is expected of a fault of {' or '.join(objective.faults)} (alerts.expected)"
+    return ""
+
+
 def unable(plan: Plan, objective: Objective) -> str:
     """Why the plan's phases and faults cannot test the objective; empty when they can."""
     covered = [fault for fault in plan.faults if objective.covers(fault)]
     patterns = " or ".join(objective.faults)
-    needs = ""
-    if objective.faults and not covered:
+    needs = _of_alerts(plan, objective)
+    if needs:
+        pass
+    elif objective.faults and not covered:
         needs = f"a fault of {patterns}"
     elif objective.measure in OF_PEOPLE and not any(each.fault is not None for each in plan.inject):
         needs = "an inject that begins a fault (closeshave gameday)"
@@ -125,6 +139,23 @@ def unable(plan: Plan, objective: Objective) -> str:
     ):
         needs = f"a {' or '.join(ROLES[objective.window])} phase"
     return f"its objective needs {needs}, and the plan has none" if needs else ""
+
+
+def _alerting(plan: Plan, objective: Objective) -> list[Fault]:
+    """The faults of which the plan expects an alert that an objective on the time to alert is about."""
+    expected = plan.alerts.expected if plan.alerts is not None else ()
+    wanted = {each.fault for each in expected if not objective.severities or each.severity in objective.severities}
+    return [fault for fault in plan.faults if fault.id in wanted and objective.covers(fault)]
+
+
+def _judged(plan: Plan, objective: Objective) -> list[Fault]:
+    """The faults of the plan on which an objective should have a verdict each."""
+    if objective.measure is Measure.ALERT_TIME:
+        return _alerting(plan, objective)
+    covered = [fault for fault in plan.faults if objective.covers(fault)]
+    if objective.window == "degraded" and objective.measure not in PER_FAULT:
+        return [fault for fault in covered if fault.expected is Expected.DEGRADES]
+    return covered
 
 
 def _why(plan: Plan, target: Target, claim: Claim, known: Collection[str]) -> str:
@@ -177,9 +208,7 @@ def _answers(
         return
     mine = [verdict for verdict in verdicts if verdict.id == objective.id or verdict.id.startswith(f"{objective.id}/")]
     if objective.faults:
-        covered = [fault for fault in plan.faults if objective.covers(fault)]
-        if objective.window == "degraded" and objective.measure not in PER_FAULT:
-            covered = [fault for fault in covered if fault.expected is Expected.DEGRADES]
+        covered = _judged(plan, objective)
         for fault in covered:
             stem = f"{objective.id}/{fault.id}"
             yield f"nothing on {fault.id}", any(verdict.id == stem or verdict.id.startswith(f"{stem}/") for verdict in mine)

@@ -21,6 +21,7 @@ from closeshave.judge.measures import load
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import NO_RESILIENCE, Assessment, DrillFigures, FaultFigures, LoadFigures, NotRun, Status, Verdict, worst
 from closeshave.judge.verdicts import (
+    alerts,
     clocks,
     containment,
     drills,
@@ -125,6 +126,7 @@ def _judges(
     for one in drilled:
         yield one.drill.id, partial(drills.judge, analysis, one)
     yield "people", partial(_people, analysis, lives)
+    yield "alerts", partial(alerts.judge, analysis, lives)
     yield "unplanned faults", partial(faults.unplanned, analysis)
     yield "clocks", lambda: (clocks.judge(analysis),)
     yield "preconditions", partial(preconditions.judge, analysis.evidence)

@@ -49,6 +49,10 @@ DRILLS = {
 """Measures of drills, and their titles: bounds are the plan's."""
 
 
+ALERTS = {"alert": "Alert raised", "alert_silence": "Silence after the heal"}
+"""Measures of alerts besides those of targets, and their titles: bounds are the plan's."""
+
+
 _CAUSES = (
     "rehearsal",
     "completeness",

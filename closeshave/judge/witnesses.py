@@ -260,6 +260,31 @@ class DrillWitness:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertWitness:
+    """An alert, or one that is missing. Its texts come from the monitoring."""
+
+    why: str
+    alert: str
+    """The name of its rule."""
+    severity: str
+    category: str
+    raised_at: str | None
+    """When the harness learned of it, ISO 8601; ``None`` if it was not raised."""
+    resolved_at: str | None
+    """When it learned of its end; ``None`` if it did not end."""
+    labels: Mapping[str, str]
+
+    @property
+    def rows(self) -> tuple[QuotedRow, ...]:
+        """The rows of the history that it quotes."""
+        return ()
+
+    def facts(self) -> dict[str, Any]:
+        """As it stands in a file, and as reports show it."""
+        return {**asdict(self), "labels": dict(self.labels)}
+
+
+@dataclass(frozen=True, slots=True)
 class OtherWitness:
     """A witness of a sort that this version does not know: of an installed package's check, or in a summary of another version."""
 
@@ -290,6 +315,7 @@ Witness = (
     | PlacementWitness
     | JobWitness
     | DrillWitness
+    | AlertWitness
     | OtherWitness
 )
 Told = Mapping[str, Any]
@@ -337,6 +363,7 @@ _SORTS: tuple[tuple[frozenset[str], TypeAdapter[Witness], Callable[[Told], Told]
     (frozenset({"store", "cached"}), TypeAdapter(CacheEntryWitness), lambda told: {**told, "entry": told}),
     (frozenset({"member", "resident"}), TypeAdapter(PlacementWitness), lambda told: {**told, "placement": told}),
     (frozenset({"late_at", "others"}), TypeAdapter(JobWitness), lambda told: {**told, "job": told}),
+    (frozenset({"alert", "raised_at"}), TypeAdapter(AlertWitness), dict),
     (frozenset({"drill", "step", "saw"}), TypeAdapter(DrillWitness), dict),
     (frozenset({"booking", "found_on"}), TypeAdapter(BookingWitness), lambda told: {**told, "booking": told}),
 )

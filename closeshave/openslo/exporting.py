@@ -11,14 +11,15 @@ from typing import Any
 from closeshave.files.yamlfile import duration_text, seconds
 from closeshave.openslo import vocabulary as words
 from closeshave.openslo.vocabulary import BOUNDS, OBJECTIVE, OF_BAD, SOURCE, TARGET, LeftOut
-from closeshave.target import MEASURES, OF_PEOPLE, PER_FAULT, TIMES, Measure, Objective, Target
+from closeshave.target import MEASURES, OF_ALERTS, OF_PEOPLE, PER_FAULT, TIMES, Measure, Objective, Target
 
 Document = dict[str, Any]
-OWN_KEYS = ("per", "operations", "except_operations", "window", "sliding", "faults", "warm", "confidence", "at_least_chances")
+OWN_KEYS = ("per", "operations", "except_operations", "window", "sliding", "faults", "severities", "warm", "confidence", "at_least_chances")
 """Keys of an objective for which OpenSLO has no words."""
 WHY = {
     **dict.fromkeys(PER_FAULT, "an SLO is a share of events below 100 %; this is a bound on every single fault"),
     **dict.fromkeys(OF_PEOPLE, "an SLO is a share of a service's events; this is about people and incidents"),
+    **dict.fromkeys(OF_ALERTS, "an SLO is a share of events; this is about the monitoring itself"),
     Measure.INTEGRITY: "an SLO is a share of events below 100 %; a single breach fails this",
     Measure.RESILIENCE: "a score over families of failure is no share of events",
     Measure.THROUGHPUT: "a rate is no share of events",

@@ -231,6 +231,7 @@ def _measures() -> Iterator[str]:
         "time": "a duration: `100ms`, `5m`",
         "share": "a percentage, or a number from 0 to 1",
         "rate": "a number above 0",
+        "number": "a whole number",
         "count": "—",
     }
     for measure, kind in MEASURES.items():

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from closeshave.files import plaintext
 from closeshave.judge.integrity.registry import TITLES
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.judge.verdictkinds import DRILLS, PRECONDITIONS, VerdictKind, kind_of
+from closeshave.judge.verdictkinds import ALERTS, DRILLS, PRECONDITIONS, VerdictKind, kind_of
 from closeshave.plurals import counted
 from closeshave.target import FROM_BELOW, MEASURES, Measure, Objective, Target
 
@@ -20,6 +20,7 @@ _TITLES: Mapping[str, str] = {
     **TITLES,
     **PRECONDITIONS,
     **DRILLS,
+    **ALERTS,
 }
 
 

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from closeshave.standin.breaker import Breaker
 
 _EVENTS = frozenset(("capture.succeeded", "ping"))
+_NO_CUSTOMERS = frozenset(("/health", "/health/live", "/health/ready", "/metrics"))
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -38,7 +39,9 @@ class ProcessMetrics:
         """The counters of all labels so far, because looking one up in the family costs more than counting."""
         ProcessCollector(registry=self._registry)
         self._requests = Counter("http_requests", "Answered requests", ("method", "route", "status"), registry=self._registry)
-        self._seconds = Histogram("http_request_duration_seconds", "Service time", buckets=_BUCKETS_S, registry=self._registry)
+        self._seconds = Histogram(
+            "http_request_duration_seconds", "Service time of customers' requests", buckets=_BUCKETS_S, registry=self._registry
+        )
         self._events = Counter("webhooks", "Events that the payment provider delivered", ("type",), registry=self._registry)
         self._up = Gauge("dependency_up", "1 while the breaker of a dependency is closed", ("dependency",), registry=self._registry)
 
@@ -49,7 +52,9 @@ class ProcessMetrics:
         if counter is None:
             counter = self._counters[labels] = self._requests.labels(method, route, str(status))
         counter.inc()
-        self._seconds.observe(duration_s)
+        # Checks of health are quick and many: among them a slow customer would not show.
+        if route not in _NO_CUSTOMERS:
+            self._seconds.observe(duration_s)
 
     def heard_of(self, event: str) -> None:
         """Count one delivery of an event of this type; types that the platform does not know share one label."""

@@ -21,6 +21,7 @@ from closeshave.files import unexpected
 from closeshave.traffic import collect, learning, raised
 from closeshave.traffic.followers import collect as collect_followed
 from closeshave.traffic.runfiles import RECORDS
+from closeshave.trial import alerting
 from closeshave.trial.state import Trial
 from closeshave.vocabulary import TASKS, MarkKind
 
@@ -80,6 +81,8 @@ def _steps(trial: Trial, *, early: bool) -> tuple[_Step, ...]:
         *(() if trial.lost else asked[:1]),
         # Before the edges' counters are read: each handshake is a request.
         _Step("followers", "ending those who follow their bookings", partial(_end_followers, early=early or trial.lost)),
+        # Before the environment ends, and while the faults that were just healed may still be told of.
+        _Step("alerts", "waiting until no alert is firing", partial(alerting.finish, early=early or trial.lost)),
         *(() if trial.lost else asked[1:]),
         _Step("signals", "reading the platform's own signals", _collect_signals),
         *((records,) if trial.owned else ()),

@@ -13,7 +13,7 @@ from closeshave.faults.forkserver import ForkServer, NoServer
 from closeshave.history import Mark
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
-from closeshave.trial import ratecap, schedule
+from closeshave.trial import alerting, ratecap, schedule
 from closeshave.trial.begun import DRILLING, FAULTS
 from closeshave.trial.exercise import Exercise
 from closeshave.trial.following import Following
@@ -84,6 +84,7 @@ def _watch(trial: Trial, begins: PlanSchedule | Exercise, monitor: Monitor, foll
         if cap is not None and (reason := cap.exceeded(ratecap.requests(trial.run), now / 1e9)):
             raise SafetyStop(reason)
         monitor.look()
+        alerting.look(trial)
         rounds.look()
         begins.look(now)
         following.happenings()

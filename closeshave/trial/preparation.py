@@ -42,6 +42,7 @@ from closeshave.traffic.known_profiles import ADDED, read_profile
 from closeshave.traffic.ownfilecheck import Scenario
 from closeshave.trial import candidates, fitting, gamedays, nemesis, operation_names
 from closeshave.trial.probing import PROBES
+from closeshave.vocabulary import ALERTS
 
 REPLAY_OVER_S = chance.WINDOW_S
 """The window in seconds for replayed arrivals, the same as that of a live cap."""
@@ -163,6 +164,7 @@ def prepare(
         *_fault_problems(prepared),
         *_drill_problems(prepared),
         *gamedays.problems(whole, plan_path, definition.topology),
+        *_alert_problems(prepared),
     ]
     unreadable = [*_conventions_problems(prepared), *_scenario_problems(prepared)]
     problems += unreadable
@@ -321,6 +323,33 @@ def _drill_problems(prepared: Prepared) -> list[Problem]:
                 place = ("drills", index, "claims")
                 said = f"{claim!r} is not a promise of {prepared.target.name}{meant(claim, promised)}; available: {', '.join(promised) or 'none'}"
                 found.append(Problem(str(path), line_of(raw, place), f"drills.{index}.claims", said))
+    return found
+
+
+def _alert_problems(prepared: Prepared) -> list[Problem]:
+    """Alerts that nobody would tell of, of rules that there are not, and promises that the target does not have."""
+    asked, path, definition = prepared.plan.alerts, prepared.inputs.plan, prepared.definition
+    if asked is None:
+        return []
+    raw, driver = document(path), drivers.of(definition.kind)
+
+    def problem(said: str, *place: str | int) -> Problem:
+        return Problem(str(path), line_of(raw, place), ".".join(map(str, place)), said)
+
+    if ALERTS not in driver.has(definition, {}):
+        needs = "a section alerts" if driver.ours else "its Prometheus (metrics.prometheus)"
+        return [problem(f"the plan asks for alerts, and the environment {definition.name} tells of none; its file needs {needs}", "alerts")]
+    found, rules = [], driver.alert_rules(definition)
+    promised = [claim.id for claim in prepared.target.claims]
+    for index, each in enumerate(asked.expected):
+        if rules is not None and each.alert not in rules:
+            said = f"no rule of {definition.name} is called {each.alert!r}{meant(each.alert, rules)}; docs/alerts.md lists those that ship"
+            found.append(problem(said, "alerts", "expected", index, "alert"))
+        for claim in each.claims:
+            if claim not in promised:
+                there = ", ".join(promised) or "none"
+                said = f"{claim!r} is not a promise of {prepared.target.name}{meant(claim, promised)}; available: {there}"
+                found.append(problem(said, "alerts", "expected", index, "claims"))
     return found
 
 

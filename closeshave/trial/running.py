@@ -33,7 +33,7 @@ from closeshave.telemetry.exporter import Exporter
 from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.traffic.logins import LoginFailed
-from closeshave.trial import bytecode, ended, gamedays, nemesis, stopping
+from closeshave.trial import alerting, bytecode, ended, gamedays, nemesis, stopping
 from closeshave.trial.calibrating import TooLittle, calibrate
 from closeshave.trial.cleanup import clean_up
 from closeshave.trial.display import Display
@@ -42,7 +42,7 @@ from closeshave.trial.loading import load_and_break
 from closeshave.trial.preparation import Prepared, check_disk
 from closeshave.trial.starting import bring_up, log_in, options, used_by
 from closeshave.trial.state import CALIBRATING, LOGGING_IN, EnvironmentLost, SafetyStop, Trial
-from closeshave.vocabulary import BACKGROUND, LIVE, RUN_VARIABLE, Ending, EvidenceGrade, MarkKind
+from closeshave.vocabulary import ALERTS, BACKGROUND, LIVE, RUN_VARIABLE, Ending, EvidenceGrade, MarkKind
 
 NOTHING_GIVEN = Permission()
 
@@ -148,6 +148,11 @@ def _find_it(prepared: Prepared, root: Path) -> None:
             f"faults or drills of the plan need workers, and {root} was started for a plan that needs none; 'closeshave env up' starts them"
         )
         raise InvalidFile(Problem(str(prepared.inputs.plan), 0, "", reason))
+    if ALERTS in used_by(prepared.plan) and there.processes and there.monitoring is None:
+        reason = (
+            f"the plan asks for alerts, and {root} was started for a plan that asks for none; 'closeshave env up' starts its monitoring"
+        )
+        raise InvalidFile(Problem(str(prepared.inputs.plan), 0, "alerts", reason))
     if LIVE in used_by(prepared.plan) and there.application.live is None:
         reason = f"a fault of the plan needs live updates, and {root} was started for a plan that needs none; 'closeshave env up' has them"
         raise InvalidFile(Problem(str(prepared.inputs.plan), 0, "", reason))
@@ -170,6 +175,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         bring_up(trial)
         jobs = trial.driver.tells_jobs(trial.serving) and trial.prepared.plan.tells_effects
         trial.manifest = replace(trial.manifest, evidence=grade.of(trial.serving), jobs=jobs, followed_within_s=_followed_within_s(trial))
+        alerting.listen(trial)
         history.save_manifest(trial.run, trial.manifest)
         if after_up is not None:
             after_up(trial.serving)

@@ -22,7 +22,7 @@ from closeshave.traffic import logins
 from closeshave.trial.guarding import WATCHING
 from closeshave.trial.preparation import Prepared
 from closeshave.trial.state import SafetyStop, Trial
-from closeshave.vocabulary import DESCRIPTION, MarkKind
+from closeshave.vocabulary import ALERTS, DESCRIPTION, MarkKind
 
 
 def bring_up(trial: Trial) -> None:
@@ -55,7 +55,7 @@ def bring_up(trial: Trial) -> None:
 
 def used_by(plan: Plan) -> frozenset[str]:
     """What the faults and drills of a plan need of their environment, and an environment has only if something needs it."""
-    return drills.uses(plan.drills) | catalogue.uses(plan.faults)
+    return drills.uses(plan.drills) | catalogue.uses(plan.faults) | ({ALERTS} if plan.alerts is not None else set())
 
 
 def describe(trial: Trial) -> None:

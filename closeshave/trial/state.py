@@ -11,6 +11,7 @@ from closeshave import history
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
 from closeshave.environments import drivers
+from closeshave.environments.alerting.receiver import AlertReceiver
 from closeshave.environments.driver import Driver
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.evidence.resources import Sampler
@@ -53,6 +54,7 @@ class Trial:
     generators: list[Generator] = field(default_factory=list)
     sampler: Sampler | None = None
     followers: Followers | None = None
+    receiver: AlertReceiver | None = None
     children: dict[str, Child] = field(default_factory=dict)
     forks: ForkServer | None = None
     root: Path | None = None

@@ -57,6 +57,7 @@ PLAN = {
         "locust": {"file": "shop.py", "model": "closed", "users": 9, "tasks_per_visit": 3, "shard": 1},
     },
     "canaries": {"home_per_s": 10, "away_per_s": 1, "latency": "1s", "hold": "5s", "restored_share": 0.95},
+    "alerts": {"silent_within": "9s", "expected": [{"fault": "a", "alert": "DatabaseDown", "severity": "high"}]},
     "rounds": [{"id": "a", "phase": "broken", "at": "9s", "probes": ["tenants.*"]}],
     "inject": [{"id": "a", "title": "A", "when": "5s", "fault": "a", "go_if": [{"figure": "completed", "at_least": 5, "at_most": 9}]}],
     "nemesis": {
@@ -83,6 +84,7 @@ TARGET = {
         {"id": "b", "claims": [], "measure": "availability", "at_least": 0.9, "at_least_chances": 300},
         {"id": "c", "claims": [], "measure": "throughput", "at_least": 10},
         {"id": "d", "claims": [], "measure": "burn_rate", "at_most": 10, "sliding": "9s"},
+        {"id": "f", "claims": [], "measure": "false_alarms", "at_most": 3},
         {"id": "e", "claims": [], "measure": "loss", "at_most": "9s", "faults": ["shard.*"]},
     ],
 }  # fmt: skip
@@ -129,6 +131,7 @@ def shipped(name: str) -> dict[str, Any]:
         "prepare": application["prepare"] | {"within": "60s"},
         "live_updates": {"path": "/updates", "within": "5s"},
     }
+    whole |= {"alerts": {"every": "5s"}} if name == "embedded" else {}
     return whole | {
         "database": {"ttl": "20s", "loop_wait": "1s", "retry_timeout": "3s"},
         "pooler": {"max_client_conn": 2000, "default_pool_size": 20},
@@ -218,8 +221,8 @@ def test_the_file_itself_is_right_and_states_every_number(tmp_path: Path, kind: 
     """Otherwise the next test would prove nothing: a new field must be added here."""
     whole, type_, reads = FILES[kind]
     assert reads(written(tmp_path / "file.yaml", whole))
-    # No spare shard runs in containers yet: whatever is stated of one is refused.
-    refused = {"SpareOf.id"} if kind == "containers" else set[str]()
+    # No spare shard and no monitoring run in containers yet: whatever is stated of them is refused.
+    refused = {"SpareOf.id", "AlertsOf.every"} if kind == "containers" else set[str]()
     assert fields(type_) - {field for field, _ in FOUND[kind]} == refused
 
 

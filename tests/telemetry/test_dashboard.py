@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from closeshave.control.processes import poll_until
-from closeshave.environments.gobuild import CannotBuild, GoServer, built
+from closeshave.environments.gobuild import VICTORIA_METRICS, CannotBuild, built
 from closeshave.history import FaultEdge, Signal, Source, record
 from closeshave.telemetry import families
 from closeshave.telemetry.exporter import Exporter
@@ -27,14 +27,6 @@ from tests.telemetry.made import MANIFEST, PLAN, Writer
 
 BOARD = json.loads((Path(__file__).parents[2] / "docs" / "grafana-dashboard.json").read_text())
 QUESTIONS = {f"{panel['title']} {target['refId']}": target["expr"] for panel in BOARD["panels"] for target in panel["targets"]}
-VICTORIA = GoServer(
-    "victoria-metrics",
-    "1.130.0",
-    "github.com/VictoriaMetrics/VictoriaMetrics",
-    "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics",
-    modules=Path(__file__).with_name("gomodules"),
-)
-"""A metrics store that scrapes and answers as Prometheus does."""
 RATE_OVER = "10s"
 """What Grafana would put for its own variable."""
 WITHIN_S = 60.0
@@ -73,7 +65,7 @@ def test_panels_fill_rows_without_overlapping() -> None:
 def victoria(place: Path, scraped: str) -> Iterator[str]:
     """A server that scrapes this address once a second; yields its own."""
     try:
-        program = built(VICTORIA, lambda _: None)
+        program = built(VICTORIA_METRICS, lambda _: None)
     except CannotBuild as error:
         pytest.skip(f"no server that scrapes: {error}")
     config, port = place / "scrape.yml", free_port()

@@ -15,7 +15,7 @@ from closeshave.clock import Anchor
 from closeshave.deployment import FILE, Deployment, Edge, Payments, load
 from closeshave.environments import registry
 from closeshave.environments.driver import Driver, Lacks, Permission, Say
-from closeshave.environments.remote import charges, guard, metrics, preflight, read_back, reader, speaking
+from closeshave.environments.remote import alerts, charges, guard, metrics, preflight, read_back, reader, speaking
 from closeshave.environments.remote import status as statuses
 from closeshave.environments.remote.accounts import existing
 from closeshave.environments.remote.definition import Remote
@@ -23,9 +23,10 @@ from closeshave.environments.remote.lock import Lock, PlatformInUse
 from closeshave.environments.remote.look import look
 from closeshave.environments.remote.permission import own_key
 from closeshave.files import jsonfile, write_atomically
-from closeshave.history import Signal
+from closeshave.history import AlertNote, AlertRule, Signal
 from closeshave.plan import Plan
 from closeshave.plurals import counted
+from closeshave.vocabulary import ALERTS
 
 _HELD: dict[str, Lock] = {}
 """The locks of this process, by environment; a lock belongs to a process, not to a file."""
@@ -169,6 +170,14 @@ def signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int
     return metrics.signals(prometheus, anchor, since_ns, until_ns, deployment.way(prometheus)) if prometheus else []
 
 
+def ask_alerts(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> tuple[tuple[AlertNote, ...], tuple[AlertRule, ...]]:
+    """What the platform's own Prometheus says of alerts. Raises :class:`OSError`."""
+    prometheus = _definition(deployment).metrics.prometheus
+    if prometheus is None:
+        raise OSError("the environment file names no Prometheus (metrics.prometheus), so that nobody can be asked about alerts")
+    return alerts.asked(prometheus, anchor, since_ns, until_ns, deployment.way(prometheus))
+
+
 def clean_up(deployment: Deployment, run: Path, say: Say) -> tuple[str, ...]:
     """Cancel every booking of this run that still exists; returns those that cannot be cancelled."""
     definition, left, cancelled = _definition(deployment), [], 0
@@ -216,5 +225,7 @@ REMOTE = Driver(
     export=export,
     signals=signals,
     clean_up=clean_up,
+    has=lambda definition, _scope: frozenset({ALERTS} if definition.metrics.prometheus else ()),
+    ask_alerts=ask_alerts,
     drill_hooks=lambda definition: definition.drill_hooks,
 )

@@ -76,6 +76,10 @@ _HTTP_OUT = """\
 """
 
 
+METRICS = "/metrics"
+_EXPORTED = f"    http-request use-service prometheus-exporter if {{ path {METRICS} }}\n"
+
+
 def region_process_name(region: str) -> str:
     """The name of the region's process."""
     return f"haproxy-{region}"
@@ -89,6 +93,11 @@ def balancer_port(site: Site, region: str) -> int:
 def admin_port(site: Site, region: str) -> int:
     """The port of the region's runtime API, by which instances are taken out of its balancer and put back."""
     return site.ports.port(region_process_name(region), "admin")
+
+
+def metrics_port(site: Site, region: str) -> int:
+    """The port at which the region's process serves its metrics, where the environment has monitoring."""
+    return site.ports.port(region_process_name(region), "metrics")
 
 
 def balancers(site: Site) -> tuple[Balancer, ...]:
@@ -112,6 +121,9 @@ def region_settings(site: Site, region: str, members: Sequence[Member], stores: 
     for group in site.definition.tiers:
         blocks.append(_cache(site, region, group.name, [store for store in stores if store.group == group.name]))
     blocks.append(_balancer(site, region, apps))
+    if site.definition.alerts is not None:
+        lines = f"frontend metrics\n    mode http\n    bind {site.bind}:{metrics_port(site, region)}\n    timeout client 5s\n"
+        blocks.append(f"{lines}{_EXPORTED}")
     return "\n".join(blocks)
 
 
@@ -128,7 +140,7 @@ def edge_settings(site: Site) -> str:
     return "\n".join(
         [
             _administered(site, site.ports.port(EDGES, "admin"), _TLS if tls else ""),
-            f"{stats}    timeout client 5s\n    stats enable\n    stats uri /\n",
+            f"{stats}    timeout client 5s\n{_EXPORTED if site.definition.alerts else ''}    stats enable\n    stats uri /\n",
             *(_region_watch(site, region) for region in regions),
             *(_endpoint(site, index) for index in range(len(regions))),
         ]
@@ -185,6 +197,7 @@ def processes(site: Site) -> tuple[Process, ...]:
     """One for each region, and one for all edges, which belongs to no region and so survives the loss of any."""
     shards = [f"shard{shard.id}-{role}" for shard in site.definition.clusters for role in ("primary", "replica")]
     purposes = [*shards, *(group.name for group in site.definition.tiers), BACKEND, "admin"]
+    purposes += ["metrics"] if site.definition.alerts else []
     proxies = [_process(site, region_process_name(region), "haproxy", region, purposes) for region in site.definition.regions]
     return (*proxies, _process(site, EDGES, "edge", None, ["stats", *site.definition.regions, "admin"]))
 
