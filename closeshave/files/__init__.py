@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: Path, content: bytes | str, mode: int = 0o666) -> None:
+def write_atomically(path: Path, content: bytes | str, mode: int = 0o666, *, durable: bool = True) -> None:
     """Replace ``path`` so that a reader, or a crash, sees the old content or the new, never a mixture.
+
+    ``durable`` waits for the disk (fsync); without it a power cut, and nothing else, may leave an empty file: for what is replaced again and again.
 
     ``mode`` (less the umask) holds from the first byte on: 0o600 for files that no other user may read. Text is UTF-8; characters that UTF-8 cannot
     encode (lone surrogates, as in a path that is not text) become question marks. Raises :class:`OSError`; no new file is left then.
@@ -31,7 +33,8 @@ def write_atomically(path: Path, content: bytes | str, mode: int = 0o666) -> Non
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         scratch.replace(path)
     except BaseException:
         scratch.unlink(missing_ok=True)

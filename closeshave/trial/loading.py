@@ -13,6 +13,7 @@ from closeshave.faults import ledger
 from closeshave.faults.forkserver import ForkServer, NoServer
 from closeshave.history import Mark, PhaseTime
 from closeshave.plan import Disruption, Drill
+from closeshave.scope import scope_text
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
 from closeshave.trial import drilling, ratecap, schedule
@@ -20,7 +21,7 @@ from closeshave.trial.following import Following
 from closeshave.trial.monitoring import Monitor
 from closeshave.trial.probing import probing
 from closeshave.trial.rounds import ProbeRounds
-from closeshave.trial.state import SENDERS, SafetyStop, Trial, scope_text
+from closeshave.trial.state import SENDERS, SafetyStop, Trial
 from closeshave.vocabulary import MarkKind
 
 TICK_S = 0.1

@@ -12,6 +12,7 @@ from closeshave.cli.app import app, environments, exports, imports
 from closeshave.cli.commands import (
     first,
     trial,
+    watched,
     gating,
     judged,
     compared,
@@ -27,7 +28,7 @@ from closeshave.cli.commands import (
 )
 # isort: on
 
-ALL = (first, trial, gating, judged, compared, scheduled, ready, probed, available, promises, foreign, machine, safety, environment)
+ALL = (first, trial, watched, gating, judged, compared, scheduled, ready, probed, available, promises, foreign, machine, safety, environment)
 """Whoever imports this package has every command registered at :data:`closeshave.cli.app.app`."""
 
 for _command in (
