@@ -40,5 +40,7 @@ def _one(name: str, standing: Standing | None, unresolved: int) -> IntegrityShow
     if name == DOUBLED and standing is not None and standing.slots:
         if standing.doubled:
             return IntegrityShown(invariant.title, Known.BROKEN, None, standing.doubled)
-        return IntegrityShown(invariant.title, Known.NONE_SEEN, None, "for slots with the same start; overlaps of others are judged after the load")
+        return IntegrityShown(
+            invariant.title, Known.NONE_SEEN, None, "for slots with the same start; overlaps of others are judged after the load"
+        )
     return IntegrityShown(invariant.title, Known.UNKNOWN, None, FROM_FINAL_STATE if invariant.final_state else FROM_HISTORY)

@@ -112,7 +112,9 @@ class Series:
         rows = batch.rows
         seconds = ((rows[name] - self.zero_ns) // 1_000_000_000 for name in ("intended_ns", "ended_ns"))
         due_s, ended_s = seconds
-        return Ended(due_s, ended_s, rows["good"] == 0, classes.of(rows["ended_ns"] - rows["intended_ns"]), tuple(self._places(batch.texts, rows)))
+        return Ended(
+            due_s, ended_s, rows["good"] == 0, classes.of(rows["ended_ns"] - rows["intended_ns"]), tuple(self._places(batch.texts, rows))
+        )
 
     def _places(self, texts: Sequence[str], rows: Rows) -> Iterator[Integers]:
         yield np.zeros(len(rows), np.int64)

@@ -88,7 +88,8 @@ class Live:
     def read(self) -> tuple[Batch, ...]:
         """What was recorded since the last call of this or of :meth:`tallies`, one batch for each worker. Raises :class:`OSError`."""
         self._batches = tuple(
-            Batch(worker.source, worker.texts, _said(worker, worker.new_rows(self._rows_max), self._void)) for worker in self._spool.workers()
+            Batch(worker.source, worker.texts, _said(worker, worker.new_rows(self._rows_max), self._void))
+            for worker in self._spool.workers()
         )
         return self._batches
 

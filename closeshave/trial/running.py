@@ -63,9 +63,10 @@ def run(
     """Carry out a trial and return its run directory, ready to be judged; how it ended, if early, is in the directory too.
 
     ``attach`` names the root of a running environment to use instead of an own one. ``after_up`` is called once the environment serves and
-    before any load: tests plant defects there; ``on_directory`` as soon as the run has a directory, ``on_end`` once the trial is over, before its clean-up. ``exporter`` tells other programs of the running
-    trial. ``logins`` are the customers of an earlier trial on this environment, and afterwards those of this one. Raises :class:`InvalidFile` when the
-    environment must not be loaded, :class:`OSError` when the run directory cannot be written; then nothing was started.
+    before any load: tests plant defects there; ``on_directory`` as soon as the run has a directory, ``on_end`` once the trial is over, before its
+    clean-up. ``exporter`` tells other programs of the running trial. ``logins`` are the customers of an earlier trial on this environment, and
+    afterwards those of this one. Raises :class:`InvalidFile` when the environment must not be loaded, :class:`OSError` when the run directory cannot
+    be written; then nothing was started.
     """
     if attach is None:
         _be_admitted(prepared, permission)

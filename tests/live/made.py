@@ -21,7 +21,7 @@ from closeshave.control import processes
 from closeshave.control.processes import Identity, identify
 from closeshave.deployment import Deployment, Member, Payments, Process
 from closeshave.files import shipped
-from closeshave.history import FaultEdge, FaultEvent, Manifest, Mark, PhaseTime, Planning, Source
+from closeshave.history import FaultEdge, FaultEvent, Manifest, Mark, Planning, Source
 from closeshave.live import access, server, settings
 from closeshave.live.access import Access
 from closeshave.live.settings import Place
@@ -30,7 +30,7 @@ from closeshave.live.watcher import Watcher
 from closeshave.loadgen.rows import DTYPE, HEADER, INFO, MAGIC, METHOD_CODES, OK
 from closeshave.plan import read_plan
 from closeshave.topology import Shard, Topology
-from closeshave.trial import standing
+from closeshave.trial import schedule, standing
 from closeshave.trial.standing import Standing
 from closeshave.vocabulary import MarkKind
 
@@ -60,12 +60,10 @@ class Scripted:
 
     def manifest(self, **more: Any) -> Manifest:
         """Written when the load begins."""
-        phases, at = [], self.zero_ns
-        for phase in read_plan(self.path / "plan.yaml").phases:
-            phases.append(PhaseTime(phase.name, phase.role, at, at := at + round(phase.duration * 1e9)))
+        phases = schedule.phases(read_plan(self.path / "plan.yaml"), self.zero_ns)
         made = Manifest(
             "20261130-231500-smoke-3f2a", "smoke", "embedded", "bookedbarber-smoke", 1, "rehearsed", "0.1.0", "2026-11-30T23:15:00+00:00",
-            Anchor.take(), TOPOLOGY, tuple(phases),
+            Anchor.take(), TOPOLOGY, phases,
         )  # fmt: skip
         made = replace(made, **more)
         history.save_manifest(self.path, made)
@@ -168,7 +166,9 @@ class Served:
 
 
 @contextmanager
-def serving(run: Path, harness: Identity | None = None, tokens: Mapping[str, str] | None = None, place: Place | None = None) -> Iterator[Served]:
+def serving(
+    run: Path, harness: Identity | None = None, tokens: Mapping[str, str] | None = None, place: Place | None = None
+) -> Iterator[Served]:
     """The page of a run, by a server in a thread of this process. ``harness`` is its trial, by default this process."""
     place = place or settings.read("127.0.0.1", 0, None, None)
     opened = settings.listen(place)

@@ -49,7 +49,11 @@ def test_regions_are_apart_and_an_unknown_one_counts_in_all() -> None:
 def test_shards_are_apart_as_regions_are() -> None:
     """A shard has customers in every region; a shard that nobody asked has no figures."""
     gauge = Gauge(0.0, ("east", "west"), (1, 2, 9))
-    got = [answers("east", 5.0, 7.0, shard=1, bookings=2), answers("west", 9.0, shard=1, bookings=1), answers("east", 100.0, shard=2, bad=1)]
+    got = [
+        answers("east", 5.0, 7.0, shard=1, bookings=2),
+        answers("west", 9.0, shard=1, bookings=1),
+        answers("east", 100.0, shard=2, bad=1),
+    ]
     by_shard = dict(gauge.look(2.0, 40, got).shards)
     assert (by_shard[1].p50_ms, by_shard[1].completed_per_s, by_shard[1].bookings) == (7.0, 1.5, 3)
     assert (by_shard[2].bad_share, by_shard[2].p99_ms) == (1.0, 100.0)

@@ -28,7 +28,23 @@ from closeshave.cli.commands import (
 )
 # isort: on
 
-ALL = (first, trial, watched, gating, judged, compared, scheduled, ready, probed, available, promises, foreign, machine, safety, environment)
+ALL = (
+    first,
+    trial,
+    watched,
+    gating,
+    judged,
+    compared,
+    scheduled,
+    ready,
+    probed,
+    available,
+    promises,
+    foreign,
+    machine,
+    safety,
+    environment,
+)
 """Whoever imports this package has every command registered at :data:`closeshave.cli.app.app`."""
 
 for _command in (

@@ -15,7 +15,7 @@ TEMPLATES = vendor.HERE.parent / "templates"
 """Of the report."""
 OF_THE_REPORT = ("base", "charts", "strip", "bands")
 """Parts of the report's script that are used as they are: elements, figures as people write them, one chart, what lies above and behind it."""
-SCRIPTS = ("state", "charted", "tables", "lanes", "ask")
+SCRIPTS = ("state", "charted", "tables", "gameday", "lanes", "ask")
 """The page's own, in the order of its parts: they are joined into one function."""
 
 

@@ -44,7 +44,7 @@ function showStage() {
 
 function showAll() {
   const { picture } = state;
-  for (const part of [showStage, showFigures, showPlaces, showDisruptions, showBudget, showIntegrity, showSignals, showParts, showGenerator, showTold]) part(picture);
+  for (const part of [showStage, showFigures, showPlaces, showDisruptions, showBudget, showIntegrity, showSignals, showParts, showGenerator, showTold, showDay]) part(picture);
   follow();
   fillPlaces();
   showStrip(picture);
