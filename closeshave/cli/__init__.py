@@ -1,6 +1,6 @@
 """The command ``closeshave``: arguments in, exit code out. :mod:`.app` is its root, :mod:`.commands` holds the commands, :mod:`.main` carries one out.
 
-May import: claims, comparison, conclusion, control, deployment, drills, environments, faults, files, gate, loadgen, openslo, plan, private,
+May import: claims, comparison, conclusion, control, deployment, drills, environments, faults, files, gate, live, loadgen, openslo, plan, private,
 probes, readiness, report, target, telemetry, trial, vocabulary.
 """
 

@@ -19,7 +19,7 @@ from closeshave.live.settings import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ServablePage:
     """A page that can be served."""
 
     run: Path
@@ -36,7 +36,7 @@ class Shown:
         serve(self.run, self.harness, self.access, self.place, self.opened)
 
 
-def of(run: Path, place: Place) -> Shown:
+def of(run: Path, place: Place) -> ServablePage:
     """The page of a running trial. Raises :class:`LookupError` when it is not running, :class:`closeshave.files.yamlfile.InvalidFile` for a taken port."""
     beat = heartbeat.read(run)
     if beat is None or not beat.harness.alive:
@@ -46,7 +46,7 @@ def of(run: Path, place: Place) -> Shown:
     port = int(opened.getsockname()[1])
     # Kept nowhere: the private directory is the trial's, and this process may end before it or after it.
     allowed = Access(port, before.tokens if before is not None else access.tokens())
-    return Shown(run, beat.harness, allowed, place, opened, launching.links(place, port, allowed.tokens))
+    return ServablePage(run, beat.harness, allowed, place, opened, launching.links(place, port, allowed.tokens))
 
 
 def _listen(place: Place, before: Access | None) -> socket:

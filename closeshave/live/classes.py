@@ -18,7 +18,7 @@ CLASSES = math.ceil(math.log(MOST_US / LEAST_US, STEP)) + 2
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_MIDDLES_MS: Floats = LEAST_US / 1000 * STEP ** (np.arange(CLASSES) - 0.5)
+_MIDDLES_MS: Floats = np.exp(np.log(LEAST_US / 1000) + np.log(STEP) * (np.arange(CLASSES, dtype=np.float64) - 0.5))
 
 
 def of(taken_ns: Integers) -> Integers:

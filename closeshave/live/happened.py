@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from closeshave.history import DrillEnded, DrillStepped, FaultEdge, FaultEvent, Mark
-from closeshave.live.picture import DisruptionShown, Told
+from closeshave.live.picture import DisruptionShown, ToldLine
 from closeshave.plan import Drill, Plan
 from closeshave.trial import schedule
 from closeshave.trial.happenings import Course, Tail
@@ -34,19 +34,19 @@ class Happened:
         self._tail, self._zero_ns = Tail(run), zero_ns
         self._due = schedule.due(plan, zero_ns)
         self._course = Course(self._due)
-        self._told: deque[Told] = deque(maxlen=REMEMBERED)
+        self._told: deque[ToldLine] = deque(maxlen=REMEMBERED)
 
     def look(self) -> None:
         """Read what is new. Never raises."""
         for event in self._tail.new():
             said = self._course.take(event)
             if said is not None:
-                self._told.append(Told(self._at_s(_instant(event)), said.fault, said.sentence))
+                self._told.append(ToldLine(self._at_s(_instant(event)), said.fault, said.sentence))
             elif isinstance(event, Mark) and event.kind in SAID:
                 before = SAID[MarkKind(event.kind)]
-                self._told.append(Told(self._at_s(event.at_ns), "", ": ".join(filter(None, (before, event.detail)))))
+                self._told.append(ToldLine(self._at_s(event.at_ns), "", ": ".join(filter(None, (before, event.detail)))))
 
-    def told(self) -> tuple[Told, ...]:
+    def told(self) -> tuple[ToldLine, ...]:
         """The newest lines, the newest last."""
         return tuple(self._told)
 

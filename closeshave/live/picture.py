@@ -20,7 +20,7 @@ class Stage(StrEnum):
     """Its process has ended."""
 
 
-class Known(StrEnum):
+class HowKnown(StrEnum):
     """How much can be said of a kind of breach while the load runs."""
 
     BROKEN = "broken"
@@ -71,7 +71,7 @@ class DisruptionShown:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldLine:
     """A line about something that happened; ``fault`` is the ID of a fault or drill, or empty."""
 
     at_s: float
@@ -105,7 +105,7 @@ class IntegrityShown:
     """One kind of breach."""
 
     title: str
-    known: Known
+    known: HowKnown
     count: int | None = None
     detail: str = ""
 
@@ -172,7 +172,7 @@ class Picture:
     phases: tuple[PhaseShown, ...] = ()
     reading: Reading | None = None
     disruptions: tuple[DisruptionShown, ...] = ()
-    told: tuple[Told, ...] = ()
+    told: tuple[ToldLine, ...] = ()
     """The newest last."""
     signals: tuple[SignalShown, ...] = ()
     """The newest last."""

@@ -40,7 +40,7 @@ def shares(line: Mapping[str, Any]) -> ProcessorsShown:
 
     def share(*, platform: bool = False, role: str = "") -> float:
         used = (one["cpu_s"] for one in usage if (one["role"] not in OWN if platform else one["role"] == role))
-        return min(1.0, max(0.0, sum(used) / cores_s))
+        return min(1.0, max(0.0, float(sum(used) / cores_s)))
 
     busy = min(1.0, (host["user_s"] + host["system_s"]) / cores_s)
     known = share(platform=True), share(role="locust"), share(role="harness")

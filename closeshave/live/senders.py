@@ -14,7 +14,7 @@ from closeshave.files import record_of
 from closeshave.history import Source
 from closeshave.live.classes import Floats
 from closeshave.live.picture import SenderShown
-from closeshave.traffic.live import Batch
+from closeshave.traffic.live import RowBatch
 from closeshave.traffic.runfiles import RECORDS
 from closeshave.trial.figures import WINDOW_S
 
@@ -23,7 +23,7 @@ LIMITED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Counters:
+class SenderCounters:
     """What one worker counted when it last wrote."""
 
     source: str
@@ -36,7 +36,7 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueSpan:
     """So many requests of customers became due between two instants of the monotonic clock."""
 
     from_s: float
@@ -45,15 +45,15 @@ class Due:
 
 
 @dataclass(slots=True)
-class Senders:
+class SenderHealth:
     """The workers of one load."""
 
     run: Path
-    _counters: dict[str, Counters] = field(default_factory=dict)
+    _counters: dict[str, SenderCounters] = field(default_factory=dict)
     _late: deque[tuple[float, str, Floats]] = field(default_factory=deque)
     """When each look was, of which source, and the lateness of the requests that had ended, in milliseconds."""
 
-    def read(self, wall_less_monotonic_s: float) -> list[Due]:
+    def read(self, wall_less_monotonic_s: float) -> list[DueSpan]:
         """Read all counters; what became due since the last call. A worker that is met for the first time has nothing due: when, nobody saw.
 
         Raises :class:`OSError` when counters cannot be read.
@@ -63,7 +63,7 @@ class Senders:
             before = self._counters.get(now.worker)
             self._counters[now.worker] = now
             if before is not None and now.source == Source.CUSTOMERS and now.intended > before.intended:
-                found.append(Due(before.at_s, now.at_s, now.intended - before.intended))
+                found.append(DueSpan(before.at_s, now.at_s, now.intended - before.intended))
         return found
 
     @property
@@ -71,7 +71,12 @@ class Senders:
         """Requests of customers that were due so far."""
         return sum(one.intended for one in self._counters.values() if one.source == Source.CUSTOMERS)
 
-    def look(self, now_s: float, batches: Sequence[Batch]) -> None:
+    @property
+    def in_flight(self) -> int:
+        """Requests of customers that were due and have not ended."""
+        return sum(max(0, one.intended - one.recorded) for one in self._counters.values() if one.source == Source.CUSTOMERS)
+
+    def look(self, now_s: float, batches: Sequence[RowBatch]) -> None:
         """Take over requests that ended since the last look, at an instant of the monotonic clock."""
         for batch in batches:
             if len(batch.rows):
@@ -81,12 +86,12 @@ class Senders:
 
     def shown(self, now_s: float, latency_bound_s: float | None) -> tuple[SenderShown, ...]:
         """Each sort of sender. ``latency_bound_s`` is the tightest in force now."""
-        by_source: Mapping[str, list[Counters]] = defaultdict(list)
+        by_source: Mapping[str, list[SenderCounters]] = defaultdict(list)
         for one in self._counters.values():
             by_source[one.source].append(one)
         return tuple(self._shown(source, several, now_s, latency_bound_s) for source, several in sorted(by_source.items(), reverse=True))
 
-    def _shown(self, source: str, workers: Sequence[Counters], now_s: float, latency_bound_s: float | None) -> SenderShown:
+    def _shown(self, source: str, workers: Sequence[SenderCounters], now_s: float, latency_bound_s: float | None) -> SenderShown:
         late = [late_ms for _, whose, late_ms in self._late if whose == source]
         p50_ms, p99_ms = (float(one) for one in np.percentile(np.concatenate(late), (50, 99))) if late else (None, None)
         return SenderShown(
@@ -102,13 +107,13 @@ class Senders:
         )
 
 
-def _counters(run: Path, wall_less_monotonic_s: float) -> Iterator[Counters]:
+def _counters(run: Path, wall_less_monotonic_s: float) -> Iterator[SenderCounters]:
     for path in sorted((run / RECORDS).glob("*.counters.json")):
         with path.open("rb") as file:
             written_s = os.fstat(file.fileno()).st_mtime_ns / 1e9 - wall_less_monotonic_s
             told = file.read()
         try:
             said = record_of(told)
-            yield Counters(said["source"], said["worker"], written_s, int(said["intended"]), int(said["sent"]), int(said["recorded"]))
+            yield SenderCounters(said["source"], said["worker"], written_s, int(said["intended"]), int(said["sent"]), int(said["recorded"]))
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise OSError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from None

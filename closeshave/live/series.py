@@ -16,7 +16,7 @@ from closeshave.live import classes
 from closeshave.live.classes import Floats, Integers, percentiles_ms
 from closeshave.live.ladder import RUNGS, Ended, Rung
 from closeshave.loadgen.records import Rows
-from closeshave.traffic.live import Batch
+from closeshave.traffic.live import RowBatch
 
 SHARES = (0.5, 0.95, 0.99)
 UNKNOWN = -1
@@ -37,7 +37,7 @@ class PlaceCurves:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class IntervalStretch:
     """The intervals of one width from one of them on."""
 
     width_s: int
@@ -50,7 +50,7 @@ class Stretch:
     places: tuple[PlaceCurves, ...]
 
 
-class Series:
+class LoadSeries:
     """Everything that customers of one load got, from its begin at ``zero_ns`` on."""
 
     def __init__(self, zero_ns: int, regions: Sequence[str], shards: Sequence[int]) -> None:
@@ -63,7 +63,7 @@ class Series:
         places = 1 + len(self.regions) + len(self.shards)
         self._rungs = tuple(Rung(width_s, kept, places) for width_s, kept in RUNGS)
 
-    def add(self, batches: Sequence[Batch], now_s: float) -> None:
+    def add(self, batches: Sequence[RowBatch], now_s: float) -> None:
         """Count what customers' senders recorded since the last call; ``now_s`` are seconds after the begin of the load."""
         for batch in batches:
             if batch.source == Source.CUSTOMERS and len(batch.rows):
@@ -82,7 +82,7 @@ class Series:
         """The finest width that there is for the whole run, or for the last quarter of an hour."""
         return next((rung.width_s for rung in self._rungs if not whole or rung.first == 0), self._rungs[-1].width_s)
 
-    def stretch(self, width_s: int, begins: int, now_s: float) -> Stretch:
+    def stretch(self, width_s: int, begins: int, now_s: float) -> IntervalStretch:
         """The intervals of this width from number ``begins`` on, until now. Raises :class:`KeyError` for a width that there is not."""
         rung = {one.width_s: one for one in self._rungs}[width_s]
         begins = min(max(begins, rung.first), rung.first + rung.count)
@@ -92,7 +92,7 @@ class Series:
         told = rung.told[cut] / seconds
         # Before anybody read the counters: what has ended since tells when it was due.
         offered = np.where(np.isnan(told), rung.due[0, cut] / seconds, told)
-        return Stretch(
+        return IntervalStretch(
             width_s,
             rung.first,
             begins,
@@ -108,7 +108,7 @@ class Series:
             ),
         )
 
-    def _ended(self, batch: Batch) -> Ended:
+    def _ended(self, batch: RowBatch) -> Ended:
         rows = batch.rows
         seconds = ((rows[name] - self.zero_ns) // 1_000_000_000 for name in ("intended_ns", "ended_ns"))
         due_s, ended_s = seconds

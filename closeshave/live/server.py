@@ -81,7 +81,7 @@ class Screen:
         self._hurry.clear()
 
 
-class Answers:
+class PageAnswers:
     """The JSON documents of one picture: each is made once, however many pages ask for it."""
 
     def __init__(self, watcher: Watcher, sight_of: SightOf) -> None:
@@ -89,7 +89,7 @@ class Answers:
         self._version = 0
         self._made: dict[object, bytes] = {}
 
-    def of(self, picture: Picture, role: str, wanted: Wanted) -> bytes:
+    def of(self, picture: Picture, role: str, wanted: WantedIntervals) -> bytes:
         """Everything that a page asks for, with what its role may see."""
         if picture.version != self._version:
             self._version = picture.version
@@ -103,7 +103,7 @@ class Answers:
             self._made[what] = make()
         return self._made[what]
 
-    def _series(self, picture: Picture, wanted: Wanted) -> bytes:
+    def _series(self, picture: Picture, wanted: WantedIntervals) -> bytes:
         series = self._watcher.series
         if series is None:
             return b"null"
@@ -113,7 +113,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedIntervals:
     """Which intervals a page asks for: those that it has are not sent again."""
 
     after: int
@@ -126,7 +126,7 @@ class Wanted:
     """The first of them that may have changed."""
 
 
-def wanted(query: dict[str, str]) -> Wanted:
+def wanted(query: dict[str, str]) -> WantedIntervals:
     """What a query asks for. Raises :class:`ValueError` for anything else."""
     if not set(query) <= {"after", "span", "width", "from"} or query.get("span", "whole") not in {"whole", "recent"}:
         raise ValueError("after, span (whole or recent), width and from")
@@ -134,12 +134,12 @@ def wanted(query: dict[str, str]) -> Wanted:
     if not all(one.isascii() and one.isdecimal() and len(one) <= 16 and int(one) < _NUMBER_MAX for one in numbers):
         raise ValueError("after, width and from are whole numbers")
     after, width_s, begins = map(int, numbers)
-    return Wanted(after, query.get("span", "whole") == "whole", width_s, begins)
+    return WantedIntervals(after, query.get("span", "whole") == "whole", width_s, begins)
 
 
 def application(watcher: Watcher, access: Access, sight_of: SightOf, over: Callable[[], None]) -> FastAPI:
     """The page of one run; ``over`` is called when its trial has ended and everybody has had time to see that."""
-    screen, answers = Screen(), Answers(watcher, sight_of)
+    screen, answers = Screen(), PageAnswers(watcher, sight_of)
 
     @asynccontextmanager
     async def looking(_app: FastAPI) -> AsyncIterator[None]:

@@ -16,7 +16,7 @@ import orjson
 from closeshave.files.plaintext import clean
 from closeshave.live.classes import Floats
 from closeshave.live.picture import Picture
-from closeshave.live.series import PlaceCurves, Series, Stretch
+from closeshave.live.series import IntervalStretch, LoadSeries, PlaceCurves
 from closeshave.trial.figures import WINDOW_S
 
 TEXT_MAX = 2_000
@@ -54,7 +54,7 @@ def picture(told: Picture, sight: Sight) -> dict[str, Any]:
     return made
 
 
-def stretch(told: Stretch, series: Series) -> dict[str, Any]:
+def stretch(told: IntervalStretch, series: LoadSeries) -> dict[str, Any]:
     """Curves, with the names of their places."""
     names = ["", *(clean(one, TEXT_MAX) for one in series.regions), *(f"shard {one}" for one in series.shards)]
     sorts = ["all", *("region" for _ in series.regions), *("shard" for _ in series.shards)]

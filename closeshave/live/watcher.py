@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from closeshave import history
 from closeshave.clock import now_ns
@@ -19,22 +22,22 @@ from closeshave.deployment import FILE as DEPLOYMENT
 from closeshave.deployment import Deployment, load
 from closeshave.environments.evidence.signals import GrowingSignals
 from closeshave.files.yamlfile import InvalidFile
-from closeshave.history import Manifest, Signal
+from closeshave.history import Manifest, Signal, Source
 from closeshave.judge.evidence.windows import latency_bounds
 from closeshave.live import integrity, processors
 from closeshave.live.happened import Happened
 from closeshave.live.parts import parts
 from closeshave.live.picture import BudgetShown, Identification, PartShown, PhaseShown, Picture, ProcessorsShown, SignalShown, Stage
-from closeshave.live.senders import Senders
-from closeshave.live.series import Series
-from closeshave.loadgen.rows import ROW
+from closeshave.live.senders import SenderHealth
+from closeshave.live.series import LoadSeries
+from closeshave.loadgen.rows import HEADER, ROW
 from closeshave.plan import Plan, read_plan
 from closeshave.target import Target, read_target
-from closeshave.traffic.live import Live, void
+from closeshave.traffic.live import Live, RowBatch, answers, void
 from closeshave.traffic.runfiles import RECORDS
 from closeshave.trial import carried, nemesis, schedule, standing
-from closeshave.trial.figures import Gauge, Reading
-from closeshave.trial.standing import Standing
+from closeshave.trial.figures import WINDOW_S, Gauge, Reading
+from closeshave.trial.standing import LoadStanding
 from closeshave.vocabulary import PLAN, SUMMARY, TARGET
 
 ROWS_MAX = 200_000
@@ -45,17 +48,17 @@ SIGNALS_REMEMBERED = 200
 NO_SIGNALS_YET = "its alerts are asked for after the load; what its logs say cannot be seen from here"
 
 
-class Load:
+class WatchedLoad:
     """What is read of the load, from its begin on."""
 
     def __init__(self, run: Path, manifest: Manifest, plan: Plan, target: Target, deployment: Deployment) -> None:
         topology, self.zero_ns = manifest.topology, manifest.phases[0].started_ns
         shards = tuple(one.id for one in topology.clusters)
         self.plan, self.phases, self.deployment = plan, manifest.phases, deployment
-        self.series = Series(self.zero_ns, topology.regions, shards)
+        self.series = LoadSeries(self.zero_ns, topology.regions, shards)
         self.gauge = Gauge(self.zero_ns / 1e9, topology.regions, shards)
         self.live = Live(run, void(deployment), ROWS_MAX)
-        self.senders = Senders(run)
+        self.senders = SenderHealth(run)
         self.happened = Happened(run, plan, self.zero_ns)
         self.bounds_s = latency_bounds(plan, target)
         self.reading: Reading | None = None
@@ -72,19 +75,19 @@ class Watcher:
         self._written: tuple[Plan, Target] | None = None
         self._deployment: Deployment | None = None
         self._logs: GrowingSignals | None = None
-        self._load: Load | None = None
+        self._load: WatchedLoad | None = None
         self._signals: deque[Signal] = deque(maxlen=SIGNALS_REMEMBERED)
         self._parts: tuple[PartShown, ...] | None = None
         self._processors = processors.Sampled(run)
         self._used: ProcessorsShown | None = None
-        self._standing: Standing | None = None
+        self._standing: LoadStanding | None = None
         self._slow_at_s = 0.0
         self._version = 0
         self._trouble = ""
         self._phases_shown: tuple[PhaseShown, ...] = ()
 
     @property
-    def series(self) -> Series | None:
+    def series(self) -> LoadSeries | None:
         """What is drawn over time; ``None`` before the load."""
         return self._load.series if self._load is not None else None
 
@@ -134,7 +137,7 @@ class Watcher:
                 self._logs = GrowingSignals(Path(self._deployment.root) / "logs", self._deployment, self._manifest.anchor)
         if self._load is None and self._manifest is not None and self._manifest.phases and self._deployment is not None:
             plan = carried.out(self._written[0], nemesis.load(self._run), self._manifest)
-            self._load = Load(self._run, self._manifest, plan, self._written[1], self._deployment)
+            self._load = WatchedLoad(self._run, self._manifest, plan, self._written[1], self._deployment)
             self._phases_shown = tuple(
                 PhaseShown(one.name, one.role, (one.started_ns - self._load.zero_ns) / 1e9, (one.ended_ns - self._load.zero_ns) / 1e9)
                 for one in self._manifest.phases
@@ -178,27 +181,47 @@ class Watcher:
         return BudgetShown(self._standing.burnt, self._standing.burnt_max, why)
 
 
-def _read_load(load: Load, at_ns: int, wall_s: float) -> None:
-    """Read what senders recorded: all of it, or as much as fits one step."""
+def _read_load(load: WatchedLoad, at_ns: int, wall_s: float) -> None:
+    """Read what senders recorded: all of it, or as much as fits one step. Raises :class:`OSError` when something could not be read."""
+    now_s, zero_s = at_ns / 1e9, load.zero_ns / 1e9
+    trouble: OSError | None = None
+    try:
+        # Before the records: a worker counts only what it has written.
+        for due in load.senders.read(wall_s - now_s):
+            load.series.offer(due.from_s - zero_s, due.to_s - zero_s, due.requests)
+    except OSError as error:
+        trouble = error
     batches = load.live.read()
-    largest = max((len(batch.rows) for batch in batches), default=0)
     # A part of a batch may have been left out as void: half a step still means that there is more.
-    load.catching_up = largest > ROWS_MAX // 2
-    now_s = (at_ns - load.zero_ns) / 1e9
-    load.series.add(batches, now_s)
+    load.catching_up = max((len(batch.rows) for batch in batches), default=0) > ROWS_MAX // 2
+    load.series.add(batches, now_s - zero_s)
     load.unresolved += integrity.unknown_outcomes(batches)
-    for due in load.senders.read(wall_s - at_ns / 1e9):
-        load.series.offer(due.from_s - load.zero_ns / 1e9, due.to_s - load.zero_ns / 1e9, due.requests)
-    # While it catches up, what is read happened long ago.
-    seen_s = at_ns / 1e9 if not load.catching_up else load.zero_ns / 1e9 + load.series.newest_s
-    load.senders.look(seen_s, batches)
-    load.reading = load.gauge.look(seen_s, load.senders.intended, load.live.answers())
+    recent = _recent(load, batches, at_ns)
+    load.senders.look(now_s, recent)
+    load.reading = load.gauge.look(now_s, load.senders.intended, answers(recent))
     load.happened.look()
+    if trouble is not None:
+        raise trouble
 
 
-def _read_share(run: Path, load: Load) -> float:
+def _recent(load: WatchedLoad, batches: Sequence[RowBatch], at_ns: int) -> Sequence[RowBatch]:
+    """What ended in the last seconds. What ended before, which only a server that starts late finds, the gauge passes over."""
+    since_ns = at_ns - round(WINDOW_S * 1e9)
+    old = [batch.rows["ended_ns"] < since_ns for batch in batches]
+    if not any(each.any() for each in old):
+        return batches
+    recent = [replace(batch, rows=batch.rows[~each]) for batch, each in zip(batches, old, strict=True)]
+    customers = [batch.rows for batch in batches if batch.source == Source.CUSTOMERS]
+    # Of what is still in flight it is not known when it was due: it counts as recent.
+    due = load.senders.in_flight + sum(int(np.count_nonzero(rows["intended_ns"] >= since_ns)) for rows in customers)
+    before = [replace(batch, rows=batch.rows[each]) for batch, each in zip(batches, old, strict=True)]
+    load.gauge.skip(since_ns / 1e9, load.senders.intended - due, answers(before))
+    return recent
+
+
+def _read_share(run: Path, load: WatchedLoad) -> float:
     with suppress(OSError):
-        recorded = sum(path.stat().st_size for path in (run / RECORDS).glob("customers-*.rows")) / ROW.size
+        recorded = sum((path.stat().st_size - HEADER.size) // ROW.size for path in (run / RECORDS).glob("customers-*.rows"))
         return min(1.0, load.series.counted / recorded) if recorded else 1.0
     return 0.0
 

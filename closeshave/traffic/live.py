@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RowBatch:
     """Rows of one worker, as they were recorded."""
 
     source: str
@@ -83,12 +83,12 @@ class Live:
         self._spool = Spool(run / RECORDS)
         self._void = frozenset(void)
         self._rows_max = rows_max
-        self._batches: tuple[Batch, ...] = ()
+        self._batches: tuple[RowBatch, ...] = ()
 
-    def read(self) -> tuple[Batch, ...]:
+    def read(self) -> tuple[RowBatch, ...]:
         """What was recorded since the last call of this or of :meth:`tallies`, one batch for each worker. Raises :class:`OSError`."""
         self._batches = tuple(
-            Batch(worker.source, worker.texts, _said(worker, worker.new_rows(self._rows_max), self._void))
+            RowBatch(worker.source, worker.texts, _said(worker, worker.new_rows(self._rows_max), self._void))
             for worker in self._spool.workers()
         )
         return self._batches
@@ -105,7 +105,7 @@ class Live:
 
     def answers(self) -> tuple[Answers, ...]:
         """Of the same operations, what customers got: of each worker by region and shard."""
-        return tuple(answer for batch in self._batches if batch.source == Source.CUSTOMERS for answer in _answers(batch))
+        return answers(self._batches)
 
     def effects(self, actions: Collection[str]) -> tuple[Effect, ...]:
         """The effects of these actions that were written since the last call, in each worker's order."""
@@ -118,7 +118,12 @@ def _said(worker: Growing, rows: Rows, void: Collection[str]) -> Rows:
     return rows[~np.isin(rows["error"], unsaid)] if unsaid else rows
 
 
-def _answers(batch: Batch) -> Iterator[Answers]:
+def answers(batches: Iterable[RowBatch]) -> tuple[Answers, ...]:
+    """What customers got: of each worker by region and shard."""
+    return tuple(answer for batch in batches if batch.source == Source.CUSTOMERS for answer in _answers(batch))
+
+
+def _answers(batch: RowBatch) -> Iterator[Answers]:
     rows = batch.rows
     booked = (rows["outcome"] == OK) & np.isin(rows["kind"], [code for code, text in enumerate(batch.texts, start=1) if text == BOOK])
     for region, shard, here in _placed(rows):
@@ -127,7 +132,7 @@ def _answers(batch: Batch) -> Iterator[Answers]:
         yield Answers(batch.text(region), shard, response_ms, bad, bookings)
 
 
-def _counted(batch: Batch) -> Iterator[tuple[tuple[str, str, int], int, int]]:
+def _counted(batch: RowBatch) -> Iterator[tuple[tuple[str, str, int], int, int]]:
     """Sender, region and shard, with the number of rows and how many of them are not good."""
     for region, shard, here in _placed(batch.rows):
         yield (batch.source, batch.text(region), shard), int(np.count_nonzero(here)), int(np.count_nonzero(batch.rows["good"][here] == 0))

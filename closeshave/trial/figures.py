@@ -69,11 +69,15 @@ class Gauge:
     def __post_init__(self) -> None:
         self._before = (self.started_s, 0)
 
+    def skip(self, until_s: float, offered: int, answers: Sequence[Answers]) -> None:
+        """Take over what was before ``until_s``, when ``offered`` requests had been offered: for whoever begins to look late."""
+        self._before = (until_s, offered)
+        self._book(answers)
+
     def look(self, at_s: float, offered: int, answers: Sequence[Answers]) -> Reading:
         """Take one look over. ``offered`` counts requests since the load began, ``answers`` are those since the last look."""
         self._looks.append(_Look(at_s, offered, answers))
-        for one in answers:
-            self._bookings[one.region, one.shard] += one.bookings
+        self._book(answers)
         while self._looks[0].at_s <= at_s - WINDOW_S:
             gone = self._looks.popleft()
             self._before = (gone.at_s, gone.offered)
@@ -94,6 +98,10 @@ class Gauge:
             tuple((name, of([one for one in everywhere if one.region == name], regions[name])) for name in self.regions),
             tuple((number, of([one for one in everywhere if one.shard == number], shards[number])) for number in self.shards),
         )
+
+    def _book(self, answers: Sequence[Answers]) -> None:
+        for one in answers:
+            self._bookings[one.region, one.shard] += one.bookings
 
 
 def _figures(answers: Sequence[Answers], seconds: float, bookings: int) -> Figures:

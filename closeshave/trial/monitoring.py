@@ -17,7 +17,7 @@ from closeshave.trial.ended import EndedByThemselves
 from closeshave.trial.figures import Gauge, Reading
 from closeshave.trial.liveness import Liveness
 from closeshave.trial.slots import ACTIONS
-from closeshave.trial.standing import Standing
+from closeshave.trial.standing import LoadStanding
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
 from closeshave.vocabulary import MarkKind
 
@@ -92,7 +92,7 @@ class Monitor:
     def _told(self, at_ns: int) -> None:
         """For whoever watches from another process. A disk that is full is no reason to stop."""
         with suppress(OSError):
-            standing.save(self._run, Standing(at_ns, self.burnt, self._watch.bounds.aborts.budget, self.doubled, self._slots))
+            standing.save(self._run, LoadStanding(at_ns, self.burnt, self._watch.bounds.aborts.budget, self.doubled, self._slots))
 
     def _check_application(self, faulted: bool) -> None:
         """Tell of instances that have ended by themselves. Raises :class:`EnvironmentLost` when a region has none left."""

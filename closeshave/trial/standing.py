@@ -17,7 +17,7 @@ FILE = f"{SPOOL}/standing.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LoadStanding:
     """At one instant (monotonic nanoseconds)."""
 
     at_ns: int
@@ -31,14 +31,14 @@ class Standing:
     """Whether the load tells of slots at all."""
 
 
-_CODEC = TypeAdapter(Standing)
+_CODEC = TypeAdapter(LoadStanding)
 
 
-def save(run: Path, standing: Standing) -> None:
+def save(run: Path, standing: LoadStanding) -> None:
     """Replace what a run's directory tells. Raises :class:`OSError`."""
     write_atomically(run / FILE, _CODEC.dump_json(standing), durable=False)
 
 
-def load(run: Path) -> Standing:
+def load(run: Path) -> LoadStanding:
     """What the trial told last. Raises :class:`FileNotFoundError` before its first look, :class:`closeshave.files.jsonfile.Damaged`, :class:`OSError`."""
     return jsonfile.read(run / FILE, _CODEC)

@@ -31,7 +31,7 @@ from closeshave.loadgen.rows import DTYPE, HEADER, INFO, MAGIC, METHOD_CODES, OK
 from closeshave.plan import read_plan
 from closeshave.topology import Shard, Topology
 from closeshave.trial import schedule, standing
-from closeshave.trial.standing import Standing
+from closeshave.trial.standing import LoadStanding
 from closeshave.vocabulary import MarkKind
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -118,7 +118,7 @@ class Scripted:
 
     def standing(self, burnt: float | None = 0.02, doubled: str = "", slots: bool = True) -> None:
         """What the trial makes of it."""
-        standing.save(self.path, Standing(now_ns(), burnt, 0.5, doubled, slots))
+        standing.save(self.path, LoadStanding(now_ns(), burnt, 0.5, doubled, slots))
 
     def ordinary(self, until_s: float = 20.0, per_s: int = 50, seed: int = 1) -> None:
         """An ordinary load in both regions and on both shards, with a fault on shard 1 from second 10 on."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from closeshave.live import classes
 from closeshave.live.classes import CLASSES, LEAST_US, MOST_US, percentiles_ms
 from closeshave.live.ladder import Ended, Rung
-from closeshave.live.series import Series
+from closeshave.live.series import LoadSeries
 from closeshave.live.telling import short
 from closeshave.loadgen.growing import Spool
 from closeshave.telemetry.totals import Totals
@@ -106,9 +106,9 @@ def scripted(tmp_path: Path) -> Scripted:
     return made
 
 
-def added(run: Scripted, *, at_once: int | None = None) -> Series:
+def added(run: Scripted, *, at_once: int | None = None) -> LoadSeries:
     """Everything that a run recorded."""
-    live, series = Live(run.path, (), at_once), Series(run.zero_ns, (EAST, WEST), (1, 2))
+    live, series = Live(run.path, (), at_once), LoadSeries(run.zero_ns, (EAST, WEST), (1, 2))
     batches = live.read()
     while any(len(batch.rows) for batch in batches):
         series.add(batches, run.began_s)
@@ -174,7 +174,7 @@ def test_a_day_of_20_million_requests_is_read_in_seconds_and_told_at_once() -> N
     from closeshave.live import telling  # noqa: PLC0415
     from closeshave.live.series import UNKNOWN  # noqa: PLC0415
 
-    random, series, day_s = np.random.default_rng(1), Series(0, (EAST, WEST), (1, 2, 3, 4)), 86_400
+    random, series, day_s = np.random.default_rng(1), LoadSeries(0, (EAST, WEST), (1, 2, 3, 4)), 86_400
     assert UNKNOWN == -1
     for hour in range(24):
         ended_s = np.sort(random.integers(hour * 3600, (hour + 1) * 3600, 833_333))

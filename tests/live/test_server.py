@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -48,13 +49,19 @@ def served(tmp_path_factory):
 
 
 def asked(
-    page: Served, path: str, method: str = "GET", body: bytes | None = None, given: str | None = None, **headers: str
+    page: Served,
+    path: str,
+    method: str = "GET",
+    *,
+    body: bytes | None = None,
+    given: str | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[int, bytes, Mapping[str, str]]:
-    """One request as a program sends it: by default with this server's name and a good token. Underscores in names of headers are dashes."""
+    """One request as a program sends it: by default with this server's name and a good token."""
     connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
     sent = {"host": f"127.0.0.1:{page.port}", "authorization": f"Bearer {page.tokens[access.WATCHER] if given is None else given}"}
-    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    sent |= headers
     if body is not None:
         sent.setdefault("content-length", str(len(body)))
     for name, value in sent.items():
@@ -104,8 +111,8 @@ def test_without_the_token_nothing_is_told(served: Served, given: str) -> None:
 REFUSED: Mapping[str, tuple[int, dict[str, str]]] = {
     "DNS rebinding": (421, {"host": "evil.example:80"}),
     "another origin": (403, {"origin": "http://evil.example"}),
-    "another site": (403, {"sec_fetch_site": "cross-site", "sec_fetch_mode": "cors"}),
-    "another port of this machine": (403, {"sec_fetch_site": "same-site"}),
+    "another site": (403, {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}),
+    "another port of this machine": (403, {"sec-fetch-site": "same-site"}),
 }
 
 
@@ -114,7 +121,7 @@ def test_a_page_of_a_stranger_is_told_nothing_even_with_the_token(served: Served
     """No answer allows another origin to read it, either."""
     status, headers = REFUSED[case]
     for path in ("/", "/live"):
-        told = asked(served, path, given=None, **headers)
+        told = asked(served, path, headers=headers)
         assert told[0] == status
         assert b"smoke" not in told[1]
         assert not any(name.startswith("access-control") for name in told[2])
@@ -199,9 +206,13 @@ def test_a_request_that_never_ends_holds_up_nobody(served: Served) -> None:
 
 def test_a_websocket_is_refused(served: Served) -> None:
     """There is none here, and a stranger's page could open one without being asked."""
-    status, _, _ = asked(
-        served, "/live", connection="Upgrade", upgrade="websocket", sec_websocket_version="13", sec_websocket_key="AAAAAAAAAAAAAAAAAAAAAA=="
-    )
+    upgrade = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    status, _, _ = asked(served, "/live", headers=upgrade)
     assert status in {200, 400, 403, 426}
     assert status != 101
 

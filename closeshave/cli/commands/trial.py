@@ -136,7 +136,9 @@ def run(  # noqa: PLR0917 - an option each
                 display,
                 attach=attach,
                 permission=permission,
-                on_directory=view and partial(launching.told, view, say=display.say, withheld=prepared.definition.secrets.all),
+                on_directory=None
+                if view is None
+                else partial(launching.told, view, say=display.say, withheld=prepared.definition.secrets.all),
                 on_end=gone.trial_is_over,
                 exporter=exporter,
             )
