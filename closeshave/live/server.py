@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request, Response
 from closeshave.live import guard, page, telling
 from closeshave.live.access import Access
 from closeshave.live.picture import Picture, Stage
-from closeshave.live.telling import Sight
+from closeshave.live.telling import RoleSight
 from closeshave.live.watcher import Watcher
 
 LOOK_EVERY_S, IDLE_EVERY_S, CATCH_UP_EVERY_S = 0.5, 2.0, 0.02
@@ -39,7 +39,7 @@ HEADERS = (
     ("x-frame-options", "DENY"),
 )
 _NUMBER_MAX = 1 << 53
-SightOf = Callable[[str], Sight]
+SightOf = Callable[[str], RoleSight]
 """What a role may see now."""
 
 
@@ -95,7 +95,7 @@ class PageAnswers:
             self._version = picture.version
             self._made.clear()
         told = self._once(("picture", role), lambda: telling.encoded({"role": role, **telling.picture(picture, self._sight_of(role))}))
-        series = self._once(("series", wanted), lambda: self._series(picture, wanted))
+        series = self._once(("series", wanted.whole, wanted.width_s, wanted.begins), lambda: self._series(picture, wanted))
         return b'{"picture":%b,"series":%b}' % (told, series)
 
     def _once(self, what: object, make: Callable[[], bytes]) -> bytes:

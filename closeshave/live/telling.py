@@ -25,7 +25,7 @@ DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class RoleSight:
     """What a role may see."""
 
     hidden: frozenset[str] = frozenset()
@@ -40,10 +40,10 @@ class Sight:
         return not self.nothing_broken and fault not in self.hidden
 
 
-EVERYTHING = Sight()
+EVERYTHING = RoleSight()
 
 
-def picture(told: Picture, sight: Sight) -> dict[str, Any]:
+def picture(told: Picture, sight: RoleSight) -> dict[str, Any]:
     """The picture for one role."""
     made: dict[str, Any] = plain(told)
     made["disruptions"] = [plain(one) for one in told.disruptions if sight.shows(one.id)]

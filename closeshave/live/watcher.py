@@ -82,7 +82,8 @@ class Watcher:
         self._used: ProcessorsShown | None = None
         self._standing: LoadStanding | None = None
         self._slow_at_s = 0.0
-        self._version = 0
+        # Above those of a server that showed the run before: a page that goes on with this one must not wait for it to catch up.
+        self._version = now_ns() // 1_000_000
         self._trouble = ""
         self._phases_shown: tuple[PhaseShown, ...] = ()
 

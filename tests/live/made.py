@@ -25,7 +25,7 @@ from closeshave.history import FaultEdge, FaultEvent, Manifest, Mark, Planning, 
 from closeshave.live import access, server, settings
 from closeshave.live.access import Access
 from closeshave.live.settings import Place
-from closeshave.live.telling import EVERYTHING, Sight
+from closeshave.live.telling import EVERYTHING, RoleSight
 from closeshave.live.watcher import Watcher
 from closeshave.loadgen.rows import DTYPE, HEADER, INFO, MAGIC, METHOD_CODES, OK
 from closeshave.plan import read_plan
@@ -181,7 +181,7 @@ def serving(
     def over() -> None:
         running.should_exit = True
 
-    def sight(_role: str) -> Sight:
+    def sight(_role: str) -> RoleSight:
         return EVERYTHING
 
     app = server.application(watcher, allowed, sight, over)
