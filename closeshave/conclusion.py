@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from closeshave.report.curves import Curves, curves
 from closeshave.report.findings import Findings
 from closeshave.report.github import Annotation
 from closeshave.target import Target, read_target
-from closeshave.trial import nemesis
+from closeshave.trial import carried, nemesis
 from closeshave.vocabulary import ENDING, MANIFEST, PLAN, TARGET, Ending
 
 
@@ -72,24 +72,13 @@ def _kept(assessment: Assessment, run: Path) -> str:
 def read(run: Path) -> tuple[history.History, Plan, Target, Ending | None]:
     """What a run recorded, its plan, its target, and how it ended early (``None`` when it did not). Raises as :func:`conclude` does."""
     recorded = _recorded(run)
-    written = read_plan(run / PLAN)
     try:
-        drawn = nemesis.load(run)
+        plan = carried.out(read_plan(run / PLAN), nemesis.load(run), recorded.manifest)
     except Damaged as error:
         raise rundir.NoRun(f"{run} cannot be judged: {error}") from None
-    plan = replace(_carried_out(written, recorded.manifest), faults=(*written.faults, *drawn))
-    return recorded, plan, read_target(run / TARGET), ended_early(run)
-
-
-def _carried_out(written: Plan, manifest: history.Manifest) -> Plan:
-    """The plan as it was carried out: with the recorded rates and lengths, even if this version would calculate others."""
-    scaled = written.scaled(manifest.rate_scale)
-    if not manifest.lengths_s:
-        return scaled
-    try:
-        return scaled.lasting(manifest.lengths_s)
-    except ValueError:
+    except carried.UnfitLengths:
         raise rundir.NoRun(f"the {history.MANIFEST} of this run has lengths that the phases of its {PLAN} cannot have") from None
+    return recorded, plan, read_target(run / TARGET), ended_early(run)
 
 
 def _recorded(run: Path) -> history.History:

@@ -101,3 +101,8 @@ def _everything(topology: Topology) -> frozenset[str]:
     shards = {f"shard {shard.id}" for shard in topology.shards}
     regions = {f"region {region}" for region in topology.regions}
     return frozenset(shards | regions | {f"tier {tier}" for tier in ALL_TIERS} | STATELESS)
+
+
+def scope_text(scope: Mapping[str, object]) -> str:
+    """``shard 2`` or ``region us-west-2``, for messages."""
+    return ", ".join(f"{key} {value}" for key, value in scope.items())

@@ -77,3 +77,11 @@ RateScale = Annotated[
 ]
 Runs = Annotated[Path, typer.Option(help="Directory in which run directories are created.")]
 Root = Annotated[Path | None, typer.Option(help="Its root directory, when several are running.")]
+
+LiveWanted = Annotated[bool, typer.Option("--live", help="Serve one page on loopback that shows the running trial, and print its link.")]
+LivePort = Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes any that is free.")]
+LiveAddress = Annotated[str, typer.Option(help="Address of the page. Another than loopback needs TLS: --live-certificate and --live-key.")]
+LiveCertificate = Annotated[
+    Path | None, typer.Option(help="The page's certificate and its chain (PEM); the first name that it holds for stands in the link.")
+]
+LiveKey = Annotated[Path | None, typer.Option(help="The private key of that certificate (PEM, without a password).")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
 class GrowingLines:
-    """The lines of one file to which whole lines are appended."""
+    """The lines of one file to which whole lines are appended. If it becomes shorter, as a log that was emptied, it is read from its begin again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -16,6 +17,8 @@ class GrowingLines:
         """The lines that were finished since the last call, without their ends; none where there is no file yet. Raises :class:`OSError`."""
         try:
             with self._path.open("rb") as file:
+                if os.fstat(file.fileno()).st_size < self._at:
+                    self._at = 0
                 file.seek(self._at)
                 data = file.read()
         except FileNotFoundError:

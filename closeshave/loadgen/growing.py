@@ -26,11 +26,11 @@ class Growing:
         self._texts = GrowingLines(files.texts)
         self._at = HEADER.size
 
-    def new_rows(self) -> Rows:
-        """The rows that were finished since the last call. Raises :class:`OSError`."""
+    def new_rows(self, most: int | None = None) -> Rows:
+        """The rows that were finished since the last call, at most so many of them. Raises :class:`OSError`."""
         with self._files.rows.open("rb") as file:
             file.seek(self._at)
-            data = file.read()
+            data = file.read(-1 if most is None else most * ROW.size)
         # What is not a whole row yet is left for the next look.
         whole = len(data) - len(data) % ROW.size
         self._at += whole

@@ -31,7 +31,7 @@ from closeshave.report.headline import MARKS, headline, meaning, notices
 from closeshave.report.parts import parts
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = ("base", "charts", "strip", "timeline", "requests", "links", "print")
+SCRIPTS = ("base", "charts", "strip", "bands", "timeline", "requests", "links", "print")
 """The page's own script, in the order of its parts: they are joined into one function."""
 
 

@@ -45,6 +45,8 @@ class Watch:
     started_s: float
     _requests: int = 0
     _bad: int = 0
+    doubled: str = ""
+    """A slot for which two bookings were acknowledged, as a sentence; empty as long as none was seen."""
     burnt: float | None = field(init=False)
     """Share of the month's error budget that the run has cost so far; ``None`` without a budget."""
     _probed_s: float = field(init=False)
@@ -64,6 +66,7 @@ class Watch:
         if any(tally.source == "canary" for tally in tallies):
             self._probed_s = at_s
         doubled = self._slots.look(at_s, effects, broken)
+        self.doubled = self.doubled or doubled
         reasons = (self._blind(at_s), self._overspent(at_s), self._leaking(at_s, customers, broken), self._doubled(doubled))
         return "; ".join(filter(None, reasons))
 

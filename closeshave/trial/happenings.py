@@ -5,7 +5,7 @@ The children that inject write the timeline; :class:`Tail` reads what is new of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +13,9 @@ from pathlib import Path
 from closeshave.files import record_of
 from closeshave.history import DrillEnded, DrillEnding, DrillStepped, EdgeEvidence, FaultEdge, FaultEvent, Mark, Sighting, event_of
 from closeshave.history.events import fault_event
+from closeshave.scope import scope_text
 from closeshave.trial.board import FaultState
 from closeshave.trial.schedule import Due
-from closeshave.trial.state import scope_text
 from closeshave.vocabulary import TIMELINE, MarkKind
 
 
@@ -108,6 +108,10 @@ class Course:
         passed[edge] = at_ns
         sentence, style = _told(edge, at_ns, evidence, passed)
         return Said(fault, sentence, style) if sentence else None
+
+    def edges(self, fault: str) -> Mapping[str, int]:
+        """The edges that a fault or drill has passed, and when."""
+        return self._passed.get(fault, {})
 
     def standing(self, now_ns: int) -> tuple[FaultState, ...]:
         """Every fault, in the order of the plan."""

@@ -7,16 +7,17 @@ from dataclasses import replace
 
 from closeshave.clock import now_ns
 from closeshave.faults.ledger import Ledger
-from closeshave.history import PROXY, RATE_LIMITED, SHORTAGE, Mark, record
+from closeshave.history import Mark, record
 from closeshave.plan import Fault
-from closeshave.traffic.live import Live
-from closeshave.trial import ratecap, schedule
+from closeshave.traffic.live import Live, void
+from closeshave.trial import ratecap, schedule, standing
 from closeshave.trial.aborts import Bounds, Watch
 from closeshave.trial.disturbances import Disturbances, InstantCounts
 from closeshave.trial.ended import EndedByThemselves
 from closeshave.trial.figures import Gauge, Reading
 from closeshave.trial.liveness import Liveness
 from closeshave.trial.slots import ACTIONS
+from closeshave.trial.standing import LoadStanding
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
 from closeshave.vocabulary import MarkKind
 
@@ -36,9 +37,7 @@ class Monitor:
         aborts = replace(plan.aborts, integrity=real if plan.aborts.integrity is None else plan.aborts.integrity)
         bounds = Bounds(aborts, trial.prepared.target.error_budget, topology, probes_per_s)
         self._watch = Watch(bounds, start_ns / 1e9)
-        # Where customers share one address, a rate limit may refuse one customer for what another did.
-        shared = "forwarded_for" in trial.serving.missing or not trial.serving.capabilities.forwarded_for
-        self._live = Live(trial.run, {SHORTAGE, PROXY, RATE_LIMITED} if shared else {SHORTAGE, PROXY})
+        self._live = Live(trial.run, void(trial.serving))
         self._disturbances = Disturbances(trial.run, ignores_disturbed=not real)
         self._liveness = Liveness(trial.serving, start_ns)
         self._ended = EndedByThemselves(trial.serving)
@@ -46,10 +45,16 @@ class Monitor:
         self._run = trial.run
         self._ledger = Ledger(trial.run)
         self._faults = {fault.id: fault for fault in plan.faults}
+        self._slots = plan.tells_effects
         self._looked_ns = start_ns
-        self._gauge = Gauge(start_ns / 1e9, topology.regions)
+        self._gauge = Gauge(start_ns / 1e9, topology.regions, tuple(one.id for one in topology.clusters))
         self.reading: Reading | None = None
         """What the last look saw, for a person; ``None`` before the first one."""
+
+    @property
+    def doubled(self) -> str:
+        """A slot for which two bookings were acknowledged, as a sentence; empty as long as none was seen."""
+        return self._watch.doubled
 
     @property
     def burnt(self) -> float | None:
@@ -71,11 +76,23 @@ class Monitor:
         # Counters that cannot be read are no reason to stop: these figures are for a person only.
         with suppress(OSError):
             self.reading = self._gauge.look(seen.at_s, ratecap.offered(self._run), self._live.answers())
+        try:
+            self._decide(at_ns, seen)
+        finally:
+            self._told(at_ns)
+
+    def _decide(self, at_ns: int, seen: InstantCounts) -> None:
+        """Raises :class:`SafetyStop`."""
         for counted in self._disturbances.due(seen):
             reason = self._watch.look(counted.at_s, counted.tallies, counted.effects, counted.broken)
             if reason and not self._liveness.going(at_ns):
                 cause = self._disturbances.cause(counted.at_s)
                 raise SafetyStop(f"{reason}; other programs may have caused that: {cause}" if cause else reason)
+
+    def _told(self, at_ns: int) -> None:
+        """For whoever watches from another process. A disk that is full is no reason to stop."""
+        with suppress(OSError):
+            standing.save(self._run, LoadStanding(at_ns, self.burnt, self._watch.bounds.aborts.budget, self.doubled, self._slots))
 
     def _check_application(self, faulted: bool) -> None:
         """Tell of instances that have ended by themselves. Raises :class:`EnvironmentLost` when a region has none left."""

@@ -55,6 +55,7 @@ def run(
     attach: Path | None = None,
     permission: Permission = NOTHING_GIVEN,
     after_up: Callable[[Deployment], None] | None = None,
+    on_directory: Callable[[Path], None] | None = None,
     on_end: Callable[[], None] = nothing,
     exporter: Exporter | None = None,
     logins: KeptLogins | None = None,
@@ -62,9 +63,10 @@ def run(
     """Carry out a trial and return its run directory, ready to be judged; how it ended, if early, is in the directory too.
 
     ``attach`` names the root of a running environment to use instead of an own one. ``after_up`` is called once the environment serves and
-    before any load: tests plant defects there; ``on_end`` once the trial is over, before its clean-up. ``exporter`` tells other programs of the running
-    trial. ``logins`` are the customers of an earlier trial on this environment, and afterwards those of this one. Raises :class:`InvalidFile` when the
-    environment must not be loaded, :class:`OSError` when the run directory cannot be written; then nothing was started.
+    before any load: tests plant defects there; ``on_directory`` as soon as the run has a directory, ``on_end`` once the trial is over, before its
+    clean-up. ``exporter`` tells other programs of the running trial. ``logins`` are the customers of an earlier trial on this environment, and
+    afterwards those of this one. Raises :class:`InvalidFile` when the environment must not be loaded, :class:`OSError` when the run directory cannot
+    be written; then nothing was started.
     """
     if attach is None:
         _be_admitted(prepared, permission)
@@ -116,6 +118,8 @@ def run(
         if exporter.address:
             display.say(exporter.address, "metrics")
     os.environ[RUN_VARIABLE] = manifest.id
+    if on_directory is not None:
+        on_directory(directory)
     with display.live():
         trial.begin("preparing")
         bytecode.make(display.say)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from closeshave.clock import now_ns
 from closeshave.history import PhaseTime
+from closeshave.scope import scope_text
 from closeshave.trial import schedule
 from closeshave.trial.begun import begin, unhealed
-from closeshave.trial.state import Trial, scope_text
+from closeshave.trial.state import Trial
 from closeshave.vocabulary import MarkKind
 
 

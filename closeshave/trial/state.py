@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -113,8 +112,3 @@ class Trial:
     def mark(self, kind: str, detail: str = "") -> None:
         """Add a mark to the timeline."""
         history.record(self.run, Mark(now_ns(), kind, detail))
-
-
-def scope_text(scope: Mapping[str, object]) -> str:
-    """``shard 2`` or ``region us-west-2``, for messages."""
-    return ", ".join(f"{key} {value}" for key, value in scope.items())

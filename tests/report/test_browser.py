@@ -3,8 +3,6 @@
 A page costs seconds of processor time, so the plain tests open each at one width; ``make test-thorough`` opens it at the others too.
 """
 
-import os
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -14,13 +12,12 @@ from closeshave.report.curves import curves
 from closeshave.report.doubts import Doubtful, DoubtKind
 from closeshave.report.findings import Findings
 from closeshave.report.machine import MachineUse
+from tests import browsing
 from tests.report import hostile, judged, synthetic
 from tests.report.test_page import ATTACHED
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run")
 WIDTHS = (1440, *(pytest.param(width, marks=pytest.mark.thorough) for width in (1024, 390)))
 WAYS = ((1440, "light"), (390, "dark"))
 """The widths and colours in which the plain tests look at the whole page."""
@@ -30,18 +27,9 @@ DOUBTS = (Doubtful(DoubtKind.OTHERS, 50.0, 62.0, "other programs delayed the pla
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A headless Chromium. Where a person has none that is no failure; CI has one, by ``.ci/run``."""
-    missing = pytest.fail if os.environ.get("CI") else pytest.skip
-    if CHROMIUM is None:
-        missing("Chromium is not installed, so nobody can look at the page")
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - a person may have no browser to drive
-    except ImportError:
-        missing("Playwright is not installed: make installs it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET])
+    """A headless Chromium."""
+    with browsing.chromium() as browser:
         yield browser
-        browser.close()
 
 
 def page_of(variant: str) -> str:

@@ -11,9 +11,9 @@ from closeshave.traffic.live import Answers
 from closeshave.trial.figures import WINDOW_S, Figures, Gauge
 
 
-def answers(region: str, *response_ms: float, bad: int = 0, bookings: int = 0) -> Answers:
-    """What customers of a region got."""
-    return Answers(region, np.array(response_ms), bad, bookings)
+def answers(region: str, *response_ms: float, shard: int = 1, bad: int = 0, bookings: int = 0) -> Answers:
+    """What customers of a region and shard got."""
+    return Answers(region, shard, np.array(response_ms), bad, bookings)
 
 
 def test_before_anything_is_answered_nothing_is_claimed() -> None:
@@ -44,6 +44,20 @@ def test_regions_are_apart_and_an_unknown_one_counts_in_all() -> None:
     assert (by_region["west"].p50_ms, by_region["west"].completed_per_s) == (7.0, 1.5)
     assert by_region["east"].p95_ms == 100.0
     assert reading.all.completed_per_s == 2.5
+
+
+def test_shards_are_apart_as_regions_are() -> None:
+    """A shard has customers in every region; a shard that nobody asked has no figures."""
+    gauge = Gauge(0.0, ("east", "west"), (1, 2, 9))
+    got = [
+        answers("east", 5.0, 7.0, shard=1, bookings=2),
+        answers("west", 9.0, shard=1, bookings=1),
+        answers("east", 100.0, shard=2, bad=1),
+    ]
+    by_shard = dict(gauge.look(2.0, 40, got).shards)
+    assert (by_shard[1].p50_ms, by_shard[1].completed_per_s, by_shard[1].bookings) == (7.0, 1.5, 3)
+    assert (by_shard[2].bad_share, by_shard[2].p99_ms) == (1.0, 100.0)
+    assert by_shard[9] == Figures()
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=30))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,11 @@ def run(  # noqa: PLR0917 - an option each
     grafana: Annotated[
         str, typer.Option(help="Write annotations to this Grafana server. Its token is taken from the variable CLOSESHAVE_GRAFANA_TOKEN.")
     ] = "",
+    live: options.LiveWanted = False,
+    live_port: options.LivePort = 0,
+    live_address: options.LiveAddress = "127.0.0.1",
+    live_certificate: options.LiveCertificate = None,
+    live_key: options.LiveKey = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -82,6 +88,8 @@ def run(  # noqa: PLR0917 - an option each
     from closeshave.environments import drivers
     from closeshave.environments.driver import Permission
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
+    from closeshave.live import launching
+    from closeshave.live import settings as viewing
     from closeshave.report import terminal
     from closeshave.telemetry import settings as telemetry
     from closeshave.telemetry.exporter import exporting
@@ -97,6 +105,7 @@ def run(  # noqa: PLR0917 - an option each
     for warning in settings.stray(context):
         voice.note(warning)
     receivers = telemetry.read(metrics_port, metrics_address, otlp, grafana, os.environ)
+    place = viewing.read(live_address, live_port, live_certificate, live_key) if live else None
     prepared = prepare(
         plan,
         environment=environment,
@@ -120,9 +129,18 @@ def run(  # noqa: PLR0917 - an option each
     display = Display(voice.progress)
     # A terminal that goes away while the run is judged must not cost its report.
     with hangup() as gone:
-        with exporting(receivers, display.say) as exporter:
+        with exporting(receivers, display.say) as exporter, launching.opened(place) as view:
             directory = running.run(
-                prepared, runs, display, attach=attach, permission=permission, on_end=gone.trial_is_over, exporter=exporter
+                prepared,
+                runs,
+                display,
+                attach=attach,
+                permission=permission,
+                on_directory=None
+                if view is None
+                else partial(launching.told, view, say=display.say, withheld=prepared.definition.secrets.all),
+                on_end=gone.trial_is_over,
+                exporter=exporter,
             )
             with at_hand(directory):
                 display.say("judging what was recorded")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
+from closeshave.files.growing import GrowingLines
 from closeshave.history import Signal
 from closeshave.vocabulary import SignalKind
 
@@ -141,6 +143,24 @@ def read(logs: Path, deployment: Deployment, anchor: Anchor, since_ns: int, unti
         if since_ns <= (at_ns := _monotonic_ns(word.wall, anchor)) <= until_ns
     ]
     return sorted(found, key=lambda signal: signal.at_ns)
+
+
+class GrowingSignals:
+    """The same of logs that are still being written: what came since the last look. Logs that are not there say nothing."""
+
+    def __init__(self, logs: Path, deployment: Deployment, anchor: Anchor) -> None:
+        self._anchor = anchor
+        self._speakers = [(path.name, GrowingLines(path), parse) for path, parse in _speakers(logs, deployment)]
+
+    def new(self, since_ns: int) -> list[Signal]:
+        """Signals of ``since_ns`` or later, in order of time. A log that cannot be read is read at the next look."""
+        found = []
+        for name, lines, parse in self._speakers:
+            with suppress(OSError):
+                words = (parse(line.decode("utf-8", "replace")) for line in lines.new())
+                told = [(_monotonic_ns(word.wall, self._anchor), word) for word in words if word is not None]
+                found += [Signal(at_ns, word.kind, word.scope, name, word.detail) for at_ns, word in told if at_ns >= since_ns]
+        return sorted(found, key=lambda signal: signal.at_ns)
 
 
 def _speakers(logs: Path, deployment: Deployment) -> Iterator[tuple[Path, Parser]]:

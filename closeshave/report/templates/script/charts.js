@@ -70,7 +70,8 @@ function removeChart(made) {
 }
 
 function key(made, one, at) {
-  const sample = element("i", { class: one.bars ? "sample bars" : one.dash ? "sample dashed" : "sample", style: `--curve: var(--${one.colour})` });
+  const sample = element("i", { class: one.bars ? "sample bars" : one.dash ? "sample dashed" : "sample" });
+  sample.style.setProperty("--curve", `var(--${one.colour})`);
   const value = element("b");
   const button = element("button", { type: "button", "aria-pressed": "true", title: "Show or hide this curve" }, sample, one.name, " ", value);
   button.addEventListener("click", () => {

@@ -1,0 +1,33 @@
+"""A headless Chromium for tests that look at a page as a person does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser while the block runs. Where a person has none the test is skipped; CI has one, by ``.ci/run``."""
+    missing = pytest.fail if os.environ.get("CI") else pytest.skip
+    if CHROMIUM is None:
+        missing("Chromium is not installed, so nobody can look at the page")
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - a person may have no browser to drive
+    except ImportError:
+        missing("Playwright is not installed: make installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET])
+        yield browser
+        browser.close()
