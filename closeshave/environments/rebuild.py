@@ -48,7 +48,8 @@ def rebuild(root: Path) -> dict[str, float]:
     if not isinstance(definition, Embedded):
         raise EnvironmentFailed(f"an environment of kind {claim.kind} cannot be built anew in its place")
     pooled = definition.pooler is not None
-    parts = resolve(definition.database.binaries, _say, toxiproxy=bool(definition.links), etcd_killed=False, pooler=pooled)
+    proxied = bool(definition.links or definition.entrances)
+    parts = resolve(definition.database.binaries, _say, toxiproxy=proxied, etcd_killed=False, pooler=pooled)
     # Its processes are those that the deployment describes: the release that ran, and the etcd that was found then. Certificates are the edges' own.
     layout = replace(lay_out(claim.id, root, definition, parts, claim.first_port), deployment=deployment, certificates=None)
     write_files(layout, parts.nobody)

@@ -138,7 +138,7 @@ FILES: Mapping[str, tuple[dict[str, Any], Any, Any]] = {
     "plan": (PLAN, Plan, read_plan),
     "target": (TARGET, Target, read_target),
     "remote": (REMOTE, Remote, read_definition),
-    "embedded": (shipped("embedded"), Embedded, read_definition),
+    "embedded": (shipped("embedded") | {"entrances": {"city": {"region": "us-east-1", "distance": "9ms"}}}, Embedded, read_definition),
     "containers": (shipped("containers"), Containers, read_definition),
     "profile": (PROFILE, Profile, lambda path: read(path, Profile)),
 }
