@@ -266,6 +266,8 @@ def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:
 
 def _wrong_entrances(definition: Stack) -> Iterator[tuple[Location, str]]:
     for name, entrance in definition.entrances.items():
+        if not NAME.fullmatch(name):
+            yield ("entrances", name), "letters, digits, dots, hyphens and underscores, at most 64: processes are named after it"
         if name in definition.regions:
             yield ("entrances", name), "is a region of this environment, which has servers; an entrance has none"
         if entrance.region not in definition.regions:

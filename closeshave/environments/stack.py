@@ -278,7 +278,7 @@ class Embedded(Stack):
 
     kind: Literal["embedded"]
     """Real servers and an application, as plain processes of this machine."""
-    entrances: Mapping[Name, EntranceOf] = field(default_factory=dict)
+    entrances: Annotated[Mapping[str, EntranceOf], stated(propertyNames={"pattern": NAME})] = field(default_factory=dict)
     """Places without servers where customers enter, such as cities, by name: each has an edge of its own, with the distance of its network, and canaries
     and verdicts as a region has. Whoever travels (`traffic.roaming` of a plan) enters there. Only where `kind` is `embedded`."""
 

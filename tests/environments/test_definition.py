@@ -83,6 +83,7 @@ def test_a_majority_of_etcd_and_of_the_sentinels_outlives_any_region(definition)
         ("barbers_per_franchise: 3", "barbers_per_franchise: 10", "seed.barbers_per_franchise", "1 to 9"),
         ("rate_limit_scale: 1.0", "rate_limit_scale: 0", "rate_limit_scale", "above 0"),
         ("ports: auto", "entrances: {rosario: {region: mars}}", "entrances.rosario.region", "'mars' is not a region of this environment"),
+        ("ports: auto", "entrances: {two words: {region: us-east-1}}", "entrances.two words", "letters, digits"),
         ("ports: auto", "entrances: {us-west-2: {region: us-east-1}}", "entrances.us-west-2", "is a region of this environment"),
         ("ports: auto", "entrances: {r: {region: us-east-1, distance: 1.5ms}}", "entrances.r.distance", "must be whole milliseconds"),
         ("ports: auto", "entrances: {r: {region: us-east-1, distance: 6s}}", "entrances.r.distance", "at most 5 s"),

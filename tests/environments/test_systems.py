@@ -161,4 +161,4 @@ def test_a_city_is_a_region_to_customers_and_to_judges_and_has_no_servers(parts:
     assert topology.regions == ("sa-east-1", *CITIES)
     assert {topology.served_by(region) for region in topology.regions} == {"sa-east-1"}
     assert definition.regions == ("sa-east-1",)
-    assert all(entrance.distance == CITIES[name] for name, entrance in definition.entrances.items())
+    assert all(entrance.distance == pytest.approx(CITIES[name]) for name, entrance in definition.entrances.items())

@@ -196,6 +196,9 @@ def numbers(value: Any, type_: Any, at: Location = ()) -> Iterator[tuple[str, Lo
                 for index, one in inside:
                     yield from numbers(one, hints[key], (*at, key) if index is None else (*at, key, index))
         return
+    # A mapping of names to such values.
+    for name, one in value.items() if isinstance(value, dict) else ():
+        yield from numbers(one, type_, (*at, name))
 
 
 def leaves(value: Any) -> Iterator[Location]:
