@@ -3,7 +3,7 @@
 A scope names a shard, a region, a tier, a process, or nothing. A shard has one of three relations to it:
 
 * *struck*: the fault may cost its data. The scope names the shard, or the region of its declared primary.
-* *standing by*: the scope names only the region of its standby. Its customers are outside the scope, and judges compare them with themselves. But its
+* *standing by*: the scope names only the region of a standby. Its customers are outside the scope, and judges compare them with themselves. But that
   standby is lost, or has become the primary: so a running trial does not stop because of their failed requests, and healing touches the shard.
 * *untouched*: neither.
 """
@@ -40,7 +40,7 @@ def part(scope: Mapping[str, str | int], shard: Shard) -> Involvement:
     region = scope.get("region")
     if region == shard.home:
         return Involvement.STRUCK
-    return Involvement.STANDING_BY if region == shard.standby else Involvement.UNTOUCHED
+    return Involvement.STANDING_BY if region in shard.standbys else Involvement.UNTOUCHED
 
 
 def struck(fault: Disruption, topology: Topology) -> list[int]:

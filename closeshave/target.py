@@ -224,6 +224,8 @@ def _stated_rules() -> Iterator[dict[str, Any]]:
     }
     both = {"operations": some, "except_operations": some}
     yield {"not": {"properties": both, "required": [*both]}}
+    chosen = {"regions": some}
+    yield {"if": {"properties": chosen, "required": [*chosen]}, "then": {"required": ["per"], "properties": {"per": {"const": "region"}}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,9 @@ class Objective:
     """For latency, database and cache times: between 0% and 100%, both excluded."""
     per: Literal["all", "region", "shard", "operation", "franchise_decile"] = "all"
     """One verdict over everything, or one for each part. Deciles are of traffic: the first holds the hottest franchises."""
+    regions: tuple[str, ...] = ()
+    """With ``per: region``: only these regions, for a promise that differs from one to the other, as between cities. One that an environment does not
+    have leaves the promise inconclusive there."""
     operations: tuple[str, ...] = ()
     """Kinds of operations that count, as the dialect of the API names them (``slots``, ``book``, ``login``); all when empty."""
     except_operations: tuple[str, ...] = ()
@@ -304,6 +309,8 @@ class Objective:
                 self.faults and self.measure not in PER_FAULT and self.window != "degraded",
                 "faults is for recovery, loss, leakage and the time to alert, and for degraded windows",
             ),
+            (self.regions and self.per != "region", "regions chooses among the parts of per: region"),
+            (len(set(self.regions)) != len(self.regions), "regions names one twice"),
             (self.invariants and not integrity, "invariants are for integrity"),
             (self.severity is not None and self.measure not in OF_PEOPLE, "severity is for measures of the people in a game day"),
             (self.severities and self.measure is not Measure.ALERT_TIME, "severities are for alert_time"),
@@ -469,6 +476,9 @@ class Target:
     """Every promise, also those that no objective can test yet."""
     objectives: tuple[Objective, ...]
     """What puts the promises to the test: each gives one verdict or several."""
+    plans: Annotated[tuple[str, ...], stated(uniqueItems=True)] = ()
+    """The plans that put its promises to the test, by file or by name in `scenarios/`, in this order: `closeshave readiness --run` carries out those
+    without a run that counts. Left out: all in `scenarios/` that name this target."""
     waive: tuple[Waiver, ...] = ()
     """Known failures that do not count until a day, under every plan."""
     product: Name = ""
@@ -523,6 +533,8 @@ def read_target(path: Path) -> Target:
         for index, objective in enumerate(target.objectives)
         if any(_collide(objective, other) for other in target.objectives[:index])
     ]
+    if len(set(target.plans)) != len(target.plans):
+        problems.append(Problem(str(path), line_of(raw, ("plans",)), "plans", "names one plan twice"))
     if problems:
         raise InvalidFile(*problems)
     return target

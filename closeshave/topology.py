@@ -20,6 +20,13 @@ class Shard:
     """The region of the declared primary, and of the franchises' customers."""
     standby: str
     """The region of the standby; equal to ``home`` if data must stay in the region (then it is in a second zone)."""
+    further: tuple[str, ...] = ()
+    """The regions of standbys beside that one, which may be the same as others."""
+
+    @property
+    def standbys(self) -> tuple[str, ...]:
+        """The region of every standby."""
+        return (self.standby, *self.further)
 
     def __contains__(self, franchise: int) -> bool:
         return self.first <= franchise <= self.last
@@ -64,11 +71,17 @@ class Topology:
     """Regions whose franchises' rows and cache entries must not leave the region (E24)."""
     spares: tuple[Shard, ...] = ()
     """Shards that hold no franchise (``last`` is below ``first``) until a range is moved to them."""
+    entrances: tuple[tuple[str, str], ...] = ()
+    """Those of ``regions`` where customers only enter, such as cities, each with the region whose instances serve it."""
 
     @property
     def clusters(self) -> tuple[Shard, ...]:
         """Every shard, the spare ones last."""
         return (*self.shards, *self.spares)
+
+    def served_by(self, region: str) -> str:
+        """The region whose instances answer, in calm, what enters at ``region``."""
+        return dict(self.entrances).get(region, region)
 
     @property
     def franchises(self) -> int:

@@ -36,7 +36,8 @@ ENVIRON = {**PLAIN, "PYTHONIOENCODING": "utf-8"}
 IN_ASCII = {**PLAIN, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 """As on a machine without any locale."""
 IMPORTED = (
-    "capacity.sizes", "conclusion", "environments.doctor", "environments.drivers", "environments.errors", "environments.registry", "environments.remote.examination",
+    "capacity.sizes", "conclusion", "environments.doctor", "environments.drivers", "environments.errors", "environments.registry",
+    "environments.remote.examination",
     "faults.heal", "loadgen.compiled", "readiness.asking", "readiness.writing", "report.charts", "report.story", "report.terminal",
     "trial.display", "trial.outlook", "trial.running", "trial.stopping",
 )  # fmt: skip

@@ -10,7 +10,7 @@ from closeshave.environments import placeholders
 from closeshave.environments.application import ApplicationOf, Setting, commands, text_of
 from closeshave.environments.hooks import Location
 from closeshave.environments.stack import Containers, Stack
-from closeshave.environments.standin_application import STAND_IN
+from closeshave.environments.standin_application import STAND_IN, WITH_WORKERS
 from closeshave.files.closest import meant
 from closeshave.files.yamlfile import name as called
 
@@ -29,7 +29,7 @@ PER_SHARD = frozenset({"database_url", "replica_url"})
 
 def find(definition: Stack) -> Iterator[tuple[Location, str]]:
     """Each problem, and where it stands in the file."""
-    if definition.application == STAND_IN:
+    if definition.application in (STAND_IN, WITH_WORKERS):
         yield from _of_stand_in(definition)
         return
     for location, message in (*_how_it_starts(definition), *_wrong_placeholders(definition), *_wrong_parts(definition.application)):

@@ -23,12 +23,16 @@ from closeshave.environments.remote import definition as remote
 from closeshave.environments.remote import speaking
 from closeshave.environments.remote.definition import Accounts, Remote
 from closeshave.environments.stack import Containers, Embedded, Stack
+from closeshave.environments.standin_application import WITH_WORKERS
 from closeshave.files import record_of
 from closeshave.files.closest import meant
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of, read
 from closeshave.vocabulary import MANIFEST
 
+DISTANCE_S_MAX = 5.0
+WHOLE_MS = 1e-6
+"""Tolerance: a duration in seconds is not exact."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?")
 
@@ -101,7 +105,7 @@ def _from_anywhere(definition: Definition, path: Path, raw: Mapping[str, object]
     if isinstance(definition, Remote):
         return replace(definition, accounts=_beside(definition.accounts, path), api=_api_beside(definition.api, path))
     if "application" not in raw:
-        return definition
+        return replace(definition, application=WITH_WORKERS) if definition.has("broker") else definition
     own = definition.application
     # In containers it is a path inside the image, which does not depend on this file.
     directory, releases = own.directory, own.releases
@@ -185,6 +189,7 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     yield from _wrong_shards(definition)
     yield from _wrong_spare(definition)
     yield from _wrong_tiers(definition)
+    yield from _wrong_entrances(definition)
     yield from application_problems.find(definition)
     yield from wrong_hooks(definition.hooks)
     yield from _wrong_alerts(definition)
@@ -225,10 +230,12 @@ def _unknown_regions(definition: Stack) -> Iterator[tuple[Location, str]]:
     for index, shard in enumerate(definition.shards):
         named += [(("shards", index, "home"), shard.home), (("shards", index, "standby"), shard.standby)]
         named += [(("shards", index, "backup"), shard.backup)] if shard.backup else []
+        named += [(("shards", index, "further_standbys"), region) for region in shard.further_standbys]
     if (spare := definition.spare) is not None:
         named += [(("spare", "home"), spare.home), (("spare", "standby"), spare.standby)]
     for index, group in enumerate(definition.tiers):
         named += [(("tiers", index, "primary"), group.primary), (("tiers", index, "replica"), group.replica)]
+        named += [(("tiers", index, "further_replicas"), region) for region in group.further_replicas]
         named += [(("tiers", index, "serves"), region) for region in group.serves]
     for location, region in named:
         if region not in definition.regions:
@@ -244,6 +251,8 @@ def _wrong_shards(definition: Stack) -> Iterator[tuple[Location, str]]:
     for index, shard in enumerate(definition.shards):
         if shard.home in definition.resident and shard.standby != shard.home:
             yield ("shards", index, "standby"), f"rows of {shard.home} may not leave it, so its standby must be there too"
+        if shard.home in definition.resident and set(shard.further_standbys) - {shard.home}:
+            yield ("shards", index, "further_standbys"), f"rows of {shard.home} may not leave it, so all its standbys must be there too"
         if shard.backup and isinstance(definition, Containers):
             yield ("shards", index, "backup"), "backup servers do not run in containers yet; leave this key out"
         elif shard.home in definition.resident and shard.backup not in {"", shard.home}:
@@ -283,8 +292,21 @@ def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:
         if group.tier == "ratelimit":
             continue
         for region in definition.resident:
-            if region in group.serves and {group.primary, group.replica} != {region}:
+            if region in group.serves and set(group.nodes) != {region}:
                 yield ("tiers", index), f"entries of {region} may not leave it, so a group that serves it must have all nodes there"
+
+
+def _wrong_entrances(definition: Stack) -> Iterator[tuple[Location, str]]:
+    for name, entrance in definition.entrances.items():
+        if not NAME.fullmatch(name):
+            yield ("entrances", name), "letters, digits, dots, hyphens and underscores, at most 64: processes are named after it"
+        if name in definition.regions:
+            yield ("entrances", name), "is a region of this environment, which has servers; an entrance has none"
+        if entrance.region not in definition.regions:
+            said = f"{entrance.region!r} is not a region of this environment; available: {', '.join(definition.regions)}"
+            yield ("entrances", name, "region"), said
+        if entrance.distance > DISTANCE_S_MAX or abs(entrance.distance * 1000 - round(entrance.distance * 1000)) > WHOLE_MS:
+            yield ("entrances", name, "distance"), f"must be whole milliseconds, such as 20ms, and at most {DISTANCE_S_MAX:g} s"
 
 
 def _wrong_images(definition: Containers) -> Iterator[tuple[Location, str]]:

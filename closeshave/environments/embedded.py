@@ -29,14 +29,19 @@ def up(definition: Embedded, *, root: Path | None = None, say: Say, etcd_killed:
 
     def gather(say: Say) -> BuildInputs:
         pooled = definition.pooler is not None
+        proxied = bool(definition.links or definition.entrances)
         parts = resolve(
             definition.database.binaries,
             say,
-            toxiproxy=bool(definition.links),
+            toxiproxy=proxied,
             etcd_killed=etcd_killed,
             pooler=pooled,
             alerts=definition.alerts is not None,
         )
+        if definition.entrances and parts.toxiproxy is None:
+            raise EnvironmentFailed(
+                f"the distances of {', '.join(definition.entrances)} need Toxiproxy, which cannot be had: {parts.missing.get('toxiproxy', '')}"
+            )
         if parts.pgbouncer is not None and (remark := pooler_settings.remark(definition.pooler or {}, parts.pgbouncer.version)):
             say(remark)
         assert parts.postgres is not None, "on this machine it was found somewhere"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from closeshave.environments.servers import valkey_start
+from closeshave.environments.servers import toxiproxy_start, valkey_start
 
 HOME = Path(__file__).parents[2]
 """The directory that contains this package."""
@@ -30,5 +30,7 @@ class Python:
     environ: Mapping[str, str] = field(default_factory=python_environ)
     valkey_start: str = valkey_start.__file__
     """The launcher of Valkey nodes, which needs nothing of this package."""
+    toxiproxy_start: str = toxiproxy_start.__file__
+    """That of the Toxiproxy of an entrance, which needs nothing of it either."""
     harness: str = str(HOME)
     """The directory in which it finds this package."""

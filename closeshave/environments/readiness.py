@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from closeshave.clients import alerting, edges, etcd, ports, postgres, sentinel, valkey
-from closeshave.deployment import Deployment, Edge, Member, Monitoring, Process, Readiness, Sentinel, Store
+from closeshave.deployment import Deployment, Edge, Link, Member, Monitoring, Process, Readiness, Sentinel, Store
+from closeshave.plurals import counted
 
 
 def first(lacks: Iterable[str]) -> str:
@@ -32,12 +33,13 @@ def of_leaders(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
 
 
 def of_standby(deployment: Deployment, home: Member) -> str:
-    """Of the one standby that should stream from a shard's primary."""
+    """Of the standbys that should stream from a shard's primary."""
+    wanted = sum(member.shard == home.shard for member in deployment.members) - 1
     try:
         count = postgres.streaming(deployment, home)
     except postgres.Unavailable as error:
         return f"{home.process} does not say who streams from it: {postgres.first_line(error)}"
-    return "" if count == 1 else f"{count} standbys stream from {home.process}, not 1"
+    return "" if count == wanted else f"{count} of {counted(wanted, 'standby streams', 'standbys stream')} from {home.process}"
 
 
 def of_writes(shard: int, port: int, database: str, user: str) -> str:
@@ -61,15 +63,18 @@ def of_replica(store: Store) -> str:
     return "" if link == "up" else f"{store.process} is {told.get('role', 'without a role')}, its link to a primary is {link}"
 
 
-def of_sentinel(asked: Sentinel, group: str, others: int) -> str:
-    """Of a sentinel that should see the group's primary well, its replica, and ``others`` sentinels."""
+def of_sentinel(asked: Sentinel, group: str, replicas: int, others: int) -> str:
+    """Of a sentinel that should see the group's primary well, its ``replicas``, and ``others`` sentinels."""
     told = sentinel.known(asked, group)
     if told is None:
         return f"{asked.process} does not answer, or does not know {group}"
     seen = (told["flags"], told["num-slaves"], told["num-other-sentinels"])
-    if seen == ("master", 1, others):
+    if seen == ("master", replicas, others):
         return ""
-    return f"{asked.process} sees {group} as {seen[0]} with {seen[1]} replicas and {seen[2]} other sentinels, not as master with 1 and {others}"
+    return (
+        f"{asked.process} sees {group} as {seen[0]} with {seen[1]} replicas and {seen[2]} other sentinels, "
+        f"not as master with {replicas} and {others}"
+    )
 
 
 def of_application(app: Process, readiness: Readiness) -> str:
@@ -87,6 +92,18 @@ def of_edge(deployment: Deployment, edge: Edge) -> str:
     asked = deployment.application.readiness
     port = urlsplit(edge.url).port or 0
     return _of_answer(f"the edge of {edge.region}", port, asked, edges.fresh_answer(deployment, edge, asked.path))
+
+
+def of_distance(link: Link, owner: str) -> str:
+    """Of the link of an entrance that should delay every answer by its distance."""
+    # Only environments with entrances pay for the HTTP library that this client brings.
+    from closeshave.clients import toxiproxy  # noqa: PLC0415 - see above
+
+    try:
+        there = any(toxic.owner == owner for toxic in toxiproxy.Server(link.api_port).listing().get(link.name, ()))
+    except toxiproxy.Unavailable as error:
+        return f"the Toxiproxy of {link.region} does not answer: {type(error).__name__}"
+    return "" if there else f"the link {link.name} has no distance yet"
 
 
 def _of_answer(name: str, port: int, readiness: Readiness, answer: tuple[int, str]) -> str:

@@ -48,8 +48,8 @@ def rebuild(root: Path) -> dict[str, float]:
     if not isinstance(definition, Embedded):
         raise EnvironmentFailed(f"an environment of kind {claim.kind} cannot be built anew in its place")
     pooled = definition.pooler is not None
-    links, alerts = bool(definition.links), definition.alerts is not None
-    parts = resolve(definition.database.binaries, _say, toxiproxy=links, etcd_killed=False, pooler=pooled, alerts=alerts)
+    proxied, alerts = bool(definition.links or definition.entrances), definition.alerts is not None
+    parts = resolve(definition.database.binaries, _say, toxiproxy=proxied, etcd_killed=False, pooler=pooled, alerts=alerts)
     # Its processes are those that the deployment describes: the release that ran, and the etcd that was found then. Certificates are the edges' own.
     layout = replace(lay_out(claim.id, root, definition, parts, claim.first_port), deployment=deployment, certificates=None)
     write_files(layout, parts.nobody)

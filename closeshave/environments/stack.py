@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
@@ -17,6 +17,9 @@ from closeshave.environments.standin_application import STAND_IN
 from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, NotNegative, WholeNumber, stated
 from closeshave.topology import Shard, Topology
 from closeshave.vocabulary import BACKGROUND
+
+FURTHER_MAX = 2
+"""Standbys of a shard, or replicas of a store group, beside the first. PostgreSQL's settings here have room for three that stream, and a backup server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,13 @@ class ShardOf:
     backup: str = ""
     """The region of its backup server, which keeps base backups and receives the write-ahead log all the time; another one than the home, unless rows
     may not leave that. Empty: it has none. A run that starts its environment itself starts backup servers only if a drill of its plan uses them."""
+    further_standbys: Annotated[tuple[str, ...], Field(max_length=FURTHER_MAX), stated(maxItems=FURTHER_MAX)] = ()
+    """The regions of standbys beside ``standby``, one entry each: a shard with three read replicas has two entries. Any of them may be promoted."""
+
+    @property
+    def standbys(self) -> tuple[str, ...]:
+        """The region of every standby."""
+        return (self.standby, *self.further_standbys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +66,12 @@ class SpareOf:
 
 @dataclass(frozen=True, slots=True)
 class StoreGroup:
-    """A pair of Valkey nodes that Sentinel watches as one group: a tier, or the part of a tier whose data must stay in a region."""
+    """Two Valkey nodes or more that Sentinel watches as one group: a tier, or the part of a tier whose data must stay in a region."""
 
     __pydantic_config__ = STRICT
 
     name: Name
-    """The name of the pair in Sentinel, unique within the environment."""
+    """The name of the group in Sentinel, unique within the environment."""
     tier: Literal["cache", "sessions", "ratelimit", "broker"]
     """What it holds: franchises' data, sessions of customers, counters of rate limits, or jobs for the workers beside the application. A tier serves
     each region exactly once, or is left out. A run that starts its environment itself starts a broker only together with workers."""
@@ -73,6 +83,13 @@ class StoreGroup:
     """Home regions whose entries this group holds."""
     append_only: bool = False
     """Whether every write goes to a log on disk, so that a restart keeps it."""
+    further_replicas: Annotated[tuple[str, ...], Field(max_length=FURTHER_MAX), stated(maxItems=FURTHER_MAX)] = ()
+    """The regions of replicas beside ``replica``, one entry each: a group of three nodes has one entry."""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The region of every node, the primary's first."""
+        return (self.primary, self.replica, *self.further_replicas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +134,19 @@ class EdgesOf:
     and without it are not comparable."""
 
 
+@dataclass(frozen=True, slots=True)
+class EntranceOf:
+    """A place where customers enter that has no servers of its own, such as a city: its network is some time away from a region that serves it."""
+
+    __pydantic_config__ = STRICT
+
+    region: str
+    """The region whose instances serve it."""
+    distance: Lasting = 0.01
+    """How much longer an answer takes to come here than to the region itself: the round trip of the network between the two, in whole milliseconds up
+    to five seconds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """A whole platform of real servers on this machine, as processes or containers."""
@@ -132,7 +162,7 @@ class Stack:
     shards: Annotated[tuple[ShardOf, ...], stated(minItems=1)]
     """The PostgreSQL clusters, by range of franchises."""
     tiers: tuple[StoreGroup, ...]
-    """The pairs of Valkey nodes; an application with one cache for everything needs only the tier ``cache``."""
+    """The groups of Valkey nodes; an application with one cache for everything needs only the tier ``cache``."""
     etcd: Annotated[tuple[str, ...], stated(minItems=1)]
     """The region of each member of etcd: an odd number, so that a majority survives the loss of one."""
     sentinels: Annotated[tuple[str, ...], stated(minItems=1)]
@@ -157,7 +187,7 @@ class Stack:
     rate_limit_scale: Annotated[NotNegative, stated(exclusiveMinimum=0)] = 1.0
     """Multiplies the stand-in's limits per client address (``{rate_limit_scale}``)."""
     application: ApplicationOf = STAND_IN
-    """The application that runs on these parts; by default the stand-in."""
+    """The application that runs on these parts; by default the stand-in, with its workers where there is a broker."""
     pooler: Mapping[str, Setting] | None = None
     """With it a PgBouncer stands between the application and each primary, and `{database_url}` leads to it: settings by the names of
     [its manual](https://www.pgbouncer.org/config.html), or `{}` for the usual ones. They are PgBouncer's own but for `server_login_retry: 1` and
@@ -175,9 +205,20 @@ class Stack:
     @property
     def topology(self) -> Topology:
         """The shards of franchises, in the form that other packages use."""
-        every = tuple(Shard(shard.id, shard.first, shard.last, shard.home, shard.standby) for shard in self.clusters)
+        every = tuple(Shard(each.id, each.first, each.last, each.home, each.standby, each.further_standbys) for each in self.clusters)
         there = len(self.shards)
-        return Topology(self.regions, every[:there], self.resident, every[there:])
+        served = tuple((name, entrance.region) for name, entrance in self.entrances.items())
+        return Topology(self.doors, every[:there], self.resident, every[there:], served)
+
+    @property
+    def entrances(self) -> Mapping[str, EntranceOf]:
+        """Places without servers where customers enter; none but where a kind of environment has them."""
+        return {}
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """Where customers enter: the regions, and the places without servers."""
+        return (*self.regions, *self.entrances)
 
     @property
     def clusters(self) -> tuple[ShardOf, ...]:
@@ -241,6 +282,9 @@ class Embedded(Stack):
 
     kind: Literal["embedded"]
     """Real servers and an application, as plain processes of this machine."""
+    entrances: Annotated[Mapping[str, EntranceOf], stated(propertyNames={"pattern": NAME})] = field(default_factory=dict)
+    """Places without servers where customers enter, such as cities, by name: each has an edge of its own, with the distance of its network, and canaries
+    and verdicts as a region has. Whoever travels (`traffic.roaming` of a plan) enters there. Only where `kind` is `embedded`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from closeshave.deployment import VersionAt
-from closeshave.environments.application import ApplicationOf, CachedPages, FinalState, JobsOf, LiveUpdatesOf, Prepare, ReleaseOf
+from closeshave.environments.application import ApplicationOf, CachedPages, FinalState, JobsOf, LiveUpdatesOf, Prepare, ReleaseOf, WorkerOf
 from closeshave.standin.franchises import PAGE
 
 BOOKINGS = """\
@@ -73,3 +75,16 @@ STAND_IN = ApplicationOf(
     patient=True,
     preload=("closeshave.standin.app",),
 )
+
+WITH_WORKERS = replace(
+    STAND_IN,
+    workers=(
+        WorkerOf(
+            name="jobs",
+            command=("{python}", "-m", "closeshave.standin.background"),
+            variables={"BROKER_URLS": "{broker_urls}"},
+            starts="used",
+        ),
+    ),
+)
+"""The same with its workers, one in each region: what a file without that section runs if it has a broker."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +20,7 @@ from closeshave.environments.layout import Layout
 from closeshave.environments.logs import tail
 from closeshave.environments.milestones import Milestone, reach_all
 from closeshave.environments.readiness import first
-from closeshave.environments.servers import patroni
+from closeshave.environments.servers import patroni, toxiproxy_start
 from closeshave.environments.unprivileged import Wrapper
 
 START_S_MAX = 120.0
@@ -69,7 +70,7 @@ class Startup:
 
         Raises :class:`EnvironmentFailed` when a part ends or is not ready in time.
         """
-        homes, _ = pairs(self._deployment)
+        homes, _ = by_role(self._deployment)
         with self.starter:
             self.starter.expect("patroni")
             self._copy(homes)
@@ -85,7 +86,7 @@ class Startup:
 
     def _database_milestones(self) -> list[Milestone]:
         deployment = self._deployment
-        homes, standbys = pairs(deployment)
+        homes, standbys = by_role(deployment)
         port = deployment.etcd_ports[0]
         leaders = {f"shard{home.shard}": home.name for home in homes}
         return [
@@ -157,12 +158,14 @@ class Startup:
 
     def _cache_milestones(self) -> list[Milestone]:
         deployment = self._deployment
-        groups = {store.group for store in deployment.stores}
+        nodes = Counter(store.group for store in deployment.stores)
         replicas = [store for store in deployment.stores if store.process not in self.layout.declared_primaries]
 
         def disagree() -> str:
             others = len(deployment.sentinels) - 1
-            return first(readiness.of_sentinel(sentinel, group, others) for sentinel in deployment.sentinels for group in groups)
+            return first(
+                readiness.of_sentinel(sentinel, group, nodes[group] - 1, others) for sentinel in deployment.sentinels for group in nodes
+            )
 
         return [
             # A sentinel that starts earlier learns of no replica for ten seconds.
@@ -183,10 +186,17 @@ class Startup:
         before = self._databases if self.layout.patient else "application started"
         for edge in self._deployment.edges:
             apps = [process for process in self._deployment.owned_by(edge.region) if process.role == "app"]
+            # An entrance has no instances of its own.
             found.append(Milestone(f"{edge.region} applications", partial(self._unready, apps), (before,)))
             found.append(
                 Milestone(f"{edge.region} edge", partial(readiness.of_edge, self._deployment, edge), (f"{edge.region} applications",))
             )
+        away = dict(self._deployment.topology.entrances)
+        found += [
+            Milestone(f"{link.region} distance", partial(readiness.of_distance, link, toxiproxy_start.OWNER))
+            for link in self._deployment.links
+            if link.region in away
+        ]
         return [*found, *self._alert_milestones([milestone.name for milestone in found])]
 
     def _alert_milestones(self, everything: Sequence[str]) -> list[Milestone]:
@@ -264,6 +274,9 @@ def copy_command(source: Path, destination: Path, owner: int | None) -> list[str
     return copy if owner is None else ["/bin/sh", "-c", '"$@" && chown -R "$0" "$5"', f"{owner}:{owner}", *copy]
 
 
-def pairs(deployment: Deployment) -> tuple[list[Member], list[Member]]:
+def by_role(deployment: Deployment) -> tuple[list[Member], list[Member]]:
     """The declared primaries and the declared standbys, in the order of the shards."""
-    return list(deployment.members[::2]), list(deployment.members[1::2])
+    homes: dict[int, Member] = {}
+    for member in deployment.members:
+        homes.setdefault(member.shard, member)
+    return list(homes.values()), [member for member in deployment.members if member != homes[member.shard]]

@@ -94,7 +94,9 @@ CODEC = TypeAdapter(TemplateRecipe)
 
 def recipes(definition: Stack, postgres: Path, version: str, nobody: Wrapper) -> list[TemplateRecipe]:
     """One recipe for each shard, with the programs in the directory ``postgres``. Raises :class:`EnvironmentFailed`."""
-    return [TemplateRecipe(shard, preparing.of(definition, shard), postgres, version, nobody) for shard in definition.topology.clusters]
+    # How many standbys copy it makes no difference to a template.
+    shards = [replace(shard, further=()) for shard in definition.topology.clusters]
+    return [TemplateRecipe(shard, preparing.of(definition, shard), postgres, version, nobody) for shard in shards]
 
 
 def fresh(recipe: TemplateRecipe, root: Path) -> TemplateRecipe:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,7 +14,6 @@ from closeshave.conclusion import Conclusion
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.rollout import rolling
 from closeshave.environments.rollout.steps import all_at_once
-from closeshave.faults import janitor
 from closeshave.files import write_atomically
 from closeshave.gate.design import Block, Leg, Side
 from closeshave.gate.figures import DISTURBED_MOST, disturbed_share, figures, rates_per_s
@@ -27,7 +25,7 @@ from closeshave.judge.evidence.windows import spans
 from closeshave.judge.verdict import Status
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.report.rate import too_little
-from closeshave.trial import fitting
+from closeshave.trial import fitting, series
 from closeshave.trial.preparation import Prepared
 from closeshave.trial.series import Series
 from closeshave.trial.state import CALIBRATING, LOGGING_IN
@@ -85,28 +83,8 @@ def serving(directory: Path, sides: Iterator[GateSide] | tuple[GateSide, ...]) -
     environments = {id(side.series): side.series for side in sides}.values()
     with ExitStack() as steps:
         for number, environment in enumerate(environments):
-            watched = directory / f"environment-{number + 1}"
-            (watched / "logs").mkdir(parents=True, exist_ok=True)
-            steps.enter_context(janitor.Heartbeat(watched))
-            steps.enter_context(_up(environment, watched))
+            steps.enter_context(series.watched(environment, directory / f"environment-{number + 1}"))
         yield
-
-
-@contextmanager
-def _up(environment: Series, watched: Path) -> Iterator[None]:
-    """As a trial owns its environment: a janitor removes it when the harness no longer gives a sign of life."""
-    root = environment.choose()
-    guard = janitor.start(
-        watched, root, (sys.executable, "-m", "closeshave", "env", "down", "--root", str(root), "--logs-to", str(watched / "logs"))
-    )
-    try:
-        environment.up()
-        yield
-    finally:
-        try:
-            environment.down()
-        finally:
-            guard.dismiss()
 
 
 def carry_out(block: Block, sides: dict[Side, GateSide], rules: Rules, scale: float, say: Say) -> JudgedBlock:

@@ -12,7 +12,8 @@ from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile, Problem, document
 from closeshave.readiness import gathering, plans
 from closeshave.readiness.deciding import ledger
-from closeshave.readiness.standing import Policy
+from closeshave.readiness.due import Known
+from closeshave.readiness.standing import Policy, builds, standing
 from closeshave.readiness.values import ReadinessLedger
 from closeshave.target import Target, read_target
 
@@ -45,6 +46,14 @@ def answer(asked: ReadinessQuestion, places: Sequence[Path], note: Callable[[str
     policy = Policy(__version__, asked.environment)
     runs = gathering.gather(gathering.directories(places), asked.target, asked.until, policy, note)
     return ledger(asked.target, runs, asked.until, policy, plans.testing(asked.target, asked.called, asked.environment))
+
+
+def known(asked: ReadinessQuestion, places: Sequence[Path]) -> Known:
+    """Every run in these places, without judging it, and whether it counts."""
+    policy = Policy(__version__, asked.environment)
+    runs = [gathering.facts(path) for path in gathering.directories(places)]
+    current = builds(runs, asked.target.name, asked.until)
+    return [(run, standing(run, asked.target.name, asked.until, policy, current)) for run in runs]
 
 
 def _named(environment: str | None) -> str | None:

@@ -49,7 +49,7 @@ def directories(places: Iterable[Path]) -> tuple[Path, ...]:
     """The directories of runs: each of the places that is one, else those in it; each once."""
     found: dict[Path, None] = {}
     for place in places:
-        for path in [place] if _is_run(place) else sorted(one for one in place.glob("*/") if _is_run(one)):
+        for path in [place] if is_run(place) else sorted(one for one in place.glob("*/") if is_run(one)):
             found.setdefault(path.resolve(), None)
     return tuple(found)
 
@@ -103,7 +103,8 @@ def _judged_if_it_counts(
     return judged(run)
 
 
-def _is_run(path: Path) -> bool:
+def is_run(path: Path) -> bool:
+    """Whether a directory is that of a run, of a round or of a capacity search, however much of it is left."""
     return path.is_dir() and (capacities.is_search(path) or any((path / name).is_file() for name in MARKS))
 
 

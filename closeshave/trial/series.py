@@ -8,6 +8,7 @@ the runs records which trials are done.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from closeshave.drills.kind import USES
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
 from closeshave.environments.rollout.starting import KeptInterpreter
-from closeshave.faults import ledger
+from closeshave.faults import janitor, ledger
 from closeshave.faults.heal import heal_environment
 from closeshave.files import append_line, record_of
 from closeshave.files.rundir import NoRun
@@ -181,6 +182,30 @@ class Series:
             return conclude(self.runs / known.run)
         except NoRun:
             return None
+
+
+@contextlib.contextmanager
+def watched(environment: Series, place: Path) -> Iterator[None]:
+    """Start the environment as a trial owns its own: removed afterwards, and by a janitor when the harness no longer gives a sign of life.
+
+    ``place``: a directory for the sign of life, and for logs. Raises :class:`closeshave.environments.errors.EnvironmentFailed`.
+    """
+    logs = place / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with janitor.Heartbeat(place):
+        root = environment.choose()
+        remove = (sys.executable, "-m", "closeshave", "env", "down", "--root", str(root), "--logs-to", str(logs))
+        guard = janitor.start(place, root, remove)
+        try:
+            environment.up()
+            yield
+        finally:
+            try:
+                environment.down()
+            except BaseException:
+                guard.leave_to()
+                raise
+            guard.dismiss()
 
 
 _Any = TypeVar("_Any", bound=Series)

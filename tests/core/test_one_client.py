@@ -39,6 +39,10 @@ ELSEWHERE: Mapping[str, tuple[set[str], str]] = {
         {"docker", "requests", "connect"},
         "the client of the container engine; it lies where processes are started, below everything that asks servers",
     ),
+    "closeshave/environments/servers/toxiproxy_start.py": (
+        {"http.client"},
+        "runs with nothing but the standard library, beside the server that its process is about to become",
+    ),
     "closeshave/environments/servers/valkey_start.py": (
         {"create_connection"},
         "runs with nothing but the standard library, in place of the server that it is about to become",

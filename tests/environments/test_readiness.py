@@ -101,7 +101,7 @@ def test_a_part_that_does_not_answer_is_named(tmp_path: Path) -> None:
     store = Store(process="cache-a", tier="cache", group="cache", region=toys.NEAR, port=nobody)
     sentinel = Sentinel(process="sentinel-a", region=toys.NEAR, port=nobody)
     assert readiness.of_replica(store) == "cache-a does not answer"
-    assert readiness.of_sentinel(sentinel, "cache", 2) == "sentinel-a does not answer, or does not know cache"
+    assert readiness.of_sentinel(sentinel, "cache", 1, 2) == "sentinel-a does not answer, or does not know cache"
     assert readiness.of_standby(toy, member).startswith("shard1-a does not say who streams from it: connection failed")
     refused = readiness.of_writes(1, nobody, "bookings", "bookings")
     assert refused.startswith(f"shard 1 takes no write through port {nobody}: connection failed")

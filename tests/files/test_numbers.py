@@ -142,7 +142,7 @@ FILES: Mapping[str, tuple[dict[str, Any], Any, Any]] = {
     "plan": (PLAN, Plan, read_plan),
     "target": (TARGET, Target, read_target),
     "remote": (REMOTE, Remote, read_definition),
-    "embedded": (shipped("embedded"), Embedded, read_definition),
+    "embedded": (shipped("embedded") | {"entrances": {"city": {"region": "us-east-1", "distance": "9ms"}}}, Embedded, read_definition),
     "containers": (shipped("containers"), Containers, read_definition),
     "profile": (PROFILE, Profile, lambda path: read(path, Profile)),
 }
@@ -200,6 +200,9 @@ def numbers(value: Any, type_: Any, at: Location = ()) -> Iterator[tuple[str, Lo
                 for index, one in inside:
                     yield from numbers(one, hints[key], (*at, key) if index is None else (*at, key, index))
         return
+    # A mapping of names to such values.
+    for name, one in value.items() if isinstance(value, dict) else ():
+        yield from numbers(one, type_, (*at, name))
 
 
 def leaves(value: Any) -> Iterator[Location]:

@@ -121,6 +121,16 @@ def test_each_region_has_its_own_verdict_also_one_without_requests() -> None:
     assert (west.status, west.n, west.scope) == (INCONCLUSIVE, 0, "region:west")
 
 
+def test_an_objective_that_chooses_regions_judges_these_alone() -> None:
+    """Also one that the environment does not have: its promise is not decided there, and not forgotten."""
+    run = Run((objective("availability", at_least=0.9, per="region", regions=("east", "mars")),))
+    run.steady(100, region="east")
+    for index in range(100):
+        run.bad(20 + index / 10, region="west")
+    found = {verdict.id: verdict.status for verdict in run.assess().verdicts if verdict.id.startswith("availability/")}
+    assert found == {"availability/east": PASS, "availability/mars": INCONCLUSIVE}
+
+
 def test_shards_and_operations_are_judged_separately() -> None:
     """A shard's failures are its own, and so are a kind's."""
     per = [objective("availability", at_least=0.9, per=part) for part in ("shard", "operation")]

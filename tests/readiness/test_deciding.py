@@ -154,7 +154,7 @@ def test_a_row_that_is_not_run_names_the_plan_that_tests_it():
     target = read_target(locate("environments/targets", "bookedbarber-enterprise"))
     found = {one.id: one for one in ledger(target, (), NOW, POLICY, plans.testing(target, target.name, "containers")).rows}
     assert "'closeshave run nightly --environment containers'" in found["E15"].better
-    assert found["E04"].better == "Run 'closeshave probe --target bookedbarber-enterprise --environment containers', which tests it."
+    assert found["E25"].better == "Run 'closeshave probe --target bookedbarber-enterprise --environment containers', which tests it."
     assert "'closeshave probe --target bookedbarber-enterprise --environment containers'" in found["E24"].better
     assert "needs a capacity search" in found["E01"].better
     assert "closeshave run nightly" in found["E13"].better

@@ -269,3 +269,28 @@ def test_an_instant_without_an_offset_is_utc():
     words = ("bookedbarber-smoke", None)
     one, other = (asking.question(*words, text, NOW) for text in ("2026-12-24T09:00:00", "2026-12-24T10:00:00+01:00"))
     assert one.until == other.until
+
+
+def refused(command, place, *arguments):
+    """What is said where the command is refused."""
+    done = command("readiness", *arguments, cwd=place)
+    assert done.code == 2, done.said.decode()
+    return done.said.decode()
+
+
+def test_what_would_be_carried_out_is_said_and_nothing_is_started(command, tmp_path):
+    """With an estimate, for a target that names its plans; a ledger is not run by the way."""
+    done = command("readiness", "--target", "bookedbarber-single-region", cwd=tmp_path)
+    assert done.code == 3
+    assert "--run would carry out what is missing or stale, about" in done.said.decode()
+    assert ": single-region, probes" in done.said.decode()
+    assert not (tmp_path / "reports" / "runs").exists()
+
+
+def test_a_run_that_could_not_count_is_refused_before_it_starts(command, tmp_path):
+    """At an instant that is past, on a platform that asks for permission, and where a run would be written into a run."""
+    named = ("--target", "bookedbarber-single-region", "--run")
+    assert "what --run carries out now would not count" in refused(command, tmp_path, *named, "--until", "2026-01-01")
+    assert "starts environments itself" in refused(command, tmp_path, *named, "--environment", "bookedbarber-staging")
+    run = made(tmp_path / "runs" / "a")
+    assert "is a run; with --run the first one is the directory" in refused(command, tmp_path, *named, "--runs", run)

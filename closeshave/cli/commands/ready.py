@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from closeshave.cli import exits, hosted, options
+from closeshave.cli import exits, hosted, options, output
 from closeshave.cli.app import app
 from closeshave.cli.options import CAPACITIES, ROUNDS, RUNS
-from closeshave.cli.saying import Json, Quiet, Voice
+from closeshave.cli.saying import Json, Quiet, Voice, complain
+from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.vocabulary import Exit
 
+if TYPE_CHECKING:
+    from closeshave.readiness.asking import ReadinessQuestion
+
 FOLDER = Path("reports/readiness")
+SHOWN_WITHIN_S = 5.0
+"""How long a trial waits for a terminal or pipe that accepts no output; after that it goes on without showing anything."""
 
 
 @app.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE))
@@ -41,6 +47,14 @@ def readiness(
     out: Annotated[
         Path | None, typer.Option(help="Directory for the ledger's files; by default reports/readiness/TARGET.", file_okay=False)
     ] = None,
+    run: Annotated[
+        bool,
+        typer.Option(
+            "--run",
+            help="First carry out the target's plans and probes that are missing or stale, on environments that are started for them. "
+            "Without it this is only said, with an estimate of the time.",
+        ),
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -51,10 +65,65 @@ def readiness(
 
     voice = Voice(json, quiet)
     asked = asking.question(target, environment, until, datetime.now(UTC))
-    places = runs if runs is not None else [place for place in (RUNS, ROUNDS, CAPACITIES) if place.is_dir()]
+    folder = out if out is not None else FOLDER / asked.target.name
+    places = list(runs) if runs is not None else [place for place in (RUNS, ROUNDS, CAPACITIES) if place.is_dir()]
+    if run:
+        places = _carried_out(asked, environment, until, places, runs, folder, voice)
+        asked = asking.question(target, environment, until, datetime.now(UTC))
     found = asking.answer(asked, places, voice.note)
-    page = writing.write(found, out if out is not None else FOLDER / asked.target.name)
+    page = writing.write(found, folder)
     voice.result(telling.told(found), telling.brief(found), lambda console: telling.show(found, console))
     voice.last("ledger", page)
+    if not run:
+        _offered(asked, environment, places, voice)
     hosted.tell(telling.markdown(found), lambda: telling.annotated(found, str(asked.path)))
     raise typer.Exit(found.exit_code)
+
+
+def _offered(asked: ReadinessQuestion, environment: str | None, places: list[Path], voice: Voice) -> None:
+    """Say what --run would carry out, where the target names its plans."""
+    from closeshave.readiness import asking, carrying
+    from closeshave.readiness.due import due, lasts_s, minutes
+
+    if not asked.target.plans:
+        return
+    try:
+        found = due(carrying.listed(asked.target, asked.called, environment).work, asking.known(asked, places))
+    except InvalidFile as error:
+        voice.note(f"--run would refuse: {error.problems[0].message}")
+        return
+    if found:
+        names = ", ".join(one.work.called for one in found)
+        voice.note(f"--run would carry out what is missing or stale, {minutes(lasts_s(found))}: {names}")
+
+
+def _carried_out(
+    asked: ReadinessQuestion, environment: str | None, until: str, places: list[Path], given: list[Path] | None, folder: Path, voice: Voice
+) -> list[Path]:
+    """Carry out what is missing or stale, and return where the runs are. Raises :class:`InvalidFile` and :class:`typer.Exit`."""
+    from datetime import UTC, datetime
+
+    from closeshave.readiness import asking, carrying, gathering
+    from closeshave.readiness.due import due, told
+    from closeshave.trial.interrupts import Interrupted, interrupts
+    from closeshave.trial.series import SeriesStopped
+
+    if until and asked.until < datetime.now(UTC):
+        raise InvalidFile(Problem("--until", 0, "", "is past: what --run carries out now would not count at that instant"))
+    if given and gathering.is_run(given[0]):
+        raise InvalidFile(
+            Problem("--runs", 0, "", f"{given[0]} is a run; with --run the first one is the directory that new runs are written to")
+        )
+    work = carrying.WorkPlaces(given[0] if given else RUNS, given[0] if given else ROUNDS, folder / "environments")
+    there = carrying.listed(asked.target, asked.called, environment)
+    found = due(there.work, asking.known(asked, places))
+    for line in (*told(found), *there.unfit):
+        voice.note(line)
+    output.hurry(SHOWN_WITHIN_S)
+    try:
+        with interrupts(voice.note):
+            carrying.carry_out(found, asked.called, work, voice.progress, voice.note)
+    except (SeriesStopped, Interrupted):
+        complain("interrupted; the runs that ended are kept: the same command goes on with the rest")
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    return list(dict.fromkeys([*places, *(place for place in (work.trials, work.rounds) if place.is_dir())]))

@@ -109,7 +109,7 @@ def balancers(site: Site) -> tuple[Balancer, ...]:
 
 def edge_balancers(site: Site) -> tuple[Balancer, ...]:
     """Those of the edges. One process has all of them, and so one runtime API."""
-    return tuple(Balancer(region, site.ports.port(EDGES, "admin"), f"edge-{region}") for region in site.definition.regions)
+    return tuple(Balancer(region, site.ports.port(EDGES, "admin"), f"edge-{region}") for region in site.definition.doors)
 
 
 def region_settings(site: Site, region: str, members: Sequence[Member], stores: Sequence[Store], apps: Sequence[tuple[str, int]]) -> str:
@@ -134,15 +134,16 @@ def _administered(site: Site, port: int, more: str = "") -> str:
 
 
 def edge_settings(site: Site) -> str:
-    """The text of the edges' settings: an endpoint for each region, with the regions after it as backups, in order."""
-    regions, tls = site.definition.regions, site.definition.edges.tls
+    """The text of the edges' settings: an endpoint for each region, with the regions after it as backups, in order; and one for each entrance, with the
+    region that serves it alone."""
+    doors, tls = site.definition.doors, site.definition.edges.tls
     stats = f"frontend stats\n    mode http\n    bind {site.bind}:{site.ports.port(EDGES, 'stats')}\n"
     return "\n".join(
         [
             _administered(site, site.ports.port(EDGES, "admin"), _TLS if tls else ""),
             f"{stats}    timeout client 5s\n{_EXPORTED if site.definition.alerts else ''}    stats enable\n    stats uri /\n",
-            *(_region_watch(site, region) for region in regions),
-            *(_endpoint(site, index) for index in range(len(regions))),
+            *(_region_watch(site, region) for region in doors),
+            *(_endpoint(site, index) for index in range(len(doors))),
         ]
     )
 
@@ -162,7 +163,7 @@ def _ingress(site: Site, region: str) -> str:
 
 
 def edges(site: Site) -> tuple[Edge, ...]:
-    """The endpoint of every region."""
+    """The endpoint of every region and entrance."""
     stats_url = f"http://{LOOPBACK}:{site.ports.port(EDGES, 'stats')}/;csv"
     scheme = "https" if site.definition.edges.tls else "http"
     return tuple(
@@ -173,7 +174,7 @@ def edges(site: Site) -> tuple[Edge, ...]:
             frontend=edge_name(region),
             tls=_tls(site, index) if site.definition.edges.tls else None,
         )
-        for index, region in enumerate(site.definition.regions)
+        for index, region in enumerate(site.definition.doors)
     )
 
 
@@ -188,7 +189,7 @@ def certificates(site: Site) -> Path | None:
 
 
 def _tls(site: Site, index: int) -> EdgeTls:
-    file = site.root / CERTIFICATES / f"{edge_name(site.definition.regions[index])}.pem"
+    file = site.root / CERTIFICATES / f"{edge_name(site.definition.doors[index])}.pem"
     # By number: a variable's name has no hyphen.
     return EdgeTls(str(file), site.ports.port(EDGES, "admin"), f"proc.closing_{index}")
 
@@ -199,7 +200,7 @@ def processes(site: Site) -> tuple[Process, ...]:
     purposes = [*shards, *(group.name for group in site.definition.tiers), BACKEND, "admin"]
     purposes += ["metrics"] if site.definition.alerts else []
     proxies = [_process(site, region_process_name(region), "haproxy", region, purposes) for region in site.definition.regions]
-    return (*proxies, _process(site, EDGES, "edge", None, ["stats", *site.definition.regions, "admin"]))
+    return (*proxies, _process(site, EDGES, "edge", None, ["stats", *site.definition.doors, "admin"]))
 
 
 def _process(site: Site, name: str, role: str, region: str | None, purposes: Sequence[str]) -> Process:
@@ -286,13 +287,13 @@ def _region_watch(site: Site, region: str) -> str:
 
 
 def _endpoint(site: Site, index: int) -> str:
-    regions = site.definition.regions
-    order = [*regions[index:], *regions[:index]]
-    name, tls = edge_name(regions[index]), _tls(site, index) if site.definition.edges.tls else None
+    regions, door = site.definition.regions, site.definition.doors[index]
+    order = [door] if door in site.definition.entrances else [*regions[index:], *regions[:index]]
+    name, tls = edge_name(door), _tls(site, index) if site.definition.edges.tls else None
     served = f" ssl crt '{tls.certificate}' alpn http/1.1" if tls else ""
     lines = [
         f"frontend {name}",
-        f"    bind {site.bind}:{site.ports.port(EDGES, regions[index])}{served}",
+        f"    bind {site.bind}:{site.ports.port(EDGES, door)}{served}",
         _HTTP_IN.rstrip(),
         "    option forwardfor if-none",
         # A handshake by which somebody only looks at the certificate is no request, and must not be counted as one.

@@ -1,4 +1,4 @@
-"""PostgreSQL shards under Patroni: each a pair of members, one in the shard's home region and one in its standby region."""
+"""PostgreSQL shards under Patroni: each a member in the shard's home region, and one for each standby in the region that the file names."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def admitted(trusted: Iterable[str]) -> list[str]:
 
 
 def members(site: Site) -> tuple[Member, ...]:
-    """Two for each shard, the declared primary first."""
+    """Those of each shard, the declared primary first."""
     return tuple(
         Member(
             process=name, shard=shard.id, region=region, port=site.ports.port(name, "sql"), api_port=site.ports.port(name, "api"), name=name
         )
         for shard in site.definition.clusters
-        for name, region in placed(f"shard{shard.id}", (shard.home, shard.standby))
+        for name, region in placed(f"shard{shard.id}", (shard.home, *shard.standbys))
     )
 
 
@@ -69,10 +69,11 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
     """Patroni's settings. Other members reach this one through its region's replication link."""
     database = site.definition.database
     dcs = etcd.endpoints(site, member.region)
-    other = next(other for other in members(site) if other.shard == member.shard and other.name != member.name)
-    # The addresses that the two give each other: if both are in one region, they connect inside it.
-    api_host = site.address(member.process, other.region)
-    sql_host, sql_port = toxiproxy.entrance(site, toxiproxy.replication_link(site, member), other.region)
+    # The addresses that members give each other: if all others are in one region, they connect as it does, inside it if it is this member's own.
+    others = {other.region for other in members(site) if other.shard == member.shard and other.name != member.name}
+    seen_from = others.pop() if len(others) == 1 else None
+    api_host = site.address(member.process, seen_from)
+    sql_host, sql_port = toxiproxy.entrance(site, toxiproxy.replication_link(site, member), seen_from)
     accounts = {"username": SUPERUSER, "password": "trusted"}
     return {
         "scope": f"shard{member.shard}",

@@ -1,4 +1,4 @@
-"""Toxiproxy: one process for each region, on the kinds of links that the environment file names.
+"""Toxiproxy: one process for each region, on the kinds of links that the environment file names, and one for each entrance, for its distance.
 
 Other links are direct; all are if there is no Toxiproxy.
 """
@@ -36,20 +36,22 @@ def replication_link(site: Site, member: Member) -> Link:
 
 
 def ingress_link(site: Site, region: str) -> Link:
-    """The link through which every edge reaches the region's applications."""
-    return _link(site, region, "ingress", "ingress", f"haproxy-{region}", "apps")
+    """The link through which every edge reaches the region's applications; at an entrance, those of the region that serves it."""
+    return _link(site, region, "ingress", "ingress", f"haproxy-{site.definition.topology.served_by(region)}", "apps")
 
 
 def links(site: Site, members: Iterable[Member]) -> tuple[Link, ...]:
     """Every link of the environment that leads through a Toxiproxy."""
     apps = [link for region in site.definition.regions for link in app_links(site, region)]
     replication = [replication_link(site, member) for member in members]
-    every = (*apps, *replication, *(ingress_link(site, region) for region in site.definition.regions))
+    every = (*apps, *replication, *(ingress_link(site, region) for region in site.definition.doors))
     return tuple(link for link in every if _carried(site, link))
 
 
 def _carried(site: Site, link: Link) -> bool:
-    return site.parts.toxiproxy is not None and link.kind in site.definition.links
+    # The distance of an entrance is there in every run, whatever its plan breaks.
+    wanted = link.kind in site.definition.links or link.region in site.definition.entrances
+    return site.parts.toxiproxy is not None and wanted
 
 
 def entrance(site: Site, link: Link, seen_from: str | None) -> tuple[str, int]:
@@ -61,12 +63,12 @@ def entrance(site: Site, link: Link, seen_from: str | None) -> tuple[str, int]:
 
 def processes(site: Site, links: tuple[Link, ...]) -> tuple[Process, ...]:
     """One for each region that has links."""
-    return tuple(_process(site, region, links) for region in site.definition.regions if any(link.region == region for link in links))
+    return tuple(_process(site, region, links) for region in site.definition.doors if any(link.region == region for link in links))
 
 
 def files(site: Site, links: tuple[Link, ...]) -> dict[str, str]:
     """The proxies of every region, created again whenever its process starts."""
-    found = {region: proxies(site, links, region) for region in site.definition.regions}
+    found = {region: proxies(site, links, region) for region in site.definition.doors}
     return {f"{process_name(region)}.json": json.dumps(listed, indent=1) for region, listed in found.items() if listed}
 
 
@@ -93,10 +95,23 @@ def _process(site: Site, region: str, links: tuple[Link, ...]) -> Process:
         region=region,
         # By default it writes a line for every packet.
         environ={"LOG_LEVEL": "info"},
-        argv=(str(site.parts.toxiproxy), "-host", site.bind, "-port", str(api_port), "-config", str(site.config(f"{name}.json"))),
+        argv=(
+            *_launcher(site, region, api_port),
+            *(str(site.parts.toxiproxy), "-host", site.bind, "-port", str(api_port), "-config", str(site.config(f"{name}.json"))),
+        ),
         ports=(api_port, *(link.port for link in links if link.region == region)),
         nice=SERVER_NICE,
     )
+
+
+def _launcher(site: Site, region: str, api_port: int) -> tuple[str, ...]:
+    """What starts the Toxiproxy of an entrance, with its distance; nothing for that of a region."""
+    entrance = site.definition.entrances.get(region)
+    if entrance is None:
+        return ()
+    python = site.parts.python
+    delay_ms = str(round(entrance.distance * 1000))
+    return (python.program, "-I", "-S", python.toxiproxy_start, str(api_port), ingress_link(site, region).name, delay_ms)
 
 
 def _link(

@@ -1,4 +1,4 @@
-"""Valkey (the Redis protocol): a pair of nodes for each group, and the sentinels that watch them and promote a replica."""
+"""Valkey (the Redis protocol): the nodes of each group, and the sentinels that watch them and promote a replica."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SENTINEL_USER = "sentinel"
 
 
 def stores(site: Site) -> tuple[Store, ...]:
-    """Both nodes of every group, the declared primary first."""
+    """The nodes of every group, the declared primary first."""
     return tuple(
         Store(process=name, tier=group.tier, group=group.name, region=region, port=site.ports.port(name, "resp"))
         for group in site.definition.tiers
-        for name, region in placed(group.name, (group.primary, group.replica))
+        for name, region in placed(group.name, group.nodes)
     )
 
 

@@ -126,4 +126,4 @@ def _stands(history: History, shard: Shard) -> set[str]:
     """The regions of the shard's members: as found, or as declared where they could not be asked."""
     placements = history.placements
     found = set() if placements is None else set(placements["region"][ints(placements["shard"], -1) == shard.id])
-    return found or {shard.home, shard.standby}
+    return found or {shard.home, *shard.standbys}

@@ -48,7 +48,7 @@ def outside(found: dict[int, Distance]) -> list[int]:
 
 
 def _domains(shard: Shard) -> set[str]:
-    return {shard.home, shard.standby}
+    return {shard.home, *shard.standbys}
 
 
 def _distance(shard: Shard, domains: set[str]) -> Distance:

@@ -30,7 +30,7 @@ def parts(evidence: Evidence, objective: Objective, base: Flags) -> Iterator[Par
         case "all":
             yield Part(f"{objective.id}/all", "all", base)
         case "region":
-            for region in topology.regions:
+            for region in objective.regions or topology.regions:
                 yield Part(f"{objective.id}/{region}", f"region:{region}", base & evidence.of_region(region))
         case "shard":
             for shard in topology.shards:

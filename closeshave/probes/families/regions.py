@@ -32,7 +32,8 @@ def _judge_regions(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFindi
         told = one.saw.get(REGION)
         if told is None:
             return Unclear("its answers do not tell their region") if basis.capabilities.franchises else ""
-        return "" if told == one.subject else f"{told} answers for it"
+        # A place without servers, such as a city, is served by a region.
+        return "" if told == basis.topology.served_by(one.subject) else f"{told} answers for it"
 
     return settled(seen, wanted, wrong, f"{len(wanted)} regions serve by themselves: {', '.join(wanted)}", silence_breaks=True)
 
