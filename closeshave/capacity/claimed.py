@@ -24,8 +24,11 @@ class ClaimSupport(StrEnum):
     """What a capacity says of a promised rate."""
 
     MET = "met"
+    """The platform sustained it here."""
     REFUTED = "refuted"
+    """The platform sustains less than it, at the measured scale."""
     NOT_SUPPORTED = "not supported"
+    """Beyond what was measured."""
 
 
 @dataclass(frozen=True, slots=True)
