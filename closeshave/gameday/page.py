@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -17,12 +19,8 @@ LANE_HEIGHT, WIDTH, MARGIN = 34, 1000, 90
 
 def render(found: AfterAction) -> str:
     """The page."""
-    environment = Environment(
-        loader=PackageLoader("closeshave.gameday"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(clean=words.clean, clock=telling.clock, seconds=telling.seconds, count=words.count)
     style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - the package's own file
-    return environment.get_template("after_action.html.j2").render(
+    return _environment().get_template("after_action.html.j2").render(
         css=style,
         found=found,
         headline=telling.headline(found),
@@ -36,6 +34,16 @@ def render(found: AfterAction) -> str:
         width=WIDTH,
         margin=MARGIN,
     )
+
+
+@cache
+def _environment() -> Environment:
+    """Made once: templates are compiled when they are first used."""
+    environment = Environment(
+        loader=PackageLoader("closeshave.gameday"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(clean=words.clean, clock=telling.clock, seconds=telling.seconds, count=words.count)
+    return environment
 
 
 def points(timeline: tuple[TimelineEntry, ...]) -> list[tuple[float, float, TimelineEntry]]:
