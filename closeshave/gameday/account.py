@@ -56,8 +56,10 @@ class HarmAccount:
 
     fault: str
     """ID of the fault."""
+    sure: bool
+    """Whether the fault harmed anybody: false if other programs, which disturbed the machine, may have caused all that failed."""
     severity: str
-    """By the worst minute: the harness's own classes."""
+    """By the worst minute, the harness's own classes; ``unknown`` if it is not sure."""
     first_at_s: float
     """When the first harmed customer's request was due, in seconds after the exercise began."""
     last_at_s: float

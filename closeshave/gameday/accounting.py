@@ -141,11 +141,7 @@ def _broke(fault: FaultFigures, incident: Incident | None) -> str:
         if fault.observed_at_s
         else "not observed in effect"
     ]
-    told.append(
-        "no customer was harmed by it"
-        if incident is None
-        else f"{words.count(incident.harmed)} requests of customers in its scope were not good"
-    )
+    told.append(_harmed(incident))
     recovered = "unknown" if fault.recovery_s is None else f"{words.seconds(fault.recovery_s)} after the injection"
     told.append(f"served again: {recovered}")
     if incident is not None:
@@ -154,6 +150,13 @@ def _broke(fault: FaultFigures, incident: Incident | None) -> str:
         told.append(f"lost writes: {words.count(fault.lost_writes)}")
     told.append("heal proven" if fault.healed_verified else "not proven healed")
     return "; ".join(told)
+
+
+def _harmed(incident: Incident | None) -> str:
+    if incident is None:
+        return "no customer was harmed by it"
+    told = f"{words.count(incident.harmed)} requests of customers in its scope were not good"
+    return told if incident.sure else f"{told}, perhaps because other programs disturbed the machine"
 
 
 def _aid(one: Incident) -> str:
@@ -178,7 +181,7 @@ def _of_people(inject: Inject, found: GameDayRecord, begun: InjectPassed | None)
     for mark in HumanMark:
         made = incident.marks.get(mark)
         told.append(f"{words.spaced(mark)} {'unknown' if made is None else _after(made, incident)}")
-    return f"from the first harmed customer: {', '.join(told)}"
+    return f"from the first {'' if incident.sure else 'perhaps '}harmed customer: {', '.join(told)}"
 
 
 def _after(made: int, incident: Incident) -> str:
@@ -191,7 +194,8 @@ def _harm(one: Incident, found: GameDayRecord) -> HarmAccount:
     noticed = one.marks.get(HumanMark.NOTICED)
     return HarmAccount(
         fault=one.id,
-        severity=one.severity.value,
+        sure=one.sure,
+        severity=one.severity.value if one.severity else "unknown",
         first_at_s=(one.harmed_ns - zero) / 1e9,
         last_at_s=(one.last_harmed_ns - zero) / 1e9,
         requests=one.harmed,
@@ -238,6 +242,8 @@ def _unknown(found: GameDayRecord, harm: Sequence[HarmAccount]) -> Iterator[str]
     if found.incidents_unknown:
         yield f"whom the faults harmed: {found.incidents_unknown}"
     for each in harm:
+        if not each.sure:
+            yield f"whether {each.fault} harmed anybody: other programs disturbed the machine"
         if each.noticed_s is None:
             yield f"when {each.fault} was noticed: nobody marked it"
         if each.brought_back_by == Aid.UNKNOWN.value:

@@ -58,8 +58,9 @@ def _of_platform(history: History, zero: int) -> Iterator[TimelineEntry]:
 
 def _of_customers(incidents: Sequence[Incident], zero: int) -> Iterator[TimelineEntry]:
     for one in incidents:
-        yield TimelineEntry((one.harmed_ns - zero) / 1e9, "customers", f"the first customer is harmed by {one.id}")
-        yield TimelineEntry((one.last_harmed_ns - zero) / 1e9, "customers", f"the last customer is harmed by {one.id}")
+        perhaps = "" if one.sure else "perhaps "
+        yield TimelineEntry((one.harmed_ns - zero) / 1e9, "customers", f"the first customer is {perhaps}harmed by {one.id}")
+        yield TimelineEntry((one.last_harmed_ns - zero) / 1e9, "customers", f"the last customer is {perhaps}harmed by {one.id}")
         if one.restored_ns is not None:
             yield TimelineEntry((one.restored_ns[1] - zero) / 1e9, "customers", f"the scope of {one.id} is served again")
 

@@ -20,19 +20,23 @@ LANE_HEIGHT, WIDTH, MARGIN = 34, 1000, 90
 def render(found: AfterAction) -> str:
     """The page."""
     style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - the package's own file
-    return _environment().get_template("after_action.html.j2").render(
-        css=style,
-        found=found,
-        headline=telling.headline(found),
-        chained=telling.chained(found),
-        nothing=telling.NOTHING if found.rehearsal else "",
-        status="inconclusive" if found.rehearsal or found.undecided else "fail" if found.failed else "pass",
-        points=points(found.timeline),
-        ticks=ticks(found.timeline),
-        lanes=[(name, LANE_HEIGHT * (index + 0.5)) for index, name in enumerate(LANES)],
-        height=LANE_HEIGHT * len(LANES) + 24,
-        width=WIDTH,
-        margin=MARGIN,
+    return (
+        _environment()
+        .get_template("after_action.html.j2")
+        .render(
+            css=style,
+            found=found,
+            headline=telling.headline(found),
+            chained=telling.chained(found),
+            nothing=telling.NOTHING if found.rehearsal else "",
+            status="inconclusive" if found.rehearsal or found.undecided else "fail" if found.failed else "pass",
+            points=points(found.timeline),
+            ticks=ticks(found.timeline),
+            lanes=[(name, LANE_HEIGHT * (index + 0.5)) for index, name in enumerate(LANES)],
+            height=LANE_HEIGHT * len(LANES) + 24,
+            width=WIDTH,
+            margin=MARGIN,
+        )
     )
 
 

@@ -28,7 +28,9 @@ def headline(found: AfterAction) -> str:
     if found.rehearsal:
         return f"Dress rehearsal of {found.plan}: nothing was broken, and nothing is evidence."
     begun = sum(each.begun_at_s is not None for each in found.injects)
-    harmed = f"{len(found.harm)} of them harmed customers" if found.harm else "no customer was harmed"
+    sure = sum(each.sure for each in found.harm)
+    perhaps = f", {len(found.harm) - sure} perhaps" if sure < len(found.harm) else ""
+    harmed = f"{sure} of them harmed customers{perhaps}" if found.harm else "no customer was harmed"
     judged = f"{len(found.failed)} verdicts failed, {len(found.undecided)} are undecided"
     return f"{found.plan}: {begun} of {len(found.injects)} injects began, {harmed}; {judged}."
 

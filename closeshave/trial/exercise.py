@@ -23,7 +23,7 @@ from closeshave.plan import LiveFigure
 from closeshave.trial import schedule
 from closeshave.trial.begun import begin, unhealed
 from closeshave.trial.monitoring import Monitor
-from closeshave.trial.state import SafetyStop, Trial
+from closeshave.trial.state import Trial
 from closeshave.vocabulary import MarkKind
 
 SAVE_EVERY_NS = 500_000_000
@@ -48,6 +48,8 @@ class Exercise:
         )
         self.ends_ns = times[-1].ended_ns
         """When the load ends: earlier than planned as soon as the game day is over."""
+        self.stopped = ""
+        """Why the trial has not reached its end, although the load ended in order; empty when it has."""
         self._chain = Chain(trial.run)
         self._taken: set[str] = set()
         self._answers: deque[Answered] = deque(maxlen=ANSWERS_KEPT)
@@ -61,23 +63,19 @@ class Exercise:
         self._save(now, {})
 
     def look(self, now: int) -> None:
-        """Take what was pressed and let time pass. Raises :class:`OSError`, and :class:`SafetyStop` for a game day that was stopped before its end."""
+        """Take what was pressed and let time pass. Raises :class:`OSError`."""
         self._see(now)
         looked = {name: tuple(conditions.look(each, self._figure) for each in several) for name, several in self._conditions.items()}
         changed = self._take_presses(now, looked)
         decided = self.clock.advance(now, self._sight(looked))
         self._carry_out(decided, now)
-        stuck = self._heal_by_ns and now >= self._heal_by_ns
+        stuck = bool(self._heal_by_ns) and now >= self._heal_by_ns
         if (self.clock.over(now) or stuck) and not self._over:
             self._over, self.ends_ns, changed = True, min(now, self.ends_ns), True
+            healed = "not everything is proven healed" if stuck else "everything is healed"
+            self.stopped = f"the game day was stopped by a facilitator; {healed}" if self.clock.stopped_early else ""
         if changed or decided or now - self._saved_ns >= SAVE_EVERY_NS:
             self._save(now, looked)
-        if self._over and self.clock.stopped_early:
-            raise SafetyStop(
-                "the game day was stopped by a facilitator, and everything is healed"
-                if not stuck
-                else "the game day was stopped by a facilitator; not everything is proven healed"
-            )
 
     def finish(self, why: str) -> None:
         """The load is over, ``why`` says if early: nothing more is taken, and the chain ends. Raises :class:`OSError`."""

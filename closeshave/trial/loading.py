@@ -72,6 +72,8 @@ def load_and_break(trial: Trial) -> None:
     _ended_at(trial, begins.ends_ns)
     rounds.finish()
     _let_faults_finish(trial, following)
+    if begins.stopped:
+        raise SafetyStop(begins.stopped)
 
 
 def _watch(trial: Trial, begins: PlanSchedule | Exercise, monitor: Monitor, following: Following, rounds: ProbeRounds) -> None:

@@ -20,6 +20,8 @@ class PlanSchedule:
         self._trial = trial
         self.ends_ns = times[-1].ended_ns
         """When the load ends."""
+        self.stopped = ""
+        """A schedule always comes to its end."""
         self._waiting = list(schedule.due(trial.prepared.plan, times[0].started_ns))
         self._begun: list[schedule.Due] = []
 

@@ -15,7 +15,7 @@ from closeshave.judge.verdicts.people import judge
 from closeshave.plan import Expected, Fault, Inject
 from closeshave.target import Measure, Objective
 from closeshave.vocabulary import HumanMark, IncidentSeverity
-from tests.judge.histories import KILL, Run, ns
+from tests.judge.histories import KILL, Run, ns, starving
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 DETECT = Objective("detect", ("B15",), Measure.TIME_TO_DETECT, at_most=30.0)
@@ -176,6 +176,31 @@ def test_an_incident_of_another_severity_answers_nothing_and_is_only_shown() -> 
     assert (answer.status, answer.gates) == (INCONCLUSIVE, False)
     high = replace(RESPOND, severity=IncidentSeverity.HIGH)
     assert verdict(held(mark("acknowledged", 130), objectives=(high,)), "respond").status is PASS
+
+
+def test_what_other_programs_may_have_done_makes_no_harm_sure() -> None:
+    """The machine was not the platform's for all of the outage: whether the fault harmed anybody is unknown, and no time can be too long."""
+    run = held(mark("noticed", 180), mark("mitigated", 181))
+    run.changes["resources"] = starving((118, 135))
+    found = incident(run)
+    assert (found.sure, found.severity, found.perhaps_ns) == (False, None, ns(122))
+    assert found.until_s(HumanMark.NOTICED) == (0.0, 58.0)
+    for name in ("detect", "unaided"):
+        assert verdict(run, name).status is INCONCLUSIVE
+    early = held(mark("noticed", 140))
+    early.changes["resources"] = starving((118, 135))
+    assert verdict(early, "detect").status is PASS
+
+
+def test_harm_that_is_sure_may_have_begun_before() -> None:
+    """Doubtful until 125: what is sure since then makes a fail, and what may have been before can only cost a pass."""
+    run = held(mark("noticed", 153))
+    run.changes["resources"] = starving((121, 125))
+    found = incident(run)
+    assert found.sure
+    assert found.perhaps_ns == ns(122)
+    assert found.harmed_ns > ns(124)
+    assert verdict(run, "detect").status is INCONCLUSIVE
 
 
 def test_nobody_can_mark_what_nobody_held() -> None:

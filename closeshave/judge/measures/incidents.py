@@ -3,6 +3,8 @@
 * Harm begins with the first customer whose request in the fault's scope was not good by the fault's doing: under way when it was injected, or due later,
   and followed by more failures within ten seconds than calm explains (the lower Clopper-Pearson bound of their share lies above the share in calm).
   A request counts from when it was due, not from when its answer failed to come: otherwise a platform that hangs would be noticed sooner.
+* A failure that a doubtful stretch touches may be the doing of other programs. It may move the first harm to an earlier instant, which makes a time longer
+  and can cost a pass; it never makes a fail, and an incident of nothing else is not sure to be one.
 * Time counts from that customer, not from the injection: a fault that harms nobody for four minutes costs people four minutes less.
 * A mark that is missing is unknown. A later mark bounds an earlier one from above: nobody acknowledges what nobody noticed.
 * A correction replaces what it corrects for the figures; both are kept. A mark without an inject is about the incident in effect, if there is just one.
@@ -56,8 +58,12 @@ class Incident:
     life: Life
     inject: str | None
     """The inject that began it; ``None`` in a run that nobody held."""
+    sure: bool
+    """Whether the fault harmed anybody: false if other programs may have caused all that failed."""
+    perhaps_ns: int
+    """The earliest instant at which anybody may have been harmed."""
     harmed_ns: int
-    """When the first harmed customer's request was due, or the injection, if that was later."""
+    """When the first surely harmed customer's request was due, or the injection, if that was later; the same as ``perhaps_ns`` if nobody was surely."""
     last_harmed_ns: int
     """When the last of these requests was due."""
     harmed: int
@@ -80,18 +86,22 @@ class Incident:
         return self.life.fault.id
 
     @property
-    def severity(self) -> IncidentSeverity:
-        """By the worst minute."""
-        return next(name for name, least in SEVERITIES.items() if self.worst_minute >= least)
+    def severity(self) -> IncidentSeverity | None:
+        """By the worst minute; ``None`` is unknown."""
+        return None if not self.sure else next(name for name, least in SEVERITIES.items() if self.worst_minute >= least)
 
     def until_s(self, mark: HumanMark) -> tuple[float, float] | None:
         """Between how many and how many seconds after the first harm a mark lies: the same twice if it was made; from 0 to the first later mark if not.
         ``None``: neither it nor a later one was made."""
         if (made := self.marks.get(mark)) is not None:
-            exact = max(0.0, (made - self.harmed_ns) / 1e9)
-            return exact, exact
+            return self._since(made, made)
         later = [self.marks[each] for each in _ORDER[_ORDER.index(mark) + 1 :] if each in self.marks]
-        return (0.0, max(0.0, (min(later) - self.harmed_ns) / 1e9)) if later else None
+        return (0.0, self._since(0, min(later))[1]) if later else None
+
+    def _since(self, low_ns: int, high_ns: int) -> tuple[float, float]:
+        """Seconds from the first harm to an instant between the two: the least and the most that it can be."""
+        least = (low_ns - self.harmed_ns) / 1e9 if self.sure else 0.0
+        return max(0.0, least), max(0.0, (high_ns - self.perhaps_ns) / 1e9)
 
     @property
     def repaired_s(self) -> tuple[float, float] | None:
@@ -99,8 +109,8 @@ class Incident:
         said = self.marks.get(HumanMark.RESOLVED)
         if said is None or self.restored_ns is None:
             return None
-        low, high = (max(0.0, (max(said, each) - self.harmed_ns) / 1e9) for each in self.restored_ns)
-        return low, high
+        low, high = (max(said, each) for each in self.restored_ns)
+        return self._since(low, high)
 
 
 def incidents(evidence: Evidence, lives: Sequence[Life], recoveries: Mapping[str, Recovery]) -> tuple[Incident, ...]:
@@ -123,16 +133,23 @@ def _incident(
         return None
     inject = begun.get(life.fault.id)
     until_ns = min(life.horizon_ns, life.verified_ns if life.verified_ns is not None else life.horizon_ns)
-    scope = evidence.customers & operations_of(evidence, life.fault) & ~evidence.touched
+    scope = evidence.customers & operations_of(evidence, life.fault)
     during = scope & (evidence.ended_ns >= life.injected_ns) & (evidence.intended_ns < until_ns)
-    harmed_ns = _first_harm(evidence, scope, during, life.injected_ns)
-    if harmed_ns is None:
+    perhaps_ns = _first_harm(evidence, scope, during, life.injected_ns)
+    clear = ~evidence.touched
+    surely_ns = _first_harm(evidence, scope & clear, during & clear, life.injected_ns)
+    found = [each for each in (perhaps_ns, surely_ns) if each is not None]
+    if not found:
         return None
-    bad = during & ~evidence.good & (np.maximum(evidence.intended_ns, life.injected_ns) >= harmed_ns)
+    harmed_ns = found[-1]
+    counted = during if surely_ns is None else during & clear
+    bad = counted & ~evidence.good & (np.maximum(evidence.intended_ns, life.injected_ns) >= harmed_ns)
     marks, ambiguous = _marks(evidence.history.people, inject, life, lives)
     return Incident(
         life=life,
         inject=inject,
+        sure=surely_ns is not None,
+        perhaps_ns=min(found),
         harmed_ns=harmed_ns,
         last_harmed_ns=int(np.max(np.maximum(evidence.intended_ns[bad], life.injected_ns))),
         harmed=int(np.count_nonzero(bad)),
@@ -169,7 +186,7 @@ def _worst_minute(evidence: Evidence, from_ns: int, until_ns: int) -> float:
     if not len(minute):
         return 0.0
     asked = np.bincount(minute)
-    bad = np.bincount(minute, weights=~evidence.good[rows])
+    bad = np.bincount(minute, weights=~evidence.good[rows] & ~evidence.touched[rows])
     return float(np.max(bad[asked > 0] / asked[asked > 0]))
 
 

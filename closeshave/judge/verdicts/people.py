@@ -30,7 +30,8 @@ MEANS = frozenset({Measure.TIME_TO_DETECT, Measure.TIME_TO_RESOLVE})
 def judge(objective: Objective, found: Sequence[Incident], uninjected: int, why_nobody: str = "") -> Verdict:
     """The verdict on one objective about people. ``uninjected``: faults that were planned and never injected, of which nothing is known.
     ``why_nobody``: why nobody could have marked anything; empty in a game day."""
-    asked = [each for each in found if objective.severity in {None, each.severity}]
+    # One that is not sure to be an incident may be one of any severity.
+    asked = [each for each in found if objective.severity in {None, each.severity} or each.severity is None]
     blank = Verdict(
         id=objective.id,
         claims=objective.claims,
@@ -82,7 +83,7 @@ def _merged(measure: Measure, known: Sequence[Interval], n: int) -> tuple[float,
 
 
 def _told(one: Incident, mark: str, time: Interval | None) -> str:
-    named = f"{one.id} ({one.severity})"
+    named = f"{one.id} ({one.severity or 'perhaps other programs harmed its customers, and not the fault'})"
     if time is None:
         ambiguous = (
             f"; {counted(one.ambiguous, 'mark names', 'marks name')} no inject and may be about another one" if one.ambiguous else ""
@@ -98,8 +99,8 @@ def _told(one: Incident, mark: str, time: Interval | None) -> str:
 
 def _unaided(objective: Objective, asked: Sequence[Incident], blank: Verdict) -> Verdict:
     assert objective.at_least is not None  # shares of this kind are bounded from below
-    alone = sum(each.aid is Aid.NOBODY_NEEDED for each in asked)
-    unknown = sum(each.aid is Aid.UNKNOWN for each in asked)
+    alone = sum(each.sure and each.aid is Aid.NOBODY_NEEDED for each in asked)
+    unknown = sum(not each.sure or each.aid is Aid.UNKNOWN for each in asked)
     n = len(asked)
     # What is unknown counts against a pass at the lower end, and against a fail at the upper one.
     low = sampling.share_bounds(alone, n, objective.confidence)[0]
@@ -114,6 +115,8 @@ def _unaided(objective: Objective, asked: Sequence[Incident], blank: Verdict) ->
 
 
 def _aided(one: Incident) -> str:
+    if not one.sure:
+        return f"{one.id}: whether it harmed anybody is unknown, because other programs disturbed the machine"
     if one.aid is Aid.UNKNOWN:
         return f"{one.id}: whether it would have come back without people is unknown"
     return f"{one.id}: brought back by {one.aid}"
