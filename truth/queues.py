@@ -78,7 +78,7 @@ def _waiting(load: float, slots: int) -> np.ndarray[tuple[int], np.dtype[np.floa
     # One of the balances follows from the others: that of the emptiest state gives way to the sum of all.
     found = np.linalg.solve(equations[1:], known[1:])
     whole = np.cumsum(found)
-    return whole[slots:]  # type: ignore[no-any-return]  # numpy knows no shapes here
+    return whole[slots:]
 
 
 def capacity(service: Service, slots: int, service_s: float, percentile: float, at_most_s: float) -> float:

@@ -202,7 +202,7 @@ def _refuse_level(base: Prepared, plan: Plan, rules: SearchRules, state: Failure
             prepare(str(path), environment=str(base.inputs.environment), target=str(base.inputs.target))
         except InvalidFile as error:
             where = "--under" if state.kind else str(base.inputs.plan)
-            ours = [one if one.place != str(path) else Problem(where, 0, "", one.message) for one in error.problems]
+            ours = [one if one.file != str(path) else Problem(where, 0, "", one.message) for one in error.problems]
             raise InvalidFile(*ours) from None
 
 

@@ -134,7 +134,7 @@ def _broken(sample: LevelSample, needed: _Needed, found: _Decided, flight: Fligh
     if sample.touched is not None and np.any(sample.touched & sample.judged):
         alone = _decided(sample, needed, sample.good | sample.touched, sample.touched)
         if not alone.broken:
-            share = np.count_nonzero(sample.touched & sample.judged) / max(1, np.count_nonzero(sample.judged))
+            share = int(np.count_nonzero(sample.touched & sample.judged)) / max(1, int(np.count_nonzero(sample.judged)))
             return LevelStatus.UNKNOWN, LevelCause.MACHINE, f"{why}; but other programs disturbed {share:.0%} of the requests"
     return LevelStatus.BROKEN, LevelCause.NONE, f"{why}; {_growing(flight)}" if flight.trend is BacklogTrend.GROWING else why
 

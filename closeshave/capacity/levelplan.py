@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from closeshave.capacity.level import LevelAsk, LevelPurpose
 from closeshave.capacity.states import FailureState
 from closeshave.faults.catalogue import KINDS
-from closeshave.plan import Aborts, Gate, Limits, Phase, Plan, Role
+from closeshave.plan import Aborts, Fault, Gate, Limits, Phase, Plan, Role
 
 IDLE, RISE, LEVEL, AFTER = "idle", "rise", "level", "after"
 IDLE_S, RISE_S, AFTER_S = 4.0, 3.0, 20.0
@@ -51,7 +51,7 @@ def level_plan(base: Plan, ask: LevelAsk, state: FailureState, overload: float) 
         Phase(IDLE, Role.WARM_UP, IDLE_S, min(IDLE_MOST_PER_S, ask.rate * IDLE_SHARE)),
         Phase(RISE, Role.WARM_UP, RISE_S, ask.rate),
     ]
-    faults = ()
+    faults: tuple[Fault, ...] = ()
     if state.kind:
         hold_s = KINDS[state.kind].observed_within_s + state.settle_s + ask.length_s + SPARE_S
         phases.append(Phase(LEVEL, Role.FAULT, STRIKE_S + hold_s + 1.0, ask.rate))

@@ -40,6 +40,7 @@ WORDS: Mapping[str, str] = {
     "toxiproxy": "the network proxies of the harness",
     "payments": "the payment provider",
     SENDERS: "the load generator",
+    "others": "other programs",
 }
 """Role of a group → what a sentence calls it."""
 SINGLE = frozenset({"app", "valkey", SENDERS, "toxiproxy", "payments", "worker"})
@@ -136,7 +137,7 @@ def _machine(use: Mapping[str, float]) -> str:
     cores, busy = use.get("machine cores", 0.0), use.get("machine busy", 0.0)
     roles: dict[str, float] = {}
     for key, value in use.items():
-        if key.endswith(" cores") and not key.startswith(("machine", "others")):
+        if key.endswith(" cores") and not key.startswith("machine"):
             role = key.removesuffix(" cores").partition("/")[0]
             roles[role] = roles.get(role, 0.0) + value
     first = sorted(roles, key=lambda role: -roles[role])[:3]

@@ -61,8 +61,8 @@ class Simulated:
             begin_ns=base + round(BEFORE_S * 1e9),
             end_ns=base + round(whole_s * 1e9),
             due_ns=ns(due),  # type: ignore[arg-type]  # an array
-            sent_ns=ns(sent),  # type: ignore[arg-type]
-            ended_ns=ns(ended),  # type: ignore[arg-type]
+            sent_ns=ns(sent),  # type: ignore[arg-type]  # an array
+            ended_ns=ns(ended),  # type: ignore[arg-type]  # an array
             good=~refused,
             refused=refused,
         )
@@ -105,4 +105,4 @@ class Simulated:
 
 def result(ask: LevelAsk, **changed: object) -> LevelResult:
     """A level's result with these fields."""
-    return replace(LevelResult(ask, LevelStatus.HOLDS, took_s=ask.length_s + 5), **changed)  # type: ignore[arg-type]
+    return replace(LevelResult(ask, LevelStatus.HOLDS, took_s=ask.length_s + 5), **changed)  # type: ignore[arg-type]  # fields by name

@@ -23,7 +23,7 @@ def level(took_s: np.ndarray | float, **changed: object) -> LevelSample:
     took = np.broadcast_to(np.asarray(took_s, dtype=np.float64), DUE.shape)
     due = np.round(DUE * 1e9).astype(np.int64)
     plain = LevelSample(0, round(SECONDS * 1e9), due, due, due + np.round(took * 1e9).astype(np.int64), np.ones(N, bool), np.zeros(N, bool))
-    return replace(plain, **changed)  # type: ignore[arg-type]
+    return replace(plain, **changed)  # type: ignore[arg-type]  # fields by name
 
 
 def shares(bad: float, slow_s: float = 0.3) -> np.ndarray:
@@ -33,7 +33,8 @@ def shares(bad: float, slow_s: float = 0.3) -> np.ndarray:
 
 def flags(share: float) -> np.ndarray:
     """True for this share, spread evenly."""
-    return np.arange(N) % round(1 / share) != 0
+    found: np.ndarray = np.arange(N) % round(1 / share) != 0
+    return found
 
 
 NEVER = np.where(np.arange(N) % 10 == 0, NEVER_NS, np.round(DUE * 1e9).astype(np.int64) + 20_000_000)

@@ -74,5 +74,5 @@ def test_the_level_at_the_knee_counts() -> None:
     found = limiting(levels, 10)  # type: ignore[arg-type]  # results
     assert found is not None
     assert found.use == 0.9
-    assert limiting(levels, None) is None  # type: ignore[arg-type]
+    assert limiting(levels, None) is None  # type: ignore[arg-type]  # results
     assert limiting([], 10) is None

@@ -10,9 +10,12 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from closeshave import conclusion
 from closeshave.capacity import asking, directory, quotas, running
 from closeshave.capacity.judging import LevelObjective
 from closeshave.capacity.search import SearchEnd
+from closeshave.capacity.states import parsed
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.trial.series import SeriesStopped
 from closeshave.vocabulary import EvidenceGrade
 from tests.capacity.simulated import Simulated
@@ -53,7 +56,7 @@ def task(tmp_path, monkeypatch):
     words = asking.CapacityWords("capacity", under=("cache.tier-lost:tier=cache",))
     found = asking.prepared(words, Console(quiet=True), tmp_path)
     servers = {"calm": Simulated(2, 0.02), "cache.tier-lost cache": Simulated(1, 0.02)}
-    monkeypatch.setattr(running.conclusion, "summary", lambda said: {"run": said.run.name})
+    monkeypatch.setattr(conclusion, "summary", lambda said: {"run": said.run.name})
     monkeypatch.setattr(
         running,
         "read",
@@ -66,7 +69,10 @@ def test_both_states_are_searched_and_the_headroom_is_told(task):
     """On one environment, which is removed afterwards."""
     found = running.run(task, lambda _: None)
     assert [one.found.end for one in found.states] == [SearchEnd.FOUND, SearchEnd.FOUND]
-    assert found.states[1].found.rate < found.states[0].found.rate * 0.7
+    calm, lost = (one.found.rate for one in found.states)
+    assert calm is not None
+    assert lost is not None
+    assert lost < calm * 0.7
     assert found.headroom[0].share > 0.3
     assert found.exit_code == 0
     assert task.ground.up == 0
@@ -106,7 +112,7 @@ def test_an_interruption_before_the_first_level_says_that_nothing_is_known(task)
 
 def test_a_lost_region_without_quotas_is_unknown(task):
     """It is said, and costs no level."""
-    lost = asking.parsed("region.lost:region=us-west-2")
+    lost = parsed("region.lost:region=us-west-2")
     ground = Staged(task.directory)
     found = running.run(replace(task, states=(lost,), ground=ground), lambda _: None)
     assert found.states[1].unknown == quotas.SHARED
@@ -116,7 +122,7 @@ def test_a_lost_region_without_quotas_is_unknown(task):
 
 def test_the_budget_is_said_before_the_first_level(task):
     """Minutes, levels, rates, and what must hold."""
-    said = []
+    said: list[str] = []
     running.run(replace(task, ground=Staged(task.directory, stops_after=0)), said.append)
     assert "minutes" in said[0]
     assert "p95 ≤ 250 ms" in said[1]
@@ -127,7 +133,7 @@ def test_a_search_whose_plan_was_changed_is_not_continued(task, tmp_path):
     path = task.directory / directory.ORDER
     told = json.loads(path.read_text())
     path.write_text(json.dumps({**told, "plan_digest": "0" * 64}))
-    with pytest.raises(asking.InvalidFile, match="the plan changed"):
+    with pytest.raises(InvalidFile, match="the plan changed"):
         asking.continued(task.directory, Console(quiet=True))
     path.write_text(json.dumps(told))
     assert asking.continued(task.directory, Console(quiet=True)).order == task.order

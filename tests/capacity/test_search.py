@@ -212,4 +212,4 @@ def test_the_last_word_on_a_rate_counts() -> None:
 def test_rules_that_mean_nothing_are_refused(wrong: dict[str, float]) -> None:
     """Before any level."""
     with pytest.raises(ValueError, match="must be"):
-        SearchRules(**({"first": 10, "most": 100} | wrong))  # type: ignore[arg-type]
+        SearchRules(**({"first": 10, "most": 100} | wrong))  # type: ignore[arg-type]  # fields by name

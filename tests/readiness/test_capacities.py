@@ -53,7 +53,7 @@ def test_a_promised_rate_is_answered(tmp_path, promised, status):
     """Met, or not supported: the platform is larger than what was measured."""
     run = gathering.judged(gathering.facts(searched(tmp_path, promised)))
     (part,) = run.parts
-    assert (part.claim, part.ways) == ("P1", {"capacity"})
+    assert (part.claim, part.ways) == ("P1", frozenset({"capacity"}))
     assert part.verdicts[0].status == status
     assert part.verdicts[0].bound == promised
     assert run.scale == "on 1 region"
