@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closeshave.history import AlertNote, AlertRule, AlertsTold
-from closeshave.judge import assess
+from closeshave.history import AlertNote, AlertRule, AlertsTold, History
+from closeshave.judge import asked
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.alerts import incidents
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.plan import AlertsAsked, ExpectedAlert, Fault
-from closeshave.target import Measure, Objective
+from closeshave.judge.verdicts import alerts
+from closeshave.plan import AlertsAsked, ExpectedAlert, Fault, Plan
+from closeshave.target import Measure, Objective, Target
 from closeshave.vocabulary import CATEGORIES, WATCHDOG
 from tests.judge.histories import KILL, WALL_START_S, Run, ns, starving
 from tests.tiers import examples
@@ -49,6 +52,13 @@ def lasting(begin: float, end: float, name: str = "DatabaseDown", **fields: Any)
 def beating(*without: tuple[float, float]) -> list[AlertNote]:
     """The alert that always fires, every five seconds, but not in these stretches."""
     return [note(at, WATCHDOG, since=5) for at in range(5, 215, 5) if not any(low <= at <= high for low, high in without)]
+
+
+def judged(history: History, plan: Plan, target: Target) -> tuple[Verdict, ...]:
+    """The verdicts on alerts, and those on what has none."""
+    analysis = Analysis(Evidence(history, plan, target))
+    found = alerts.judge(analysis, analysis.lives)
+    return (*found, *asked.without_verdict(plan, target, asked.asked(plan, target).objectives, found))
 
 
 @dataclass
@@ -89,7 +99,7 @@ class Alerted:
             history, manifest=replace(history.manifest, alerts=self.told), alerts=notes, alert_rules=self.rules, **self.changes
         )
         plan = replace(run.plan, alerts=AlertsAsked(self.expected, self.silent_within))
-        return assess(history, plan, run.target).verdicts
+        return judged(history, plan, run.target)
 
 
 RAISED = lasting(132, 160)
@@ -169,7 +179,7 @@ def test_who_was_harmed_first_is_unknown_where_calm_has_failures_too() -> None:
         alerts=(*lasting(146, 160), *beating()),
         alert_rules=RULES,
     )
-    verdicts = assess(history, replace(run.plan, alerts=AlertsAsked((EXPECTED,), 20.0)), run.target).verdicts
+    verdicts = judged(history, replace(run.plan, alerts=AlertsAsked((EXPECTED,), 20.0)), run.target)
     (verdict,) = [each for each in verdicts if each.id == "alert/kill"]
     assert (verdict.status, "in calm either" in verdict.reason) == (INCONCLUSIVE, True)
 
@@ -193,6 +203,8 @@ def test_an_objective_on_a_severity_judges_the_faults_that_must_raise_one(severi
         (Alerted([note(132, "DatabaseDown")], told=AlertsTold("heard", ns(5), ns(165))), INCONCLUSIVE, 10.0, "stopped listening"),
         (Alerted([note(132, "DatabaseDown")], faults=(KILL, LATER)), INCONCLUSIVE, 60.0, "later was injected meanwhile"),
         (Alerted([], beats=beating()), INCONCLUSIVE, None, "raised no alert that could fall silent"),
+        # What begins when the next fault was injected is that one's.
+        (Alerted([*RAISED, *lasting(166, 190, "ResponseTimeHigh")], faults=(KILL, LATER)), PASS, 5.0, ""),
         (Alerted(RAISED, life={"verified": None}), INCONCLUSIVE, None, "not proven healed"),
         (Alerted(lasting(132, 176), changes={"resources": starving((158, 165))}), INCONCLUSIVE, 21.0, "but meanwhile"),
     ],

@@ -1,7 +1,8 @@
 """Alerts of the platform's monitoring beside the faults of a run: which began when, which fault they belong to, and whom a fault harmed first. Pure.
 
 * An alert counts from the instant at which the harness learned of it, as a person would, and not from the one that the monitoring states.
-* An alert belongs to a fault if it began between the injection and the end of the time that the plan allows for silence after the proven heal.
+* An alert belongs to a fault if it began between the injection and the end of the time that the plan allows for silence after the proven heal, or the
+  injection of the next fault in that time.
 * The time to alert counts from the first customer in the fault's scope whose request was not good, from when that request was due: an alert that came
   before took no time. Where no customer was harmed it counts from the injection, which is never later.
 """
@@ -85,24 +86,27 @@ def beats(notes: Iterable[AlertNote], from_ns: int, to_ns: int) -> int:
     return sum(note.name == WATCHDOG and note.state == "firing" and from_ns <= note.received_ns <= to_ns for note in notes)
 
 
-def window(evidence: Evidence, life: Life) -> tuple[int, int] | None:
-    """From when until when an alert that begins belongs to a fault; ``None`` for one that was never injected."""
+def window(evidence: Evidence, life: Life, lives: Sequence[Life]) -> tuple[int, int] | None:
+    """From when until when an alert that begins belongs to a fault; ``None`` for one that was never injected. ``lives`` are those of all faults."""
     asked = evidence.plan.alerts
     if asked is None or life.injected_ns is None:
         return None
-    healed = life.verified_ns if life.verified_ns is not None else NEVER_NS
-    return life.injected_ns, min(NEVER_NS, healed + round(asked.silent_within * 1e9))
+    if life.verified_ns is None:
+        return life.injected_ns, NEVER_NS
+    healed = life.verified_ns
+    later = (other.injected_ns for other in lives if other.injected_ns is not None and other.injected_ns > healed)
+    return life.injected_ns, min([healed + round(asked.silent_within * 1e9), *later])
 
 
-def of_fault(evidence: Evidence, life: Life, told: Sequence[Incident]) -> tuple[Incident, ...]:
+def of_fault(evidence: Evidence, life: Life, lives: Sequence[Life], told: Sequence[Incident]) -> tuple[Incident, ...]:
     """The alerts that began while the fault was there, or soon after."""
-    within = window(evidence, life)
+    within = window(evidence, life, lives)
     return () if within is None else tuple(each for each in told if within[0] <= each.raised_ns <= within[1])
 
 
 def in_calm(evidence: Evidence, lives: Sequence[Life], told: Sequence[Incident]) -> tuple[Incident, ...]:
     """The alerts that began in a calm phase, and belong to no fault."""
-    faulty = [within for life in lives if (within := window(evidence, life)) is not None]
+    faulty = [within for life in lives if (within := window(evidence, life, lives)) is not None]
     calm = [(phase.started_ns, phase.ended_ns) for phase in evidence.history.manifest.phases if phase.role == "calm"]
     return tuple(
         each

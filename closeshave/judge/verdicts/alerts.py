@@ -115,10 +115,10 @@ def _expected(heard: AlertsHeard, life: Life, each: ExpectedAlert) -> Verdict:
     """Whether a fault raised an alert that the plan expects of it, and as what."""
     claims = tuple(dict.fromkeys((*each.claims, *_claims(heard, life, each))))
     blank = _blank("alert", f"alert/{life.fault.id}/{each.alert}", f"fault:{life.fault.id}", "s", None, claims)
-    within = window(heard.analysis.evidence, life)
+    within = window(heard.analysis.evidence, life, heard.lives)
     if (why := _of_life(heard, life)) or within is None:
         return replace(blank, reason=why)
-    mine = [one for one in of_fault(heard.analysis.evidence, life, heard.told) if one.name == each.alert]
+    mine = [one for one in of_fault(heard.analysis.evidence, life, heard.lives, heard.told) if one.name == each.alert]
     if not mine:
         return _missing(heard, life, each, blank, within)
     first = mine[0]
@@ -186,7 +186,7 @@ def _time(heard: AlertsHeard, objective: Objective, life: Life) -> Verdict:
         return replace(blank, reason=why)
     evidence = heard.analysis.evidence
     hurt, names = harm(evidence, life), {each.alert for each in _wanted(heard, objective, life)}
-    first = next((one for one in of_fault(evidence, life, heard.told) if one.name in names), None)
+    first = next((one for one in of_fault(evidence, life, heard.lives, heard.told) if one.name in names), None)
     if first is None:
         return _never(heard, blank, life, hurt, names)
     found = replace(blank, measured=max(0, first.raised_ns - hurt.at_ns) / 1e9, n=1)
@@ -202,7 +202,7 @@ def _time(heard: AlertsHeard, objective: Objective, life: Life) -> Verdict:
 
 def _never(heard: AlertsHeard, blank: Verdict, life: Life, hurt: Harm, names: Collection[str]) -> Verdict:
     """No alert at all."""
-    within = window(heard.analysis.evidence, life)
+    within = window(heard.analysis.evidence, life, heard.lives)
     said, bound_s = f"none of {', '.join(sorted(names))} was raised", blank.bound or 0.0
     if hurt.position is None or within is None:
         return replace(blank, reason=f"{said}, and no customer was harmed")
@@ -236,7 +236,7 @@ def _silence(heard: AlertsHeard, life: Life) -> Verdict:
     """Whether every alert of a fault ended in time after it was proven healed."""
     bound_s = heard.asked.silent_within
     blank = _blank("alert_silence", f"alert-silence/{life.fault.id}", f"fault:{life.fault.id}", "s", bound_s)
-    mine = of_fault(heard.analysis.evidence, life, heard.told)
+    mine = of_fault(heard.analysis.evidence, life, heard.lives, heard.told)
     why = _of_life(heard, life)
     if not why and life.verified_ns is None:
         why = f"{life.fault.id} is not proven healed, so that its alerts may rightly go on"
@@ -284,7 +284,7 @@ def _categories(heard: AlertsHeard) -> Iterator[Verdict]:
         if heard.deaf:
             yield replace(blank, reason=heard.deaf)
             continue
-        raised = {one.category for life in heard.lives for one in of_fault(heard.analysis.evidence, life, heard.told)}
+        raised = {one.category for life in heard.lives for one in of_fault(heard.analysis.evidence, life, heard.lives, heard.told)}
         there = [category for category in CATEGORIES if category in raised]
         missing = [category for category in CATEGORIES if category not in raised]
         found = replace(blank, measured=float(len(there)), n=len(CATEGORIES))
