@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "closeshave"
 
 def left_to_the_locale(text):
     """Calls that read or write text without saying in what encoding, as ``line: name``."""
-    found = []
+    found: list[str] = []
     if not any(name in text for name in ("open", "read_text", "write_text", "TextIOWrapper")):
         # Most modules: to read them would take seconds.
         return found
