@@ -19,7 +19,7 @@ from scipy import optimize, special  # type: ignore[import-untyped]  # scipy shi
 Service = Literal["deterministic", "exponential"]
 FULL = 0.98
 """The highest share of the slots in use that is looked at."""
-TAIL = 1e-12
+TAIL = 1e-9
 """Probability of more in the system than are computed."""
 
 
@@ -96,4 +96,4 @@ def capacity(service: Service, slots: int, service_s: float, percentile: float, 
         raise ValueError("not even an idle server keeps the objective")
     if excess(high) <= 0:
         return high
-    return float(optimize.brentq(excess, low, high, xtol=1e-6 * high))
+    return float(optimize.brentq(excess, low, high, xtol=1e-4 * high))

@@ -55,6 +55,7 @@ class OverloadSaid:
     """What happened above the capacity."""
 
     kind: OverloadKind
+    """What it does."""
     rate: float
     """Arrivals per second."""
     goodput_share: float
@@ -64,6 +65,7 @@ class OverloadSaid:
     well_after_s: float | None
     """``null`` where it was not well again within the deadline."""
     sentence: str
+    """The same in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,11 @@ class DriftSaid:
     """A change with time."""
 
     kind: DriftKind
+    """In which direction."""
     change: float
     """Of the idle response time from the first level to the last, as a share: 0.5 for one and a half times as long."""
     sentence: str
+    """The same in words."""
 
 
 def overload(results: Sequence[LevelResult], capacity: float | None) -> OverloadSaid | None:

@@ -118,5 +118,5 @@ def _states(found: CapacityResult) -> Figure:
 
 def _png(figure: Figure) -> bytes:
     content = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(content)
+    FigureCanvasAgg(figure).print_png(content)  # type: ignore[no-untyped-call]  # matplotlib leaves it unannotated
     return content.getvalue()

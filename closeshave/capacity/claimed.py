@@ -24,11 +24,11 @@ class ClaimSupport(StrEnum):
     """What a capacity says of a promised rate."""
 
     MET = "met"
-    """The platform sustained it here."""
+    """So much was sustained here."""
     REFUTED = "refuted"
-    """The platform sustains less than it, at the measured scale."""
+    """Less is proven to be too much, on what the promise is about."""
     NOT_SUPPORTED = "not supported"
-    """Beyond what was measured."""
+    """Neither: what was measured does not reach so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,13 @@ class ClaimAnswer:
     """A promised rate and what the capacity says of it."""
 
     claim: str
+    """The ID of the claim, or of the objective where it has none."""
     per_s: float
+    """Requests per second that are promised."""
     support: ClaimSupport
+    """What the capacity says of it."""
     sentence: str
+    """The same in words."""
 
 
 def rates(target: Target) -> tuple[ClaimedRate, ...]:

@@ -35,6 +35,7 @@ class LevelCause(StrEnum):
     """Why a level is unknown."""
 
     NONE = ""
+    """It is not unknown."""
     INTERVAL = "interval"
     """The confidence interval lies on both sides of an objective: more requests may decide."""
     FEW = "few"
@@ -70,6 +71,7 @@ class LevelAsk:
     length_s: float
     """Seconds that are judged."""
     purpose: LevelPurpose
+    """Why it is driven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,11 @@ class PercentileFigure:
     measured_s: float | None
     """``null`` where so many requests were not answered well that the percentile does not exist."""
     low_s: float | None
+    """One-sided lower confidence bound; ``null`` where the sample is too small for one."""
     high_s: float | None
-    """One-sided confidence bounds; ``null`` where the sample is too small for one."""
+    """The upper one."""
     n: int
+    """Requests that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +109,11 @@ class LevelFigures:
     refused: float
     """Share of the requests that were answered with 429 or 503."""
     p50_s: float | None
+    """Median response time, from the instant at which a request was due; ``null`` where it does not exist."""
     p95_s: float | None
+    """Its 95th percentile."""
     p99_s: float | None
-    """Response times from the instant at which a request was due; ``null`` where the percentile does not exist."""
+    """Its 99th percentile."""
     in_flight_mean: float
     """Requests that were due and not answered, averaged over time: L of Little's law."""
     in_flight_end: float
@@ -117,6 +123,7 @@ class LevelFigures:
     lateness_ms_p99: float
     """How late requests were sent, of the worst window."""
     percentiles: tuple[PercentileFigure, ...] = ()
+    """One for each objective."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,7 @@ class OverloadFigures:
     well_after_s: float | None
     """Seconds from the end of the load until the platform was well again; ``null`` if it was not within the deadline."""
     deadline_s: float
+    """Seconds that were waited for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +141,11 @@ class LevelResult:
     """A level that was driven."""
 
     ask: LevelAsk
+    """What was asked."""
     status: LevelStatus
+    """What it says about its rate."""
     cause: LevelCause = LevelCause.NONE
+    """Why it is unknown; empty where it is not."""
     why: str = ""
     """A sentence; empty for a level that holds."""
     figures: LevelFigures | None = None

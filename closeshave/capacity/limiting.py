@@ -87,6 +87,7 @@ class LimitingSaid:
     use: float | None
     """0 to 1."""
     sentence: str
+    """The same with the figures, in words."""
 
 
 def limiting(results: Sequence[LevelResult], knee: float | None, quota_cores: float | None = None) -> LimitingSaid | None:

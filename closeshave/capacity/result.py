@@ -25,9 +25,11 @@ class CapacityObjective:
     """An objective that holds at the capacity."""
 
     id: str
+    """Its ID in the target."""
     percentile: float
     """From 0 to 1."""
     at_most_s: float
+    """Seconds that the percentile may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class StateCapacity:
     state: str
     """``calm``, or the fault and its scope."""
     found: CapacityFound
+    """What its levels support."""
     requests_per_s: float | None
     """Requests per second that were offered at the confirmed rate; ``null`` if none was confirmed."""
     too_high_requests_per_s: float | None
@@ -60,11 +63,13 @@ class Headroom:
     """What must be kept free in calm so that a state of failure is survived."""
 
     state: str
+    """The state of failure."""
     share: float
     """Share of the calm capacity that is missing in this state, 0 to 1."""
     keep_below_per_s: float
     """Requests per second: more than this in calm would be too much in this state."""
     sentence: str
+    """The same in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +77,15 @@ class CapacityAbout:
     """What was searched."""
 
     plan: str
+    """The name of the plan."""
     environment: str
+    """The name of the environment."""
     target: str
+    """The name of the target."""
     grade: str
     """What runs here can show: ``rehearsed``, ``measured`` or ``verified``; empty where no level was finished."""
     seed: int
+    """Of the plan; each level adds its number."""
     started_at: str
     """In ISO 8601."""
     version: str
@@ -94,13 +103,17 @@ class CapacityResult:
     """The whole answer."""
 
     about: CapacityAbout
+    """What was searched."""
     objectives: tuple[CapacityObjective, ...]
+    """What holds at the capacity."""
     availability: float
     """The share of requests that must be answered well at the capacity."""
     states: tuple[StateCapacity, ...]
     """Calm first."""
     headroom: tuple[Headroom, ...]
+    """One for each state whose capacity, and that of calm, is found."""
     claims: tuple[ClaimAnswer, ...]
+    """One for each promised rate of the target."""
     interrupted: str
     """Why the search ended early; empty if it did not."""
     exit_code: int

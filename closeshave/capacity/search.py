@@ -22,6 +22,10 @@ from enum import StrEnum
 
 from closeshave.capacity.level import LONGER_HELPS, OF_PLATFORM, LevelAsk, LevelCause, LevelPurpose, LevelResult, LevelStatus
 
+CONFIRM_LONGER = 2.0
+"""Factor on the length of a confirmation that decided nothing."""
+APART = 1.5
+"""After a confirmation that failed the next rate is lower by at least so many times the precision."""
 SAME = 1e-9
 """Two rates this close (as a share) are one."""
 
@@ -55,6 +59,7 @@ class SearchRules:
     downwards_max: int = 12
     """Steps down from the first rate."""
     levels_max: int = 40
+    """Levels of a whole search."""
     budget_s: float = 900.0
     """Wall-clock seconds of the whole search."""
     around_s: float = 5.0
@@ -103,6 +108,7 @@ class CapacityFound:
     """What the levels so far support."""
 
     end: SearchEnd
+    """How the search ended."""
     rate: float | None
     """The largest rate that held and was confirmed, in arrivals per second; ``null`` if there is none."""
     held: float | None
@@ -112,6 +118,7 @@ class CapacityFound:
     why: str
     """A sentence."""
     remarks: tuple[str, ...] = ()
+    """What else must be known of it, a sentence each."""
 
 
 def next_level(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | None:
@@ -131,7 +138,7 @@ def _wanted(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | No
 
 
 def _next(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | None:
-    held, high = bracket(results, 2 * rules.precise)
+    held, high = bracket(results, APART * rules.precise)
     if held is None and high is None:
         # All levels so far had too few requests: more of them decide.
         rate = max(one.ask.rate for one in results)
@@ -174,7 +181,7 @@ def _narrow(rules: SearchRules, results: Sequence[LevelResult]) -> float:
 
 def _ceiling(rules: SearchRules, results: Sequence[LevelResult], high: float) -> float:
     """Below this a rate is looked for: the lowest one that did not hold, or somewhat less where a confirmation failed."""
-    return min(high, _below(_last(results), 2 * rules.precise))
+    return min(high, _below(_last(results), APART * rules.precise))
 
 
 def _below(last: Sequence[LevelResult], apart: float) -> float:
@@ -199,6 +206,10 @@ def _again(rules: SearchRules, results: Sequence[LevelResult]) -> LevelAsk | Non
     here = [one for one in results if _same(one.ask.rate, last.ask.rate) and one.ask.purpose is last.ask.purpose]
     if last.cause in LONGER_HELPS and last.ask.purpose is not LevelPurpose.CONFIRM and last.ask.length_s < rules.level_s_most * (1 - SAME):
         return LevelAsk(last.ask.rate, min(last.ask.length_s * rules.longer, rules.level_s_most), last.ask.purpose)
+    if last.cause is LevelCause.INTERVAL and last.ask.purpose is LevelPurpose.CONFIRM and len(here) == 1:
+        # A confirmation that decides nothing is driven longer once, if there is time; it still fails if it does not hold then.
+        longer = LevelAsk(last.ask.rate, last.ask.length_s * CONFIRM_LONGER, LevelPurpose.CONFIRM)
+        return longer if _fits(rules, results, longer) else None
     if last.cause in OF_PLATFORM or last.cause is LevelCause.FEW:
         return None
     tries = sum(one.cause is last.cause and _same(one.ask.length_s, last.ask.length_s) for one in here)
@@ -232,7 +243,7 @@ def _fits(rules: SearchRules, results: Sequence[LevelResult], asked: LevelAsk) -
     """Whether there is time for this level, and for what must come after it: the confirmation of what it may find."""
     after_s = 0.0
     if asked.purpose in {LevelPurpose.STEP, LevelPurpose.BISECT}:
-        held, _ = bracket(results, 2 * rules.precise)
+        held, _ = bracket(results, APART * rules.precise)
         lengths = [asked.length_s, *(one.ask.length_s for one in results if held is not None and _same(one.ask.rate, held))]
         after_s = max(lengths) * rules.confirm + around_s(rules, results)
     return spent_s(results) + asked.length_s + around_s(rules, results) + after_s <= rules.budget_s
@@ -242,7 +253,7 @@ def _last_wish(rules: SearchRules, results: Sequence[LevelResult], asked: LevelA
     """What still fits when the wanted level does not: the confirmation of what was found, if that is missing."""
     if asked.purpose not in {LevelPurpose.STEP, LevelPurpose.BISECT}:
         return None
-    held, _ = bracket(results, 2 * rules.precise)
+    held, _ = bracket(results, APART * rules.precise)
     if held is None or _confirmed(results, held):
         return None
     left_s = rules.budget_s - spent_s(results) - around_s(rules, results)
@@ -266,7 +277,7 @@ def settled(rules: SearchRules, results: Sequence[LevelResult]) -> CapacityFound
     counted = [one for one in results if one.ask.purpose is not LevelPurpose.OVERLOAD]
     if not counted:
         return CapacityFound(SearchEnd.NOTHING, None, None, None, "no level was finished")
-    held, high = bracket(counted, 2 * rules.precise)
+    held, high = bracket(counted, APART * rules.precise)
     remarks = tuple(_remarks(counted, held, high))
     above = _above(counted, high)
     if held is None:

@@ -121,7 +121,7 @@ def test_stricter_shares_are_settled_in_the_confirmation_alone() -> None:
     below = level(0.02, good=flags(1 / 90))
     assert judged(below, [OBJECTIVE], final=False).cause is LevelCause.INTERVAL
     p99 = LevelObjective("p99", 0.99, 0.1)
-    slow = level(shares(1 / 110))
+    slow = level(np.where(flags(1 / 110), 0.02, 0.3))
     assert judged(slow, [p99], final=False).status is LevelStatus.HOLDS
     assert judged(slow, [p99]).cause is LevelCause.INTERVAL
 

@@ -16,15 +16,23 @@ SPAN = Span(0, 4_000_000_000)
 
 def record(**cores: float) -> pd.DataFrame:
     """Four seconds of a machine with two cores: ``app_2=1.5`` are two processes of the application that use 1.5 cores together; ``others`` too."""
-    rows = []
+    rows: list[dict[str, object]] = []
     own = sum(cores.values())
     for second in range(1, 5):
         at_ns = second * 1_000_000_000
-        host = {"role": "host", "region": None, "processes": 0, "cpu_s": own, "user_s": own, "system_s": 0.0, "idle_s": CORES - own}
+        host: dict[str, object] = {
+            "role": "host",
+            "region": None,
+            "processes": 0,
+            "cpu_s": own,
+            "user_s": own,
+            "system_s": 0.0,
+            "idle_s": CORES - own,
+        }
         rows.append({"at_ns": at_ns, "interval_s": 1.0, "iowait_s": 0.0, "steal_s": 0.0, "others_s": 0.0, "delay_s": None, **host})
         for key, value in cores.items():
             role, _, processes = key.partition("_")
-            group = {"role": role, "region": "here", "processes": int(processes or 1), "cpu_s": value, "delay_s": 0.1}
+            group: dict[str, object] = {"role": role, "region": "here", "processes": int(processes or 1), "cpu_s": value, "delay_s": 0.1}
             rows.append({"at_ns": at_ns, "interval_s": 1.0, **group})
     return pd.DataFrame(rows)
 

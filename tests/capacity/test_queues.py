@@ -43,7 +43,7 @@ def test_a_simulation_exceeds_a_time_as_often(service: queues.Service, slots: in
     ended, _ = Simulated(slots, 0.02)._serve(sent, need)
     exceeded = queues.exceeded_exponential if service == "exponential" else queues.exceeded_deterministic
     t_s = 0.05
-    assert float(np.mean((ended - sent)[2_000:] > t_s)) == pytest.approx(exceeded(t_s, rate, slots, 0.02), rel=0.12, abs=0.003)
+    assert float(np.mean((ended - sent)[2_000:] > t_s)) == pytest.approx(exceeded(t_s, rate, slots, 0.02), rel=0.12, abs=0.006)
 
 
 @pytest.mark.parametrize("service", ["deterministic", "exponential"])

@@ -16,7 +16,8 @@ from closeshave.target import Claim, Measure, Objective, Statement, Target
 from closeshave.vocabulary import EvidenceGrade
 from tests.capacity.simulated import Simulated
 
-RULES = SearchRules(first=40, most=1_000)
+RULES = SearchRules(first=40, most=1_000, precise=0.1, level_s=5, level_s_most=10)
+"""Short levels: what is found matters less here than what is said of it."""
 ABOUT = CapacityAbout(
     "capacity", "embedded", "shop", EvidenceGrade.MEASURED, 1, "2026-11-30T12:00:00+00:00", "0.1.0", "4 regions and 4 shards"
 )

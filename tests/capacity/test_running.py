@@ -62,7 +62,11 @@ def task(tmp_path, monkeypatch):
         "read",
         lambda said, ask, state, *_: replace(servers[state.name].drive(ask, [OBJECTIVE]), run=said.run.name),
     )
-    return replace(found, ground=Staged(found.directory), rules=replace(found.rules, first=20, most=1_000, budget_s=2_000))
+    return replace(
+        found,
+        ground=Staged(found.directory),
+        rules=replace(found.rules, first=20, most=1_000, budget_s=2_000, precise=0.1, level_s=5, level_s_most=10),
+    )
 
 
 def test_both_states_are_searched_and_the_headroom_is_told(task):

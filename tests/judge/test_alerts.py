@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from closeshave.history import AlertNote, AlertRule, AlertsTold, History
 from closeshave.judge import asked
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.alerts import incidents
+from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.verdicts import alerts
 from closeshave.plan import AlertsAsked, ExpectedAlert, Fault, Plan

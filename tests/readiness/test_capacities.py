@@ -18,7 +18,7 @@ from closeshave.target import read_target
 from closeshave.vocabulary import TARGET, EvidenceGrade
 from tests.capacity.simulated import Simulated
 
-RULES = SearchRules(first=40, most=1_000)
+RULES = SearchRules(first=40, most=1_000, precise=0.1, level_s=5, level_s_most=10)
 STARTED = "2026-11-30T12:00:00+00:00"
 ABOUT = CapacityAbout(
     "capacity", "shop", "shop", EvidenceGrade.MEASURED, 1, STARTED, "0.1.0", "1 region", ended_at="2026-11-30T12:15:00+00:00"
