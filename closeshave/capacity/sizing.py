@@ -96,10 +96,12 @@ def size(machine: LoadMachine, demand: LoadDemand, lateness_ms_max: float) -> Si
     supports = [multiplied(demand.rate_per_s, kept.rate_per_s, "1/s")]
     if demand.users is not None:
         supports.append(multiplied(demand.users, machine.memory.customers_max, "users"))
-    # A part of the users sends the same part of the requests.
+    if demand.response_time_s is not None:
+        supports.append(multiplied(demand.rate_per_s * demand.response_time_s, machine.memory.connections_max, "connections"))
+    # A part of the users sends the same part of the requests, over the same part of the connections.
     part = min(1.0, *(each.extrapolated / each.claimed for each in supports))
     if part <= 0:
-        return Sizing(demand, tuple(supports), (), "no crowd of customers was measured")
+        return Sizing(demand, tuple(supports), (), "of its users or its connections none was measured")
     users = None if demand.users is None else demand.users * part
     return Sizing(demand, tuple(supports), tuple(_needed(machine, kept, demand.rate_per_s * part, users, demand.response_time_s)), "")
 
@@ -111,13 +113,12 @@ def _needed(machine: LoadMachine, kept: OnTime, rate_per_s: float, users: float 
     yield Needed("cores", cores, "count", f"{rate} / {per_core.point:,.0f} to {per_core.high:,.0f} a worker on time, a core for each")
     workers = larger(whole(cores), Interval.exact(1))
     flight = None if answer_s is None else rate_per_s * answer_s
-    carried = multiplied(flight or 0.0, memory.connections_max, "connections")
     taken = memory.worker.times(workers)
     told = [f"{_range(workers)} workers x {_mib(memory.worker)}"]
     if users is not None:
         taken += memory.customer * users
         told.append(f"{users:,.0f} customers x {_range(memory.customer)} bytes")
-    if flight is not None and carried.supported:
+    if flight is not None:
         taken += memory.connection * flight
         told.append(f"{flight:,.0f} connections x {_range(memory.connection)} bytes")
     yield Needed("memory", taken, "bytes", " + ".join(told))
@@ -128,7 +129,7 @@ def _needed(machine: LoadMachine, kept: OnTime, rate_per_s: float, users: float 
         "count",
         f"like this one: {allowed.processors:g} processors and {allowed.memory_bytes / (1 << 30):,.1f} GiB each, nothing else on them",
     )
-    yield from _connections(machine, rate_per_s, carried if flight is not None else None, workers, machines)
+    yield from _connections(machine, rate_per_s, flight, workers, machines)
     if users is not None:
         yield _own_connections(machine, users)
     for what, payload in (("bandwidth sent", machine.request_bytes), ("bandwidth received", machine.answer_bytes)):
@@ -142,17 +143,12 @@ def _needed(machine: LoadMachine, kept: OnTime, rate_per_s: float, users: float 
         )
 
 
-def _connections(
-    machine: LoadMachine, rate_per_s: float, carried: Support | None, workers: Interval, machines: Interval
-) -> Iterator[Needed]:
-    """``carried``: how far the measurement carries towards the connections in flight; ``None`` where nobody knows how many these are."""
+def _connections(machine: LoadMachine, rate_per_s: float, flight: float | None, workers: Interval, machines: Interval) -> Iterator[Needed]:
+    """``flight``: connections with a request in flight; ``None`` where nobody knows how many these are."""
     ports, wait_s, files = machine.allowed.ports, machine.allowed.time_wait_s, machine.allowed.files_max
-    if carried is None:
+    if flight is None:
         yield Needed("connections", None, "count", "no response time is promised, so nobody knows how many requests are in flight")
-    elif not carried.supported:
-        yield Needed("connections", None, "count", str(carried))
     else:
-        flight = carried.claimed
         yield Needed(
             "connections",
             Interval.exact(math.ceil(flight)),

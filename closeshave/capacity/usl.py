@@ -148,7 +148,7 @@ def _steps_of_many(rows: Floats, values: Floats) -> Floats:
                 break
             step[uphill] /= 2
         moves = np.where(uphill[:, None], 0.0, step) * (aim - weights)
-        weights = weights + moves
+        weights += moves
         if float(np.abs(moves).max()) < STEADY * float(np.abs(weights).max()):
             break
     return weights

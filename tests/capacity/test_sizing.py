@@ -111,7 +111,10 @@ def test_a_rate_takes_what_the_arithmetic_says() -> None:
     """Every line by hand, for a machine that was on time at 40,000/s and late at 60,000/s."""
     found = size(MACHINE, rate(100_000), 10)
     assert found.supported
-    assert [str(each) for each in found.supports] == ["extrapolated to 100,000/s, claimed 100,000/s, supported"]
+    assert [str(each) for each in found.supports] == [
+        "extrapolated to 100,000/s, claimed 100,000/s, supported",
+        "extrapolated to 15,000 connections, claimed 10,000 connections, supported",
+    ]
     assert row(found.needed, "cores").amount == Interval(100 / 60, 2.5, 2.5)
     assert row(found.needed, "cores").arithmetic == "100,000 requests/s / 40,000 to 60,000 a worker on time, a core for each"
     assert row(found.needed, "load machines").amount == Interval(1, 1, 1)
@@ -163,22 +166,26 @@ def test_the_part_is_that_of_the_figure_that_carries_least() -> None:
     """Few customers were measured: their requests are a part, too."""
     memory = dataclasses.replace(MACHINE.memory, customers_max=10_000)
     found = size(machine(memory=memory), users(100_000), 10)
-    assert [each.supported for each in found.supports] == [True, False]
+    assert [each.supported for each in found.supports] == [True, False, True]
     cores = row(found.needed, "cores").amount
     assert cores is not None
     assert cores.point == pytest.approx(25_000 / 10.1 / 40_000)
     assert "25,000 customers" in row(found.needed, "memory").arithmetic
 
 
-@pytest.mark.parametrize(("connections_max", "known"), [(4_000, True), (3_998, False)])
-def test_connections_end_there_too(connections_max: int, known: bool) -> None:
-    """Their number is refused, and their memory left out."""
+@pytest.mark.parametrize(("connections_max", "supported", "connections"), [(4_000, True, 10_000), (3_998, False, 9_995)])
+def test_connections_end_there_too(connections_max: int, supported: bool, connections: int) -> None:
+    """And with them what is sent over them."""
     memory = dataclasses.replace(MACHINE.memory, connections_max=connections_max)
     found = size(machine(memory=memory), rate(100_000), 10)
-    assert (row(found.needed, "connections").amount is not None) is known
-    assert ("connections x" in row(found.needed, "memory").arithmetic) is known
-    if not known:
-        assert row(found.needed, "connections").arithmetic == "extrapolated to 9,995 connections, claimed 10,000 connections, not supported"
+    assert found.supported is supported
+    amount = row(found.needed, "connections").amount
+    assert amount is not None
+    assert amount.point == pytest.approx(connections, abs=1)
+    assert f"{connections:,} connections x" in row(found.needed, "memory").arithmetic
+    if not supported:
+        assert str(found.supports[1]) == "extrapolated to 9,995 connections, claimed 10,000 connections, not supported"
+        assert row(found.needed, "cores").arithmetic.startswith("99,950 requests/s")
 
 
 def test_without_a_promised_response_time_connections_are_unknown() -> None:

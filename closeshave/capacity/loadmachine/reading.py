@@ -14,6 +14,8 @@ from closeshave.loadgen.convert import open_all
 
 SETTLING_S = 0.5
 """The beginning of a level is not judged."""
+EDGES = 2
+"""An arrival at either edge of a level may be counted with its neighbour."""
 
 Instants = npt.NDArray[np.int64]
 
@@ -43,6 +45,6 @@ def split(intended_ns: Instants, started_ns: Instants, rates_per_s: Sequence[flo
         late_ms = (started_ns[here] - intended_ns[here]) / 1e6
         due = round(rate * (each_s - SETTLING_S))
         lateness = float(np.quantile(late_ms, 0.99, method="inverted_cdf")) if len(late_ms) else each_s * 1000
-        # An arrival at the edge of a level may be counted with its neighbour.
-        found.append(PacedLevel(rate, due, min(due, int(here.sum())), max(0.0, lateness)))
+        sent = int(here.sum())
+        found.append(PacedLevel(rate, due, due if sent >= due - EDGES else sent, max(0.0, lateness)))
     return tuple(found)
