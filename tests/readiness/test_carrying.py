@@ -68,7 +68,7 @@ def said(work: object, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(carrying, "prepare", lambda name, **_: name)
     monkeypatch.setattr(carrying, "publish", lambda one: happened.append(f"published {one}"))
     monkeypatch.setattr(probing, "carry_out", probed)
-    monkeypatch.setattr(carrying.carrying, "question", lambda where, *_: SimpleNamespace(definition=SimpleNamespace(name=Path(where).stem)))
+    monkeypatch.setattr(probing, "question", lambda where, *_: SimpleNamespace(definition=SimpleNamespace(name=Path(where).stem)))
     return happened
 
 
