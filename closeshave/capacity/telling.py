@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -139,14 +140,19 @@ def markdown(found: CapacityResult) -> str:
     return "\n".join([*lines, "", *(f"- {_cell(one, 500)}" for one in notes(found)), ""])
 
 
-def page(found: CapacityResult, drawn: dict[str, bytes]) -> str:
-    """One HTML file without scripts; its pictures are inside of it."""
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("closeshave.capacity"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["clean"] = words.clean
+    return environment
+
+
+def page(found: CapacityResult, drawn: dict[str, bytes]) -> str:
+    """One HTML file without scripts; its pictures are inside of it."""
     pictures = [(TITLES[name], base64.b64encode(content).decode("ascii")) for name, content in drawn.items()]
-    return environment.get_template("capacity.html.j2").render(
+    return _environment().get_template("capacity.html.j2").render(
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - the package's own file
         found=found,
         rows=rows,
