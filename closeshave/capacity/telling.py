@@ -152,17 +152,21 @@ def _environment() -> Environment:
 def page(found: CapacityResult, drawn: dict[str, bytes]) -> str:
     """One HTML file without scripts; its pictures are inside of it."""
     pictures = [(TITLES[name], base64.b64encode(content).decode("ascii")) for name, content in drawn.items()]
-    return _environment().get_template("capacity.html.j2").render(
-        css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - the package's own file
-        found=found,
-        rows=rows,
-        stated=stated,
-        remarks=lambda state: list(remarks(state)),
-        notes=list(notes(found)),
-        columns=COLUMNS,
-        headline=headline(found),
-        status=STATUSES.get(found.exit_code, "inconclusive"),
-        pictures=pictures,
+    return (
+        _environment()
+        .get_template("capacity.html.j2")
+        .render(
+            css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - the package's own file
+            found=found,
+            rows=rows,
+            stated=stated,
+            remarks=lambda state: list(remarks(state)),
+            notes=list(notes(found)),
+            columns=COLUMNS,
+            headline=headline(found),
+            status=STATUSES.get(found.exit_code, "inconclusive"),
+            pictures=pictures,
+        )
     )
 
 

@@ -25,7 +25,7 @@ from closeshave.environments.remote.alerts import notes_of
 from closeshave.files import read_lines
 from closeshave.files.shipped import locate
 from closeshave.history import AlertNote, alert_of
-from closeshave.judge.measures.alerts import Incident, incidents, rated
+from closeshave.judge.measures.alerts import RaisedAlert, incidents, rated
 from closeshave.vocabulary import ALERTS_FILE, CATEGORIES, WATCHDOG
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -53,7 +53,7 @@ def told(run: Path) -> list[AlertNote]:
     return [alert_of(line) for line in read_lines(run / ALERTS_FILE)]
 
 
-def about(run: Path, name: str, instance: str) -> Incident | None:
+def about(run: Path, name: str, instance: str) -> RaisedAlert | None:
     """The alert of a rule about a part."""
     return next((one for one in incidents(told(run)) if one.name == name and one.labels.get("instance") == instance), None)
 
@@ -123,7 +123,7 @@ def test_an_alert_arrives_although_the_receiver_was_killed_and_ends_with_its_cau
     first, *_ = [note for note in told(tmp_path) if note.name == "InstanceDown"]
     began_s = first.started_wall_ns / 1e9
 
-    def asked() -> list[Incident]:
+    def asked() -> list[RaisedAlert]:
         stretches = alerting.firing(monitoring.store_url, began_s - 30, began_s + 120, 2)
         return [one for one in incidents(notes_of(stretches, Anchor.take(), began_s + 120, 2)) if one.name == "InstanceDown"]
 

@@ -25,7 +25,7 @@ BACKGROUND_MOST = 0.001
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class RaisedAlert:
     """An alert from its beginning to its end."""
 
     name: str
@@ -49,9 +49,9 @@ class Harm:
     """The share of the customers' requests in the same scope that were not good in calm: one of those may have been the first."""
 
 
-def incidents(notes: Iterable[AlertNote]) -> tuple[Incident, ...]:
+def incidents(notes: Iterable[AlertNote]) -> tuple[RaisedAlert, ...]:
     """Every alert of trouble, in the order in which they began. A note that was told twice counts once."""
-    found: list[Incident] = []
+    found: list[RaisedAlert] = []
     going: dict[str, int] = {}
     over: dict[str, int] = {}
     for note in sorted(notes, key=lambda note: (note.received_ns, note.state)):
@@ -61,7 +61,7 @@ def incidents(notes: Iterable[AlertNote]) -> tuple[Incident, ...]:
             # Told again after its end, because whoever told it did not hear that it had arrived.
             if note.fingerprint not in going and over.get(note.fingerprint) != note.started_wall_ns:
                 going[note.fingerprint] = len(found)
-                found.append(Incident(note.name, note.severity, note.category, note.labels, note.received_ns, None))
+                found.append(RaisedAlert(note.name, note.severity, note.category, note.labels, note.received_ns, None))
         elif note.fingerprint in going:
             index = going.pop(note.fingerprint)
             over[note.fingerprint] = note.started_wall_ns
@@ -98,13 +98,13 @@ def window(evidence: Evidence, life: Life, lives: Sequence[Life]) -> tuple[int, 
     return life.injected_ns, min([healed + round(asked.silent_within * 1e9), *later])
 
 
-def of_fault(evidence: Evidence, life: Life, lives: Sequence[Life], told: Sequence[Incident]) -> tuple[Incident, ...]:
+def of_fault(evidence: Evidence, life: Life, lives: Sequence[Life], told: Sequence[RaisedAlert]) -> tuple[RaisedAlert, ...]:
     """The alerts that began while the fault was there, or soon after."""
     within = window(evidence, life, lives)
     return () if within is None else tuple(each for each in told if within[0] <= each.raised_ns <= within[1])
 
 
-def in_calm(evidence: Evidence, lives: Sequence[Life], told: Sequence[Incident]) -> tuple[Incident, ...]:
+def in_calm(evidence: Evidence, lives: Sequence[Life], told: Sequence[RaisedAlert]) -> tuple[RaisedAlert, ...]:
     """The alerts that began in a calm phase, and belong to no fault."""
     faulty = [within for life in lives if (within := window(evidence, life, lives)) is not None]
     calm = [(phase.started_ns, phase.ended_ns) for phase in evidence.history.manifest.phases if phase.role == "calm"]

@@ -14,7 +14,7 @@ from closeshave.judge.evidence.witness import operation_witness
 from closeshave.judge.measures.alerts import (
     BACKGROUND_MOST,
     Harm,
-    Incident,
+    RaisedAlert,
     beats,
     harm,
     in_calm,
@@ -44,7 +44,7 @@ class AlertsHeard:
     asked: AlertsAsked
     lives: tuple[Life, ...]
     notes: tuple[AlertNote, ...]
-    told: tuple[Incident, ...]
+    told: tuple[RaisedAlert, ...]
     rules: tuple[AlertRule, ...] | None
     deaf: str
     """Why nothing is known of alerts; empty if something is."""
@@ -158,7 +158,7 @@ def _missing(heard: AlertsHeard, life: Life, each: ExpectedAlert, blank: Verdict
     return replace(blank, status=Status.FAIL, reason=reason, n=1, witnesses=(_nothing(each, reason),))
 
 
-def _since(heard: AlertsHeard, life: Life, one: Incident) -> float:
+def _since(heard: AlertsHeard, life: Life, one: RaisedAlert) -> float:
     """Seconds from the first harm to the alert."""
     return max(0, one.raised_ns - harm(heard.analysis.evidence, life).at_ns) / 1e9
 
@@ -225,7 +225,7 @@ def _unsure(heard: AlertsHeard, life: Life, hurt: Harm, to_ns: int) -> str:
     return ""
 
 
-def _late(heard: AlertsHeard, hurt: Harm, first: Incident) -> tuple[Witness, ...]:
+def _late(heard: AlertsHeard, hurt: Harm, first: RaisedAlert) -> tuple[Witness, ...]:
     witness = _witness(heard, first, "raised too late")
     if hurt.position is None:
         return (witness,)
@@ -261,7 +261,7 @@ def _silence(heard: AlertsHeard, life: Life) -> Verdict:
     return replace(found, status=Status.FAIL, reason=said, witnesses=(_witness(heard, last, "went on after the heal"),))
 
 
-def _other(heard: AlertsHeard, life: Life, from_ns: int, last: Incident) -> str:
+def _other(heard: AlertsHeard, life: Life, from_ns: int, last: RaisedAlert) -> str:
     """Another fault that was there between the heal and the end of this alert; empty for none."""
     until_ns = last.ended_ns if last.ended_ns is not None else heard.until_ns
     return next(
@@ -348,7 +348,7 @@ def _objectives(heard: AlertsHeard, measure: Measure) -> Iterator[Objective]:
     return (each for each in heard.analysis.evidence.target.objectives if each.measure is measure)
 
 
-def _witness(heard: AlertsHeard, one: Incident, why: str) -> AlertWitness:
+def _witness(heard: AlertsHeard, one: RaisedAlert, why: str) -> AlertWitness:
     anchor = heard.analysis.evidence.history.manifest.anchor
     ended = anchor.to_wall(one.ended_ns).isoformat(timespec="milliseconds") if one.ended_ns is not None else None
     raised = anchor.to_wall(one.raised_ns).isoformat(timespec="milliseconds")
