@@ -148,6 +148,8 @@ def test_a_whole_game_day(gameday):
     assert told["runbooks"][0]["out_of_order"] == ["Tell"]
     assert "<script>" not in (run / "gameday.html").read_text()
     assert "alert(1)" in (run / "gameday.html").read_text()
+    # The load ended in order: every sender's counts are whole.
+    assert not any("did not finish" in one["reason"] for one in running.summary()["verdicts"])
     detect = next(one for one in running.summary()["verdicts"] if one["id"].startswith("detect"))
     assert detect["reason"]
 
