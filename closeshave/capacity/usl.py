@@ -157,5 +157,4 @@ def _steps_of_many(rows: Floats, values: Floats) -> Floats:
 def _least(rows: Floats, values: Floats) -> Floats:
     """Least squares by the normal equations, for each of many."""
     across = rows.swapaxes(-1, -2)
-    found: Floats = np.linalg.solve(across @ rows, across @ values[..., None])[..., 0]
-    return found
+    return np.asarray(np.linalg.solve(across @ rows, across @ values[..., None])[..., 0], dtype=np.float64)
