@@ -63,6 +63,7 @@ ELSEWHERE: Mapping[str, tuple[set[str], str]] = {
         "the stand-in is a platform: its links to its caches and to the provider are its own",
     ),
     "closeshave/telemetry/grafana.py": ({"httpx"}, "no server of an environment: the operator's own Grafana is told, and never asked"),
+    "truth/capacity.py": ({"http.client"}, "no server of an environment: it loads a scripted server of its own, as a customer would"),
     "truth/plain/running.py": (
         {"httpx"},
         "the plain platform imports nothing of the package, so that it shares no code with what judges it",
