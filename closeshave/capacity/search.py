@@ -16,6 +16,7 @@ add to that); a confirmation is another sample, three times as large, so both to
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -267,9 +268,9 @@ def spent_s(results: Sequence[LevelResult]) -> float:
 
 
 def around_s(rules: SearchRules, results: Sequence[LevelResult]) -> float:
-    """What a level takes beyond its judged seconds: the mean of those so far."""
+    """What a level takes beyond its judged seconds: the median of those so far and of what was expected. The first one takes longer: customers log in."""
     found = [max(0.0, one.took_s - one.ask.length_s) for one in results if one.took_s]
-    return sum(found) / len(found) if found else rules.around_s
+    return statistics.median([rules.around_s, *found])
 
 
 def settled(rules: SearchRules, results: Sequence[LevelResult]) -> CapacityFound:
