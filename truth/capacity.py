@@ -311,7 +311,7 @@ def main() -> int:
             continue
         rules = SearchRules(first=work[name].first, most=5_000, level_s=10, level_s_most=40)
         if options.short:
-            rules = replace(rules, level_s=5, level_s_most=10, precise=0.05, budget_s=150)
+            rules = replace(rules, level_s=5, level_s_most=10, precise=0.05, budget_s=300)
         kept[name] = carried_out(work[name], rules)
         one = kept[name]
         CONSOLE.print(
