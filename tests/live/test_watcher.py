@@ -125,7 +125,7 @@ def test_a_server_that_starts_late_catches_up_step_by_step(scripted: Scripted, m
     assert shown.catching_up
     assert first.read_share == pytest.approx(0.3)
     assert first.reading is not None
-    assert first.reading.all.completed_per_s == 0
+    assert first.reading.all.completed_per_s < 10
     looks = 1
     while shown.catching_up:
         last = shown.look()
