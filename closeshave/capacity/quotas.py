@@ -36,13 +36,13 @@ def refused(kind: str, root: Path = ROOT) -> str:
     if kind != "embedded":
         return f"quotas of regions need plain processes on this machine; the environment is of kind {kind}"
     try:
-        _place(root)
+        place_of_groups(root)
     except NoQuota as error:
         return str(error)
     return ""
 
 
-def _place(root: Path) -> tuple[Path, bool]:
+def place_of_groups(root: Path) -> tuple[Path, bool]:
     """The directory in which groups can be made, and whether it is of version 2. Raises :class:`NoQuota`."""
     first = root / "cpu"
     if (first / "cpu.cfs_quota_us").exists() or (first / "cpu.cfs_period_us").exists() or (first / "tasks").exists():
@@ -94,7 +94,7 @@ class RegionQuotas:
                         raise NoQuota(f"{group}: process {pid} cannot be moved into it: {error.strerror}") from None
 
     def _made(self, region: str) -> Path:
-        place, second = _place(self.root)
+        place, second = place_of_groups(self.root)
         group = place / f"{PREFIX}{self.environment_id[:16]}-{region}"
         try:
             group.mkdir(exist_ok=True)

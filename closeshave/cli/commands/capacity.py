@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from closeshave.cli import exits, hosted, options, output
+from closeshave.cli import exits, hosted, options, output, scaled
 from closeshave.cli.app import app
 from closeshave.cli.at_hand import at_hand
 from closeshave.cli.saying import Json, Quiet, Voice, complain
@@ -39,6 +39,14 @@ def capacity(  # noqa: PLR0917 - an option each
     ] = None,
     target: options.Target = None,
     seed: options.Seed = None,
+    scaling: Annotated[
+        bool,
+        typer.Option(
+            "--scaling",
+            help="Search no capacity: measure the throughput at saturation with six shares of the processors for the application, three times "
+            "each, and fit the Universal Scalability Law. On an environment of ours alone; some ten minutes.",
+        ),
+    ] = False,
     confirm: Annotated[
         str,
         typer.Option(
@@ -60,6 +68,9 @@ def capacity(  # noqa: PLR0917 - an option each
 
     output.hurry(SHOWN_WITHIN_S)
     voice = Voice(json, quiet)
+    if scaling:
+        scaled.refuse({"--under": under, "--quota": quota, "--resume": resume, "--confirm": confirm})
+        scaled.measure(asking.CapacityWords(plan, environment, target, (), seed), capacities, voice)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     words = asking.CapacityWords(plan, environment, target, tuple(under or ()), seed, quota, permission)
     task = (
