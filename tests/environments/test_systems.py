@@ -85,6 +85,9 @@ def test_each_pooler_takes_as_many_clients_as_the_target_promises(parts: Parts) 
         definition = described(name)
         assert definition.pooler is not None
         assert int(str(definition.pooler["max_client_conn"])) >= promised
+        # PgBouncer refuses a client that sets a parameter which it does not know, and the stand-in sets these.
+        ignored = set(str(definition.pooler["ignore_startup_parameters"]).split(","))
+        assert {"statement_timeout", "jit", "standin.live"} <= ignored
         layout = laid_out(definition, parts)
         told = json.loads(layout.files[ROOT / "config" / f"{layout.deployment.members[0].process}.json"])
         room = told["bootstrap"]["dcs"]["postgresql"]["parameters"]["max_connections"]
