@@ -66,7 +66,8 @@ def _timed(objective: Objective, asked: Sequence[Incident], blank: Verdict) -> V
     low, high = _merged(objective.measure, known, len(times))
     exact = high if low == high else None
     found = replace(blank, measured=exact, confidence=None if exact is not None or high is None else (low, high), reason=told)
-    if high is not None and high <= objective.at_most:
+    # Where nobody was surely harmed there was perhaps nothing to notice.
+    if high is not None and high <= objective.at_most and any(each.sure for each in asked):
         return replace(found, status=Status.PASS)
     if low > objective.at_most:
         return replace(found, status=Status.FAIL)
