@@ -177,7 +177,7 @@ def _overload(rules: SearchRules, held: float, high: float | None) -> LevelAsk |
 def _narrow(rules: SearchRules, results: Sequence[LevelResult]) -> float:
     """How narrow the bracket must be. After each confirmation that failed, less: what chance moved once is not located more precisely by more levels."""
     failed = sum(one.ask.purpose is LevelPurpose.CONFIRM and one.status is not LevelStatus.HOLDS for one in results)
-    return rules.precise * (1 + failed)
+    return rules.precise * (1 + min(failed, 2))
 
 
 def _ceiling(rules: SearchRules, results: Sequence[LevelResult], high: float) -> float:

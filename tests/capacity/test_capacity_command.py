@@ -89,9 +89,9 @@ def test_a_remote_platform_whose_caps_are_below_the_first_level_is_refused(comma
     assert "--rate-scale" in said
 
 
-def test_a_remote_platform_is_not_loaded_without_permission(command, tmp_path):
-    """Its owner's token is asked for, as for every run."""
-    assert "token" in refused(command, tmp_path, plan(tmp_path, FEWER), "--environment", lent(tmp_path, 1000)).lower()
+def test_a_remote_platform_must_admit_the_search_before_its_first_level(command, tmp_path):
+    """As every run: here the host of its edge is not known."""
+    assert "theirs.yaml" in refused(command, tmp_path, plan(tmp_path, FEWER), "--environment", lent(tmp_path, 1000))
 
 
 def test_a_directory_that_is_no_search_cannot_be_continued(command, tmp_path):
