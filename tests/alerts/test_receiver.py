@@ -51,7 +51,8 @@ def test_what_an_alertmanager_lists_as_firing_is_noted_as_firing() -> None:
     listed = {**alert(), "status": {"state": "active"}, "endsAt": "2026-11-30T22:55:00Z"}
     (note,) = already_firing([listed], 9)
     assert (note.name, note.state, note.received_ns, note.ended_wall_ns) == ("DatabaseDown", "firing", 9, None)
-    for wrong in (None, {}, [1], [{}]):
+    nonsense: tuple[Any, ...] = (None, {}, [1], [{}])
+    for wrong in nonsense:
         with pytest.raises(NoAlerts):
             already_firing(wrong, 9)
 
