@@ -179,7 +179,7 @@ def test_an_incident_of_another_severity_answers_nothing_and_is_only_shown() -> 
 
 
 def test_what_other_programs_may_have_done_makes_no_harm_sure() -> None:
-    """The machine was not the platform's for all of the outage: whether the fault harmed anybody is unknown, so no time is too long, and none is short enough."""
+    """All of the outage lies in a doubtful stretch: no time is too long, and none is short enough."""
     run = held(mark("noticed", 180), mark("mitigated", 181))
     run.changes["resources"] = starving((118, 135))
     found = incident(run)
