@@ -196,7 +196,7 @@ Made by `closeshave doctor --load --markdown`, on the machine below; nothing on 
 
 ```sh title="not run by the tests: it takes a minute"
 closeshave doctor --load
-closeshave doctor --load --json > load-machine.json
+closeshave doctor --load --json  # its output can be kept, as load-machine.json
 closeshave doctor --load --measured load-machine.json --target barberpro-argentina
 ```
 

@@ -19,6 +19,7 @@ def testing(target: Target, called: str, environment: str | None) -> tuple[Testi
     """
     probed = frozenset(one.id for one in target.claims if one.probes)
     own = [TestingPlan(f"closeshave probe --target {called}" + (f" --environment {environment}" if environment else ""), probed)]
+    held: list[TestingPlan] = []
     others: list[TestingPlan] = []
     for name in available(FOLDER):
         try:
@@ -29,5 +30,10 @@ def testing(target: Target, called: str, environment: str | None) -> tuple[Testi
         claims = frozenset(one.id for one in target.claims) - silent
         mine = plan.target == target.name
         options = ("" if mine else f" --target {called}") + (f" --environment {environment}" if environment else "")
-        (own if mine else others).append(TestingPlan(f"closeshave run {name}{options}", claims))
-    return tuple(one for one in (*own, *others) if one.claims)
+        told = TestingPlan(f"closeshave {'gameday' if plan.inject else 'run'} {name}{options}", claims)
+        # People have to come together for a game day: last among the target's own, and never another target's.
+        if mine:
+            (held if plan.inject else own).append(told)
+        elif not plan.inject:
+            others.append(told)
+    return tuple(one for one in (*own, *held, *others) if one.claims)

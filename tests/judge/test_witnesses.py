@@ -10,6 +10,7 @@ import pytest
 
 from closeshave.history import Booking, CacheEntry, Capture, Effect, Job, Operation, Placement
 from closeshave.judge.witnesses import (
+    AlertWitness,
     BookingWitness,
     CacheEntryWitness,
     ChargeWitness,
@@ -50,6 +51,7 @@ SORTS: tuple[tuple[Witness, int | None, int], ...] = (
     (PlacementWitness("abroad", Placement("member", 1, "east", "west", 9)), None, 1),
     (JobWitness("this receipt has no effect", JOB, (JOB,)), 7, 2),
     (DrillWitness("this step could not be done", "restore", "recover", "FATAL: it ended"), None, 0),
+    (AlertWitness("it never ended", "DatabaseDown", "critical", "database", "2030-03-17T17:46:40+00:00", None, {"shard": "1"}), None, 0),
     (OtherWitness("from elsewhere", {"unheard": [1]}), None, 0),
 )
 

@@ -16,7 +16,7 @@ from closeshave.trial import running, series
 from closeshave.trial.series import FILE, Series, SeriesStopped
 from closeshave.vocabulary import BACKGROUND, LIVE
 
-PREPARED: Any = SimpleNamespace(plan=SimpleNamespace(faults=(), drills=()))
+PREPARED: Any = SimpleNamespace(plan=SimpleNamespace(faults=(), drills=(), alerts=None))
 FAILED, INTERRUPTED = 4, 130
 
 
@@ -115,7 +115,7 @@ def test_what_was_left_broken_is_healed_or_the_environment_replaced(world: World
 def test_workers_and_live_updates_are_there_only_for_plans_that_need_them(world: World) -> None:
     """The environment is started anew in between."""
     needing: Any = SimpleNamespace(
-        plan=SimpleNamespace(faults=(Fault("f", "worker.killed", "storm", 0, 1, Expected.TOLERATES, {}),), drills=())
+        plan=SimpleNamespace(faults=(Fault("f", "worker.killed", "storm", 0, 1, Expected.TOLERATES, {}),), drills=(), alerts=None)
     )
     assert not {BACKGROUND, LIVE} & {*world.needed[0]}
     world.series.once("a", needing)

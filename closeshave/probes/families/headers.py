@@ -68,18 +68,18 @@ FAMILY = ProbeFamily(
         _header(
             "headers.strict-transport-security",
             "Strict-Transport-Security",
-            ("P08", "A13"),
+            ("P08", "A13", "B17"),
             "HSTS is there, with a max-age above 0.",
             _hsts,
         ),
         _header(
             "headers.content-security-policy",
             "Content-Security-Policy",
-            ("P08",),
+            ("P08", "B17"),
             "CSP is there, and says where scripts may come from.",
             _policy,
         ),
-        _header("headers.frame-options", "X-Frame-Options", ("P08",), "X-Frame-Options is DENY or SAMEORIGIN.", _frames),
-        _header("headers.xss-protection", "X-XSS-Protection", ("P08",), "X-XSS-Protection is there: 0 or 1.", _filter),
+        _header("headers.frame-options", "X-Frame-Options", ("P08", "B17"), "X-Frame-Options is DENY or SAMEORIGIN.", _frames),
+        _header("headers.xss-protection", "X-XSS-Protection", ("P08", "B17"), "X-XSS-Protection is there: 0 or 1.", _filter),
     ),
 )

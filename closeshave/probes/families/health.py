@@ -138,7 +138,7 @@ FAMILY = ProbeFamily(
     "health",
     "Health and readiness tell the truth, and are asked for often enough.",
     (
-        PromiseProbe("health.alive", (), "Every region answers that it is alive.", _ask_live, _judge_live),
+        PromiseProbe("health.alive", ("B17", "B18"), "Every region answers that it is alive.", _ask_live, _judge_live),
         PromiseProbe(
             "health.lost-dependency-told",
             (),
@@ -151,7 +151,7 @@ FAMILY = ProbeFamily(
         ),
         PromiseProbe(
             "health.checked-often",
-            ("P15",),
+            ("P15", "B17", "B18"),
             f"The counters of every instance are read twice, {WATCHED_S:g} s apart: its readiness was asked for at least once, so that it is checked at "
             "least every five minutes.",
             _ask_interval,

@@ -58,7 +58,7 @@ FAMILY = ProbeFamily(
     (
         PromiseProbe(
             "regions.serving",
-            ("E03",),
+            ("E03", "B17", "B18"),
             "The endpoint of every promised region answers, and the answer comes from that region.",
             _ask_regions,
             _judge_regions,
@@ -66,7 +66,7 @@ FAMILY = ProbeFamily(
         ),
         PromiseProbe(
             "regions.instances-ready",
-            (),
+            ("B17", "B18"),
             "Every instance of the application that the environment declares is asked by itself, and is ready.",
             _ask_instances,
             _judge_instances,

@@ -64,7 +64,7 @@ FAMILY = ProbeFamily(
     (
         PromiseProbe(
             "replicas.declared-stream",
-            (),
+            ("B17",),
             "The primary of every shard counts the replicas that stream from it: all that the environment declares.",
             _ask,
             _judge_declared,

@@ -14,7 +14,7 @@ from closeshave.probes.probe import ProbeFamily, PromiseProbe
 from closeshave.probes.scene import ProbeCustomer, ProbeScene
 from closeshave.probes.values import Observation, ProbeFinding, ProbeReach
 
-CLAIMS = ("A10",)
+CLAIMS = ("A10", "B17")
 NEEDS = ("login", "book", "read_booking", "cancel", "slots")
 REFUSED = frozenset({401, 403, 404})
 
