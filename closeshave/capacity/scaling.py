@@ -99,13 +99,15 @@ def run(task: CapacityTask, cores: float, say: Say) -> ScalingOutcome:
     wanted = steps(task.order.seed)
     try:
         with task.ground.serving(task.directory), application_quota.application(task.ground.series.deployed.id) as quota:
+            say("first a level without limits, which does not count: customers log in and caches fill")
+            _driven(task, wanted[0], first, 0, None)
             for number, step in enumerate(wanted, start=1):
                 while (rate := next_rate(step, levels, first)) is not None:
                     say(
                         f"size {step.size:g} ({step.size * cores:.3g} cores), {number} of {len(wanted)}: {rate:.4g} sessions/s for {LEVEL_S:g} s"
                     )
                     quota.limit(step.size * cores)
-                    level = _driven(task, step, rate, len(levels), quota)
+                    level = _driven(task, step, rate, len(levels) + 1, quota)
                     levels.append(level)
                     say(f"  {told_level(level)}")
     except (SeriesStopped, Interrupted) as stopped:
@@ -121,16 +123,16 @@ def run(task: CapacityTask, cores: float, say: Say) -> ScalingOutcome:
     return found
 
 
-def _driven(task: CapacityTask, step: ScalingStep, rate: float, number: int, quota: ApplicationQuota) -> ScalingLevel:
-    """One level: its plan written, carried out and read."""
+def _driven(task: CapacityTask, step: ScalingStep, rate: float, number: int, quota: ApplicationQuota | None) -> ScalingLevel:
+    """One level: its plan written, carried out and read; without a limit where no quota is given."""
     assert isinstance(task.ground, OwnGround)
     ask, began_s = LevelAsk(rate, LEVEL_S, LevelPurpose.STEP), time.monotonic()
-    path = task.directory / directory.PLANS / f"scaling-{number + 1:02}.yaml"
+    path = task.directory / directory.PLANS / f"scaling-{number:02}.yaml"
     write_atomically(path, written(level_plan(replace(task.plan, seed=task.plan.seed + number), ask, CALM, 1.0)))
     inputs = task.prepared.inputs
     series = task.ground.series
     series.mend()
-    said = series.trial(prepare(str(path), environment=str(inputs.environment), target=str(inputs.target)), quota.hold)
+    said = series.trial(prepare(str(path), environment=str(inputs.environment), target=str(inputs.target)), quota.hold if quota else None)
     write_atomically(said.run / SUMMARY, json.dumps(conclusion.summary(said), indent=1) + "\n")
     return of_level(step, rate, read(said, ask, CALM, task.promised, (0.0, time.monotonic() - began_s), None, _no_pools))
 
