@@ -4,5 +4,6 @@ The trial knows nothing of it. The server reads what the trial writes anyway, ea
 :mod:`.series`), never requests. Read in this order: :mod:`.picture` (what a page is told, as values), :mod:`.watcher` (reads the run directory),
 :mod:`.telling` (what which role may see of it), :mod:`.guard` (who may ask), :mod:`.server`, and :mod:`.launching`, the trial's side.
 
-May import: clock, control, deployment, environments, faults, files, history, judge, loadgen, plan, private, report, target, traffic, trial, vocabulary.
+May import: clock, control, deployment, environments, faults, files, gameday, history, judge, loadgen, plan, private, report, target, traffic,
+trial, vocabulary.
 """

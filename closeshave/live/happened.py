@@ -30,10 +30,10 @@ SAID = {
 class Happened:
     """The timeline of one run, whose load began at ``zero_ns`` with this plan."""
 
-    def __init__(self, run: Path, plan: Plan, zero_ns: int) -> None:
+    def __init__(self, run: Path, plan: Plan, zero_ns: int, *, by_people: bool = False) -> None:
         self._tail, self._zero_ns = Tail(run), zero_ns
         self._due = schedule.due(plan, zero_ns)
-        self._course = Course(self._due)
+        self._course, self._by_people = Course(self._due, by_people), by_people
         self._told: deque[ToldLine] = deque(maxlen=REMEMBERED)
 
     def look(self) -> None:
@@ -61,7 +61,7 @@ class Happened:
                 standing.state,
                 standing.in_effect,
                 standing.over,
-                self._at_s(due.at_ns),
+                None if self._by_people else self._at_s(due.at_ns),
                 edges.get(FaultEdge.INJECTED),
                 edges.get(FaultEdge.OBSERVED),
                 edges.get(FaultEdge.HEALED),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
+from typing import Any
 
 from closeshave import private
 from closeshave.control import variables
@@ -56,11 +57,19 @@ class LiveView:
             self._socket = None
 
 
-def told(view: LiveView, run: Path, say: Callable[[str, str, str], None], withheld: Iterable[str] = ()) -> None:
-    """Begin, and say where the page is. Never raises: a trial that cannot be watched is a trial all the same."""
+def told(
+    view: LiveView,
+    run: Path,
+    say: Callable[[str, str, str], None],
+    withheld: Iterable[str] = (),
+    issue: Callable[[Path], Mapping[Any, str]] | None = None,
+) -> None:
+    """Begin, and say where the page is; ``issue`` makes a token for each role of a game day. Never raises: a trial that cannot be watched is a trial all
+    the same."""
     try:
-        for link in view.begin(run, withheld=withheld).values():
-            say(link, "live view", "")
+        links = view.begin(run, None if issue is None else {str(role): token for role, token in issue(run).items()}, withheld)
+        for role, link in links.items():
+            say(link, "live view" if len(links) == 1 else f"live view, {role}", "")
     except OSError as error:
         say(f"cannot be served: {error}; closeshave live {run} tries again", "live view", "yellow")
 

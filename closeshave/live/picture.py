@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from closeshave.gameday.state import GameDayState
 from closeshave.trial.figures import Reading
 
 
@@ -63,7 +64,8 @@ class DisruptionShown:
     state: str
     in_effect: bool
     over: bool
-    planned_s: float
+    planned_s: float | None
+    """``None`` where people say when."""
     injected_s: float | None = None
     observed_s: float | None = None
     healed_s: float | None = None
@@ -188,5 +190,9 @@ class Picture:
     """How much of what was recorded has been read, while the server catches up; ``None`` when it has."""
     verdict: str = ""
     """Once it has been judged: ``pass``, ``fail`` or ``inconclusive``; and when the run ended without one, empty."""
+    held: bool = False
+    """Whether it is a game day: people hold its clock."""
+    gameday: GameDayState | None = None
+    """Everything of it, hidden injects too; ``None`` before its load."""
     trouble: str = ""
     """What could not be read at the last look."""

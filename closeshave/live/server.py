@@ -8,18 +8,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
-from closeshave.live import guard, page, telling
+from closeshave.clock import now_ns
+from closeshave.files import foreign
+from closeshave.gameday import presses
+from closeshave.gameday.presses import WrongPress
+from closeshave.live import exercise, guard, page, telling
 from closeshave.live.access import Access
+from closeshave.live.exercise import NotAllowed
 from closeshave.live.picture import Picture, Stage
-from closeshave.live.telling import RoleSight
+from closeshave.live.telling import EVERYTHING
 from closeshave.live.watcher import Watcher
 
 LOOK_EVERY_S, IDLE_EVERY_S, CATCH_UP_EVERY_S = 0.5, 2.0, 0.02
@@ -39,8 +45,8 @@ HEADERS = (
     ("x-frame-options", "DENY"),
 )
 _NUMBER_MAX = 1 << 53
-SightOf = Callable[[str], RoleSight]
-"""What a role may see now."""
+NO_ROLE = "this link is of another run, or is no longer valid"
+_STATUS: Mapping[type[Exception], int] = {NotAllowed: 403, WrongPress: 400}
 
 
 @dataclass(slots=True)
@@ -84,8 +90,10 @@ class Screen:
 class PageAnswers:
     """The JSON documents of one picture: each is made once, however many pages ask for it."""
 
-    def __init__(self, watcher: Watcher, sight_of: SightOf) -> None:
-        self._watcher, self._sight_of = watcher, sight_of
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self.pressed: dict[str, str] = {}
+        """Which role pressed what by a page of this server, by the ID of the press."""
         self._version = 0
         self._made: dict[object, bytes] = {}
 
@@ -94,9 +102,18 @@ class PageAnswers:
         if picture.version != self._version:
             self._version = picture.version
             self._made.clear()
-        told = self._once(("picture", role), lambda: telling.encoded({"role": role, **telling.picture(picture, self._sight_of(role))}))
+        told = self._once(("picture", role), lambda: telling.encoded(self._told(picture, role)))
         series = self._once(("series", wanted.whole, wanted.width_s, wanted.begins), lambda: self._series(picture, wanted))
         return b'{"picture":%b,"series":%b}' % (told, series)
+
+    def _told(self, picture: Picture, role: str) -> dict[str, Any]:
+        if not picture.held:
+            return {"role": role, **telling.picture(picture, EVERYTHING)}
+        # Left out before anything is made of it: what is hidden must be in no answer.
+        told = telling.picture(replace(picture, gameday=None), exercise.sight(picture.gameday, role))
+        if picture.gameday is not None:
+            told["gameday"] = exercise.shown(picture.gameday, role, picture.at_ns - round(picture.now_s * 1e9), self.pressed)
+        return {"role": role, **told}
 
     def _once(self, what: object, make: Callable[[], bytes]) -> bytes:
         if what not in self._made:
@@ -137,40 +154,80 @@ def wanted(query: dict[str, str]) -> WantedIntervals:
     return WantedIntervals(after, query.get("span", "whole") == "whole", width_s, begins)
 
 
-def application(watcher: Watcher, access: Access, sight_of: SightOf, over: Callable[[], None]) -> FastAPI:
+class PageServer:
+    """The page of one run: what each of its addresses answers. Nothing here waits for the run but :meth:`live`."""
+
+    def __init__(self, run: Path, watcher: Watcher, access: Access, over: Callable[[], None]) -> None:
+        """``over`` is called when the trial has ended and everybody has had time to see that."""
+        self._run, self._watcher, self._access, self._over = run, watcher, access, over
+        self._screen, self._answers = Screen(), PageAnswers(watcher)
+
+    async def page(self) -> Response:
+        """The page itself: it holds no data, so nobody is asked who they are."""
+        nonce = secrets.token_urlsafe(18)
+        return Response(page.render(nonce), media_type="text/html", headers={"content-security-policy": page.policy(nonce)})
+
+    async def live(self, request: Request) -> Response:
+        """The next picture, for one role."""
+        role = self._access.role_of(guard.token(request.scope["headers"]))
+        if role is None:
+            return _refused(401, NO_ROLE)
+        try:
+            asked = wanted(dict(request.query_params))
+            picture = await self._screen.after(asked.after)
+        except TimeoutError:
+            return _refused(503, "nothing has been read yet")
+        except ValueError as error:
+            return _refused(400, str(error))
+        return Response(self._answers.of(picture, role, asked), media_type="application/json")
+
+    async def press(self, request: Request) -> Response:
+        """What a person pressed in a game day: written for the trial, which decides."""
+        role = self._access.role_of(guard.token(request.scope["headers"]))
+        if role is None:
+            return _refused(401, NO_ROLE)
+        picture = self._screen.picture
+        if picture is None or not picture.held:
+            return _refused(404, "this run is no game day")
+        try:
+            pressed = exercise.press(now_ns(), role, _json(await request.body()), picture.gameday)
+            presses.write(self._run, pressed)
+        except (NotAllowed, WrongPress, OSError) as error:
+            return _refused(_STATUS.get(type(error), 503), str(error))
+        self._answers.pressed[pressed.id] = role
+        # What becomes of it is to be seen soon.
+        self._screen.hurry()
+        return Response(telling.encoded({"id": pressed.id}), 202, media_type="application/json")
+
+    async def look(self) -> None:
+        """Look at the run again and again, until its trial has ended."""
+        while True:
+            picture = self._watcher.look()
+            self._screen.show(picture)
+            if picture.stage is Stage.OVER and not self._watcher.catching_up:
+                await asyncio.sleep(LINGER_S)
+                self._over()
+                return
+            watched = time.monotonic() - self._screen.asked_s < WATCHED_S
+            await self._screen.pause(CATCH_UP_EVERY_S if self._watcher.catching_up else LOOK_EVERY_S if watched else IDLE_EVERY_S)
+
+
+def application(run: Path, watcher: Watcher, access: Access, over: Callable[[], None]) -> FastAPI:
     """The page of one run; ``over`` is called when its trial has ended and everybody has had time to see that."""
-    screen, answers = Screen(), PageAnswers(watcher, sight_of)
+    served = PageServer(run, watcher, access, over)
 
     @asynccontextmanager
     async def looking(_app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(_look(watcher, screen, over))
+        task = asyncio.create_task(served.look())
         try:
             yield
         finally:
             task.cancel()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=looking)
-
-    @app.get("/")
-    async def _page() -> Response:
-        nonce = secrets.token_urlsafe(18)
-        return Response(page.render(nonce), media_type="text/html", headers={"content-security-policy": page.policy(nonce)})
-
-    @app.get("/live")
-    async def _live(request: Request) -> Response:
-        role = access.role_of(guard.token(request.scope["headers"]))
-        if role is None:
-            return _refused(401, "this link is of another run, or is no longer valid")
-        try:
-            asked = wanted(dict(request.query_params))
-        except ValueError as error:
-            return _refused(400, str(error))
-        try:
-            picture = await screen.after(asked.after)
-        except TimeoutError:
-            return _refused(503, "nothing has been read yet")
-        return Response(answers.of(picture, role, asked), media_type="application/json")
-
+    app.add_api_route("/", served.page, methods=["GET"], response_model=None)
+    app.add_api_route("/live", served.live, methods=["GET"], response_model=None)
+    app.add_api_route("/press", served.press, methods=["POST"], response_model=None)
     return app
 
 
@@ -200,11 +257,6 @@ class Guarded:
         await answer(scope, receive, sent)
 
 
-def serve(server: uvicorn.Server, sockets: Any) -> None:
-    """Serve until the server is told to exit."""
-    server.run(sockets=sockets)
-
-
 def server(app: Any, certificate: str | None = None, key: str | None = None) -> uvicorn.Server:
     """A server that logs nothing of a request: neither its path nor its headers."""
     return uvicorn.Server(
@@ -216,16 +268,12 @@ def server(app: Any, certificate: str | None = None, key: str | None = None) -> 
     )  # fmt: skip
 
 
-async def _look(watcher: Watcher, screen: Screen, over: Callable[[], None]) -> None:
-    while True:
-        picture = watcher.look()
-        screen.show(picture)
-        if picture.stage is Stage.OVER and not watcher.catching_up:
-            await asyncio.sleep(LINGER_S)
-            over()
-            return
-        watched = time.monotonic() - screen.asked_s < WATCHED_S
-        await screen.pause(CATCH_UP_EVERY_S if watcher.catching_up else LOOK_EVERY_S if watched else IDLE_EVERY_S)
+def _json(body: bytes) -> Any:
+    """Raises :class:`closeshave.gameday.presses.WrongPress` for what is none."""
+    try:
+        return foreign.loads(body)
+    except ValueError:
+        raise WrongPress("not JSON") from None
 
 
 def _refused(status: int, why: str) -> Response:

@@ -12,7 +12,6 @@ from closeshave.control.processes import Identity
 from closeshave.live import server
 from closeshave.live.access import Access
 from closeshave.live.settings import Place
-from closeshave.live.telling import EVERYTHING
 from closeshave.live.watcher import Watcher
 
 NICE = 10
@@ -27,7 +26,7 @@ def serve(run: Path, harness: Identity, access: Access, place: Place, opened: so
     def over() -> None:
         running.should_exit = True
 
-    app = server.application(Watcher(run, harness), access, lambda _role: EVERYTHING, over)
+    app = server.application(run, Watcher(run, harness), access, over)
     guarded = server.Guarded(app, place.hosts(access.port), place.scheme)
     running = server.server(guarded, *(None if path is None else str(path) for path in (place.certificate, place.key)))
     # What was imported stays until the end.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +23,8 @@ from closeshave.deployment import FILE as DEPLOYMENT
 from closeshave.deployment import Deployment, load
 from closeshave.environments.evidence.signals import GrowingSignals
 from closeshave.files.yamlfile import InvalidFile
+from closeshave.gameday import state
+from closeshave.gameday.state import GameDayState
 from closeshave.history import Manifest, Signal, Source
 from closeshave.judge.evidence.windows import latency_bounds
 from closeshave.live import integrity, processors
@@ -38,7 +41,7 @@ from closeshave.traffic.runfiles import RECORDS
 from closeshave.trial import carried, nemesis, schedule, standing
 from closeshave.trial.figures import WINDOW_S, Gauge, Reading
 from closeshave.trial.standing import LoadStanding
-from closeshave.vocabulary import PLAN, SUMMARY, TARGET
+from closeshave.vocabulary import GAME_DAY, PLAN, SUMMARY, TARGET
 
 ROWS_MAX = 200_000
 """Of each worker at a look: what a server that starts late catches up with in one step."""
@@ -59,7 +62,7 @@ class WatchedLoad:
         self.gauge = Gauge(self.zero_ns / 1e9, topology.regions, shards)
         self.live = Live(run, void(deployment), ROWS_MAX)
         self.senders = SenderHealth(run)
-        self.happened = Happened(run, plan, self.zero_ns)
+        self.happened = Happened(run, plan, self.zero_ns, by_people=bool(manifest.game_day))
         self.bounds_s = latency_bounds(plan, target)
         self.reading: Reading | None = None
         self.unresolved = 0
@@ -86,6 +89,8 @@ class Watcher:
         self._version = now_ns() // 1_000_000
         self._trouble = ""
         self._phases_shown: tuple[PhaseShown, ...] = ()
+        self._held = False
+        self._gameday: GameDayState | None = None
 
     @property
     def series(self) -> LoadSeries | None:
@@ -107,6 +112,10 @@ class Watcher:
             self._trouble = ""
         except (OSError, ValueError, InvalidFile) as error:
             self._trouble = f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page must go on and say so; the next look may succeed
+            if self._trouble != f"{type(error).__name__}: {error}":
+                traceback.print_exc()
+            self._trouble = f"{type(error).__name__}: {error}"
         return self._picture(at_ns, wall_s, over=over)
 
     def _read(self, at_ns: int, wall_s: float) -> None:
@@ -114,6 +123,10 @@ class Watcher:
         if slow:
             self._slow_at_s = at_ns / 1e9 + SLOW_EVERY_S
             self._learn()
+        self._held = self._held or (self._run / GAME_DAY).is_dir()
+        if self._held:
+            with suppress(FileNotFoundError):
+                self._gameday = state.load(self._run)
         if self._load is not None:
             _read_load(self._load, at_ns, wall_s)
         if slow and self._deployment is not None:
@@ -145,7 +158,15 @@ class Watcher:
             )
 
     def _picture(self, at_ns: int, wall_s: float, *, over: bool) -> Picture:
-        made = Picture(self._version, at_ns, wall_s, Stage.OVER if over else Stage.STARTING, trouble=self._trouble)
+        made = Picture(
+            self._version,
+            at_ns,
+            wall_s,
+            Stage.OVER if over else Stage.STARTING,
+            trouble=self._trouble,
+            held=self._held,
+            gameday=self._gameday,
+        )
         if self._manifest is not None:
             told = self._manifest
             about = Identification(told.id, told.plan, told.environment, told.target, told.evidence, told.started_at)

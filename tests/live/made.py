@@ -25,7 +25,6 @@ from closeshave.history import FaultEdge, FaultEvent, Manifest, Mark, Planning, 
 from closeshave.live import access, server, settings
 from closeshave.live.access import Access
 from closeshave.live.settings import Place
-from closeshave.live.telling import EVERYTHING, RoleSight
 from closeshave.live.watcher import Watcher
 from closeshave.loadgen.rows import DTYPE, HEADER, INFO, MAGIC, METHOD_CODES, OK
 from closeshave.plan import read_plan
@@ -181,10 +180,7 @@ def serving(
     def over() -> None:
         running.should_exit = True
 
-    def sight(_role: str) -> RoleSight:
-        return EVERYTHING
-
-    app = server.application(watcher, allowed, sight, over)
+    app = server.application(run, watcher, allowed, over)
     certificate, key = (None if path is None else str(path) for path in (place.certificate, place.key))
     running = server.server(server.Guarded(app, place.hosts(port), place.scheme), certificate, key)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [opened]}, daemon=True)

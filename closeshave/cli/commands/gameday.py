@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +51,10 @@ def begin(  # noqa: PLR0917 - an option each
             allow_from_autoenv=False,
         ),
     ] = "",
+    live_port: options.LivePort = 0,
+    live_address: options.LiveAddress = "127.0.0.1",
+    live_certificate: options.LiveCertificate = None,
+    live_key: options.LiveKey = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -58,7 +63,10 @@ def begin(  # noqa: PLR0917 - an option each
     from closeshave.environments import drivers
     from closeshave.environments.driver import Permission
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
+    from closeshave.gameday import tokens
     from closeshave.gameday.writing import PAGE as AFTER
+    from closeshave.live import launching
+    from closeshave.live import settings as viewing
     from closeshave.report import terminal
     from closeshave.trial import running
     from closeshave.trial.display import Display
@@ -71,6 +79,7 @@ def begin(  # noqa: PLR0917 - an option each
     voice = Voice(json, quiet)
     for warning in settings.stray(context):
         voice.note(warning)
+    place = viewing.read(live_address, live_port, live_certificate, live_key)
     prepared = prepare(
         plan,
         environment=environment,
@@ -89,8 +98,11 @@ def begin(  # noqa: PLR0917 - an option each
     display = Display(voice.progress)
     if rehearse:
         display.say("nothing will be broken, and nothing is evidence", "dress rehearsal", "bold yellow")
-    with hangup() as gone:
-        directory = running.run(prepared, runs, display, attach=attach, permission=permission, on_end=gone.trial_is_over)
+    # The page is open until the run is judged: it shows how the game day ended.
+    with hangup() as gone, launching.opened(place) as view:
+        assert view is not None
+        show = partial(launching.told, view, say=display.say, withheld=prepared.definition.secrets.all, issue=tokens.issue)
+        directory = running.run(prepared, runs, display, attach=attach, permission=permission, on_directory=show, on_end=gone.trial_is_over)
         with at_hand(directory):
             display.say("judging what was recorded")
             conclusion = conclude(directory)
