@@ -52,3 +52,13 @@ class AlertsTold:
     """Until when; ``None`` if that was not recorded, because the run ended early."""
     resolution_s: float = 0.0
     """How exact the instants are: how often a Prometheus that was asked keeps whether an alert fires."""
+
+
+def scope_of(labels: object) -> str:
+    """What an alert is about, by its labels; empty if they do not say. Pure."""
+    told = labels if isinstance(labels, dict) else {}
+    if shard := told.get("shard"):
+        return f"shard:{shard}"
+    if group := told.get("group"):
+        return f"store:{group}"
+    return f"region:{told['region']}" if told.get("region") else ""

@@ -9,7 +9,7 @@ import json
 import time
 import traceback
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from closeshave.gameday.state import GameDayState
 from closeshave.history import Manifest, Signal, Source
 from closeshave.judge.evidence.windows import latency_bounds
 from closeshave.live import integrity, processors
+from closeshave.live.alerts import GrowingAlerts
 from closeshave.live.happened import Happened
 from closeshave.live.parts import parts
 from closeshave.live.picture import BudgetShown, Identification, PartShown, PhaseShown, Picture, ProcessorsShown, SignalShown, Stage
@@ -62,6 +63,7 @@ class WatchedLoad:
         self.gauge = Gauge(self.zero_ns / 1e9, topology.regions, shards)
         self.live = Live(run, void(deployment), ROWS_MAX)
         self.senders = SenderHealth(run)
+        self.alerts = GrowingAlerts(run, self.zero_ns)
         self.happened = Happened(run, plan, self.zero_ns, by_people=bool(manifest.game_day))
         self.bounds_s = latency_bounds(plan, target)
         self.reading: Reading | None = None
@@ -186,9 +188,7 @@ class Watcher:
             reading=reading,
             disruptions=tuple(self._load.happened.disruptions(at_ns)),
             told=self._load.happened.told(),
-            signals=tuple(
-                SignalShown((one.at_ns - self._load.zero_ns) / 1e9, one.kind, one.scope, one.source, one.detail) for one in self._signals
-            ),
+            signals=_signals(self._load, self._signals),
             signals_unknown="" if self._logs is not None else NO_SIGNALS_YET,
             budget=self._budget(),
             integrity=integrity.shown(self._standing, reading.all.bookings if reading else 0, self._load.unresolved),
@@ -201,6 +201,12 @@ class Watcher:
             return BudgetShown(None, None, "the trial has not counted yet")
         why = "" if self._standing.burnt is not None else "the target promises no availability over everything"
         return BudgetShown(self._standing.burnt, self._standing.burnt_max, why)
+
+
+def _signals(load: WatchedLoad, logged: Iterable[Signal]) -> tuple[SignalShown, ...]:
+    """What the platform's logs say, and its alerts, in order of time."""
+    told = (SignalShown((one.at_ns - load.zero_ns) / 1e9, one.kind, one.scope, one.source, one.detail) for one in logged)
+    return tuple(sorted((*told, *load.alerts.shown()), key=lambda one: one.at_s))[-SIGNALS_REMEMBERED:]
 
 
 def _read_load(load: WatchedLoad, at_ns: int, wall_s: float) -> None:
@@ -222,6 +228,7 @@ def _read_load(load: WatchedLoad, at_ns: int, wall_s: float) -> None:
     load.senders.look(now_s, recent)
     load.reading = load.gauge.look(now_s, load.senders.intended, answers(recent))
     load.happened.look()
+    load.alerts.look()
     if trouble is not None:
         raise trouble
 

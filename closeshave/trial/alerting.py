@@ -13,6 +13,7 @@ from closeshave.environments.alerting.receiver import AlertReceiver
 from closeshave.environments.remote.alerts import STEP_S
 from closeshave.files import read_lines
 from closeshave.history import AlertNote, AlertsTold, Signal, alert_of
+from closeshave.history.alerts import scope_of
 from closeshave.judge.measures.alerts import incidents
 from closeshave.trial.state import Trial
 from closeshave.vocabulary import ALERTS_FILE, MarkKind, SignalKind
@@ -76,16 +77,6 @@ def signals(notes: tuple[AlertNote, ...]) -> list[Signal]:
     return [
         Signal(one.raised_ns, SignalKind.ALERT, scope, ALERTS_FILE, one.name) for one in incidents(notes) if (scope := scope_of(one.labels))
     ]
-
-
-def scope_of(labels: object) -> str:
-    """What an alert is about, by its labels; empty if they do not say. Pure."""
-    told = labels if isinstance(labels, dict) else {}
-    if shard := told.get("shard"):
-        return f"shard:{shard}"
-    if group := told.get("group"):
-        return f"store:{group}"
-    return f"region:{told['region']}" if told.get("region") else ""
 
 
 def _notes(trial: Trial) -> tuple[AlertNote, ...]:

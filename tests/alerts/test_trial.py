@@ -10,7 +10,8 @@ import pytest
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.history import AlertNote
-from closeshave.trial.alerting import scope_of, signals
+from closeshave.history.alerts import scope_of
+from closeshave.trial.alerting import signals
 from closeshave.trial.preparation import prepare
 from closeshave.trial.starting import used_by
 from closeshave.vocabulary import ALERTS, WATCHDOG, SignalKind

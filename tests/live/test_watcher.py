@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from closeshave import history
 from closeshave.control.processes import identify
-from closeshave.history import FaultEdge
+from closeshave.history import AlertNote, FaultEdge
 from closeshave.live import watcher as watching
 from closeshave.live.picture import HowKnown, Stage
 from closeshave.live.watcher import Watcher
@@ -81,6 +82,19 @@ def test_everything_that_the_trial_tells_is_there(scripted: Scripted) -> None:
     known = {one.title: one.known for one in picture.integrity}
     assert known["Double bookings"] is HowKnown.NONE_SEEN
     assert known["Lost bookings"] is HowKnown.UNKNOWN
+
+
+def test_alerts_are_signals_from_their_beginning_to_their_end(scripted: Scripted) -> None:
+    """As they were told; the one that always fires is none."""
+    zero_ns = scripted.zero_ns
+    for note in (
+        AlertNote(zero_ns + 10**9, "firing", "w", "Watchdog", "none", "", 1),
+        AlertNote(zero_ns + 12 * 10**9, "firing", "p", "PrimaryDown", "critical", "database", 1, None, {"shard": "1"}),
+        AlertNote(zero_ns + 16 * 10**9, "resolved", "p", "PrimaryDown", "critical", "database", 1, 2, {"shard": "1"}),
+    ):
+        history.note_alert(scripted.path, note)
+    shown = [(one.at_s, one.kind, one.scope, one.detail) for one in watcher(scripted.path).look().signals]
+    assert shown == [(12.0, "alert", "shard:1", "PrimaryDown (critical) was over after 4 s")]
 
 
 def test_what_nobody_can_know_yet_is_never_shown_as_good(scripted: Scripted) -> None:
