@@ -64,7 +64,15 @@ def visit(chromium):
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-        page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} and not lost else None)
+        # A page may outlive its server at the end of a test.
+        page.on(
+            "console",
+            lambda message: (
+                None
+                if lost or message.type not in {"error", "warning"} or "ERR_CONNECTION" in message.text
+                else complaints.append(message.text)
+            ),
+        )
         page.on(
             "request", lambda request: None if request.url.startswith((link.partition("#")[0], "data:")) else complaints.append(request.url)
         )

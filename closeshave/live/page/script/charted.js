@@ -1,6 +1,6 @@
 // The charts over time, and the choice of place and stretch.
 const main = {};
-const chosen = { place: 0, span: "plan" };
+const chosen = { place: 0, span: "" };
 const COLOURS = 8, DASHES = [undefined, [6, 3], [2, 2]];
 let compared = [], comparedBy = "";
 
@@ -77,10 +77,12 @@ function drawCharts() {
 // The stretch that all charts and the strip show. Whoever drags over a chart holds it, until a span is chosen again.
 function follow() {
   const { now_s, total_s } = state.picture;
+  // In a long plan the begin would be a few pixels wide.
+  if (!chosen.span && total_s) byId("span").value = chosen.span = total_s > 600 ? "run" : "plan";
   data.span_s = Math.max(total_s, now_s, 1);
   if (chosen.span === "held") return;
   const newest = Math.max(now_s, 10);
-  if (chosen.span === "plan") Object.assign(view, { from: 0, to: Math.max(total_s, Math.min(newest, total_s + 60)) });
+  if (chosen.span === "plan" || !chosen.span) Object.assign(view, { from: 0, to: Math.max(total_s, Math.min(newest, total_s + 60)) });
   else if (chosen.span === "run") Object.assign(view, { from: 0, to: newest });
   else Object.assign(view, { from: Math.max(0, newest - +chosen.span), to: newest });
 }

@@ -230,7 +230,7 @@ function showDay(picture) {
   day.dataset.clock = told.clock.state;
   const next = atOnce(), rest = told.injects.filter((one) => one !== next);
   fill(byId("next-card"), next ? [next] : [], makeCard, updateCard);
-  write(byId("next-none"), next ? "" : told.injects.length ? "No inject is left." : "There is nothing that you may see yet.");
+  write(byId("next-none"), next || !allowed("go") ? "" : "No inject is left.");
   fill(byId("other-cards"), rest, makeCard, updateCard);
   byId("other-cards").parentElement.hidden = rest.length === 0;
   write(byId("others-title"), `Other injects: ${rest.length}`);

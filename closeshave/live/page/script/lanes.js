@@ -7,7 +7,7 @@ function planned(one) {
 
 function disruptionLane(one, now_s) {
   const to = one.healed_s ?? now_s;
-  const nodes = !known(one.injected_s) ? (known(one.planned_s) ? [planned(one)] : []) : [
+  const nodes = !known(one.injected_s) ? [planned(one)] : [
     place(element("i", { class: "bar band" }), one.injected_s, to),
     ...(known(one.healed_s) ? [place(element("i", { class: "bar healing" }), one.healed_s, one.verified_s ?? now_s)] : []),
     ...mark("injected", "▼", one.injected_s, "injected"),
@@ -15,7 +15,7 @@ function disruptionLane(one, now_s) {
     ...mark("healed", "▲", one.healed_s, "healing begins"),
   ];
   const name = element("a", { class: "name", href: `#fault-${one.id}` }, one.id);
-  lane("fault", `${one.drill ? "Drill" : "Fault"} ${one.id}`, ...nodes, place(name, one.injected_s ?? one.planned_s ?? 0, known(one.injected_s) ? (one.verified_s ?? to) : (one.planned_s ?? 0)));
+  lane("fault", `${one.drill ? "Drill" : "Fault"} ${one.id}`, ...nodes, place(name, one.injected_s ?? one.planned_s, known(one.injected_s) ? (one.verified_s ?? to) : one.planned_s));
 }
 
 // What people marked and has not been corrected, on the same axis.
@@ -38,7 +38,7 @@ function showStrip(picture) {
     strip.replaceChildren();
     placed.length = 0;
     lane("phases", "Phases", ...data.phases.map((one) => place(element("i", { class: `phase ${one.role}`, title: one.name }, one.name), one.from, one.to)));
-    picture.disruptions.forEach((one) => disruptionLane(one, now_s));
+    picture.disruptions.filter((one) => known(one.injected_s) || known(one.planned_s)).forEach((one) => disruptionLane(one, now_s));
     const people = peoplesMarks(picture);
     if (people.length) lane("people", "Marks of people", ...people);
     if (data.signals.length) lane("signals", "Signals of the platform", ...data.signals.map((one) => place(element("i", { class: `signal ${one.kind}`, title: `${one.text} ${within(one.at)}` }), one.at)));
