@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -156,8 +157,10 @@ def test_a_hidden_inject_and_one_that_is_not_there_are_refused_alike() -> None:
     assert exercise.press(7, "responder", {"name": "Ada", "action": "mark", "value": "noticed"}, state()).inject is None
 
 
-PIECE = st.sampled_from((None, True, 1e309, -1, "", "mark", "noticed", "\ud800", (), [[]], {"text": 3}, {"index": 0, "at_s": "x"}))
-ANYTHING = PIECE | st.dictionaries(st.sampled_from(("name", "action", "inject", "value", "role")), PIECE)
+PIECE: st.SearchStrategy[Any] = st.sampled_from(
+    (None, True, 1e309, -1, "", "mark", "noticed", "\ud800", (), [[]], {"text": 3}, {"index": 0, "at_s": "x"})
+)
+ANYTHING: st.SearchStrategy[Any] = PIECE | st.dictionaries(st.sampled_from(("name", "action", "inject", "value", "role")), PIECE)
 
 
 @given(ANYTHING)
