@@ -120,7 +120,7 @@ def test_a_short_day_with_three_pages(visit, day):
     responder.locator("#correction").get_by_role("button", name="Correct").click()
     until(lambda: len(held.clock.marks) == 3, "a correction is a mark more")
     assert (held.clock.marks[2].corrects, held.clock.marks[0].mark) == (0, "noticed")
-    responder.locator(".runbook summary").first.click()
+    card(responder, "shard-dies").locator(".runbook summary").click()
     responder.get_by_role("checkbox", name="See which member leads").click()
     until(lambda: 0 in held.clock.fates["shard-dies"].ticked_ns, "a step is ticked")
     responder.locator("#note").fill("the salons are told")
@@ -192,7 +192,7 @@ def test_two_facilitators_at_once_begin_it_once(visit, day):
     for page in pages:
         page.evaluate("document.querySelector('.card[data-inject=shard-dies] button[data-action=go]').click()")
     for page in pages:
-        page.wait_for_function("/done|not taken/.test(document.getElementById('answer').textContent)")
+        page.wait_for_function("() => /done|not taken/.test(document.getElementById('answer').textContent)")
     assert held.begun.count("shard-dies") == 1
     assert sorted("not taken" in page.locator("#answer").inner_text() for page in pages) == [False, True]
 
@@ -224,7 +224,7 @@ def test_hostile_notes_and_names_are_text(visit, day):
         assert asked(served, "/press", "POST", body=body, given=served.tokens["scribe"], headers=headers)[0] in {202, 400}
     until(lambda: len(held.clock.notes) > 60, "notes")
     page, _ = visit(served, "observer", 390)
-    page.wait_for_function("document.querySelectorAll('#noted li').length > 60")
+    page.wait_for_function("() => document.querySelectorAll('#noted li').length > 60")
     assert page.locator("script").count() == 3
     assert page.locator("img, iframe, object, svg, base").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
