@@ -86,8 +86,12 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, tuple | list) else value
 
 
+TINY = 1e-290
+
+
 def short(values: Floats) -> Floats:
     """Rounded to :data:`DIGITS` significant digits."""
-    known = np.isfinite(values) & (values != 0)
+    # The scale of the smallest numbers that a float can hold would be infinite.
+    known = np.isfinite(values) & (np.abs(values) > TINY)
     scale = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.abs(values, where=known, out=np.ones_like(values)))))
     return np.where(known, np.round(values * scale) / scale, values)
