@@ -97,7 +97,7 @@ def size(machine: LoadMachine, demand: LoadDemand, lateness_ms_max: float) -> Si
     if demand.users is not None:
         supports.append(multiplied(demand.users, machine.memory.customers_max, "users"))
     if demand.response_time_s is not None:
-        supports.append(multiplied(math.ceil(demand.rate_per_s * demand.response_time_s), machine.memory.connections_max, "connections"))
+        supports.append(multiplied(demand.rate_per_s * demand.response_time_s, machine.memory.connections_max, "connections"))
     # A part of the users sends the same part of the requests, over the same part of the connections.
     part = min(1.0, *(each.extrapolated / each.claimed for each in supports))
     if part <= 0:
