@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 LEAD_S = 15 * 60
 """A booking must start at least this many seconds after it is made."""
 DAYS_AHEAD = 30
+BARBER_ID_MAX = 2**31 - 1
+"""The largest ``integer`` of PostgreSQL: a larger number is nobody's, and the database would refuse the whole query."""
 
 
 @dataclass(frozen=True, slots=True)

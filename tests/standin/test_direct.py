@@ -192,6 +192,22 @@ def test_every_endpoint_of_the_platform_uses_the_fast_path() -> None:
         assert found[0].route is route
 
 
+@pytest.mark.parametrize("barber", [0, 2**31, 2**63, -1])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v2/appointments/slots?appointment_date=2030-05-01&barber_id={}",
+        "/api/v2/barber-availability/check/{}?check_date=2030-05-01&start_time=10:00&end_time=11:00",
+    ],
+)
+def test_a_number_that_no_barber_can_have_never_reaches_the_database(path: str, barber: int) -> None:
+    """PostgreSQL would refuse the whole query, which the customer would see as an error of the platform."""
+    app = FastAPI()
+    app.include_router(availability.router)
+    way = Direct(app, [route for route in availability.router.routes if isinstance(route, APIRoute)])
+    assert ask(way, "GET", path.format(barber)).status_code == 422
+
+
 def test_of_two_routes_that_match_a_path_the_first_is_taken() -> None:
     """As FastAPI does, also if the second is more exact."""
     app = FastAPI()

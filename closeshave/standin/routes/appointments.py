@@ -16,6 +16,7 @@ from closeshave.standin.errors import Json
 from closeshave.standin.identity import administrator, bearer
 from closeshave.standin.ratelimit import Limit
 from closeshave.standin.serving import here
+from closeshave.standin.slots import BARBER_ID_MAX
 from closeshave.standin.text import Text
 from closeshave.standin.tokens import Claims
 from closeshave.topology import Shard
@@ -24,6 +25,7 @@ router = APIRouter(prefix="/api/v2/appointments")
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 Notes = Annotated[Text | None, Field(max_length=2000)]
+BarberId = Annotated[int, Field(ge=1, le=BARBER_ID_MAX)]
 
 
 class NewAppointment(BaseModel):
@@ -32,7 +34,7 @@ class NewAppointment(BaseModel):
     date: datetime.date
     time: datetime.time
     service: Text
-    barber_id: int | None = None
+    barber_id: BarberId | None = None
     notes: Notes = None
 
 
@@ -63,7 +65,7 @@ class AppointmentChange(BaseModel):
 
     date: datetime.date | None = None
     time: datetime.time | None = None
-    barber_id: int | None = None
+    barber_id: BarberId | None = None
     notes: Notes = None
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time as clock
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
 
 from closeshave.standin import ratelimit
 from closeshave.standin.database import Row
 from closeshave.standin.errors import Json, Refused
 from closeshave.standin.regions import zone, zone_name
 from closeshave.standin.serving import here
-from closeshave.standin.slots import DAYS_AHEAD, Hours, OfferedSlot, TakenTime, bounds, free, grid, instant
+from closeshave.standin.slots import BARBER_ID_MAX, DAYS_AHEAD, Hours, OfferedSlot, TakenTime, bounds, free, grid, instant
 
 router = APIRouter(prefix="/api/v2")
 
@@ -46,7 +46,7 @@ FROM opening_hours h WHERE h.franchise_id = $2
 
 
 @router.get("/appointments/slots")
-async def slots(appointment_date: date, barber_id: int | None = None) -> Json:
+async def slots(appointment_date: date, barber_id: Annotated[int | None, Query(ge=1, le=BARBER_ID_MAX)] = None) -> Json:
     """The free times of a day in the shop's zone, over all barbers or for one. They may be slightly old; the booking decides."""
     visit = here()
     franchise, shard = visit.place()
@@ -72,7 +72,7 @@ async def slots(appointment_date: date, barber_id: int | None = None) -> Json:
 
 
 @router.get("/barber-availability/check/{id}")
-async def check(id: int, check_date: date, start_time: time, end_time: time) -> Json:
+async def check(id: Annotated[int, Path(ge=1, le=BARBER_ID_MAX)], check_date: date, start_time: time, end_time: time) -> Json:
     """Whether a barber is free for a whole period."""
     franchise, shard = here().place()
     start, end = (instant(check_date, at, zone(shard.home)) for at in (start_time, end_time))
