@@ -103,8 +103,8 @@ WRONG = [
     ("plan", "rounds.0.every", "5s"),
     # figures of promises
     ("target", "plans", ["smoke", "smoke"]),
-    ("target", "objectives.6.per", GONE),
-    ("target", "objectives.6.per", "shard"),
+    ("target", "objectives.9.per", GONE),
+    ("target", "objectives.9.per", "shard"),
     ("target", "claims.3.says.0.users", 0),
     ("target", "claims.3.says.0.requests_per_s", "many"),
     ("target", "claims.3.says.0.response_time", "500"),
