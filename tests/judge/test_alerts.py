@@ -216,6 +216,11 @@ def test_silence_after_the_heal(run: Alerted, status: Status, measured: float | 
     assert verdict.measured == (None if measured is None else pytest.approx(measured))
 
 
+def earlier(rows: Any, seconds: int) -> Any:
+    """The same so many seconds before."""
+    return rows.assign(at_ns=rows["at_ns"] - seconds * 1_000_000_000)
+
+
 @pytest.mark.parametrize(
     ("run", "status", "measured", "said"),
     [
@@ -227,6 +232,13 @@ def test_silence_after_the_heal(run: Alerted, status: Status, measured: float | 
         (Alerted(RAISED, beats=()), INCONCLUSIVE, None, "Watchdog"),
         (Alerted(None), INCONCLUSIVE, None, "nobody listened"),
         (Alerted(lasting(107, 109, "ResponseTimeHigh"), changes={"resources": starving((100, 108))}), INCONCLUSIVE, 1, "disturbed"),
+        # The rule waits for 5 s: what disturbed it lies further back than the time in which it is scraped and told.
+        (
+            Alerted(lasting(107, 109, "ResponseTimeHigh"), changes={"resources": earlier(starving((100, 103)), 14)}),
+            INCONCLUSIVE,
+            1,
+            "disturbed",
+        ),
     ],
 )
 def test_a_false_alarm(run: Alerted, status: Status, measured: int | None, said: str) -> None:

@@ -56,6 +56,10 @@ class AlertsHeard:
         found = self.analysis.evidence.doubts_within(from_ns, to_ns)
         return found[0].cause if found else ""
 
+    def needed_s(self, name: str) -> float:
+        """How long, in seconds, the cause of an alert may have been there when a rule of this name fires."""
+        return next((rule.for_s for rule in self.rules or () if rule.name == name), 0.0) + GRACE_S
+
 
 def judge(analysis: Analysis, lives: tuple[Life, ...]) -> tuple[Verdict, ...]:
     """Every verdict on alerts; none for a plan that asks for none."""
@@ -149,7 +153,7 @@ def _missing(heard: AlertsHeard, life: Life, each: ExpectedAlert, blank: Verdict
     if why := _could_arrive(heard, *within):
         return replace(blank, reason=f"{each.alert} was not raised, but {why}")
     held_s = ((life.healed_ns or life.horizon_ns) - within[0]) / 1e9
-    needed_s = next((rule.for_s for rule in heard.rules or () if rule.name == each.alert), 0.0) + GRACE_S
+    needed_s = heard.needed_s(each.alert)
     if held_s < needed_s:
         return replace(blank, reason=f"{life.fault.id} was there for {held_s:.0f} s; the rule may take {needed_s:.0f} s until it fires")
     if cause := heard.doubt(within[0], min(within[1], heard.until_ns)):
@@ -333,7 +337,7 @@ def _false_alarms_by(heard: AlertsHeard, bound: float, id: str, claims: tuple[st
     if why := next(filter(None, (_could_arrive(heard, *each) for each in calm)), ""):
         return replace(blank, reason=why)
     found = in_calm(heard.analysis.evidence, heard.lives, heard.told)
-    sure = [one for one in found if not heard.doubt(one.raised_ns - round(GRACE_S * 1e9), one.raised_ns)]
+    sure = [one for one in found if not heard.doubt(one.raised_ns - round(heard.needed_s(one.name) * 1e9), one.raised_ns)]
     told = replace(blank, measured=float(len(found)), n=len(heard.rules or ()) or 1)
     said = f"{counted(len(found), 'alert')} in calm without a fault: {', '.join(sorted({one.name for one in found}))}"
     if len(found) <= bound:
