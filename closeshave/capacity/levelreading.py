@@ -19,6 +19,7 @@ from closeshave.judge.evidence.columns import Flags, equal
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import NEVER_NS, Span, within
 from closeshave.judge.measures.sampling import percentile_ns
+from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import Plan
 from closeshave.target import Measure, Objective, Target
 from closeshave.vocabulary import Exit, MarkKind
@@ -34,6 +35,8 @@ WELL_SHARE = 0.95
 WELL_OVER_NS = 2_000_000_000
 """Well again: of the requests due in these two seconds, this share is answered well and within the objective."""
 WELL_REQUESTS = 5
+WHOLE = frozenset({"complete", "reconciled"})
+"""The verdicts that say whether everything that was sent is recorded."""
 
 
 def objectives(target: Target, plan: Plan) -> tuple[Objective, ...]:
@@ -77,6 +80,8 @@ def read(
     manifest = said.recorded.manifest
     if said.exit_code in {Exit.BROKEN, Exit.SAFETY}:
         return unknown(LevelCause.FAILED, manifest.interrupted or "the environment or the harness failed")
+    if lack := incomplete(said.assessment.verdicts):
+        return unknown(LevelCause.FAILED, lack)
     evidence = Evidence(said.recorded, said.plan, said.target)
     span = next((Span(phase.started_ns, phase.ended_ns) for phase in manifest.phases if phase.name == LEVEL), None)
     if span is None:
@@ -109,6 +114,11 @@ def read(
         after,
         {**used(said.recorded.resources, span), **pools(span)},
     )
+
+
+def incomplete(verdicts: Sequence[Verdict]) -> str:
+    """Why the records of a level are not all there, so that it may not have been as good as they say; empty if they are."""
+    return next((f"{one.id}: {one.reason}" for one in verdicts if one.id in WHOLE and one.status is not Status.PASS), "")
 
 
 def _changed(blank: LevelResult, cause: LevelCause, why: str) -> LevelResult:
