@@ -197,6 +197,23 @@ def test_two_facilitators_at_once_begin_it_once(visit, day):
     assert sorted("not taken" in page.locator("#answer").inner_text() for page in pages) == [False, True]
 
 
+def test_a_mark_made_while_another_press_is_under_way_is_kept(visit, day):
+    """The stopwatch of people loses nothing because an answer is slow; the same press twice is still one."""
+    held, served = day
+    page, _ = visit(served, "facilitator")
+    waiting = []
+    page.route("**/press", lambda route: waiting.append(route))  # noqa: PLW0108 - the library marks what it is given, and a method of a list cannot be marked
+    for key in "g112":
+        page.keyboard.press(key)
+    deadline = time.monotonic() + WITHIN_S
+    while len(waiting) < 3 and time.monotonic() < deadline:
+        page.wait_for_timeout(20)
+    for route in waiting:
+        route.continue_()
+    until(lambda: len(held.clock.marks) == 2 and "shard-dies" in held.begun, "all three arrive")
+    assert sorted(one.mark for one in held.clock.marks) == ["acknowledged", "noticed"]
+
+
 def test_a_server_that_is_killed_in_the_middle_loses_nothing(visit, day, tmp_path):
     """What was pressed has been pressed; the next server at the same place goes on, and nothing begins twice."""
     held, first = day

@@ -1,6 +1,7 @@
 """A scripted operator: a procedure that moves a platform from *before* over *under way* to *after*, one file as its state. Run by hooks as a program.
 
 ``python procedure.py STATE ACTION [TEXT…]``; STATE is a file. Every call is noted in ``STATE.calls``, so that tests see what was called in which order.
+``start N`` begins something that is done when its status is asked the N-th time: a test's machine may be slow.
 """
 
 import sys
@@ -8,6 +9,17 @@ import time
 from pathlib import Path
 
 SAFE = ("before", "after")
+UNDER_WAY = "under way, done after questions: "
+NEVER = 10**9
+
+
+def is_done(state: Path, now: str) -> bool:
+    """Whether what was begun is done; this question counts."""
+    if not now.startswith(UNDER_WAY):
+        return False
+    left = int(now.removeprefix(UNDER_WAY)) - 1
+    state.write_text(f"{UNDER_WAY}{max(0, left)}")
+    return left <= 0
 
 
 def main(state: Path, action: str, *texts: str) -> int:
@@ -17,16 +29,16 @@ def main(state: Path, action: str, *texts: str) -> int:
     now = state.read_text() if state.exists() else "before"
     match action:
         case "start":
-            # Done a moment later, by itself, as an operator's automation works.
-            state.write_text(f"under way until {time.time() + float(texts[0] if texts else 0.2)}")
+            # Done later, by itself, as an operator's automation works.
+            state.write_text(f"{UNDER_WAY}{texts[0] if texts else 3}")
         case "start-and-fail":
-            state.write_text("under way until 1e12")
+            state.write_text(f"{UNDER_WAY}{NEVER}")
             return 3
         case "start-and-hang":
-            state.write_text("under way until 1e12")
+            state.write_text(f"{UNDER_WAY}{NEVER}")
             time.sleep(3141)
         case "status":
-            return 0 if now.startswith("under way until ") and time.time() >= float(now.split()[-1]) else 1
+            return 0 if is_done(state, now) else 1
         case "finish":
             state.write_text("after")
         case "finish-and-hang":

@@ -31,8 +31,8 @@ function answered(text, bad = false) {
   byId("answer").classList.toggle("bad", bad);
 }
 
-// One press, sent once: a double click or a repeated key must not say a thing twice.
-let sending = false;
+// One press, sent once: a double click or a repeated key must not say a thing twice. Other presses do not wait for it: a mark would be lost or late.
+const sending = new Set();
 async function press(action, inject = null, value = null) {
   const name = person.value.trim();
   if (!name) {
@@ -40,13 +40,14 @@ async function press(action, inject = null, value = null) {
     person.focus();
     return false;
   }
-  if (sending) return false;
-  sending = true;
+  const body = JSON.stringify({ name, action, inject, value });
+  if (sending.has(body)) return false;
+  sending.add(body);
   answered(`${WORDS[action] ?? action} …`);
   try {
     const answer = await fetch("/press", {
       method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, cache: "no-store", credentials: "omit",
-      body: JSON.stringify({ name, action, inject, value }), signal: AbortSignal.timeout(8000),
+      body, signal: AbortSignal.timeout(8000),
     });
     const told = await answer.json();
     if (answer.ok) sentIds.set(told.id, WORDS[value] ?? WORDS[action] ?? action);
@@ -56,7 +57,7 @@ async function press(action, inject = null, value = null) {
     answered("Nobody answers. On a terminal of the trial: closeshave gameday press RUN stop-and-heal, or Ctrl-C.", true);
     return false;
   } finally {
-    sending = false;
+    sending.delete(body);
   }
 }
 
