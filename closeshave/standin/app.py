@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -23,6 +22,7 @@ from closeshave.standin.errors import Json, failure
 from closeshave.standin.platform import Platform
 from closeshave.standin.routes import appointments, auth, availability, catalogue, health, networks, payments, updates, webhooks
 from closeshave.standin.settings import StandinSettings
+from closeshave.standin.waking import serve
 from closeshave.standin.watch import DependencyWatch
 
 SHUTDOWN_S = 2
@@ -68,7 +68,7 @@ def application(settings: StandinSettings) -> ASGIApp:
 def main() -> None:
     """Serve until SIGTERM."""
     settings = settings_file.of_process(os.environ)
-    uvicorn.run(
+    serve(
         application(settings),
         host=settings.bind,
         port=settings.port,

@@ -8,6 +8,7 @@ to follow a failover.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -65,12 +66,14 @@ class LostRace(Exception):
 class DatabaseLink:
     """One process's access to one server."""
 
-    __slots__ = ("_pool", "breaker", "name", "primary")
+    __slots__ = ("_pool", "breaker", "name", "primary", "proven_at")
 
     def __init__(self, name: str, pool: DatabasePool, *, primary: bool) -> None:
         self.name = name
         self.primary = primary
         self.breaker = Breaker()
+        self.proven_at = 0.0
+        """When a customer's request last showed that the server has its role and answers, in ``time.monotonic`` seconds."""
         self._pool = pool
 
     @classmethod
@@ -116,9 +119,12 @@ class DatabaseLink:
         :class:`OutcomeUnknown` when it may have, and :class:`LostRace`.
         """
         try:
-            return await self._fetch(sql, arguments)
+            rows = await self._fetch(sql, arguments)
         except Demoted:
-            return await self._fetch(sql, arguments)
+            rows = await self._fetch(sql, arguments)
+        # A read proves nothing about a primary: one that was demoted answers reads too.
+        self.proven_at = time.monotonic()
+        return rows
 
     async def probe(self) -> bool:
         """Whether the server has its role and answers; ignores an open breaker, and closes it on success."""
@@ -169,8 +175,13 @@ class DatabaseLink:
             raise
         finally:
             self._pool.release(connection)
-        self.breaker.succeeded()
+        self._answered()
         return rows
+
+    def _answered(self) -> None:
+        self.breaker.succeeded()
+        if not self.primary:
+            self.proven_at = time.monotonic()
 
     def _lost(self, connection: Any) -> None:
         """Expire the pool: if one connection leads to a wrong or dead server, all others do too."""

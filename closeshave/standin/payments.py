@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,6 +24,7 @@ from starlette.routing import Route
 
 from closeshave.files import append_line, read_lines
 from closeshave.standin.behaviour import BEHAVIOUR, Behaviour
+from closeshave.standin.waking import serve
 from closeshave.standin.webhooks import Webhooks
 
 Endpoint = Callable[[Request], Awaitable[JSONResponse]]
@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--webhook", action="append", default=[], help="where events are sent; of several, to the first that accepts them")
     arguments = parser.parse_args()
-    uvicorn.run(
+    serve(
         application(CaptureLedger(arguments.ledger), arguments.webhook),
         host=arguments.host,
         port=arguments.port,

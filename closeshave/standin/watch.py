@@ -7,14 +7,13 @@ import logging
 import time
 from collections.abc import Coroutine
 
-from closeshave.standin.caches import Tier
 from closeshave.standin.database import DatabaseLink
 from closeshave.standin.platform import Platform
 
 _LOG = logging.getLogger(__name__)
 
 PROBE_S = 1.0
-"""Seconds between probes of a database that answers."""
+"""Seconds between probes of a database that answers. What a customer's request proves needs no probe."""
 RETRY_S = 0.2
 """Seconds between probes of a lost dependency, and so the longest time until its recovery is noticed."""
 FRESH_S = 3.0
@@ -33,9 +32,7 @@ class DependencyWatch:
         """Start all probes in the running event loop."""
         for link in self._platform.shards.links:
             self._keep(self._keep_asking(link))
-        for tier in self._platform.tiers:
-            self._keep(_revive(tier))
-        self._keep(self._forget_stale())
+        self._keep(_mend(self._platform))
 
     def stop(self) -> None:
         """End all probes."""
@@ -59,15 +56,15 @@ class DependencyWatch:
 
     async def _keep_asking(self, link: DatabaseLink) -> None:
         while True:
+            proven_for_s = link.proven_at + PROBE_S - time.monotonic()
+            if proven_for_s > 0 and not link.breaker.open:
+                self._answered[link.name] = link.proven_at
+                await asyncio.sleep(proven_for_s)
+                continue
             alive = await link.probe()
             if alive:
                 self._answered[link.name] = time.monotonic()
             await asyncio.sleep(PROBE_S if alive else RETRY_S)
-
-    async def _forget_stale(self) -> None:
-        while True:
-            await self._platform.franchises.forget_stale()
-            await asyncio.sleep(RETRY_S)
 
 
 def _ended(task: asyncio.Task[None]) -> None:
@@ -76,8 +73,8 @@ def _ended(task: asyncio.Task[None]) -> None:
         _LOG.critical("a probe has ended", exc_info=task.exception())
 
 
-async def _revive(tier: Tier) -> None:
+async def _mend(platform: Platform) -> None:
+    """Probe lost tiers, and delete entries that could not be deleted while their tier was lost. One task: each would wake the process as often."""
     while True:
-        if tier.breaker.open:
-            await tier.probe()
+        await asyncio.gather(*(tier.probe() for tier in platform.tiers if tier.breaker.open), platform.franchises.forget_stale())
         await asyncio.sleep(RETRY_S)
