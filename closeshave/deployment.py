@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, WithJsonSchema
 from closeshave.api import known
 from closeshave.api.profile import ApiProfile
 from closeshave.files import jsonfile, write_atomically
-from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, WholeNumber, stated, whole
+from closeshave.files.yamlfile import STRICT, Count, Flag, Lasting, Place, WholeNumber, stated, whole
 from closeshave.plan import FAULT_KIND
 from closeshave.topology import Routing, Topology
 
@@ -271,11 +271,11 @@ class Capabilities:
 
     __pydantic_config__ = STRICT
 
-    franchises: bool = True
+    franchises: Flag = True
     """``X-Franchise-Id`` chooses the franchise, and answers state their region, shard, cache and times in headers."""
-    keyed_bookings: bool = True
+    keyed_bookings: Flag = True
     """``Idempotency-Key`` works for appointments."""
-    forwarded_for: bool = True
+    forwarded_for: Flag = True
     """Each customer can have its own address in ``X-Forwarded-For``; otherwise all share the harness's address and its limits."""
     steps_off: tuple[str, ...] = ()
     """Operations that this platform does not support, such as ``pay_intent``; a journey leaves them out."""
@@ -283,7 +283,7 @@ class Capabilities:
     """Whether ``/health/ready`` reports readiness by its status code, or only by ``status`` in its body."""
     limits: Mapping[str, Annotated[str, stated(pattern=r"^\d{1,9} per (\d+(ms|s|m|h|d))+$")]] = field(default_factory=dict)
     """Stated limits per client address where they differ from the API's: operation → ``30 per 1h``."""
-    slots_by_barber: bool = True
+    slots_by_barber: Flag = True
     """A list of one barber's free times can be requested; otherwise such lists are empty, and only the list merged over all barbers has free times."""
     zone: str | None = None
     """IANA name of the zone in which the business states dates and times, such as ``America/New_York``; ``None`` if unknown."""
@@ -476,7 +476,7 @@ class Hook:
     """How long after the injection ``observe`` may take to succeed; after it the fault was *not observed*."""
     healed_within: Lasting = 300.0
     """How long ``undo`` and ``heal_check`` may take together, until the fault counts as not healed."""
-    lasting: bool = True
+    lasting: Flag = True
     """Whether the fault stays in effect until it is undone; false for one that the platform repairs by itself, such as a deleted pod."""
     ends: Literal["at-once", "when-observed"] | Asked | None = None
     """When the old primary has stopped acknowledging: at the return of ``inject``, when ``observe`` first succeeds, or when another call reports it.
@@ -533,7 +533,7 @@ class DrillHook:
     """Succeeds once the procedure that ``start`` began is done. Asked once a second, until the drill's ``limit``."""
     finish: Call = UNSAID
     """The last step, after ``status``: it switches to what was prepared, for instance. Left out, there is none."""
-    stays: bool = False
+    stays: Flag = False
     """Whether the end state stays once ``verify`` has proven it, as after a move for good: then ``abort`` is not called any more."""
     verified_within: Lasting = 30.0
     """How long ``verify`` may take to succeed after the last step; after it the end state is not as it must be."""

@@ -19,6 +19,7 @@ from closeshave.files.yamlfile import (
     SHARE_SCHEMA,
     STRICT,
     Count,
+    Flag,
     InvalidFile,
     Lasting,
     Name,
@@ -266,7 +267,7 @@ class Objective:
     """For integrity: the breaches that count, like ``residency_breaches``; all when empty."""
     severities: Annotated[tuple[Literal["critical", "high", "medium", "low"], ...], stated(uniqueItems=True)] = ()
     """For the time to alert: of which severities the plan must expect an alert for the objective to judge it; all when empty."""
-    warm: bool = False
+    warm: Flag = False
     """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. The number of
     first lookups depends on the length of the run and the number of franchises, and not on the quality of the cache."""
     severity: IncidentSeverity | None = None
@@ -448,7 +449,7 @@ class Claim:
     """Its figures, so that ``closeshave lint-claims`` can compare promises with each other. No objective is made of them."""
     probes: Annotated[tuple[Annotated[str, stated(pattern=PROBE)], ...], stated(uniqueItems=True)] = ()
     """Probes that test it, by name or as patterns: ``routing.*``. All of them must hold; ``closeshave probe`` asks them."""
-    must_have: bool | None = None
+    must_have: Flag | None = None
     """Whether the launch needs it verified: without that ``closeshave readiness`` says *no-go*. By default every promise, but for those that can only be
     attested."""
 

@@ -23,7 +23,7 @@ from closeshave.api.fields import (
     SlotFields,
     TokenFields,
 )
-from closeshave.files.yamlfile import STRICT, Count, Name, stated
+from closeshave.files.yamlfile import STRICT, Count, Flag, Name, stated
 
 
 def _pattern(text: str) -> str:
@@ -138,9 +138,9 @@ class ApiCall:
     """Further headers of this request."""
     body: Any = None
     """The JSON, with placeholders in its texts. A text that is one placeholder keeps the type of the value; without the key there is no body."""
-    personal: bool = True
+    personal: Flag = True
     """Whether it is sent as a customer who is logged in."""
-    empty_answer: bool = False
+    empty_answer: Flag = False
     """Whether the right answer has no body, like 204."""
 
 

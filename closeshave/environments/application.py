@@ -10,7 +10,7 @@ from closeshave.api import known
 from closeshave.deployment import Capabilities, Readiness, VersionAt
 from closeshave.environments import placeholders
 from closeshave.environments.remote.definition import Accounts
-from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, stated
+from closeshave.files.yamlfile import NAME, STRICT, Count, Flag, Lasting, Name, stated
 from closeshave.vocabulary import LIVE
 
 Setting = str | int | float | bool
@@ -201,7 +201,7 @@ class ApplicationOf:
     """The API that it speaks: the name of a profile in `scenarios/apis/`, or the path of one, from the environment file."""
     live_updates: LiveUpdatesOf | None = None
     """How customers follow their bookings by WebSocket; without it they do not."""
-    patient: bool = False
+    patient: Flag = False
     """Whether an instance starts without its databases and caches and waits for them. Then it is started earlier."""
     preload: tuple[str, ...] = ()
     """Python modules of a command ``{python} -m MODULE``: one interpreter imports them once and forks the instances. Only for modules that start no

@@ -14,7 +14,7 @@ from closeshave.environments.application import ApplicationOf, Setting
 from closeshave.environments.hooks import variables
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.standin_application import STAND_IN
-from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, NotNegative, WholeNumber, stated
+from closeshave.files.yamlfile import NAME, STRICT, Count, Flag, Lasting, Name, NotNegative, WholeNumber, stated
 from closeshave.topology import Shard, Topology
 from closeshave.vocabulary import BACKGROUND
 
@@ -81,7 +81,7 @@ class StoreGroup:
     """The region of its replica."""
     serves: tuple[str, ...]
     """Home regions whose entries this group holds."""
-    append_only: bool = False
+    append_only: Flag = False
     """Whether every write goes to a log on disk, so that a restart keeps it."""
     further_replicas: Annotated[tuple[str, ...], Field(max_length=FURTHER_MAX), stated(maxItems=FURTHER_MAX)] = ()
     """The regions of replicas beside ``replica``, one entry each: a group of three nodes has one entry."""
@@ -98,7 +98,7 @@ class Database:
 
     __pydantic_config__ = STRICT
 
-    synchronous_mode: bool = False
+    synchronous_mode: Flag = False
     """Whether every commit waits for the standby: then a failover loses no acknowledged write."""
     ttl: Lasting = 20.0
     """How long the leader's lease lasts; at least ``loop_wait`` + 2 · ``retry_timeout``. A whole node that is lost is noticed after it."""
@@ -128,7 +128,7 @@ class EdgesOf:
 
     __pydantic_config__ = STRICT
 
-    tls: bool = False
+    tls: Flag = False
     """Whether every edge serves HTTPS (TLS 1.2 and 1.3) instead of HTTP, with a certificate of an authority that is made for this environment alone.
     Off by default: each connection of a customer then costs a handshake, about a millisecond of the machine that also sends the load, and runs with
     and without it are not comparable."""

@@ -21,6 +21,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     PlainSerializer,
+    Strict,
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
@@ -368,6 +369,8 @@ Count = Annotated[int, BeforeValidator(whole), Field(ge=1, le=10**9)]
 """A whole number, at least 1."""
 WholeNumber = Annotated[int, BeforeValidator(whole), Field(ge=0, le=2**62)]
 """A whole number from 0 on."""
+Flag = Annotated[bool, Strict()]
+"""``true`` or ``false``: a number or a word in its place may be the value of another key."""
 Name = Annotated[str, AfterValidator(name), WithJsonSchema({"type": "string", "pattern": NAME})]
 """A name that :func:`name` accepts."""
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.emitter import Emitter
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import SafeRepresenter
 
 from closeshave.files.yamlfile import InvalidFile, Problem, documents
 from closeshave.openslo.nodes import Node
@@ -63,8 +66,27 @@ def write_new(path: Path, text: str) -> None:
         raise InvalidFile(Problem(str(path), 0, "", f"cannot be written: {error.strerror or error}")) from None
 
 
+class _WholeText(Emitter):
+    """Breaks no line inside of double quotes: beside an escaped character the library adds a space when it does."""
+
+    def write_double_quoted(self, text: str, split: bool = True) -> None:  # noqa: ARG002 - the library's own signature
+        super().write_double_quoted(text, split=False)
+
+
+class _ExactText(SafeRepresenter):
+    """Writes text that is not printable in double quotes, where it is escaped: in single ones U+0085 is a line break, and comes back as a space."""
+
+    def represent_str(self, text: str) -> ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_ExactText.add_representer(str, _ExactText.represent_str)
+
+
 def _yaml(value: Mapping[str, Any]) -> str:
     writer = YAML(typ="safe", pure=True)
+    writer.Emitter = _WholeText
+    writer.Representer = _ExactText
     writer.default_flow_style = False
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the stub says None
     writer.width = 150

@@ -7,14 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from closeshave.files.yamlfile import (
-    STRICT,
-    Count,
-    Lasting,
-    Quantity,
-    Share,
-    stated,
-)
+from closeshave.files.yamlfile import STRICT, Count, Flag, Lasting, Quantity, Share, stated
 from closeshave.plan.names import NOT_NONE
 
 
@@ -42,7 +35,7 @@ class Aborts:
     """Share of customers' requests outside the scopes of all faults in effect that may be not good."""
     window: Lasting = 10.0
     """For how long leakage must last before the trial stops."""
-    integrity: bool | None = None
+    integrity: Flag | None = None
     """Stop at the first breach that can be seen during the load: two acknowledged bookings of one slot.
 
     By default true for a real platform, and false for the stand-in, where a breach does no harm and the run is better judged to its end.

@@ -10,16 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from closeshave.files.yamlfile import (
-    DURATION_SCHEMA,
-    STRICT,
-    Quantity,
-    duration_text,
-    plain,
-    seconds,
-    share,
-    stated,
-)
+from closeshave.files.yamlfile import DURATION_SCHEMA, STRICT, Flag, Quantity, duration_text, plain, seconds, share, stated
 from closeshave.plan.names import FAULT_ID
 from closeshave.vocabulary import PersonRole
 
@@ -124,7 +115,7 @@ class Inject:
     """Why this may really happen, for a register of tests."""
     go_if: Annotated[tuple[GoCondition, ...], stated(maxItems=20)] = ()
     """Conditions on the running load; all must hold. The facilitator's *now* begins it all the same."""
-    hidden: bool = False
+    hidden: Flag = False
     """Nobody but facilitators sees it until it is revealed."""
     runbook: str | None = None
     """A Markdown file: a path from the plan's directory, below it. The items of its lists are the steps."""

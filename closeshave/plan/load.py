@@ -9,17 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from closeshave.files.yamlfile import (
-    STRICT,
-    Count,
-    Fraction,
-    Lasting,
-    NotNegative,
-    Positive,
-    Share,
-    WholeNumber,
-    stated,
-)
+from closeshave.files.yamlfile import STRICT, Count, Flag, Fraction, Lasting, NotNegative, Positive, Share, WholeNumber, stated
 from closeshave.operations import OPERATIONS
 from closeshave.plan.names import NEITHER_FEW_NOR_ALL
 from closeshave.topology import Topology
@@ -52,7 +42,7 @@ class LocustFile:
     Choose a task that sends one request. Without it recovery is not asked."""
     shard: WholeNumber | None = None
     """The shard to which the file's requests belong; needed where the environment has several."""
-    effects: bool = False
+    effects: Flag = False
     """Whether the file says what its requests booked, by ``closeshave.traffic.effects.report``. Otherwise integrity and data loss are not asked,
     because nobody said what a booking is."""
 

@@ -91,6 +91,23 @@ def test_the_rules_refuse_what_openslo_refuses() -> None:
     assert [CHECK.is_valid(each) for each in broken] == [False] * len(broken)
 
 
+@pytest.mark.parametrize(
+    "owner",
+    [
+        pytest.param("\x01" * 38 + "a b", id="a line that is broken beside an escaped character"),
+        pytest.param("team\x85payments", id="a next line"),
+        pytest.param("team\u2028\xa0payments\ufeff", id="other line breaks and spaces"),
+    ],
+)
+def test_any_letter_of_a_text_comes_back(owner: str) -> None:
+    """Also those that YAML would fold into a space."""
+    target = read_target(SHIPPED[0])
+    odd = replace(target, claims=(replace(target.claims[0], owner=owner), *target.claims[1:]))
+    _, back = there_and_back(odd)
+    assert back.target is not None
+    assert back.target.claims[0].owner == owner
+
+
 SHARE = st.floats(0, 1)
 TEXT = st.text(max_size=80)
 IDS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")

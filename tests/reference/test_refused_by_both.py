@@ -359,6 +359,52 @@ def test_the_files_that_show_every_key_are_accepted_by_both(name, tmp_path):
     assert reader(written(tmp_path, example(name)))
 
 
+ANYTHING = {"parameters", "variables", "members", "body", "pooler"}
+"""Mappings whose values may be anything, or are checked only when all other keys are right."""
+
+
+def places(node, wanted, path=()):
+    """Where a document has a value that is wanted."""
+    if isinstance(node, dict | list):
+        for part, each in node.items() if isinstance(node, dict) else enumerate(node):
+            if part not in ANYTHING:
+                yield from places(each, wanted, (*path, str(part)))
+    elif wanted(node):
+        yield ".".join(path)
+
+
+def is_truth(value):
+    """Whether it is true or false."""
+    return isinstance(value, bool)
+
+
+def is_number(value):
+    """Whether it is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+FORMS = [*((is_truth, wrong) for wrong in (1, 0, "yes", "true")), *((is_number, wrong) for wrong in (True, False))]
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(("wanted", "wrong"), FORMS, ids=lambda each: each.__name__ if callable(each) else repr(each))
+def test_a_number_is_no_truth_and_a_truth_is_no_number(name, wanted, wrong, tmp_path):
+    """Each such key of the file is refused by both, by its name: ``true`` is not 1, nor is ``yes`` true."""
+    kind, reader = READERS[name]
+    there = [*places(example(name), wanted)]
+    if not there:
+        return
+    document = reduce(lambda whole, path: changed(whole, path, wrong), there, example(name))
+    with pytest.raises(InvalidFile) as refused:
+        reader(written(tmp_path, document))
+    assert {*there} == {problem.key for problem in refused.value.problems} & {*there}
+    if wanted is is_truth:
+        assert all(str(problem).endswith(f"{wrong!r} is not true or false") for problem in refused.value.problems if problem.key in there)
+    told = [".".join(map(str, error.absolute_path)) for error in check(kind).iter_errors(document)]
+    # Of a value that may have several forms the schema names the place above it.
+    assert [path for path in there if not any(path == place or path.startswith(f"{place}.") for place in told if place)] == []
+
+
 def of_each_section():
     """The first mistake in each section of each file for the plain tests, the others for the thorough ones."""
     seen = set()

@@ -13,7 +13,7 @@ from pydantic import Field
 from closeshave.api import known
 from closeshave.deployment import Capabilities, DrillHook, Hook, Proxy, Secrets
 from closeshave.environments.hooks import CREDENTIALS, Location, address_of, variables, wrong_hooks
-from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Positive, WholeNumber, stated
+from closeshave.files.yamlfile import NAME, STRICT, Count, Flag, Lasting, Positive, WholeNumber, stated
 from closeshave.topology import Shard, Topology
 
 EVERYTHING = Capabilities()
@@ -63,7 +63,7 @@ class Accounts:
     """CSV with a header ``email,password,region``, next to the environment file or at an absolute path."""
     register: Annotated[WholeNumber, Field(le=1000)] = 0
     """Accounts to register in each region; the platform allows few an hour."""
-    none: bool = False
+    none: Flag = False
     """Nobody has an account or logs in: for what is no booking application. Only plans with a Locust file of the user's own run on it."""
 
     @property
