@@ -220,7 +220,7 @@ def _sentences(
     about: CapacityAbout, states: Sequence[StateCapacity], headroom: Sequence[Headroom], claims: Sequence[ClaimAnswer], interrupted: str
 ) -> Iterator[str]:
     if interrupted:
-        yield f"Interrupted: {interrupted}. What was found supports the following."
+        yield f"{interrupted[:1].upper()}{interrupted[1:]}. What was found until then supports the following."
     for one in states:
         yield f"{one.state.capitalize() if one.state == 'calm' else one.state}: {stated(one)}."
     for room in headroom:

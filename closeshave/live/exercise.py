@@ -1,7 +1,7 @@
 """A game day as one role may see it, and who may press what on its page. Pure.
 
 What is hidden is hidden from everybody but the facilitator: the inject, its fault on the charts, and every sentence that names either. The processes of
-the environment and what the harness notes would tell it too, so only the facilitator sees those in a game day.
+the environment, what the harness notes, and the names of the plan and of its phases would tell it too, so only the facilitator sees those in a game day.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def sight(told: GameDayState | None, role: str) -> RoleSight:
         return EVERYTHING
     if told is None:
         return RoleSight(inside=False, nothing_broken=True)
-    return RoleSight(frozenset(one.begins for one in told.injects if one.hidden and one.begins), inside=False)
+    hidden = tuple(one for one in told.injects if one.hidden)
+    return RoleSight(frozenset(one.begins for one in hidden if one.begins), inside=False, secret=_names(hidden))
 
 
 def shown(told: GameDayState, role: str, zero_ns: int, own: Mapping[str, str]) -> dict[str, Any]:

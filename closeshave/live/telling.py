@@ -6,6 +6,7 @@ What is hidden is left out here, on the server: a page that only did not show it
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -34,10 +35,16 @@ class RoleSight:
     """Whether it may see what a watcher of the platform alone would not: its processes, and what the harness notes."""
     nothing_broken: bool = False
     """Whether it sees no fault at all, because it is not known which are hidden."""
+    secret: re.Pattern[str] | None = None
+    """The names of what is hidden: no sentence that holds one is shown."""
 
     def shows(self, fault: str) -> bool:
         """Whether it may know of this fault."""
         return not self.nothing_broken and fault not in self.hidden
+
+    def tells(self, text: str) -> bool:
+        """Whether it may read this sentence."""
+        return self.secret is None or not self.secret.search(text)
 
 
 EVERYTHING = RoleSight()
@@ -47,11 +54,22 @@ def picture(told: Picture, sight: RoleSight) -> dict[str, Any]:
     """The picture for one role."""
     made: dict[str, Any] = plain(told)
     made["disruptions"] = [plain(one) for one in told.disruptions if sight.shows(one.id)]
-    made["told"] = [plain(one) for one in told.told if (sight.shows(one.fault) if one.fault else sight.inside)]
+    made["told"] = [plain(one) for one in told.told if (sight.shows(one.fault) if one.fault else sight.inside) and sight.tells(one.text)]
     if not sight.inside:
         made["parts"], made["trouble"] = None, ""
+        _unnamed(told, made)
     made["inside"], made["window_s"] = sight.inside, WINDOW_S
     return made
+
+
+def _unnamed(told: Picture, made: dict[str, Any]) -> None:
+    """Leave out the names that whoever wrote the plan gave to it and to its phases: one like ``us-west-2-lost`` says what is going to happen."""
+    roles = {one.name: one.role for one in told.phases}
+    made["phase"] = roles.get(told.phase, "")
+    made["phases"] = [{**plain(one), "name": one.role} for one in told.phases]
+    if told.about is not None:
+        # The directory of a run has the name of its plan.
+        made["about"] = {**plain(told.about), "plan": "game day", "run": ""}
 
 
 def stretch(told: IntervalStretch, series: LoadSeries) -> dict[str, Any]:

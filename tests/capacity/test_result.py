@@ -61,6 +61,14 @@ def test_the_exit_code(states, promised, interrupted, code):
     assert found.sentence
 
 
+def test_an_interruption_is_said_once():
+    """The headline says that it was interrupted, the sentence by what."""
+    found = whole(interrupted="stopped by SIGINT")
+    said = f"{telling.headline(found)} {found.sentence}"
+    assert said.startswith("? Interrupted: Stopped by SIGINT. What was found until then")
+    assert said.lower().count("interrupted") == 1
+
+
 def test_a_claim_of_the_platform_is_refuted_only_by_the_platform_itself():
     """A stand-in on one machine says nothing against a hundred thousand requests per second."""
     found = CapacityFound(SearchEnd.FOUND, 90, 90, 92, "")

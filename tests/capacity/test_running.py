@@ -99,7 +99,7 @@ def test_an_interrupted_search_keeps_what_was_found_and_goes_on(task):
     assert stopped.exit_code == 130
     assert len(stopped.states[0].levels) == 4
     assert stopped.states[0].requests_per_s is None
-    assert "Interrupted" in stopped.sentence
+    assert stopped.sentence.startswith("Stopped by ")
     again = Staged(task.directory / "again")
     again.runs.mkdir()
     found = running.run(replace(task, ground=again), lambda _: None)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.cli import inventory
 from closeshave.files.shipped import available, locate
+from closeshave.judge.integrity.registry import TITLES
 from closeshave.target import read_target
 
 SMOKE = locate("scenarios", "smoke").read_text()
@@ -89,3 +91,14 @@ def test_a_target_is_listed_with_its_promises_and_its_objectives(name, command, 
         row = " ".join(filter(None, (one["judges"], one["bound"], one["where"], ", ".join(one["promises"]) or "of the harness")))
         assert row in lines
     assert brief.stdout.decode().split() == [found["file"]]
+
+
+def test_every_invariant_is_listed_with_what_it_forbids():
+    """Its title, what is a breach, and whether one fails the run: unknown outcomes alone do not."""
+    table = inventory.find("invariants", "")
+    assert table.brief == (*TITLES,)
+    for name, title in TITLES.items():
+        told = inventory.find("invariants", name).told
+        assert isinstance(told, dict)
+        assert (told["title"], told["gating"]) == (title, name != "unresolved")
+        assert told["forbids"].endswith(".")

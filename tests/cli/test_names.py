@@ -24,6 +24,7 @@ ARGUMENTS = {
     "a target to be looked at": (["lint-claims", "bookedbarber-smok"], "(did you mean bookedbarber-smoke?)"),
     "an environment to be started": (["env", "up", "embeded"], "(did you mean embedded?)"),
     "a kind of fault": (["list", "faults", "shard.primary-kiled"], "(did you mean shard.primary-killed?)"),
+    "an invariant": (["list", "invariants", "phantoms"], "(did you mean phantom?)"),
     "what is listed": (["list", "fault"], "(did you mean faults?)"),
     "a stage": (["doctor", "--url", "http://127.0.0.1:1", "--stage", "stagging"], "(did you mean staging?)"),
 }

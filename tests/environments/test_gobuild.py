@@ -50,6 +50,35 @@ def test_an_unreachable_registry_is_reported_and_not_tried_at_every_start(go):
     assert len(calls()) == before
 
 
+def test_what_killed_builds_left_is_removed_by_the_next_one(go):
+    """Of this server alone: others may be at work. A build that fails leaves nothing."""
+    go(BUILDS)
+    there = ETCD.binary.parent
+    there.mkdir(parents=True)
+    left = ("etcd-3.6.4711", f"{ETCD.binary.name}.4711", f"etcd-3.5.1-{'0' * 12}.4711")
+    kept = (f"etcd-tool-3.6.16-{'0' * 12}.4711", f"etcd-3.5.1-{'0' * 12}", "toxiproxy-2.12.4711")
+    for name in (*left, *kept):
+        (there / name).write_text("")
+    built(ETCD, print)
+    assert {path.name for path in there.iterdir()} == {ETCD.binary.name, *kept}
+    go("exit 1")
+    with pytest.raises(CannotBuild):
+        built(TOXIPROXY, print)
+    assert {path.name for path in there.glob("toxiproxy*")} == {f"{TOXIPROXY.binary.name}.failed"}
+
+
+def test_a_failed_build_of_other_sources_is_no_reason_to_wait(go, tmp_path):
+    """New sources are tried at once."""
+    go("exit 1")
+    with pytest.raises(CannotBuild):
+        built(ETCD, print)
+    (tmp_path / "etcd").mkdir()
+    (tmp_path / "etcd" / "go.mod").write_text("module x\n\ngo 1.20\n")
+    (tmp_path / "etcd" / "go.sum").write_text("")
+    go(BUILDS)
+    assert built(replace(ETCD, modules=tmp_path), print).exists()
+
+
 def test_doctor_tries_again(go):
     """A diagnosis must be up to date."""
     go("exit 1")

@@ -163,6 +163,22 @@ def test_the_time_to_alert(run: Alerted, status: Status, measured: float | None,
     assert verdict.measured == (None if measured is None else pytest.approx(measured))
 
 
+def test_a_failure_that_calm_explains_is_no_harm_by_the_fault() -> None:
+    """One request of 2,000 fails in calm, and one a second after the injection; the fault harms customers from 140 on, and the alert comes at 147."""
+    run = Run(objectives=(TIME,), faults=(KILL,))
+    run.steady(2000)
+    run.steady(2000, 110, 190)
+    for at in (50.0, 121.0, *(140 + index / 10 for index in range(10))):
+        run.bad(at)
+    run.life()
+    history = run.history
+    told = replace(history.manifest, alerts=TOLD)
+    history = replace(history, manifest=told, alerts=(*lasting(147, 160), *beating()), alert_rules=RULES)
+    verdicts = judged(history, replace(run.plan, alerts=AlertsAsked((EXPECTED,), 20.0)), run.target)
+    (verdict,) = [each for each in verdicts if each.id == "alert/kill"]
+    assert (verdict.status, verdict.measured) == (PASS, pytest.approx(7.0)), verdict.reason
+
+
 def test_who_was_harmed_first_is_unknown_where_calm_has_failures_too() -> None:
     """One of them may have been the first: a time that counts from it convicts nobody."""
     late = Alerted(lasting(146, 160))

@@ -29,7 +29,7 @@ from closeshave.gameday.state import (
 )
 from closeshave.live import exercise, telling
 from closeshave.live.exercise import NotAllowed
-from closeshave.live.picture import DisruptionShown, PartShown, Picture, Stage, ToldLine
+from closeshave.live.picture import DisruptionShown, Identification, PartShown, PhaseShown, Picture, Stage, ToldLine
 from closeshave.vocabulary import HumanMark, PersonRole
 
 SECRET = "zqx"
@@ -63,12 +63,26 @@ def state(**more) -> GameDayState:
 def picture() -> Picture:
     """The charts' side of it: faults, what happened, processes."""
     faults = tuple(DisruptionShown(f"{name}-fault", f"{name} kind", False, "in effect", True, False, None) for name in (SECRET, "seen"))
+    about = Identification(f"1201-{SECRET}", SECRET, "embedded", "shop", "rehearsed", "now")
+    phases = (PhaseShown("calm", "calm", 0.0, 9.0), PhaseShown(f"{SECRET}-lost", "fault", 9.0, 99.0))
     told = (
         ToldLine(1.0, f"{SECRET}-fault", "injected"),
         ToldLine(2.0, "seen-fault", "injected"),
+        ToldLine(2.5, "seen-fault", f"put off until {SECRET}-fault is healed"),
         ToldLine(3.0, "", f"{SECRET}-fault was started otherwise"),
     )
-    return Picture(1, 1, 1.0, Stage.LOADED, disruptions=faults, told=told, parts=(PartShown(SECRET, "app", "", False, "not running"),))
+    return Picture(
+        1,
+        1,
+        1.0,
+        Stage.LOADED,
+        about,
+        phase=phases[1].name,
+        phases=phases,
+        disruptions=faults,
+        told=told,
+        parts=(PartShown(SECRET, "app", "", False, "not running"),),
+    )
 
 
 def seen_by(role: str, told: GameDayState | None) -> str:
@@ -88,6 +102,8 @@ def test_what_is_hidden_is_in_no_answer(role, status, clock, begun) -> None:
     assert SECRET not in told
     assert "seen hypothesis" in told
     assert "seen-fault" in told
+    made = json.loads(told)
+    assert (made["phase"], [one["name"] for one in made["phases"]], made["about"]["plan"]) == ("fault", ["calm", "fault"], "game day")
 
 
 @pytest.mark.parametrize("role", PersonRole)

@@ -1,4 +1,4 @@
-"""What there is to choose from: plans, environments, targets, API profiles, kinds of faults and of drills."""
+"""What there is to choose from: plans, environments, targets, API profiles, kinds of faults and of drills, invariants."""
 
 from __future__ import annotations
 
@@ -22,18 +22,21 @@ def _sorts(incomplete: str) -> list[str]:
 @app.command(name="list", epilog=exits.told())
 def list_(
     what: Annotated[
-        str, typer.Argument(help="plans, environments, targets, apis, faults or drills; everything without it.", autocompletion=_sorts)
+        str,
+        typer.Argument(
+            help="plans, environments, targets, apis, faults, drills or invariants; everything without it.", autocompletion=_sorts
+        ),
     ] = "",
     name: Annotated[
         str,
         typer.Argument(
-            help="One of them: what it is for and its file; of a target its promises and objectives, of a kind of fault or drill all that is known.",
+            help="One of them: what it is for and its file; of a target its promises and objectives, of a fault, drill or invariant all that is known.",
             autocompletion=_names,
         ),
     ] = "",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """List the plans, environments, targets, API profiles, kinds of faults and kinds of drills that are available; or show one of them."""
+    """List the plans, environments, targets, API profiles, kinds of faults, kinds of drills and invariants that are available; or show one of them."""
     found = inventory.find(what, name)
     Voice(json, quiet).result(found.told, found.brief, found.show)

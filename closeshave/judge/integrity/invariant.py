@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,3 +44,9 @@ class Invariant:
     """At least one of these operations must have been sent. If empty, every run with bookings tests the invariant."""
     idle: str = ""
     """Why the invariant is not asked for if none of them was sent."""
+
+    @property
+    def forbids(self) -> str:
+        """What is a breach, in a sentence: the first of its search's docstring. Empty if the search has none."""
+        said = inspect.getdoc(self.search) if inspect.isfunction(self.search) else None
+        return " ".join((said or "").partition("\n\n")[0].split())

@@ -123,6 +123,8 @@ def _unfit(added: extensions.Extension) -> str:
 
 SPLIT_BRAIN = "split_brain"
 """Found with the data loss of each fault (:mod:`closeshave.judge.verdicts.loss`), and not by a search."""
+NO_SPLIT_BRAIN = "Writes that started after the promotion of a new primary and were acknowledged by the old one."
+"""What is a breach of it."""
 # The summary's counts are those of its published schema; what a package adds has a verdict, like all others.
 _ADDED = {added.name: replace(added.value, summarised=False) for added in extensions.load(extensions.CHECKS, _unfit)}
 INVARIANTS: Mapping[str, Invariant] = {**OWN, **_ADDED}

@@ -3,8 +3,8 @@
 * An alert counts from the instant at which the harness learned of it, as a person would, and not from the one that the monitoring states.
 * An alert belongs to a fault if it began between the injection and the end of the time that the plan allows for silence after the proven heal, or the
   injection of the next fault in that time.
-* The time to alert counts from the first customer in the fault's scope whose request was not good, from when that request was due: an alert that came
-  before took no time. Where no customer was harmed it counts from the injection, which is never later.
+* The time to alert counts from the first customer whom the fault harmed (:mod:`.harm`): an alert that came before took no time. Where no customer was
+  harmed it counts from the injection, which is never later.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from closeshave.history import AlertNote, AlertRule
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.judge.evidence.timeline import Life, operations_of
+from closeshave.judge.evidence.timeline import Life
 from closeshave.judge.evidence.windows import NEVER_NS
+from closeshave.judge.measures import harm
 from closeshave.vocabulary import SEVERITIES, WATCHDOG
 
 BACKGROUND_MOST = 0.001
@@ -115,23 +114,9 @@ def in_calm(evidence: Evidence, lives: Sequence[Life], told: Sequence[RaisedAler
     )
 
 
-def harm(evidence: Evidence, life: Life) -> Harm:
-    """The first customer in a fault's scope whose request was not good. Raises :class:`ValueError` for a fault that was never injected."""
-    if life.injected_ns is None:
-        raise ValueError(f"{life.fault.id} was never injected")
-    there = evidence.customers & operations_of(evidence, life.fault)
-    until = life.verified_ns if life.verified_ns is not None else life.horizon_ns
-    bad = np.flatnonzero(there & ~evidence.good & (evidence.ended_ns >= life.injected_ns) & (evidence.intended_ns < until))
-    calm = there & np.logical_or.reduce(
-        [
-            (evidence.intended_ns >= phase.started_ns) & (evidence.intended_ns < phase.ended_ns)
-            for phase in evidence.history.manifest.phases
-            if phase.role == "calm"
-        ]
-        or [np.zeros(len(there), dtype=np.bool_)]
-    )
-    background = float(np.mean(~evidence.good[calm])) if np.any(calm) else 0.0
-    if not len(bad):
-        return Harm(None, life.injected_ns, background)
-    first = int(bad[np.lexsort((evidence.ids[bad], evidence.intended_ns[bad]))[0]])
-    return Harm(first, max(int(evidence.intended_ns[first]), life.injected_ns), background)
+def harmed(evidence: Evidence, life: Life) -> Harm:
+    """The first customer whom a fault harmed. Raises :class:`ValueError` for a fault that was never injected."""
+    found, background = harm.first(evidence, life), harm.usual(evidence, life)
+    if found is None:
+        return Harm(None, life.injected_ns or 0, background)
+    return Harm(found.position, found.at_ns, background)

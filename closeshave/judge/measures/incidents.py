@@ -1,8 +1,6 @@
 """Incidents of a game day: whom a fault harmed and since when, and what people said of it, each apart from the other.
 
-* Harm begins with the first customer whose request in the fault's scope was not good by the fault's doing: under way when it was injected, or due later,
-  and followed by more failures within ten seconds than calm explains (the lower Clopper-Pearson bound of their share lies above the share in calm).
-  A request counts from when it was due, not from when its answer failed to come: otherwise a platform that hangs would be noticed sooner.
+* Whom a fault harmed first is said in :mod:`.harm`.
 * A failure that a doubtful stretch touches may be the doing of other programs. It may move the first harm to an earlier instant, which makes a time longer
   and can cost a pass; it never makes a fail, and an incident of nothing else is not sure to be one.
 * Time counts from that customer, not from the injection: a fault that harms nobody for four minutes costs people four minutes less.
@@ -21,18 +19,13 @@ from enum import StrEnum
 import numpy as np
 
 from closeshave.history import PersonMarked
-from closeshave.judge.evidence.columns import Flags, Ints
 from closeshave.judge.evidence.evidence import SECOND_NS, Evidence
-from closeshave.judge.evidence.timeline import Life, operations_of
-from closeshave.judge.evidence.windows import spans, within
-from closeshave.judge.measures import sampling
+from closeshave.judge.evidence.timeline import Life
+from closeshave.judge.measures import harm
 from closeshave.judge.measures.recovery import Recovery
 from closeshave.vocabulary import HumanMark, IncidentSeverity
 
-WINDOW_NS = 10 * SECOND_NS
-"""In which failures must follow the first one."""
 MINUTE_NS = 60 * SECOND_NS
-CONFIDENCE = 0.95
 SEVERITIES: Mapping[IncidentSeverity, float] = {
     IncidentSeverity.CRITICAL: 0.1,
     IncidentSeverity.HIGH: 0.01,
@@ -132,50 +125,30 @@ def _incident(
     if life.injected_ns is None:
         return None
     inject = begun.get(life.fault.id)
-    until_ns = min(life.horizon_ns, life.verified_ns if life.verified_ns is not None else life.horizon_ns)
-    scope = evidence.customers & operations_of(evidence, life.fault)
-    during = scope & (evidence.ended_ns >= life.injected_ns) & (evidence.intended_ns < until_ns)
-    perhaps_ns = _first_harm(evidence, scope, during, life.injected_ns)
     clear = ~evidence.touched
-    surely_ns = _first_harm(evidence, scope & clear, during & clear, life.injected_ns)
-    found = [each for each in (perhaps_ns, surely_ns) if each is not None]
+    perhaps, surely = harm.first(evidence, life), harm.first(evidence, life, clear)
+    found = [each.at_ns for each in (perhaps, surely) if each is not None]
     if not found:
         return None
-    harmed_ns = found[-1]
-    counted = during if surely_ns is None else during & clear
+    harmed_ns, during = found[-1], harm.during(evidence, life)
+    counted = during if surely is None else during & clear
     bad = counted & ~evidence.good & (np.maximum(evidence.intended_ns, life.injected_ns) >= harmed_ns)
     marks, ambiguous = _marks(evidence.history.people, inject, life, lives)
     return Incident(
         life=life,
         inject=inject,
-        sure=surely_ns is not None,
+        sure=surely is not None,
         perhaps_ns=min(found),
         harmed_ns=harmed_ns,
         last_harmed_ns=int(np.max(np.maximum(evidence.intended_ns[bad], life.injected_ns))),
         harmed=int(np.count_nonzero(bad)),
-        worst_minute=_worst_minute(evidence, harmed_ns, until_ns),
+        worst_minute=_worst_minute(evidence, harmed_ns, harm.until_ns(life)),
         alerted_ns=recovery.detected_ns if recovery else None,
         restored_ns=_restored(recovery),
         aid=_aid(evidence, recovery, life, marks),
         marks=marks,
         ambiguous=ambiguous,
     )
-
-
-def _first_harm(evidence: Evidence, scope: Flags, during: Flags, injected_ns: int) -> int | None:
-    """When the first request was due that failed by the fault's doing, or the injection if that was later; ``None``: none did."""
-    calm = scope & within(evidence.intended_ns, spans(evidence.history.manifest, "calm"))
-    asked = int(np.count_nonzero(calm))
-    usual = np.count_nonzero(calm & ~evidence.good) / asked if asked else 0.0
-    due = np.sort(np.maximum(evidence.intended_ns[during], injected_ns))
-    failed: Ints = np.sort(np.maximum(evidence.intended_ns[during & ~evidence.good], injected_ns))
-    for first in failed:
-        until = first + WINDOW_NS
-        n = int(np.searchsorted(due, until, "right") - np.searchsorted(due, first, "left"))
-        bad = int(np.searchsorted(failed, until, "right") - np.searchsorted(failed, first, "left"))
-        if sampling.share_bounds(bad, n, CONFIDENCE)[0] > usual:
-            return int(first)
-    return None
 
 
 def _worst_minute(evidence: Evidence, from_ns: int, until_ns: int) -> float:

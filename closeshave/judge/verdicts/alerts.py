@@ -16,7 +16,7 @@ from closeshave.judge.measures.alerts import (
     Harm,
     RaisedAlert,
     beats,
-    harm,
+    harmed,
     in_calm,
     incidents,
     of_fault,
@@ -164,7 +164,7 @@ def _missing(heard: AlertsHeard, life: Life, each: ExpectedAlert, blank: Verdict
 
 def _since(heard: AlertsHeard, life: Life, one: RaisedAlert) -> float:
     """Seconds from the first harm to the alert."""
-    return max(0, one.raised_ns - harm(heard.analysis.evidence, life).at_ns) / 1e9
+    return max(0, one.raised_ns - harmed(heard.analysis.evidence, life).at_ns) / 1e9
 
 
 def _times(heard: AlertsHeard, expecting: Sequence[Life]) -> Iterator[Verdict]:
@@ -189,7 +189,7 @@ def _time(heard: AlertsHeard, objective: Objective, life: Life) -> Verdict:
     if why := _of_life(heard, life):
         return replace(blank, reason=why)
     evidence = heard.analysis.evidence
-    hurt, names = harm(evidence, life), {each.alert for each in _wanted(heard, objective, life)}
+    hurt, names = harmed(evidence, life), {each.alert for each in _wanted(heard, objective, life)}
     first = next((one for one in of_fault(evidence, life, heard.lives, heard.told) if one.name in names), None)
     if first is None:
         return _never(heard, blank, life, hurt, names)
@@ -215,9 +215,9 @@ def _never(heard: AlertsHeard, blank: Verdict, life: Life, hurt: Harm, names: Co
         return replace(blank, reason=f"{said}; the fault was there for {given_s:.0f} s after the first harm, and {bound_s:g} s are allowed")
     if why := _could_arrive(heard, *within) or _unsure(heard, life, hurt, within[1]):
         return replace(blank, reason=f"{said}, but {why}")
-    harmed = (operation_witness(heard.analysis.evidence.operations, hurt.position, "the first harmed customer"),)
+    whom = (operation_witness(heard.analysis.evidence.operations, hurt.position, "the first harmed customer"),)
     reason = f"{said} within {given_s:.0f} s of the first harm; the bound is {bound_s:g} s"
-    return replace(blank, status=Status.FAIL, n=1, reason=reason, witnesses=harmed)
+    return replace(blank, status=Status.FAIL, n=1, reason=reason, witnesses=whom)
 
 
 def _unsure(heard: AlertsHeard, life: Life, hurt: Harm, to_ns: int) -> str:

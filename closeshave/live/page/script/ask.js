@@ -34,7 +34,7 @@ function showStage() {
   const { about } = picture;
   if (about) {
     write(byId("title"), about.plan);
-    write(byId("about"), `${about.environment}, ${about.evidence}; target ${about.target}; run ${about.run}; you are: ${state.role}`);
+    write(byId("about"), `${about.environment}, ${about.evidence}; target ${about.target}${about.run ? `; run ${about.run}` : ""}; you are: ${state.role}`);
     document.title = `${STAGES[now]}: ${about.plan}`;
   }
   const where = picture.phases.length ? `${picture.phase || "after the load"}, ${instant(Math.max(0, picture.now_s))} of ${instant(picture.total_s)}` : "before the load";
