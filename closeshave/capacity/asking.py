@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from closeshave.capacity.search import SearchRules
 from closeshave.capacity.states import CALM, FailureState, parsed
 from closeshave.environments import drivers
 from closeshave.environments.driver import Permission
+from closeshave.files import digest
 from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of
 from closeshave.plan import Plan, Role
 from closeshave.target import Objective
@@ -103,9 +103,9 @@ def _found(words: CapacityWords, console: Console, started_at: str) -> CapacityT
         seed=plan.seed,
         quota_cores=words.quota_cores,
         started_at=started_at,
-        plan_digest=_digest(base.inputs.plan),
-        environment_digest=_digest(base.inputs.environment),
-        target_digest=_digest(base.inputs.target),
+        plan_digest=digest(base.inputs.plan),
+        environment_digest=digest(base.inputs.environment),
+        target_digest=digest(base.inputs.target),
     )
     return CapacityTask(Path(), order, base, plan, rules, states, promised, _ground(base, console, words, unbroken=not states))
 
@@ -204,7 +204,3 @@ def _refuse_level(base: Prepared, plan: Plan, rules: SearchRules, state: Failure
             where = "--under" if state.kind else str(base.inputs.plan)
             ours = [one if one.file != str(path) else Problem(where, 0, "", one.message) for one in error.problems]
             raise InvalidFile(*ours) from None
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

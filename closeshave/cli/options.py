@@ -10,8 +10,8 @@ import typer
 
 from closeshave.files.shipped import available
 
-RUNS, ROUNDS, CAPACITIES = Path("reports/runs"), Path("reports/probes"), Path("reports/capacities")
-"""Where runs and rounds of probes lie unless somebody says otherwise."""
+RUNS, ROUNDS, CAPACITIES, GATES = (Path("reports", name) for name in ("runs", "probes", "capacities", "gates"))
+"""Where runs, rounds of probes, capacity searches and gates lie unless somebody says otherwise."""
 
 
 def _named(folder: str) -> Callable[[str], list[str]]:
@@ -73,6 +73,15 @@ RateScale = Annotated[
     typer.Option(
         help="Multiply the rates of sessions, contests and canaries, by at most 10. Below 1 the calm phases last longer, within limits.duration. "
         "Without this option a plan with rate: auto is calibrated. The canaries' rate sets the resolution of recovery times."
+    ),
+]
+Attach = Annotated[Path | None, typer.Option(help="Root directory of a running environment to use; it stays running afterwards.")]
+Accounts = Annotated[Path | None, typer.Option(help="File of customer accounts, instead of the one that the environment file names.")]
+Confirm = Annotated[
+    str,
+    typer.Option(
+        help="Type the environment's name. Production is not loaded without it. Taken from the command line alone.",
+        allow_from_autoenv=False,
     ),
 ]
 Runs = Annotated[Path, typer.Option(help="Directory in which run directories are created.")]

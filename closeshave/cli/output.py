@@ -98,7 +98,11 @@ def steady() -> None:
         setattr(sys, name, wrapped)
 
 
-def hurry(seconds: float) -> None:
+SHOWN_WITHIN_S = 5.0
+"""How long a trial waits for a terminal or pipe that accepts no output; after that it goes on without showing anything."""
+
+
+def hurry(seconds: float = SHOWN_WITHIN_S) -> None:
     """From now on a stream without a reader blocks this process no longer than that: it has faults to heal."""
     for stream in (sys.stdout, sys.stderr):
         if (file := _raw(stream)) is not None:

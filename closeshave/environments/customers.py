@@ -38,17 +38,8 @@ def bring(definition: Stack, deployment: Deployment, prepared: Sequence[Path], s
 
 def lacking(definition: Stack) -> dict[str, str]:
     """What the application cannot do, and the consequence of each. Pure."""
-    able, read_back = definition.application.capabilities, definition.application.read_back
-    found = dict.fromkeys(able.steps_off, "the application does not support this operation; customers leave it out")
-    if not able.franchises:
-        found["franchises"] = (
-            "no franchise extension: answers do not tell shards, cache hits or database times, so promises about them cannot be tested"
-        )
-    if not able.forwarded_for:
-        found["forwarded_for"] = "customers have no addresses of their own: all share this machine's address and its rate limits"
-    if not able.keyed_bookings:
-        found["keyed bookings"] = "a booking has no idempotency key: a retry after an unknown outcome may book again"
-    if not read_back.query and len(definition.shards) > 1:
+    found = definition.application.capabilities.lacking("the application")
+    if not definition.application.read_back.query and len(definition.shards) > 1:
         found["placement"] = "read back through the API, which does not state the shard of a booking"
     return found
 

@@ -3,7 +3,8 @@
 This module writes them: completely or not at all, or appended line by line. :mod:`.yamlfile` reads what people write, :mod:`.jsonfile` what the
 harness wrote itself, :mod:`.foreign` and :mod:`.plaintext` what others wrote; :mod:`.seal` is a checksum beside a file, :mod:`.shipped` finds
 plans, targets and environment files by name and :mod:`.closest` the name that was meant, :mod:`.rundir` makes the directory of a run, :mod:`.taken`
-says where its options came from, :mod:`.unexpected` keeps tracebacks in its logs, :mod:`.existing` says whether something is at a path of any text.
+says where its options came from, :mod:`.unexpected` keeps tracebacks in its logs, :mod:`.existing` says whether something is at a path of any text,
+:mod:`.resumed` is the directory of work that can be continued.
 
 May import: vocabulary.
 """
@@ -11,6 +12,7 @@ May import: vocabulary.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -39,6 +41,11 @@ def write_atomically(path: Path, content: bytes | str, mode: int = 0o666, *, dur
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal. Raises :class:`OSError`."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def append_line(path: Path, record: Mapping[str, Any], *, durable: bool = False) -> None:

@@ -18,6 +18,7 @@ from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
 from closeshave.environments.fingerprint import cpu_model
 from closeshave.environments.stack import Stack
+from closeshave.files import digest
 from closeshave.files.closest import meant
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of
@@ -120,9 +121,9 @@ def _found(words: GateWords, console: Console, now: Callable[[], datetime]) -> t
         seed=candidate.plan.seed,
         started_at=now().isoformat(timespec="seconds"),
         rules=rules(candidate.plan.gate),
-        plan_digest=directory.digest(candidate.inputs.plan),
-        environment_digests=tuple(directory.digest(one.inputs.environment) for one in environments),
-        target_digest=directory.digest(candidate.inputs.target),
+        plan_digest=digest(candidate.inputs.plan),
+        environment_digests=tuple(digest(one.inputs.environment) for one in environments),
+        target_digest=digest(candidate.inputs.target),
         target=words.target,
         save=words.save,
         rate_scale=words.rate_scale,

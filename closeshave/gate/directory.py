@@ -1,31 +1,25 @@
 """The directory of a gate: its rules, written before the first leg; its legs, each the directory of a run; each finished block; the result.
 
-With it a gate that was stopped or killed is continued: finished blocks are kept, a block that was not finished is run again, because between its legs the
-environment was started anew.
+With it a gate that was stopped or killed is continued (:mod:`closeshave.files.resumed`): a block that was not finished is run again, because between its
+legs the environment was started anew.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from closeshave import __version__
-from closeshave.files import append_line, jsonfile, read_lines, write_atomically
-from closeshave.files.rundir import NotARun
-from closeshave.files.yamlfile import InvalidFile, Problem
+from closeshave.files import resumed
 from closeshave.gate.result import JudgedBlock
 from closeshave.gate.rules import Rules
 
 RULES, BLOCKS, RESULT, PAGE, JUNIT, MARKDOWN = "rules.json", "blocks.jsonl", "gate.json", "gate.html", "junit.xml", "summary.md"
-GATES = Path("reports/gates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,66 +57,37 @@ _BLOCK = TypeAdapter(JudgedBlock)
 
 def create(gates: Path, order: GateOrder, started: datetime) -> Path:
     """A new directory with these rules. Raises :class:`OSError`."""
-    path = (gates / f"{started:%Y%m%d-%H%M%S}-{Path(order.plan).stem}-{secrets.token_hex(2)}").resolve()
-    path.mkdir(parents=True)
+    path = resumed.create(gates, order.plan, started)
     write_rules(path, order)
     return path
 
 
 def write_rules(path: Path, order: GateOrder) -> None:
     """Fix what a gate is asked to do. Raises :class:`OSError`."""
-    write_atomically(path / RULES, json.dumps(_ORDER.dump_python(order, mode="json"), indent=1) + "\n")
+    resumed.write_order(path / RULES, _ORDER, order)
 
 
 def order_of(path: Path) -> GateOrder:
     """What the gate of a directory was asked to do. Raises :class:`NotARun`, :class:`closeshave.files.jsonfile.Damaged`."""
-    try:
-        return jsonfile.read(path / RULES, _ORDER)
-    except FileNotFoundError:
-        raise NotARun(f"{path} is not the directory of a gate: it has no {RULES}") from None
+    return resumed.read_order(path / RULES, _ORDER, "a gate")
 
 
 def refuse_changed(path: Path, before: GateOrder, now: GateOrder) -> None:
     """Raises :class:`InvalidFile` when the gate cannot be continued, because what it compares is not what it was."""
-    changed = [
-        what
-        for what, one, two in (
-            ("the plan", before.plan_digest, now.plan_digest),
-            ("the target", before.target_digest, now.target_digest),
-            ("an environment file", before.environment_digests, now.environment_digests),
-            ("Closeshave", before.version, now.version),
-        )
-        if one != two
-    ]
-    if changed:
-        raise InvalidFile(
-            Problem("--resume", 0, "", f"{path} cannot be continued: {' and '.join(changed)} changed since it began; start a new gate")
-        )
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    inputs = {
+        "the plan": (before.plan_digest, now.plan_digest),
+        "the target": (before.target_digest, now.target_digest),
+        "an environment file": (before.environment_digests, now.environment_digests),
+        "Closeshave": (before.version, now.version),
+    }
+    resumed.refuse_changed(path, inputs, "a new gate")
 
 
 def keep(path: Path, block: JudgedBlock) -> None:
     """Record a finished block, also one that is thrown away. Raises :class:`OSError`."""
-    _cut(path / BLOCKS)
-    append_line(path / BLOCKS, _BLOCK.dump_python(block, mode="json"), durable=True)
-
-
-def _cut(path: Path) -> None:
-    """Remove a last line that was cut off: what is appended to it would be a part of it."""
-    if path.exists():
-        content = path.read_bytes()
-        if content and not content.endswith(b"\n"):
-            write_atomically(path, content[: content.rfind(b"\n") + 1])
+    resumed.keep(path / BLOCKS, _BLOCK, block)
 
 
 def kept(path: Path) -> Iterator[JudgedBlock]:
     """The finished blocks; the last line may be cut off. Raises :class:`closeshave.files.jsonfile.Damaged`."""
-    try:
-        for record in read_lines(path / BLOCKS):
-            yield _BLOCK.validate_python(record)
-    except (ValueError, ValidationError) as error:
-        raise jsonfile.Damaged(f"{path / BLOCKS} is damaged: {str(error).splitlines()[0]}") from None
+    return resumed.kept(path / BLOCKS, _BLOCK)

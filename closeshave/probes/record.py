@@ -6,7 +6,6 @@ changes by hand that did not mean to deceive.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from closeshave import __version__
-from closeshave.files import append_line, jsonfile, read_lines, write_atomically
+from closeshave.files import append_line, digest, jsonfile, read_lines, write_atomically
 from closeshave.files.jsonfile import Damaged
 from closeshave.probes.basis import ProbeBasis
 from closeshave.probes.values import Observation
@@ -129,11 +128,6 @@ def changed(run: Path, record: ProbeRecord) -> str:
         if name not in record.digests or digest(run / name) != record.digests[name]:
             return f"{name} is not as the round left it"
     return ""
-
-
-def digest(path: Path) -> str:
-    """Of a file's content. Raises :class:`OSError`."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @contextmanager

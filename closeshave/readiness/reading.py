@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from closeshave.files import foreign
+from closeshave.files import digest, foreign
 from closeshave.vocabulary import DESCRIPTION, ENVIRONMENT, EvidenceGrade
 
 DIGITS = 12
@@ -33,7 +32,7 @@ def build_of(path: Path, version: str, evidence: str) -> str | None:
     if evidence == EvidenceGrade.REHEARSED:
         whose.append(f"stand-in of Closeshave {version}")
     if (path / ENVIRONMENT).is_file():
-        whose.append(f"environment file {hashlib.sha256((path / ENVIRONMENT).read_bytes()).hexdigest()[:DIGITS]}")
+        whose.append(f"environment file {digest(path / ENVIRONMENT)[:DIGITS]}")
     return ", ".join((*whose, *parts))
 
 

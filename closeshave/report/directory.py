@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from closeshave.comparison.values import Comparison
-from closeshave.files import write_atomically
+from closeshave.files import digest, write_atomically
 from closeshave.history import History
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan
@@ -79,7 +78,7 @@ def _findings(
 
 
 def _digests(run: Path) -> dict[str, str]:
-    return {what: hashlib.sha256((run / name).read_bytes()).hexdigest() for what, name in INPUTS.items() if (run / name).is_file()}
+    return {what: digest(run / name) for what, name in INPUTS.items() if (run / name).is_file()}
 
 
 def _resources(run: Path) -> pd.DataFrame | None:

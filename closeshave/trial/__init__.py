@@ -1,7 +1,7 @@
 """One trial: start, load, inject faults, heal; it judges nothing. A plan becomes a run directory with a history: :func:`closeshave.trial.running.run`.
 
-A series of trials on one environment: :mod:`.series`. Before a trial: :mod:`.preparation` (files into one checked value), :mod:`.outlook` (what
-the plan can decide), :mod:`.nemesis` (random faults).
+A series of trials on one environment: :mod:`.series`. Before a trial: :mod:`.preparation` (files into one value, by what :mod:`.checks` finds),
+:mod:`.outlook` (what the plan can decide), :mod:`.nemesis` (random faults).
 
 May import: caps, clock, conclusion, control, deployment, drills, environments, extensions, faults, files, gameday, history, judge, loadgen, plan, plurals,
 private, probes, report, scope, shapes, target, telemetry, topology, traffic, vocabulary.

@@ -29,7 +29,7 @@ VALUES = {
 }
 """Modules at the root that every folder may know, if it says so; they know no folder but ``files``; ``private`` asks ``control`` who lives,
 and a deployment says which API it speaks."""
-FOLDED = {"plan"}
+FOLDED = {"deployment", "plan", "target"}
 """Of these, what has grown into a folder of modules."""
 AT_THE_TOP = {"__init__", "__main__", "conclusion"}
 """Modules at the root that put the folders together."""

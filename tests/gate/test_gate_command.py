@@ -7,8 +7,9 @@ import pytest
 
 from closeshave import __version__
 from closeshave.comparison.fingerprint import RunFingerprint
+from closeshave.files import digest
 from closeshave.files.shipped import locate
-from closeshave.gate import asking, baseline, directory
+from closeshave.gate import asking, baseline
 from closeshave.gate.baseline import Baseline, BaselineJob
 from closeshave.gate.decision import LegFigure
 from closeshave.plan import read_plan
@@ -22,7 +23,7 @@ def saved(tmp_path, jobs=6, plan="gate", **machine):
     conditions = RunFingerprint(
         machine={**here, **machine},
         parts={"PostgreSQL": "18.6"},
-        plan={"plan": "gate", "plan file": directory.digest(PLAN), "seed": read_plan(PLAN).seed},
+        plan={"plan": "gate", "plan file": digest(PLAN), "seed": read_plan(PLAN).seed},
         harness={"Closeshave": __version__},
     )
     several = tuple(BaselineJob(f"2026-11-{at + 1:02}T02:00:00+00:00", (f"r{at}",), {"p95/book": LegFigure(0.01, 9)}) for at in range(jobs))
@@ -65,7 +66,7 @@ def replaced(old, new):
         pytest.param(replaced("baseline/1", "baseline/9"), "this version of Closeshave reads closeshave.baseline/1", id="another schema"),
         pytest.param(replaced('"plan": "gate",\n "schema"', '"plan": "nightly",\n "schema"'), "is of the plan nightly", id="another plan"),
         pytest.param(replaced(platform.release(), "5.10.0"), "kernel 5.10.0 → ", id="another kernel"),
-        pytest.param(replaced(directory.digest(PLAN), "0" * 64), "plan file 000000000000 → ", id="a changed plan"),
+        pytest.param(replaced(digest(PLAN), "0" * 64), "plan file 000000000000 → ", id="a changed plan"),
     ],
 )
 def test_a_baseline_that_cannot_be_compared_with_is_unknown_at_once(tmp_path, command, change, sentence):
@@ -188,7 +189,7 @@ def test_rules_are_written_before_the_first_leg(tmp_path, monkeypatch):
     made = asking.prepared(words, Console(quiet=True), tmp_path / "gates")
     told = json.loads((made.directory / "rules.json").read_text(encoding="utf-8"))
     assert told["seed"] == 7
-    assert told["plan_digest"] == directory.digest(PLAN)
+    assert told["plan_digest"] == digest(PLAN)
     assert [each["metric"] for each in told["rules"]["metrics"]] == list(read_plan(PLAN).gate.metrics)
     again = asking.continued(made.directory, Console(quiet=True))
     assert again.order == made.order

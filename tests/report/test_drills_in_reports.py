@@ -11,7 +11,7 @@ from closeshave.judge.verdict import Status
 from closeshave.report import html, junit, markdown, summary
 from closeshave.report.curves import curves
 from closeshave.report.findings import Findings
-from tests.judge.test_drills import booked, carried_out, restored
+from tests.judge.drilled import booked, carried_out, restored
 
 
 @pytest.fixture(scope="module", params=["pass", "fail"])

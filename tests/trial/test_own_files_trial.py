@@ -9,35 +9,19 @@ from ruamel.yaml import YAML
 
 from tests.remote import plans
 from tests.remote.command import call
+from tests.trial.shoppers import BROWSING
 from truth.plain.running import plain
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
 
-SHOPPERS = '''
+SHOPPERS = (
+    '''
 """Plain users, as in the documentation of Locust."""
 
 from locust import FastHttpUser, HttpUser, SequentialTaskSet, between, task
-
-
-class Browsing(SequentialTaskSet):
-    """A sequence."""
-
-    @task
-    def services(self):
-        self.client.get("/api/v2/public/services/", name="services")
-
-    @task
-    def barbers(self):
-        with self.client.get("/api/v2/barbers/", name="barbers", catch_response=True) as response:
-            if response.status_code in (401, 403):
-                response.success()
-
-
-class Browser(HttpUser):
-    wait_time = between(0.1, 0.3)
-    tasks = [Browsing]
-    weight = 3
-
+'''
+    + BROWSING
+    + """
 
 class Looker(FastHttpUser):
     wait_time = between(0.1, 0.3)
@@ -49,7 +33,8 @@ class Looker(FastHttpUser):
     @task
     def ask_health(self):
         self.client.get("/health")
-'''
+"""
+)
 TARGET = {
     "name": "shop",
     "title": "What a shop promises",

@@ -11,10 +11,12 @@ from closeshave.control import processes
 from closeshave.environments import registry
 from tests.trial.brought import MEASURED, carry_out, copied
 from tests.trial.conftest import started_by_this_test
+from tests.trial.shoppers import BROWSING
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(900)]
 
-SHOPPERS = '''
+SHOPPERS = (
+    '''
 """Tasks, weights, a sequence, on_start, and a client of one's own."""
 
 import http.client
@@ -22,25 +24,9 @@ import time
 from urllib.parse import urlsplit
 
 from locust import FastHttpUser, HttpUser, SequentialTaskSet, User, between, task
-
-
-class Browsing(SequentialTaskSet):
-    @task
-    def services(self):
-        self.client.get("/api/v2/public/services/", name="services")
-
-    @task
-    def barbers(self):
-        with self.client.get("/api/v2/barbers/", name="barbers", catch_response=True) as response:
-            if response.status_code in (401, 403):
-                response.success()
-
-
-class Browser(HttpUser):
-    wait_time = between(0.1, 0.3)
-    tasks = [Browsing]
-    weight = 3
-
+'''
+    + BROWSING
+    + '''
     def on_start(self):
         self.client.get("/health", name="hello")
 
@@ -94,6 +80,7 @@ class Own(User):
     def services(self):
         self.client.fetch("/api/v2/public/services/")
 '''
+)
 SHAPE = '''
 
 from locust import LoadTestShape

@@ -14,9 +14,6 @@ from closeshave.cli.at_hand import at_hand
 from closeshave.cli.saying import Json, Quiet, Voice, complain
 from closeshave.vocabulary import Exit
 
-CAPACITIES = Path("reports/capacities")
-SHOWN_WITHIN_S = 5.0
-
 
 @app.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE))
 def capacity(  # noqa: PLR0917 - an option each
@@ -47,14 +44,8 @@ def capacity(  # noqa: PLR0917 - an option each
             "each, and fit the Universal Scalability Law. On an environment of ours alone; some ten minutes.",
         ),
     ] = False,
-    confirm: Annotated[
-        str,
-        typer.Option(
-            help="Type the environment's name. Production is not loaded without it. Taken from the command line alone.",
-            allow_from_autoenv=False,
-        ),
-    ] = "",
-    capacities: Annotated[Path, typer.Option(help="Directory in which the directories of searches are created.")] = CAPACITIES,
+    confirm: options.Confirm = "",
+    capacities: Annotated[Path, typer.Option(help="Directory in which the directories of searches are created.")] = options.CAPACITIES,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -66,7 +57,7 @@ def capacity(  # noqa: PLR0917 - an option each
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
     from closeshave.trial.interrupts import Interrupted, interrupts
 
-    output.hurry(SHOWN_WITHIN_S)
+    output.hurry()
     voice = Voice(json, quiet)
     if scaling:
         scaled.refuse({"--under": under, "--quota": quota, "--resume": resume, "--confirm": confirm})

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from closeshave.cli import exits, options, output, settings
+from closeshave.cli import exits, options, output, trying
 from closeshave.cli.app import gamedays
 from closeshave.cli.at_hand import at_hand
-from closeshave.cli.saying import Json, Quiet, Voice, complain_of_judges, lines
+from closeshave.cli.saying import Json, Quiet, Voice, lines
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.vocabulary import Exit
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from closeshave.gameday.presses import Press
     from closeshave.gameday.state import Answered
 
-SHOWN_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.1
 
@@ -38,19 +37,9 @@ def begin(  # noqa: PLR0917 - an option each
         bool, typer.Option(help="A dress rehearsal: everything but the breaking, at ten times the speed. It is evidence for nothing.")
     ] = False,
     runs: options.Runs = options.RUNS,
-    attach: Annotated[
-        Path | None, typer.Option(help="Root directory of a running environment to use; it stays running afterwards.")
-    ] = None,
-    accounts: Annotated[
-        Path | None, typer.Option(help="File of customer accounts, instead of the one that the environment file names.")
-    ] = None,
-    confirm: Annotated[
-        str,
-        typer.Option(
-            help="Type the environment's name. Production is not loaded without it. Taken from the command line alone.",
-            allow_from_autoenv=False,
-        ),
-    ] = "",
+    attach: options.Attach = None,
+    accounts: options.Accounts = None,
+    confirm: options.Confirm = "",
     live_port: options.LivePort = 0,
     live_address: options.LiveAddress = "127.0.0.1",
     live_certificate: options.LiveCertificate = None,
@@ -59,40 +48,27 @@ def begin(  # noqa: PLR0917 - an option each
     quiet: Quiet = False,
 ) -> None:
     """Hold a game day: a trial whose injects begin when people say so. 'closeshave gameday PLAN' means the same; Ctrl-C stops and heals."""
-    from closeshave.conclusion import beside, conclude, publish, summary
-    from closeshave.environments import drivers
+    from closeshave.conclusion import beside, conclude, publish
     from closeshave.environments.driver import Permission
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
     from closeshave.gameday import tokens
     from closeshave.gameday.writing import PAGE as AFTER
     from closeshave.live import launching
     from closeshave.live import settings as viewing
-    from closeshave.report import terminal
     from closeshave.trial import running
     from closeshave.trial.display import Display
     from closeshave.trial.holding import held
     from closeshave.trial.interrupts import hangup
     from closeshave.trial.outlook import warn
-    from closeshave.trial.preparation import prepare
 
-    output.hurry(SHOWN_WITHIN_S)
+    output.hurry()
     voice = Voice(json, quiet)
-    for warning in settings.stray(context):
-        voice.note(warning)
+    trying.noted(context, voice)
     place = viewing.read(live_address, live_port, live_certificate, live_key)
-    prepared = prepare(
-        plan,
-        environment=environment,
-        target=target,
-        seed=seed,
-        rate_scale=rate_scale,
-        accounts=accounts,
-        taken=settings.taken(context),
+    prepared = trying.prepared(
+        context, plan, attach, environment=environment, target=target, seed=seed, rate_scale=rate_scale, accounts=accounts
     )
     prepared = held(prepared, rehearse=rehearse)
-    settings.forget(context)
-    if attach is not None and not drivers.of(prepared.definition.kind).ours:
-        raise InvalidFile(Problem("--attach", 0, "", "a remote platform has no root directory to attach to; leave out --attach"))
     warn(prepared, voice.progress)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     display = Display(voice.progress)
@@ -106,12 +82,7 @@ def begin(  # noqa: PLR0917 - an option each
         with at_hand(directory):
             display.say("judging what was recorded")
             conclusion = conclude(directory)
-            voice.result(
-                summary(conclusion),
-                (terminal.sentence(conclusion.assessment, directory).plain,),
-                lambda console: terminal.render(conclusion.assessment, directory, console),
-            )
-            complain_of_judges(conclusion.tracebacks)
+            trying.told(conclusion, directory, voice)
             voice.last("report", publish(conclusion, beside(conclusion, None)))
             voice.last("after-action report", directory / AFTER)
     raise typer.Exit(conclusion.exit_code)

@@ -13,9 +13,6 @@ from closeshave.cli.at_hand import at_hand
 from closeshave.cli.saying import Json, Quiet, Voice, complain
 from closeshave.vocabulary import Exit
 
-GATES = Path("reports/gates")
-SHOWN_WITHIN_S = 5.0
-
 
 @app.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE))
 def gate(  # noqa: PLR0917 - an option each
@@ -41,7 +38,7 @@ def gate(  # noqa: PLR0917 - an option each
     target: options.Target = None,
     seed: options.Seed = None,
     rate_scale: options.RateScale = None,
-    gates: Annotated[Path, typer.Option(help="Directory in which the directories of gates are created.")] = GATES,
+    gates: Annotated[Path, typer.Option(help="Directory in which the directories of gates are created.")] = options.GATES,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -53,7 +50,7 @@ def gate(  # noqa: PLR0917 - an option each
     from closeshave.trial.interrupts import Interrupted, interrupts
     from closeshave.trial.series import SeriesStopped
 
-    output.hurry(SHOWN_WITHIN_S)
+    output.hurry()
     voice = Voice(json, quiet)
     try:
         words = asking.GateWords(plan, baseline, candidate, target, save, seed, rate_scale, environment)

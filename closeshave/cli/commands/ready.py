@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from closeshave.readiness.asking import ReadinessQuestion
 
 FOLDER = Path("reports/readiness")
-SHOWN_WITHIN_S = 5.0
-"""How long a trial waits for a terminal or pipe that accepts no output; after that it goes on without showing anything."""
 
 
 @app.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE))
@@ -119,7 +117,7 @@ def _carried_out(
     found = due(there.work, asking.known(asked, places))
     for line in (*told(found), *there.unfit):
         voice.note(line)
-    output.hurry(SHOWN_WITHIN_S)
+    output.hurry()
     try:
         with interrupts(voice.note):
             carrying.carry_out(found, asked.called, work, voice.progress, voice.note)

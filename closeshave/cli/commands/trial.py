@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from closeshave.cli import exits, hosted, options, output, settings
+from closeshave.cli import exits, hosted, options, output, settings, trying
 from closeshave.cli.app import app
 from closeshave.cli.at_hand import at_hand
-from closeshave.cli.saying import Json, Quiet, Voice, complain_of_judges, lines
+from closeshave.cli.saying import Json, Quiet, Voice, lines
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.vocabulary import MARKDOWN, Exit
 
 if TYPE_CHECKING:
     from closeshave.trial.preparation import Prepared
-
-SHOWN_WITHIN_S = 5.0
-"""How long a trial waits for a terminal or pipe that accepts no output; after that it goes on without showing anything."""
 
 
 @app.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE, Exit.SAFETY))
@@ -40,19 +37,9 @@ def run(  # noqa: PLR0917 - an option each
         int | None, typer.Option(min=1, help="Number of processes that share the customers' load, instead of the plan's.")
     ] = None,
     runs: options.Runs = options.RUNS,
-    attach: Annotated[
-        Path | None, typer.Option(help="Root directory of a running environment to use; it stays running afterwards.")
-    ] = None,
-    accounts: Annotated[
-        Path | None, typer.Option(help="File of customer accounts, instead of the one that the environment file names.")
-    ] = None,
-    confirm: Annotated[
-        str,
-        typer.Option(
-            help="Type the environment's name. Production is not loaded without it. Taken from the command line alone.",
-            allow_from_autoenv=False,
-        ),
-    ] = "",
+    attach: options.Attach = None,
+    accounts: options.Accounts = None,
+    confirm: options.Confirm = "",
     against: options.Against = None,
     history: options.History = None,
     metrics_port: Annotated[
@@ -84,41 +71,35 @@ def run(  # noqa: PLR0917 - an option each
 ) -> None:
     """Run a trial: start the environment, load it, inject faults, judge the result and write the report."""
     from closeshave.comparison import nights, stored
-    from closeshave.conclusion import annotated, beside, conclude, publish, summary
-    from closeshave.environments import drivers
+    from closeshave.conclusion import annotated, beside, conclude, publish
     from closeshave.environments.driver import Permission
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
     from closeshave.live import launching
     from closeshave.live import settings as viewing
-    from closeshave.report import terminal
     from closeshave.telemetry import settings as telemetry
     from closeshave.telemetry.exporter import exporting
     from closeshave.trial import running
     from closeshave.trial.display import Display
     from closeshave.trial.interrupts import hangup
     from closeshave.trial.outlook import warn
-    from closeshave.trial.preparation import prepare
 
     # A terminal that no program reads must not keep a trial from healing its faults.
-    output.hurry(SHOWN_WITHIN_S)
+    output.hurry()
     voice = Voice(json, quiet)
-    for warning in settings.stray(context):
-        voice.note(warning)
+    trying.noted(context, voice)
     receivers = telemetry.read(metrics_port, metrics_address, otlp, grafana, os.environ)
     place = viewing.read(live_address, live_port, live_certificate, live_key) if live else None
-    prepared = prepare(
+    prepared = trying.prepared(
+        context,
         plan,
+        attach,
         environment=environment,
         target=target,
         seed=seed,
         processes=processes,
         rate_scale=rate_scale,
         accounts=accounts,
-        taken=settings.taken(context),
     )
-    settings.forget(context)
-    if attach is not None and not drivers.of(prepared.definition.kind).ours:
-        raise InvalidFile(Problem("--attach", 0, "", "a remote platform has no root directory to attach to; leave out --attach"))
     if against is not None:
         # Said before the trial, not after half an hour.
         stored.load(against)
@@ -147,12 +128,7 @@ def run(  # noqa: PLR0917 - an option each
                 conclusion = conclude(directory)
                 exporter.judged(conclusion.assessment.status.value)
         with at_hand(directory):
-            voice.result(
-                summary(conclusion),
-                (terminal.sentence(conclusion.assessment, directory).plain,),
-                lambda console: terminal.render(conclusion.assessment, directory, console),
-            )
-            complain_of_judges(conclusion.tracebacks)
+            trying.told(conclusion, directory, voice)
             voice.last("report", publish(conclusion, beside(conclusion, against, history)))
             hosted.tell(directory / MARKDOWN, lambda: annotated(conclusion))
     raise typer.Exit(conclusion.exit_code)
@@ -184,8 +160,7 @@ def validate(
     voice = Voice(json, quiet)
     problems: list[Problem] = []
     valid: list[Prepared] = []
-    for warning in settings.stray(context):
-        voice.note(warning)
+    trying.noted(context, voice)
     for name in plans:
         try:
             valid.append(
@@ -210,16 +185,12 @@ def stop(
     """Stop a running trial for safety: it heals, cleans up, judges what was recorded and ends with exit code 5."""
     from closeshave.trial import stopping
 
-    found = (directory,) if directory else stopping.running(runs)
-    if len(found) != 1:
-        raise InvalidFile(
-            Problem(str(runs), 0, "", f"several runs are active; name one: {', '.join(map(str, found))}" if found else "no run is active")
-        )
+    run = trying.active(directory, runs)
     try:
-        ended = stopping.ask(found[0], timeout)
+        ended = stopping.ask(run, timeout)
     except LookupError as error:
-        raise InvalidFile(Problem(str(found[0]), 0, "", str(error))) from None
-    still = f"has not ended after {timeout:g} s; it is still stopping; {stopping.last_event(found[0])}"
-    told = f"{found[0]} {'has ended' if ended else still}"
-    Voice(json, quiet).result({"run": str(found[0]), "ended": ended}, () if ended else (told,), lines([told]))
+        raise InvalidFile(Problem(str(run), 0, "", str(error))) from None
+    still = f"has not ended after {timeout:g} s; it is still stopping; {stopping.last_event(run)}"
+    told = f"{run} {'has ended' if ended else still}"
+    Voice(json, quiet).result({"run": str(run), "ended": ended}, () if ended else (told,), lines([told]))
     raise typer.Exit(0 if ended else Exit.BROKEN)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from closeshave.cli import exits, options
+from closeshave.cli import exits, options, trying
 from closeshave.cli.app import app
 from closeshave.cli.saying import Json, Quiet, Voice, lines
 from closeshave.files.yamlfile import InvalidFile, Problem
@@ -26,18 +26,13 @@ def live(
 ) -> None:
     """Show a trial that is running already as a page, until it ends: also one whose page has been lost."""
     from closeshave.live import again, settings
-    from closeshave.trial import stopping
 
     place = settings.read(live_address, live_port, live_certificate, live_key)
-    found = (directory,) if directory else stopping.running(runs)
-    if len(found) != 1:
-        raise InvalidFile(
-            Problem(str(runs), 0, "", f"several runs are active; name one: {', '.join(map(str, found))}" if found else "no run is active")
-        )
+    run = trying.active(directory, runs)
     try:
-        shown = again.of(found[0], place)
+        shown = again.of(run, place)
     except LookupError as error:
-        raise InvalidFile(Problem(str(found[0]), 0, "", str(error))) from None
+        raise InvalidFile(Problem(str(run), 0, "", str(error))) from None
     told = [f"{role}: {link}" if len(shown.links) > 1 else link for role, link in shown.links.items()]
-    Voice(json, quiet).result({"run": str(found[0]), "links": dict(shown.links)}, told, lines(told))
+    Voice(json, quiet).result({"run": str(run), "links": dict(shown.links)}, told, lines(told))
     shown.serve()

@@ -113,16 +113,7 @@ def up(definition: Remote, root: Path, say: Say) -> Deployment:
 
 def missing(definition: Remote) -> dict[str, str]:
     """What this platform cannot do, and the consequence of each. Pure."""
-    able = definition.capabilities
-    found = dict.fromkeys(able.steps_off, "the platform does not support this operation; customers leave it out")
-    if not able.franchises:
-        found["franchises"] = (
-            "no franchise extension: answers do not tell shards, cache hits or database times, so promises about them cannot be tested"
-        )
-    if not able.forwarded_for:
-        found["forwarded_for"] = "customers have no addresses of their own: all share this machine's address and its rate limits"
-    if not able.keyed_bookings:
-        found["keyed bookings"] = "a booking has no idempotency key: a retry after an unknown outcome may book again"
+    found = definition.capabilities.lacking("the platform")
     if not definition.read_back.sql and len(definition.topology.shards) > 1:
         found["placement"] = "read back through the API, which does not state the shard of a booking"
     if definition.proxy is not None:

@@ -1,0 +1,101 @@
+"""How long a drill refused writes: to the customers of a moved range, or to all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from closeshave.judge.verdict import Status
+from closeshave.plan import Drill, DrillBounds
+from tests.judge.drilled import FAIL, INCONCLUSIVE, MOVE, PASS, booked, carried_out
+from tests.judge.histories import INTEGRITY, Run, ns
+
+
+def test_the_longest_refusal_of_writes_lies_between_two_acknowledgements() -> None:
+    """A create is refused at 137.2 and 137.7; the last acknowledgement before them is of 137.01, the next of 138.01."""
+    run = Run((INTEGRITY,), drills=(MOVE,))
+    for index in range(50):
+        if not 137 < 120 + index / 2 < 138:
+            run.book(120 + index / 2, 1000 + index)
+    run.act("create", 137.2, outcome="info", good=False, status=503, key="a")
+    run.act("create", 137.7, outcome="info", good=False, status=503, key="b")
+    (figures,) = carried_out(run).assess(breaches=False).drills
+    assert figures.writes_refused_s == pytest.approx(1.0)
+
+
+RANGE = Drill("range", "shard.migrate-range", "break", 25, 30, {"shard": 1}, expected=DrillBounds(refusal=2))
+
+
+def fenced(until: float = 137.3) -> Run:
+    """Franchises 1 to 10 are fenced from 137 to an instant. Each has a booking every half second, and so has franchise 50, which does not move."""
+    run = Run((INTEGRITY,), drills=(RANGE,))
+    for index in range(50):
+        at = 120 + index / 2
+        run.book(at, 1000 + index, took=until + 0.02 - at if 137 <= at < until else 0.01)
+        run.book(at, 2000 + index, franchise=50, barber=2)
+    return begun(run, until)
+
+
+def begun(run: Run, until: float) -> Run:
+    """The run with a drill that fenced franchises 1 to 10 from 137 to an instant."""
+    carried_out(run)
+    begin, act, proof, end = run.changes["drills"]
+    facts = {"first": 1, "last": 10, "fenced_ns": ns(137), "opened_ns": ns(until)}
+    run.changes["drills"] = (replace(begin, facts=facts), act, proof, end)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("until", "status", "measured", "met"),
+    [(137.3, PASS, 0.32, 1), (138.9, PASS, 1.92, 4), (139.4, FAIL, 2.42, 5)],
+)
+def test_a_fence_refuses_for_as_long_as_a_customer_of_the_range_waits(until: float, status: Status, measured: float, met: int) -> None:
+    """From when the write was due; customers of other franchises waited for nothing."""
+    run = fenced(until)
+    verdict = run.verdict("drill-refusal/range")
+    assert verdict.status is status
+    assert verdict.measured == pytest.approx(measured)
+    assert f"{met} write{'' if met == 1 else 's'} met the fence" in verdict.reason
+    assert run.assess(breaches=False).drills[0].writes_refused_s == verdict.measured
+    if status is FAIL:
+        (witness,) = verdict.witnesses
+        assert "waited for the move of its franchise" in str(witness.facts())
+
+
+def test_a_write_that_was_refused_waits_for_the_next_one_that_is_accepted() -> None:
+    """503 at 137.1; the next booking of the range is accepted at 138.21 only. That of franchise 50 in between is of another shard's business."""
+    run = Run((INTEGRITY,), drills=(RANGE,))
+    for number, (at, franchise) in enumerate(((136, 1), (137.4, 50), (138.2, 10), (138.4, 1))):
+        run.book(at, 1000 + number, franchise=franchise)
+    run.act("create", 137.1, outcome="info", good=False, status=503, key="a")
+    begun(run, 137.3)
+    verdict = run.verdict("drill-refusal/range")
+    assert verdict.status is PASS
+    assert verdict.measured == pytest.approx(138.21 - 137.1)
+
+
+def test_a_range_that_nobody_wrote_to_was_refused_for_as_long_as_the_fence_stood() -> None:
+    """It is known from the drill itself."""
+    run = Run((INTEGRITY,), drills=(RANGE,))
+    run.book(130, 1000, franchise=50)
+    begun(run, 137.25)
+    verdict = run.verdict("drill-refusal/range")
+    assert verdict.status is PASS
+    assert verdict.measured == 0.25
+    assert "0 writes met the fence" in verdict.reason
+
+
+def test_a_move_that_was_given_up_says_nothing_of_its_refusal() -> None:
+    """It failed already."""
+    run = carried_out(booked(RANGE), how="failed", why="compare both shards: bookings 7 is on shard 1 and not on shard 5")
+    assert run.verdict("drill/range").status is FAIL
+    assert run.verdict("drill-refusal/range").status is INCONCLUSIVE
+
+
+def test_another_drill_is_bound_by_the_gap_between_acknowledged_writes() -> None:
+    """Half a second without one, in which one was refused."""
+    run = carried_out(booked(replace(MOVE, expected=DrillBounds(refusal=0.4))))
+    assert run.verdict("drill-refusal/move").status is PASS
+    run.act("create", 137.2, outcome="info", good=False, status=503, key="a")
+    assert run.verdict("drill-refusal/move").status is FAIL
