@@ -121,7 +121,7 @@ def _refuse_plan(base: Prepared) -> None:
     raw = document(base.inputs.plan)
     for key, there in (("faults", plan.faults), ("drills", plan.drills), ("nemesis", plan.nemesis)):
         if there:
-            said = "a capacity is searched under a load alone; name the fault that is held meanwhile by --under"
+            said = "the plan of a capacity search has none; name the fault that is held meanwhile by --under"
             raise InvalidFile(Problem(path, line_of(raw, (key,)), key, said))
     if not plan.calm_s:
         raise InvalidFile(

@@ -63,7 +63,7 @@ class OverloadSaid:
     refused: float
     """Share answered with 429 or 503."""
     well_after_s: float | None
-    """``null`` where it was not well again within the deadline."""
+    """``null`` where it did not serve as before within the deadline."""
     sentence: str
     """The same in words."""
 
@@ -104,10 +104,10 @@ def overload(results: Sequence[LevelResult], capacity: float | None) -> Overload
         OverloadKind.COLLAPSES: f"it collapses: {above.figures.goodput_per_s:,.0f} requests/s are answered well, {share:.0%} of those at its capacity",
         OverloadKind.SHEDS: f"it sheds load: {refused:.0%} of the requests are refused with 429 or 503, and {share:.0%} of what it does at its capacity "
         "is still answered well",
-        OverloadKind.QUEUES: f"it sheds nothing: {share:.0%} of what it does at its capacity is answered well, and the others wait",
+        OverloadKind.QUEUES: f"it refuses nothing: {share:.0%} of what it does at its capacity is answered well, and the other requests wait",
     }[kind]
     deadline_s = above.overload.deadline_s if above.overload is not None else 0.0
-    again = f"it is well {after:.1f} s after the load is gone" if after is not None else f"it was not well again within {deadline_s:g} s"
+    again = f"it serves as before {after:.1f} s after the load has ended" if after is not None else f"it did not serve as before within {deadline_s:g} s"
     times = above.ask.rate / capacity
     return OverloadSaid(kind, above.ask.rate, share, refused, after, f"at {times:.3g} times the capacity {does}; {again}")
 
@@ -131,7 +131,7 @@ def _drifts(results: Sequence[LevelResult]) -> Iterator[DriftSaid]:
             DriftKind.SLOWER,
             change,
             f"it becomes slower with time, as with a leak: a single request without load took {change:.0%} longer after {whole_s / 60:.1f} min; "
-            "its capacity falls with its age, and the figure is that of this search alone",
+            "its capacity falls the longer it runs, so the figure is that of this search only",
         )
     elif first >= COLD * later:
         yield DriftSaid(

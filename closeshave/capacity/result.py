@@ -228,7 +228,7 @@ def _sentences(
     for claim in claims:
         yield f"{claim.sentence}."
     if about.grade == EvidenceGrade.REHEARSED:
-        yield "Rehearsed on a stand-in: this says how the search works, and nothing of the platform."
+        yield "Rehearsed on a stand-in: this shows how the search works, and nothing about the platform."
 
 
 def stated(one: StateCapacity) -> str:
@@ -244,6 +244,6 @@ def stated(one: StateCapacity) -> str:
         case SearchEnd.FOUND:
             return f"{figure}{limit}"
         case SearchEnd.AT_LEAST:
-            return f"at least {figure}: nothing above it may be sent"
+            return f"at least {figure}: no higher rate may be sent"
         case _:
             return f"at least {figure}: {found.why}{limit}"

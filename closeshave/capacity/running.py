@@ -124,7 +124,7 @@ def state_rules(task: CapacityTask, calm: StateCapacity, state: FailureState) ->
         return quotas.SHARED
     rate = calm.found.held
     if rate is None:
-        return "no rate held in calm, so there is none to begin with"
+        return "no rate held in calm, so it is not known at which rate to begin"
     around_s = before_s(state) + KINDS[state.kind].healed_within_s / 2 + 10.0
     first, most = max(rate * STATE_FIRST, 1e-3), min(task.rules.most, rate * STATE_MOST)
     return replace(task.rules, first=min(first, most), most=most, overload=0.0, around_s=around_s)
@@ -134,7 +134,7 @@ def _state(task: CapacityTask, state: FailureState, rules: SearchRules, progress
     """Search one state; what is found is in the progress, also when it is stopped on the way."""
     levels = list(directory.kept(task.directory, state.name))
     if levels:
-        say(f"{state.name}: going on after {counted(len(levels), 'finished level')}")
+        say(f"{state.name}: continued after {counted(len(levels), 'finished level')}")
     began_s = time.monotonic() - sum(one.took_s for one in levels)
     place = len(progress.states)
     progress.states.append(of_state(state.name, rules, levels, task.ground.quota_cores))

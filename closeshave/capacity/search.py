@@ -313,11 +313,11 @@ def _with(rules: SearchRules, results: Sequence[LevelResult], held: float, high:
     if not _confirmed(results, held):
         return SearchEnd.NARROWED, f"{held:.4g}/s held, and was not confirmed by a longer level"
     if high is None and held >= rules.most * (1 - SAME):
-        return SearchEnd.AT_LEAST, f"{held:.4g}/s holds, and nothing above it may be sent"
+        return SearchEnd.AT_LEAST, f"{held:.4g}/s holds, and no higher rate may be sent"
     if high is None:
-        return SearchEnd.NARROWED, f"{held:.4g}/s holds; the search ended before a rate was too high"
+        return SearchEnd.NARROWED, f"{held:.4g}/s holds; the search ended before it found a rate that is too high"
     if _ceiling(rules, results, high) > held * (1 + _narrow(rules, results) + SAME):
-        return SearchEnd.NARROWED, f"{held:.4g}/s holds and {high:.4g}/s does not; the search ended before this was narrower"
+        return SearchEnd.NARROWED, f"{held:.4g}/s holds and {high:.4g}/s does not; the search ended before the two were close enough"
     return SearchEnd.FOUND, f"{held:.4g}/s holds, also for longer; {high:.4g}/s does not"
 
 
@@ -336,13 +336,13 @@ def _why(results: Sequence[LevelResult], high: float | None) -> str:
 def _remarks(results: Sequence[LevelResult], held: float | None, high: float | None) -> Iterator[str]:
     for one in results:
         if one.ask.purpose is LevelPurpose.CONFIRM and one.status is not LevelStatus.HOLDS:
-            yield f"{one.ask.rate:.4g}/s held once, and not for {one.ask.length_s:g} s ({one.why}): the next lower rate was taken"
+            yield f"{one.ask.rate:.4g}/s held once, but not for {one.ask.length_s:g} s ({one.why}): the next lower rate was taken"
     if high is not None:
         beyond = [one.ask.rate for one in results if one.status is LevelStatus.HOLDS and one.ask.rate > high * (1 + SAME)]
         if beyond:
             yield f"{max(beyond):.4g}/s held although {high:.4g}/s did not: the lower one counts"
     if high is not None and held is not None and (cause := _above(results, high)) in OF_PLATFORM:
-        what = "the interval at it lies on both sides of an objective" if cause is LevelCause.INTERVAL else "the backlog at it still grew"
+        what = "the confidence interval there includes the bound of an objective" if cause is LevelCause.INTERVAL else "the backlog at it still grew"
         yield f"{high:.4g}/s is not proven to break: {what}"
 
 

@@ -90,7 +90,7 @@ def size(machine: LoadMachine, demand: LoadDemand, lateness_ms_max: float) -> Si
             demand,
             (),
             (),
-            f"this machine was not on time at its lowest rate already: at {lowest.rate_per_s:,.0f} requests/s {lowest.sent:,} of {lowest.due:,} "
+            f"even at its lowest rate this machine was not on time: at {lowest.rate_per_s:,.0f} requests/s {lowest.sent:,} of {lowest.due:,} "
             f"were sent, with a p99 lateness of {short(lowest.lateness_ms_p99)} ms, and at most {short(lateness_ms_max)} ms is on time",
         )
     supports = [multiplied(demand.rate_per_s, kept.rate_per_s, "1/s")]
@@ -101,7 +101,7 @@ def size(machine: LoadMachine, demand: LoadDemand, lateness_ms_max: float) -> Si
     # A part of the users sends the same part of the requests, over the same part of the connections.
     part = min(1.0, *(each.extrapolated / each.claimed for each in supports))
     if part <= 0:
-        return Sizing(demand, tuple(supports), (), "of its users or its connections none was measured")
+        return Sizing(demand, tuple(supports), (), "no customer or no connection was measured, so its users cannot be sized")
     users = None if demand.users is None else demand.users * part
     return Sizing(demand, tuple(supports), tuple(_needed(machine, kept, demand.rate_per_s * part, users, demand.response_time_s)), "")
 

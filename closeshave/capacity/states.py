@@ -62,9 +62,9 @@ def parsed(text: str) -> FailureState:
     if not re.fullmatch(FAULT_KIND, kind):
         raise _wrong(f"{text!r} is not a fault; {HOW}")
     if kind not in KINDS:
-        raise _wrong(f"there is no kind of fault {kind}{meant(kind, KINDS)}; 'closeshave faults' lists them")
+        raise _wrong(f"there is no kind of fault {kind}{meant(kind, KINDS)}; 'closeshave list faults' shows all")
     if not KINDS[kind].lasting:
-        raise _wrong(f"{kind} is over at once: there is no capacity under it")
+        raise _wrong(f"{kind} ends at once: no load can be sent while it is in effect")
     scope: dict[str, str | int] = {}
     for pair in filter(None, rest.split(",")):
         key, equals, value = pair.partition("=")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def refuse(others: Mapping[str, object]) -> None:
     """Options that do not go with ``--scaling``. Raises :class:`InvalidFile`."""
     if given := [name for name, value in others.items() if value]:
-        raise InvalidFile(Problem(given[0], 0, "", "does not go with --scaling, which searches no capacity"))
+        raise InvalidFile(Problem(given[0], 0, "", "cannot be used with --scaling, which searches no capacity"))
 
 
 def measure(words: CapacityWords, capacities: Path, voice: Voice) -> NoReturn:

@@ -176,7 +176,7 @@ class AfterAction:
     ended_at: str | None
     """`null`: the harness was killed."""
     rehearsal: bool
-    """A dress rehearsal: nothing was broken, and nothing is evidence."""
+    """A dress rehearsal: nothing was broken, so it proves nothing."""
     evidence: str
     """``rehearsed`` for the stand-in, ``measured`` for a team's own application in our environment, ``verified`` for the platform itself."""
     ended: str

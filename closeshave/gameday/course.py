@@ -260,7 +260,7 @@ class GameClock:
     def _too_late(self, card: Card, now_ns: int) -> str:
         if now_ns >= self.ends_ns:
             return "the exercise was over"
-        return "too little time was left of the exercise" if now_ns + card.lasts_ns > self.ends_ns else ""
+        return "too little time was left in the exercise" if now_ns + card.lasts_ns > self.ends_ns else ""
 
     def _begin(self, card: Card, now_ns: int, how: str) -> list[Decision]:
         self.fates[card.id] = replace(self.fates[card.id], status=STARTED, begun_ns=now_ns)
@@ -278,10 +278,10 @@ class GameClock:
         if action is PressAction.SKIP:
             return Ruling(taken=True, decisions=(self._end(card, SKIPPED, "skipped by a facilitator", None),))
         if action is PressAction.GO and card.when_ns is not None:
-            return refused(f"{card.id} begins by the clock; now begins it at once")
+            return refused(f"{card.id} begins by the clock; press now to begin it at once")
         if why := self.obstacle(card, at_ns, sight, action.value):
             overridden = action is PressAction.GO and not self.obstacle(card, at_ns, sight, PressAction.NOW)
-            return refused(f"{why}; now begins it all the same" if overridden else why)
+            return refused(f"{why}; press now to begin it anyway" if overridden else why)
         return Ruling(taken=True, decisions=tuple(self._begin(card, at_ns, action.value)))
 
     def _turn(self, action: PressAction, at_ns: int) -> Ruling:
@@ -330,10 +330,10 @@ class GameClock:
                 self.notes.append(NoteMade(at_ns, press.name, text, photo))
             case Moved(index, at_s, mark):
                 if index >= len(self.marks):
-                    return refused(f"there are {len(self.marks)} marks")
+                    return refused(f"there is no mark {index + 1}: there are {len(self.marks)}")
                 corrected_ns = self.begins_ns + round(at_s * 1e9)
                 if corrected_ns > at_ns:
-                    return refused("a mark cannot be of an instant that has not come")
+                    return refused("the instant of a mark cannot be in the future")
                 before = self.marks[index]
                 # What a correction corrects is the mark itself, however often it was corrected before.
                 first = index if before.corrects is None else before.corrects

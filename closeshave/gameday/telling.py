@@ -14,7 +14,7 @@ from closeshave.report import words
 _CODEC = TypeAdapter(AfterAction)
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+\-!|~&])")
 HARM = ("fault", "severity", "first harm", "not good", "worst minute", "own alert", "noticed by people", "served again", "brought back by")
-NOTHING = "A dress rehearsal: evidence for nothing."
+NOTHING = "A dress rehearsal: it proves nothing."
 
 
 def told(found: AfterAction) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def told(found: AfterAction) -> dict[str, Any]:
 def headline(found: AfterAction) -> str:
     """The game day in one sentence."""
     if found.rehearsal:
-        return f"Dress rehearsal of {found.plan}: nothing was broken, and nothing is evidence."
+        return f"Dress rehearsal of {found.plan}: nothing was broken, so it proves nothing."
     begun = sum(each.begun_at_s is not None for each in found.injects)
     sure = sum(each.sure for each in found.harm)
     perhaps = f", {len(found.harm) - sure} perhaps" if sure < len(found.harm) else ""
@@ -96,7 +96,7 @@ def _markdown(found: AfterAction) -> Iterator[str]:
         table(("fault", "acknowledged writes", "loss window", *more), lost) if lost else ("No fault of this game day could cost data.",)
     )
     if found.people:
-        yield from ("", "## Judged of people", "")
+        yield from ("", "## Verdicts about people", "")
         judged = ((each.id, ", ".join(each.claims), each.status, each.text, each.reason) for each in found.people)
         yield from table(("verdict", "promises", "status", "measured", "why", *more), judged)
     yield from ("", "## Timeline", "")

@@ -29,17 +29,17 @@ def refusal(method: str, path: str, headers: Headers, hosts: Collection[str], sc
     """Why a request is refused; ``None`` for one that may go on. ``hosts`` are the names of this server, with its port."""
     host = _one(headers, b"host")
     if host is None or host.lower() not in hosts:
-        return Refusal(421, "this server has another name")
+        return Refusal(421, "the request names another host")
     if method not in {"GET", "POST"}:
-        return Refusal(405, "GET and POST alone")
+        return Refusal(405, "only GET and POST are answered")
     if not _one_at_most(headers, b"origin", b"sec-fetch-site", b"authorization", b"content-type", b"content-length"):
-        return Refusal(400, "a header stands there twice")
+        return Refusal(400, "a header is given twice")
     origin = _one(headers, b"origin")
     if origin is not None and origin.lower() != f"{scheme}://{host.lower()}":
-        return Refusal(403, "another page must not ask")
+        return Refusal(403, "a request from another page is refused")
     site = _one(headers, b"sec-fetch-site")
     if site not in {None, "same-origin", "none"} and not _opens_the_page(method, path, headers):
-        return Refusal(403, "another page must not ask")
+        return Refusal(403, "a request from another page is refused")
     return _post(headers, origin) if method == "POST" else None
 
 
@@ -52,12 +52,12 @@ def token(headers: Headers) -> str:
 def _post(headers: Headers, origin: str | None) -> Refusal | None:
     if origin is None:
         # Every browser sends it with a POST; whoever is no browser can.
-        return Refusal(403, "a POST says which page it comes from")
+        return Refusal(403, "a POST needs the header origin")
     if (_one(headers, b"content-type") or "").partition(";")[0].strip().lower() != "application/json":
-        return Refusal(415, "JSON alone")
+        return Refusal(415, "only JSON is accepted")
     length = _one(headers, b"content-length") or ""
     if not length.isascii() or not length.isdecimal():
-        return Refusal(411, "how long is it?")
+        return Refusal(411, "the header content-length is missing or is no number")
     return Refusal(413, f"at most {BODY_MAX} bytes") if len(length) > 9 or int(length) > BODY_MAX else None
 
 

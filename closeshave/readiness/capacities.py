@@ -72,7 +72,7 @@ def judged(run: RunEvidence) -> RunEvidence:
     except (NotARun, OSError, ValueError) as error:
         return replace(run, trouble=first_line(error))
     other = [one.claim for one, before in zip(again.claims, found.claims, strict=False) if one.support is not before.support]
-    remark = (f"its {directory.RESULT} says something else of {', '.join(other)} than its levels: it counts for nothing",) if other else ()
+    remark = (f"its {directory.RESULT} does not agree with its levels about {', '.join(other)}: the levels count",) if other else ()
     return replace(run, parts=tuple(_parts(again)), remarks=remark)
 
 

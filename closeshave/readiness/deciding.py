@@ -77,7 +77,7 @@ def go(rows: Sequence[LedgerRow]) -> tuple[Exit, str]:
     refuted = [row.id for row in needed if row.outcome is PromiseOutcome.REFUTED]
     others = [row.id for row in needed if row.outcome not in {PromiseOutcome.REFUTED, PromiseOutcome.VERIFIED}]
     if not needed:
-        return Exit.INCONCLUSIVE, "No-go: no promise of this target is a must-have, so nothing speaks for a launch."
+        return Exit.INCONCLUSIVE, "No-go: no promise of this target is a must-have, so nothing shows that it is ready."
     told = f"{len(needed) - len(refuted) - len(others)} of {counted(len(needed), 'must-have')} verified"
     if refuted:
         rest = f"; not verified either: {_few(others)}" if others else ""

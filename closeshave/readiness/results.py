@@ -14,7 +14,7 @@ from closeshave.readiness.standing import RunStanding, RunWorth
 from closeshave.report import ranking
 from closeshave.target import Claim, Target
 
-OTHER_TEXT = "it tested this promise with another text, other ways or other objectives"
+OTHER_TEXT = "it tested this promise when it had another text, other ways or other objectives"
 Standings = Sequence[tuple[RunEvidence, RunStanding]]
 
 

@@ -80,9 +80,9 @@ def test_a_press_counts_from_when_it_was_pressed_but_changes_nothing_that_has_ha
 @pytest.mark.parametrize(
     ("before", "pressed", "sight", "why"),
     [
-        pytest.param((), ("go", "dies"), NOTHING, "dies begins by the clock; now begins it at once", id="go for one with a time"),
-        pytest.param((("hold", None),), ("go", "gone"), NOTHING, "the clock is held; now begins it all the same", id="go while held"),
-        pytest.param((), ("go", "gone"), Sight(unmet={"gone": "p95 is high"}), "p95 is high; now begins it all the same", id="a condition"),
+        pytest.param((), ("go", "dies"), NOTHING, "dies begins by the clock; press now to begin it at once", id="go for one with a time"),
+        pytest.param((("hold", None),), ("go", "gone"), NOTHING, "the clock is held; press now to begin it anyway", id="go while held"),
+        pytest.param((), ("go", "gone"), Sight(unmet={"gone": "p95 is high"}), "p95 is high; press now to begin it anyway", id="a condition"),
         pytest.param((), ("now", "gone"), Sight(frozenset({"x"})), "x is not proven healed yet", id="now, while another one is in effect"),
         pytest.param((("go", "gone"),), ("go", "gone"), NOTHING, "gone is started already", id="go twice"),
         pytest.param((("go", "gone"),), ("now", "gone"), NOTHING, "gone is started already", id="now after go"),
@@ -140,7 +140,7 @@ def test_what_no_longer_fits_into_the_exercise_is_skipped():
     day.press(press("hold", seconds=20), at(20), NOTHING)
     decisions = day.advance(at(600 - 63), NOTHING)
     assert decisions == tuple(
-        EndInject(name, InjectStatus.SKIPPED, "too little time was left of the exercise") for name in ("dies", "gone")
+        EndInject(name, InjectStatus.SKIPPED, "too little time was left in the exercise") for name in ("dies", "gone")
     )
     assert day.fates["hello"].status is InjectStatus.PLANNED
     assert begun(day.advance(at(601), NOTHING)) == []
@@ -207,8 +207,8 @@ def test_a_correction_is_kept_beside_what_it_corrects():
     day.press(press("mark", "dies", 70, "responder", "noticed"), at(70), NOTHING)
     assert day.press(press("correct", None, 80, "responder", {"index": 0, "at_s": 65.0}), at(80), NOTHING).taken
     assert day.press(press("correct", None, 81, "scribe", {"index": 1, "at_s": 66.0, "mark": "acknowledged"}), at(81), NOTHING).taken
-    assert day.press(press("correct", None, 82, "scribe", {"index": 0, "at_s": 83.0}), at(82), NOTHING).why.startswith("a mark cannot be")
-    assert day.press(press("correct", None, 82, "scribe", {"index": 9, "at_s": 1.0}), at(82), NOTHING).why == "there are 3 marks"
+    assert day.press(press("correct", None, 82, "scribe", {"index": 0, "at_s": 83.0}), at(82), NOTHING).why.startswith("the instant of a mark cannot be")
+    assert day.press(press("correct", None, 82, "scribe", {"index": 9, "at_s": 1.0}), at(82), NOTHING).why == "there is no mark 10: there are 3"
     told = [(each.at_ns, each.inject, each.mark.value, each.corrects) for each in day.marks]
     assert told == [(at(70), "dies", "noticed", None), (at(65), "dies", "noticed", 0), (at(66), "dies", "acknowledged", 0)]
 

@@ -94,7 +94,7 @@ EXPIRED = {
         "is not recorded, and there is a newer",
     ),
     "another judge": ([run("a", QUICK, version="0.0.9")], "it was recorded for the judge of Closeshave 0.0.9; this one is 0.1.0"),
-    "another text": ([run("a", QUICK, texts={**texts(TARGET), "P1": "other"})], "it tested this promise with another text"),
+    "another text": ([run("a", QUICK, texts={**texts(TARGET), "P1": "other"})], "it tested this promise when it had another text"),
 }
 
 

@@ -28,7 +28,7 @@ def capacity(  # noqa: PLR0917 - an option each
     quota: Annotated[
         float | None,
         typer.Option(
-            min=0.05, max=1024, help="Cores that each region may use. Without it nothing is said of a lost region on one machine."
+            min=0.05, max=1024, help="Cores that each region may use. Without it the capacity under a lost region is unknown on one machine."
         ),
     ] = None,
     resume: Annotated[
@@ -41,7 +41,7 @@ def capacity(  # noqa: PLR0917 - an option each
         typer.Option(
             "--scaling",
             help="Search no capacity: measure the throughput at saturation with six shares of the processors for the application, three times "
-            "each, and fit the Universal Scalability Law. On an environment of ours alone; some ten minutes.",
+            "each, and fit the Universal Scalability Law. Only on an environment that the harness starts; some ten minutes.",
         ),
     ] = False,
     confirm: options.Confirm = "",

@@ -34,7 +34,7 @@ def begin(  # noqa: PLR0917 - an option each
     seed: options.Seed = None,
     rate_scale: options.RateScale = None,
     rehearse: Annotated[
-        bool, typer.Option(help="A dress rehearsal: everything but the breaking, at ten times the speed. It is evidence for nothing.")
+        bool, typer.Option(help="A dress rehearsal: everything but the breaking, at ten times the speed. It proves nothing.")
     ] = False,
     runs: options.Runs = options.RUNS,
     attach: options.Attach = None,
@@ -73,7 +73,7 @@ def begin(  # noqa: PLR0917 - an option each
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     display = Display(voice.progress)
     if rehearse:
-        display.say("nothing will be broken, and nothing is evidence", "dress rehearsal", "bold yellow")
+        display.say("nothing will be broken, so it proves nothing", "dress rehearsal", "bold yellow")
     # The page is open until the run is judged: it shows how the game day ended.
     with hangup() as gone, launching.opened(place) as view:
         assert view is not None
@@ -172,7 +172,7 @@ def check(run: options.RunDirectory, json: Json = False, quiet: Quiet = False) -
         found = chain.check(run)
     except FileNotFoundError:
         raise InvalidFile(Problem(str(run), 0, "", "this run is no game day")) from None
-    end = "" if found.ended else "; it has no end: the game day still runs, or was killed"
+    end = "" if found.ended else "; its end is missing: the game day still runs, or was killed"
     said = found.wrong or f"{len(found.links)} entries, each follows the one before{end}; the last is {found.last}"
     plain = {"entries": len(found.links), "wrong": found.wrong or None, "ended": found.ended, "last": found.last}
     Voice(json, quiet).result(plain, (said,), lines([said], "red" if found.wrong else ""))
@@ -184,8 +184,8 @@ def deficiency(
     run: options.RunDirectory,
     what: Annotated[str, typer.Argument(help="What is wrong, in a sentence.")],
     owner: Annotated[str, typer.Option(help="Who sees to it that it is corrected.")],
-    due: Annotated[str, typer.Option(help="Until which day, as in 2026-12-24.")],
-    retest: Annotated[str, typer.Option(help="The plan whose pass shows that it is corrected: its name.", autocompletion=options.plans)],
+    due: Annotated[str, typer.Option(help="The day by which it is corrected, as in 2026-12-24.")],
+    retest: Annotated[str, typer.Option(help="Name of the plan that must pass to show that it is corrected.", autocompletion=options.plans)],
     finding: Annotated[str, typer.Option(help="ID of the verdict that showed it, as in the report.")] = "",
     json: Json = False,
     quiet: Quiet = False,

@@ -107,7 +107,7 @@ def _carried_out(
     from closeshave.trial.series import SeriesStopped
 
     if until and asked.until < datetime.now(UTC):
-        raise InvalidFile(Problem("--until", 0, "", "is past: what --run carries out now would not count at that instant"))
+        raise InvalidFile(Problem("--until", 0, "", "is in the past: what --run carries out now would not count at that instant"))
     if given and gathering.is_run(given[0]):
         raise InvalidFile(
             Problem("--runs", 0, "", f"{given[0]} is a run; with --run the first one is the directory that new runs are written to")

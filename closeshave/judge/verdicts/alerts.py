@@ -83,9 +83,9 @@ def _heard(analysis: Analysis, asked: AlertsAsked, lives: tuple[Life, ...]) -> A
     told, notes = history.manifest.alerts, history.alerts
     deaf = ""
     if told is None or notes is None:
-        deaf = "nobody listened to alerts, or what was heard is missing"
+        deaf = "the harness received no alerts in this run, or their record is missing"
     elif told.until_ns is None:
-        deaf = "it was not recorded until when alerts were heard, because the run ended early"
+        deaf = "the run ended early: until when alerts were received is not recorded"
     ended = (told.until_ns if told is not None else None) or 0
     return AlertsHeard(analysis, asked, lives, notes or (), incidents(notes or ()), history.alert_rules, deaf, ended)
 
@@ -243,9 +243,9 @@ def _silence(heard: AlertsHeard, life: Life) -> Verdict:
     mine = of_fault(heard.analysis.evidence, life, heard.lives, heard.told)
     why = _of_life(heard, life)
     if not why and life.verified_ns is None:
-        why = f"{life.fault.id} is not proven healed, so that its alerts may rightly go on"
+        why = f"{life.fault.id} is not proven healed, so its alerts may rightly still fire"
     if not why and not mine:
-        why = f"{life.fault.id} raised no alert that could fall silent"
+        why = f"{life.fault.id} raised no alert that could end"
     if why or life.verified_ns is None:
         return replace(blank, reason=why)
     last = max(mine, key=lambda one: (one.ended_ns or heard.until_ns, one.ended_ns is None))
@@ -254,15 +254,15 @@ def _silence(heard: AlertsHeard, life: Life) -> Verdict:
     found = replace(blank, measured=took_s, n=len(mine))
     if last.ended_ns is not None and took_s <= bound_s:
         return replace(found, status=Status.PASS, exposure=Exposure(len(mine), plural(len(mine), "alert", "alerts")))
-    ended = "ended" if last.ended_ns is not None else "still went on"
+    ended = "ended" if last.ended_ns is not None else "was still firing"
     said = f"{last.name} {ended} {took_s:.1f} s after the heal of {life.fault.id} was proven; {bound_s:g} s are allowed"
     if took_s <= bound_s:
-        return replace(found, reason=f"{said}, and the harness stopped listening")
+        return replace(found, reason=f"{said}, and the harness stopped receiving alerts")
     if other := _other(heard, life, life.verified_ns, last):
-        return replace(found, reason=f"{said}, but {other} was injected meanwhile, which may have kept it up")
+        return replace(found, reason=f"{said}, but {other} was injected meanwhile, which may have kept it firing")
     if cause := heard.doubt(life.verified_ns, over_ns):
         return replace(found, reason=f"{said}, but meanwhile {cause}")
-    return replace(found, status=Status.FAIL, reason=said, witnesses=(_witness(heard, last, "went on after the heal"),))
+    return replace(found, status=Status.FAIL, reason=said, witnesses=(_witness(heard, last, "still fired after the heal"),))
 
 
 def _other(heard: AlertsHeard, life: Life, from_ns: int, last: RaisedAlert) -> str:

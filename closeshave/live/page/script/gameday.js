@@ -36,7 +36,7 @@ const sending = new Set();
 async function press(action, inject = null, value = null) {
   const name = person.value.trim();
   if (!name) {
-    answered("Write your name first: it stands beside everything that you press.", true);
+    answered("Write your name first: it is written beside everything that you press.", true);
     person.focus();
     return false;
   }
