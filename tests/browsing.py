@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run")
@@ -31,3 +31,18 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET])
         yield browser
         browser.close()
+
+
+def easy_to_read(page: Page, width: int) -> None:
+    """No finding of axe with everything unfolded, nothing wider than the screen, no text too small to read."""
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - comes with Playwright
+
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    found = Axe().run(page)
+    assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found.response["violations"]] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    small = page.evaluate(
+        """() => [...document.querySelectorAll('main *')].filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 &&
+             node.textContent.trim()) && parseFloat(getComputedStyle(one).fontSize) < 11.5).map((one) => one.outerHTML.slice(0, 80))"""
+    )
+    assert small == []

@@ -107,7 +107,11 @@ def overload(results: Sequence[LevelResult], capacity: float | None) -> Overload
         OverloadKind.QUEUES: f"it refuses nothing: {share:.0%} of what it does at its capacity is answered well, and the other requests wait",
     }[kind]
     deadline_s = above.overload.deadline_s if above.overload is not None else 0.0
-    again = f"it serves as before {after:.1f} s after the load has ended" if after is not None else f"it did not serve as before within {deadline_s:g} s"
+    again = (
+        f"it serves as before {after:.1f} s after the load has ended"
+        if after is not None
+        else f"it did not serve as before within {deadline_s:g} s"
+    )
     times = above.ask.rate / capacity
     return OverloadSaid(kind, above.ask.rate, share, refused, after, f"at {times:.3g} times the capacity {does}; {again}")
 

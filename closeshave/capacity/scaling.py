@@ -74,7 +74,12 @@ def smallest_cores(task: CapacityTask) -> float:
     """The processors of size 1 on this machine. Raises :class:`InvalidFile` where sizes cannot be made or are too small."""
     if not isinstance(task.ground, OwnGround):
         raise InvalidFile(
-            Problem("--scaling", 0, "", "needs an environment that the harness starts: the processors of a remote platform cannot be limited from here")
+            Problem(
+                "--scaling",
+                0,
+                "",
+                "needs an environment that the harness starts: the processors of a remote platform cannot be limited from here",
+            )
         )
     if why := quotas.refused(task.prepared.definition.kind):
         raise InvalidFile(Problem("--scaling", 0, "", why))

@@ -342,7 +342,11 @@ def _remarks(results: Sequence[LevelResult], held: float | None, high: float | N
         if beyond:
             yield f"{max(beyond):.4g}/s held although {high:.4g}/s did not: the lower one counts"
     if high is not None and held is not None and (cause := _above(results, high)) in OF_PLATFORM:
-        what = "the confidence interval there includes the bound of an objective" if cause is LevelCause.INTERVAL else "the backlog at it still grew"
+        what = (
+            "the confidence interval there includes the bound of an objective"
+            if cause is LevelCause.INTERVAL
+            else "the backlog at it still grew"
+        )
         yield f"{high:.4g}/s is not proven to break: {what}"
 
 

@@ -155,6 +155,28 @@ class Deployment:
     configuration: tuple[str, ...] = ()
     """The directories of the settings, keys and certificates from which the parts start."""
 
+    @classmethod
+    def elsewhere(cls, id: str, name: str, root: str, topology: Topology, regions: Mapping[str, str]) -> Deployment:
+        """A platform that the harness does not run, of which nothing is known but its address in each region."""
+        edges = tuple(Edge(region, url, "", "") for region, url in regions.items())
+        return cls(
+            id=id,
+            name=name,
+            kind="remote",
+            root=root,
+            topology=topology,
+            processes=(),
+            members=(),
+            stores=(),
+            sentinels=(),
+            links=(),
+            edges=edges,
+            payments=Payments("", "", ""),
+            etcd_ports=(),
+            database="",
+            user="",
+        )
+
     def process(self, name: str) -> Process:
         """The process of this name. Raises :class:`KeyError` naming what exists."""
         for process in self.processes:

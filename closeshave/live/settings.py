@@ -97,7 +97,9 @@ def _names(certificate: Path, key: Path) -> Sequence[str]:
     names = [name for name in told.get_values_for_type(x509.DNSName) if "*" not in name]
     found = [*map(str.lower, names), *(_written(str(one)) for one in told.get_values_for_type(x509.IPAddress))]
     if not found:
-        raise _wrong(CERTIFICATE, f"{certificate} names no host: a certificate for *.example.com alone does not say the name of this machine")
+        raise _wrong(
+            CERTIFICATE, f"{certificate} names no host: a certificate for *.example.com alone does not say the name of this machine"
+        )
     return found
 
 

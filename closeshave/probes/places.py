@@ -12,7 +12,7 @@ from pathlib import Path
 from closeshave.api.spoken import spoken
 from closeshave.caps.pace import Pace
 from closeshave.control import processes
-from closeshave.deployment import Account, Deployment, Edge, Payments, load
+from closeshave.deployment import Account, Deployment, load
 from closeshave.environments import drivers, kept, registry
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
@@ -174,22 +174,6 @@ def _remote(definition: Remote, say: Say, *, strain: bool) -> Iterator[ProbePlac
 
 def _addresses(definition: Remote) -> Deployment:
     """A platform of which nothing is known but its addresses: nobody has an account there."""
-    bare = Deployment(
-        id="",
-        name=definition.name,
-        kind="remote",
-        root="",
-        topology=definition.topology,
-        processes=(),
-        members=(),
-        stores=(),
-        sentinels=(),
-        links=(),
-        edges=tuple(Edge(region, url, "", "") for region, url in definition.regions.items()),
-        payments=Payments("", "", ""),
-        etcd_ports=(),
-        database="",
-        user="",
-        capabilities=definition.capabilities,
-    )
-    return replace(bare, proxy=definition.proxy, api=speaking.profile(definition.api))
+    bare = Deployment.elsewhere("", definition.name, "", definition.topology, definition.regions)
+    able, api = definition.capabilities, speaking.profile(definition.api)
+    return replace(bare, capabilities=able, proxy=definition.proxy, api=api)

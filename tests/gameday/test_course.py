@@ -82,7 +82,9 @@ def test_a_press_counts_from_when_it_was_pressed_but_changes_nothing_that_has_ha
     [
         pytest.param((), ("go", "dies"), NOTHING, "dies begins by the clock; press now to begin it at once", id="go for one with a time"),
         pytest.param((("hold", None),), ("go", "gone"), NOTHING, "the clock is held; press now to begin it anyway", id="go while held"),
-        pytest.param((), ("go", "gone"), Sight(unmet={"gone": "p95 is high"}), "p95 is high; press now to begin it anyway", id="a condition"),
+        pytest.param(
+            (), ("go", "gone"), Sight(unmet={"gone": "p95 is high"}), "p95 is high; press now to begin it anyway", id="a condition"
+        ),
         pytest.param((), ("now", "gone"), Sight(frozenset({"x"})), "x is not proven healed yet", id="now, while another one is in effect"),
         pytest.param((("go", "gone"),), ("go", "gone"), NOTHING, "gone is started already", id="go twice"),
         pytest.param((("go", "gone"),), ("now", "gone"), NOTHING, "gone is started already", id="now after go"),
@@ -207,8 +209,13 @@ def test_a_correction_is_kept_beside_what_it_corrects():
     day.press(press("mark", "dies", 70, "responder", "noticed"), at(70), NOTHING)
     assert day.press(press("correct", None, 80, "responder", {"index": 0, "at_s": 65.0}), at(80), NOTHING).taken
     assert day.press(press("correct", None, 81, "scribe", {"index": 1, "at_s": 66.0, "mark": "acknowledged"}), at(81), NOTHING).taken
-    assert day.press(press("correct", None, 82, "scribe", {"index": 0, "at_s": 83.0}), at(82), NOTHING).why.startswith("the instant of a mark cannot be")
-    assert day.press(press("correct", None, 82, "scribe", {"index": 9, "at_s": 1.0}), at(82), NOTHING).why == "there is no mark 10: there are 3"
+    assert day.press(press("correct", None, 82, "scribe", {"index": 0, "at_s": 83.0}), at(82), NOTHING).why.startswith(
+        "the instant of a mark cannot be"
+    )
+    assert (
+        day.press(press("correct", None, 82, "scribe", {"index": 9, "at_s": 1.0}), at(82), NOTHING).why
+        == "there is no mark 10: there are 3"
+    )
     told = [(each.at_ns, each.inject, each.mark.value, each.corrects) for each in day.marks]
     assert told == [(at(70), "dies", "noticed", None), (at(65), "dies", "noticed", 0), (at(66), "dies", "acknowledged", 0)]
 

@@ -108,18 +108,8 @@ def numbers(page, column):
 )
 def test_nothing_is_hard_to_reach_or_to_read(visit, width, scheme):
     """No finding of axe with everything unfolded, nothing wider than the screen, no text too small to read."""
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - comes with Playwright
-
     page = visit(width=width, scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-    found = Axe().run(page)
-    assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found.response["violations"]] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    small = page.evaluate(
-        """() => [...document.querySelectorAll('main *')].filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 &&
-             node.textContent.trim()) && parseFloat(getComputedStyle(one).fontSize) < 11.5).map((one) => one.outerHTML.slice(0, 80))"""
-    )
-    assert small == []
+    browsing.easy_to_read(page, width)
     charts = page.locator(".uplot").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().width)")
     assert len(charts) == 7
     assert all(200 <= one <= width for one in charts)

@@ -28,7 +28,9 @@ def capacity(  # noqa: PLR0917 - an option each
     quota: Annotated[
         float | None,
         typer.Option(
-            min=0.05, max=1024, help="Cores that each region may use. Without it the capacity under a lost region is unknown on one machine."
+            min=0.05,
+            max=1024,
+            help="Cores that each region may use. Without it the capacity under a lost region is unknown on one machine.",
         ),
     ] = None,
     resume: Annotated[

@@ -185,7 +185,9 @@ def deficiency(
     what: Annotated[str, typer.Argument(help="What is wrong, in a sentence.")],
     owner: Annotated[str, typer.Option(help="Who sees to it that it is corrected.")],
     due: Annotated[str, typer.Option(help="The day by which it is corrected, as in 2026-12-24.")],
-    retest: Annotated[str, typer.Option(help="Name of the plan that must pass to show that it is corrected.", autocompletion=options.plans)],
+    retest: Annotated[
+        str, typer.Option(help="Name of the plan that must pass to show that it is corrected.", autocompletion=options.plans)
+    ],
     finding: Annotated[str, typer.Option(help="ID of the verdict that showed it, as in the report.")] = "",
     json: Json = False,
     quiet: Quiet = False,

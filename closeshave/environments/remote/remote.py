@@ -7,12 +7,13 @@ import os
 import secrets
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from closeshave.clock import Anchor
-from closeshave.deployment import FILE, Deployment, Edge, Payments, load
+from closeshave.deployment import FILE, Deployment, load
 from closeshave.environments import registry
 from closeshave.environments.driver import Driver, Lacks, Permission, Say
 from closeshave.environments.remote import alerts, charges, guard, metrics, preflight, read_back, reader, speaking
@@ -81,22 +82,9 @@ def up(definition: Remote, root: Path, say: Say) -> Deployment:
     accounts = existing(definition, Path.cwd(), say) if anybody else ()
     # The tests book: without customers nobody will.
     learnt = preflight.learn(definition, accounts, say) if anybody else preflight.PreflightResult(definition.capabilities)
-    deployment = Deployment(
-        id=registry.read_claim(root).id,
-        name=definition.name,
-        kind="remote",
-        root=str(root),
-        topology=definition.topology,
-        processes=(),
-        members=(),
-        stores=(),
-        sentinels=(),
-        links=(),
-        edges=tuple(Edge(region, url, "", "") for region, url in definition.regions.items()),
-        payments=Payments("", "", ""),
-        etcd_ports=(),
-        database="",
-        user="",
+    bare = Deployment.elsewhere(registry.read_claim(root).id, definition.name, str(root), definition.topology, definition.regions)
+    deployment = replace(
+        bare,
         accounts=accounts,
         missing=missing(definition) | learnt.missing,
         capabilities=learnt.capabilities,
