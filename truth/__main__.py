@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from closeshave.trial.interrupts import Interrupted, interrupts
-from truth import damages, defects, judging, matrix, result, sabotage
+from truth import damages, defects, judging, matrix, promises, result, sabotage
 from truth.result import Result
 from truth.stage import HERE, SeriesStopped, Stage, stage
 
@@ -40,11 +40,17 @@ def main() -> int:
     """Returns 0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m truth", description=WHAT)
     parser.add_argument("--short", action="store_true", help="three defects, two damages, one clean run; writes nothing")
-    parser.add_argument("--only", nargs="+", metavar="CASE", help="only these cases, again")
+    parser.add_argument(
+        "--only", nargs="+", metavar="CASE", help="only these cases, again; also rows of promises (python -m truth.promises)"
+    )
     parser.add_argument("--again", action="store_true", help="discard the results so far and run every case")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories and results go")
     parser.add_argument("--environment", default=HOME, help="run on this environment instead of embedded; writes no page")
     options = parser.parse_args()
+    if options.only and (rows := [name for name in options.only if name in promises.ROW_NAMES]):
+        if len(rows) < len(options.only):
+            parser.error(f"rows of promises ({', '.join(rows)}) are carried out by themselves, without cases of the matrix")
+        return promises.main(["--only", *rows, *(["--again"] if options.again else [])])
     console = Console(highlight=False)
     work = cases(options.runs)
     wanted = options.only or (SHORT if options.short else tuple(work))

@@ -37,6 +37,8 @@ class Layout:
     """Region → shard ID → port of the region's proxy for the shard's primary."""
     pooler_ports: Mapping[str, Mapping[int, int]]
     """The same for poolers; empty if there is none."""
+    session_settings: Mapping[str, str]
+    """What sessions of the application send when they begin, by which a pooler refuses some; empty where it is not known."""
     port_count: int
     certificates: Path | None
     """The directory of the edges' certificates, which are made when the environment starts; ``None`` where edges serve HTTP."""
@@ -118,6 +120,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
             for region in definition.regions
         },
         pooler_ports=pooler.ports(site),
+        session_settings=apps.session_settings(site),
         port_count=site.ports.count,
         certificates=haproxy.certificates(site),
         base_backups={server.process: backup.base_command(site, server) for server in backup.servers(site)},

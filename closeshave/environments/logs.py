@@ -11,6 +11,14 @@ LAST_BYTES = 64 << 10
 """An application may write long logs."""
 
 
+def end(root: Path, name: str) -> str:
+    """The last 64 KiB that the part ``name`` wrote, from whole lines on or not; empty if it wrote nothing."""
+    try:
+        return _end(root / "logs" / f"{name}.log")
+    except FileNotFoundError:
+        return ""
+
+
 def tail(root: Path, name: str) -> str:
     """The last lines that the part ``name`` wrote. A log that was cut a moment ago has its last lines in the file that was kept."""
     path = root / "logs" / f"{name}.log"
@@ -26,9 +34,14 @@ def tail(root: Path, name: str) -> str:
 
 def _last(path: Path) -> list[str]:
     """Raises :class:`FileNotFoundError`."""
+    return _end(path).splitlines()[-LINES:]
+
+
+def _end(path: Path) -> str:
+    """Raises :class:`FileNotFoundError`."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - LAST_BYTES))
-        return file.read(LAST_BYTES).decode(errors="replace").splitlines()[-LINES:]
+        return file.read(LAST_BYTES).decode(errors="replace")
 
 
 def copy(root: Path, destination: Path) -> None:

@@ -5,11 +5,13 @@ Of several parts only the first that lacks something is told: while an environme
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from closeshave.clients import alerting, edges, etcd, ports, postgres, sentinel, valkey
+from closeshave.clients import alerting, edges, etcd, pooler, ports, postgres, sentinel, valkey
 from closeshave.deployment import Deployment, Edge, Link, Member, Monitoring, Process, Readiness, Sentinel, Store
+from closeshave.environments.errors import EnvironmentFailed
 from closeshave.plurals import counted
 
 
@@ -52,6 +54,44 @@ def of_pooled_writes(shard: int, port: int, database: str, user: str) -> str:
     """Of a shard that should take a write through the port of a pooler."""
     refused = postgres.refused_pooled_write(port, database, user)
     return refused and f"shard {shard} takes no write through the pooler on port {port}: {refused}"
+
+
+def of_pooler(name: str, port: int, database: str, user: str, settings: Mapping[str, str]) -> str:
+    """Of a pooler that should answer a query of a session that begins as those of the application do.
+
+    Raises :class:`EnvironmentFailed` for a refusal that waiting does not end.
+    """
+    refused = pooler.refused(port, database, user, settings)
+    if told := lasting(refused):
+        raise EnvironmentFailed(_refusal(name, "what the application sends when it connects", told))
+    return refused and f"{name} answers no query on port {port}: {refused}"
+
+
+def of_pooler_log(name: str, log: str) -> None:
+    """Of a pooler that should have refused nobody, by its log. Raises :class:`EnvironmentFailed` for the first refusal that waiting does not end."""
+    if told := next(filter(None, map(lasting, CLOSED.findall(log))), ""):
+        raise EnvironmentFailed(_refusal(name, "the application", told))
+
+
+def lasting(refused: str) -> str:
+    """A refusal of a pooler that stays until somebody changes the settings; empty for every other text. Pure."""
+    return refused.strip() if LASTING.match(refused.strip()) else ""
+
+
+def _refusal(name: str, whom: str, told: str) -> str:
+    key = next(key for pattern, key in REMEDIES if re.match(pattern, told))
+    return f"{name} refuses {whom}: {told}; {key}"
+
+
+REMEDIES = (
+    (r"unsupported startup parameter", "'ignore_startup_parameters' of the section 'pooler' must name it"),
+    (r"no more connections allowed", "'max_client_conn' of the section 'pooler' is too small for the instances and their pools"),
+    (r"no such (user|database)|.*authentication failed", "the application must connect by {database_url} as it is"),
+)
+"""How a refusal begins that stays, in the words of PgBouncer 1.18 to 1.25, and what is to be done."""
+LASTING = re.compile("|".join(f"(?:{pattern})" for pattern, _ in REMEDIES))
+CLOSED = re.compile(r"closing because: (.*) \(age=\d+s\)")
+"""How PgBouncer's log tells that it sent a client away (``log_disconnections``, which is on unless the file says otherwise)."""
 
 
 def of_replica(store: Store) -> str:

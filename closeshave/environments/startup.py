@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,14 @@ from typing import Protocol
 
 from closeshave.control import processes
 from closeshave.deployment import BackupServer, Deployment, Member, Process
-from closeshave.environments import listening, readiness
+from closeshave.environments import listening, logs, readiness
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.helper import Helper
 from closeshave.environments.layout import Layout
 from closeshave.environments.logs import tail
 from closeshave.environments.milestones import Milestone, reach_all
 from closeshave.environments.readiness import first
-from closeshave.environments.servers import patroni, toxiproxy_start
+from closeshave.environments.servers import patroni, pooler, toxiproxy_start
 from closeshave.environments.unprivileged import Wrapper
 
 START_S_MAX = 120.0
@@ -197,6 +197,8 @@ class Startup:
             for link in self._deployment.links
             if link.region in away
         ]
+        if self.layout.pooler_ports:
+            found.append(Milestone("poolers refuse nobody", self._refusing, tuple(each.name for each in found)))
         return [*found, *self._alert_milestones([milestone.name for milestone in found])]
 
     def _alert_milestones(self, everything: Sequence[str]) -> list[Milestone]:
@@ -250,10 +252,27 @@ class Startup:
         copied = member.process in self._copies and self._copies[member.process].done()
         return "" if copied else f"the data directory of {member.process} is still being copied"
 
+    @property
+    def _poolers(self) -> Iterator[tuple[str, int, int]]:
+        """Process, shard and port of every pooler."""
+        for region, ports in self.layout.pooler_ports.items():
+            yield from ((pooler.process_name(region, shard), shard, port) for shard, port in ports.items())
+
     def _unpooled(self) -> str:
+        """What the first pooler lacks: a write through it, and a query of a session like those of the application. Raises :class:`EnvironmentFailed`."""
         database, user = self._deployment.database, self._deployment.user
-        doors = ((shard, port) for ports in self.layout.pooler_ports.values() for shard, port in ports.items())
-        return first(readiness.of_pooled_writes(shard, port, database, user) for shard, port in doors)
+        return first(
+            readiness.of_pooled_writes(shard, port, database, user)
+            or readiness.of_pooler(name, port, database, user, self.layout.session_settings)
+            for name, shard, port in self._poolers
+        )
+
+    def _refusing(self) -> str:
+        """By now every instance is ready, and most have connected. Raises :class:`EnvironmentFailed` if a pooler sent one of them away."""
+        root = Path(self._deployment.root)
+        for name, _, _ in self._poolers:
+            readiness.of_pooler_log(name, logs.end(root, name))
+        return ""
 
     def _unwritable(self, home: Member) -> str:
         port = self.layout.primary_ports[home.region][home.shard]

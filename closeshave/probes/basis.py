@@ -34,6 +34,8 @@ class ProbeBasis:
     """Process of every database member → its shard and region; empty where the harness does not run them."""
     stores: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
     """Process of every store → its tier, group and region."""
+    poolers: tuple[str, ...] = ()
+    """Processes of the poolers; empty where there are none, or the harness does not run them."""
     sentinels: int = 0
     """How many there are."""
     stored: bool = False

@@ -71,8 +71,7 @@ def carry_out(
     run = record.create(runs, asked.definition.name, secrets.token_hex(2), started)
     try:
         with place(asked.definition, attach, run, say, shield, strain=strain) as found:
-            record.keep(run, asked.path, asked.environment, fingerprint.describe(found.deployment, 0))
-            _ask(asked, found, run, started, say)
+            ask(asked, found, run, started, say)
     except PlaceRefused:
         # Nothing was asked: there is no round.
         shutil.rmtree(run, ignore_errors=True)
@@ -91,7 +90,9 @@ def read(run: Path) -> ProbeResult:
     return told
 
 
-def _ask(asked: ProbeQuestion, found: ProbePlace, run: Path, started: datetime, say: Callable[[str], None]) -> None:
+def ask(asked: ProbeQuestion, found: ProbePlace, run: Path, started: datetime, say: Callable[[str], None]) -> None:
+    """Ask what was asked for of a platform that is there, and record it in the new directory of a round. Raises :class:`OSError`."""
+    record.keep(run, asked.path, asked.environment, fingerprint.describe(found.deployment, 0))
     basis = found.basis(asked.target)
     promised = set(matching([pattern for claim in asked.target.claims for pattern in claim.probes]))
     impossible = {probe.name: why for probe in asked.probes if (why := obstacle(probe, basis, basis.reaches))}

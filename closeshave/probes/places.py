@@ -84,6 +84,7 @@ class ProbePlace:
             instances=tuple(process.name for process in deployment.processes if process.role == "app"),
             members={member.process: (member.shard, member.region) for member in deployment.members},
             stores={store.process: (store.tier, store.group, store.region) for store in deployment.stores},
+            poolers=tuple(process.name for process in deployment.processes if process.role == "pooler"),
             sentinels=len(deployment.sentinels),
             stored=bool(deployment.members or deployment.stores),
             page_prefix=cached.prefix if cached is not None else "",

@@ -20,7 +20,7 @@ from closeshave.standin.breaker import Breaker
 from closeshave.standin.errors import DependencyUnavailable, Fenced, OutcomeUnknown
 from closeshave.standin.pool import DatabasePool, drop
 from closeshave.standin.routing import REFUSED
-from closeshave.standin.settings import StandinSettings
+from closeshave.standin.settings import StandinSettings, session_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,6 @@ REPLICA = Patience(0.3, 0.5)
 """Shorter, because the primary can still be asked."""
 PROBE = Patience(3.0, 1.5)
 """Longer: no customer waits for a probe, and a new connection takes time while the machine is busy with a start."""
-STATEMENT_MS = 1_400
-"""Shorter than the client's time-out: if the server cancels the statement, it certainly did not happen; after a lost answer this is unknown."""
-
 Row = Mapping[str, Any]
 Rows = list[Row]
 
@@ -87,12 +84,7 @@ class DatabaseLink:
             database=settings.database,
             ssl=False,  # a private network; asking for it costs a round trip
             timeout=PROBE.connection_s,  # to connect; the wait for a connection is bounded where it is asked for
-            server_settings={
-                "application_name": settings.instance,
-                "statement_timeout": str(STATEMENT_MS),
-                "jit": "off",
-                **({"standin.live": "on"} if settings.live and primary else {}),
-            },
+            server_settings=session_settings(settings.instance, live=settings.live and primary),
         )
         return cls(f"shard {shard} {'primary' if primary else 'replica'}", DatabasePool(connect, settings.pool_size), primary=primary)
 

@@ -75,8 +75,12 @@ class Franchises:
         else:
             if tier and found:
                 generation = found[0][1] or b""
-                await tier.run(("EVAL", _STORE, 2, entry(franchise), _generation(franchise), generation, row["content"], TTL_S))
+                await tier.run(("EVAL", _STORE, 2, entry(franchise), _generation(franchise), generation, row["content"], self._lives_s()))
         return _parse(row["content"])
+
+    def _lives_s(self) -> int:
+        """How long an entry that is stored now lives, in seconds."""
+        return TTL_S
 
     async def change(self, franchise: int, shard: Shard, change: FranchiseChange) -> None:
         """Store new values, then delete the cache entries of this franchise and no other. Raises :class:`Refused` (404), and as a write."""

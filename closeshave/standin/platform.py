@@ -15,6 +15,7 @@ from closeshave.standin.defective.billing import DefectiveBilling
 from closeshave.standin.defective.bookings import DefectiveBookings
 from closeshave.standin.defective.database import DefectiveLink
 from closeshave.standin.defective.franchises import DefectiveFranchises
+from closeshave.standin.defective.limits import DefectiveLimits, DefectiveLockout
 from closeshave.standin.defective.sessions import DefectiveSessions
 from closeshave.standin.defective.shards import DefectiveShards
 from closeshave.standin.franchises import Franchises
@@ -76,8 +77,8 @@ class Platform:
             provider=provider,
             tokens=tokens,
             sessions=DefectiveSessions(sessions, switches, shards.is_lost),
-            limits=RateLimits(ratelimit, settings.rate_limit_scale, progressive=settings.hardened),
-            lockout=Lockout(ratelimit if settings.hardened else None),
+            limits=DefectiveLimits(ratelimit, settings.rate_limit_scale, switches, progressive=settings.hardened),
+            lockout=DefectiveLockout(ratelimit if settings.hardened else None, switches),
             switches=switches,
             operations=Operations(settings.operations, random.random),
             metrics=ProcessMetrics(),

@@ -65,7 +65,8 @@ class RateLimits:
         window_s = WINDOWS_S[limit.window]
         counter = key(limit, address, now_s)
         blocked = f"blocked:{limit.name}:{address}"
-        look = (("TTL", blocked),) if self._progressive else ()
+        progressive = self._is_progressive()
+        look = (("TTL", blocked),) if progressive else ()
         answers = await self._tier.run(("INCR", counter), ("EXPIRE", counter, window_s, "NX"), *look)
         if answers is None:
             return
@@ -74,7 +75,11 @@ class RateLimits:
         if over <= 0 and left_s <= 0:
             return
         wait_s = max(rest_s if over > 0 else 0, left_s)
-        if self._progressive and (over > 1 or left_s > 0):
+        if progressive and (over > 1 or left_s > 0):
             wait_s = min(LONGEST_S, 2 * wait_s)
             await self._tier.run(("SET", blocked, 1, "EX", wait_s))
         raise RateLimited(most, limit.window, wait_s)
+
+    def _is_progressive(self) -> bool:
+        """Whether offenders wait longer each time."""
+        return self._progressive

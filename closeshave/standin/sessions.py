@@ -34,7 +34,7 @@ class Sessions:
         """
         session = session or secrets.token_hex(16)
         tier = self._tiers.get(region)
-        stored = await tier.run(("SET", _entry(session), user, "EX", TTL_S)) if tier else None
+        stored = await tier.run(("SET", _entry(session), user, "EX", self._lives_s())) if tier else None
         if stored is None:
             return ""
         self._see(session, now_s)
@@ -57,6 +57,10 @@ class Sessions:
         self._seen.pop(session, None)
         if tier := self._tiers.get(region):
             await tier.run(("DEL", _entry(session)))
+
+    def _lives_s(self) -> int:
+        """How long a session that is stored now lives, in seconds."""
+        return TTL_S
 
     def _see(self, session: str, now_s: float) -> None:
         if len(self._seen) >= _REMEMBERED:

@@ -19,6 +19,13 @@ REMIND_AFTER_S = 5.0
 """A reminder is due so many seconds after its booking. On the real platform it is due a day before the visit, which no trial could wait for."""
 DEFECTS_FILE = "DEFECTS_FILE"
 """The variable that names the file in which tests plant defects."""
+STATEMENT_MS = 1_400
+"""Shorter than the client's time-out: if the server cancels the statement, it certainly did not happen; after a lost answer this is unknown."""
+
+
+def session_settings(instance: str, *, live: bool) -> dict[str, str]:
+    """What a session of an instance sends to a database when it begins. ``live``: to a primary, where customers may follow their bookings."""
+    return {"application_name": instance, "statement_timeout": str(STATEMENT_MS), "jit": "off", **({"standin.live": "on"} if live else {})}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ MONTH_S = 30 * 86400.0
 _FIGURES = (
     "users", "requests_per_s", "response_time", "error_rate", "availability", "rto", "rpo", "backup_interval", "alert_within", "rebuilt_within",
     "failover", "regions", "resident", "shards", "franchises", "hit_ratio", "ttl", "replicas",
+    "pooled_connections",
 )  # fmt: skip
 _NEEDS = {"over": ["availability"], "sharded_by": ["shards"]}
 _STATEMENT_RULES: Mapping[str, Any] = MappingProxyType(
@@ -72,6 +73,8 @@ class Statement:
     """How long a cache entry lives."""
     replicas: Count | None = None
     """Read replicas of each shard, at least."""
+    pooled_connections: Count | None = None
+    """Client connections that the pooler of each shard takes at the same time, at least."""
 
     def __post_init__(self) -> None:
         if all(getattr(self, key) is None for key in _FIGURES):

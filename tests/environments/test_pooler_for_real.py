@@ -43,6 +43,14 @@ class Answers(BaseHTTPRequestHandler):
 
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Answers).serve_forever()
 """
+EAGER = """\
+import os, psycopg
+try:
+    psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=2, options="-c jit=off")
+except psycopg.Error as error:
+    print(error, flush=True)
+"""
+"""It connects before it serves, and serves without a database."""
 PREPARE = """\
 import os, psycopg
 psycopg.connect(os.environ["DATABASE_URL"], autocommit=True).execute("CREATE TABLE notes (id bigserial)")
@@ -137,5 +145,43 @@ def test_a_setting_that_its_version_does_not_know_is_told_with_the_end_of_its_lo
     with pytest.raises(
         EnvironmentFailed, match=r"pooler-here-shard1 ended while the environment was starting; its log ends:\n(.*\n)*.*unknown parameter"
     ):
+        embedded.up(read_embedded(path), say=print, etcd_killed=False)
+    assert set(registry.running()) == before
+
+
+REFUSED = "unsupported startup parameter: jit"
+
+
+def test_a_pooler_that_refuses_the_application_ends_the_start(tmp_path: Path) -> None:
+    """The stand-in is ready without its primaries: nothing else would say that it can book nothing."""
+    try:
+        pgbouncer.find(print)
+    except EnvironmentFailed as error:
+        pytest.skip(str(error))
+    before = set(registry.running())
+    path = tmp_path / "small.yaml"
+    shipped = (Path(__file__).parents[2] / "environments" / "embedded-single-region.yaml").read_text()
+    small = shipped.replace("last: 20000", "last: 100").replace("statement_timeout,jit,standin.live", "statement_timeout,standin.live")
+    assert small.count("jit") == 0
+    path.write_text(small)
+    with pytest.raises(
+        EnvironmentFailed, match=f"pooler-us-east-1-shard1 refuses what the application sends .*: {REFUSED}; 'ignore_startup_parameters'"
+    ):
+        embedded.up(read_embedded(path), say=print, etcd_killed=False)
+    assert set(registry.running()) == before
+
+
+def test_a_pooler_that_refuses_an_application_of_ones_own_ends_the_start(tmp_path: Path) -> None:
+    """What it sends is not known before: the pooler's log tells it."""
+    try:
+        pgbouncer.find(print)
+    except EnvironmentFailed as error:
+        pytest.skip(str(error))
+    before = set(registry.running())
+    (tmp_path / "server.py").write_text(EAGER + SERVER)
+    (tmp_path / "prepare.py").write_text(PREPARE)
+    (tmp_path / "accounts.csv").write_text("email,password,region\nme@here.test,secret,here\n")
+    path = own.write(tmp_path, SECTION, f"{own.HEAD}pooler: {{pool_mode: transaction}}\n")
+    with pytest.raises(EnvironmentFailed, match="pooler-here-shard1 refuses the application: unsupported startup parameter: options"):
         embedded.up(read_embedded(path), say=print, etcd_killed=False)
     assert set(registry.running()) == before

@@ -12,6 +12,7 @@ import pytest
 
 from closeshave.deployment import Member, Readiness, Sentinel, Store
 from closeshave.environments import readiness
+from closeshave.environments.errors import EnvironmentFailed
 from tests.faults import toys
 
 
@@ -39,6 +40,55 @@ def answering(answer: bytes) -> Iterator[int]:
 def http(status: str, body: bytes = b"{}") -> bytes:
     """An answer over HTTP."""
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+def error(message: str) -> bytes:
+    """A refusal in PostgreSQL's protocol."""
+    fields = b"".join(f"{kind}{text}\0".encode() for kind, text in (("S", "FATAL"), ("C", "08P01"), ("M", message))) + b"\0"
+    return b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
+
+
+NAMED = "pooler-here-shard1"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "unsupported startup parameter: jit",
+            f"{NAMED} refuses .*: unsupported startup parameter: jit; 'ignore_startup_parameters' .* must name it",
+        ),
+        (
+            "no more connections allowed (max_client_conn)",
+            f"{NAMED} refuses .*: no more connections allowed .*; 'max_client_conn' .* too small",
+        ),
+        ("no such user: somebody", f"{NAMED} refuses .*: no such user: somebody; .*{{database_url}}"),
+        ('"trust" authentication failed', f"{NAMED} refuses .*authentication failed"),
+    ],
+)
+def test_a_refusal_that_stays_ends_the_start_and_names_the_pooler(said: str, told: str) -> None:
+    """Whether it refuses the harness's own session, or its log says that it sent an instance away."""
+    with answering(error(said)) as port, pytest.raises(EnvironmentFailed, match=told):
+        readiness.of_pooler(NAMED, port, "bookings", "bookings", {"jit": "off"})
+    line = f"2026-12-01 03:59:47.040 UTC [7] LOG C-0x55d0: (nodb)/(nouser)@127.0.0.1:48792 closing because: {said} (age=0s)\n"
+    with pytest.raises(EnvironmentFailed, match=told):
+        readiness.of_pooler_log(NAMED, f"{line.replace(said, 'client close request')}{line}")
+
+
+@pytest.mark.parametrize(
+    "said", ["server login failed: FATAL the database system is starting up", "client close request", "client unexpected eof"]
+)
+def test_what_passes_by_itself_is_waited_for(said: str) -> None:
+    """It is told if it lasts too long."""
+    readiness.of_pooler_log(NAMED, f"LOG C-0x1: closing because: {said} (age=0s)\n")
+    with answering(error(said)) as port:
+        assert readiness.of_pooler(NAMED, port, "bookings", "bookings", {}) == f"{NAMED} answers no query on port {port}: {said}"
+
+
+def test_a_pooler_that_does_not_speak_postgres_is_told() -> None:
+    """Whatever listens there."""
+    with answering(http("200 OK")) as port:
+        assert "not PostgreSQL's protocol" in readiness.of_pooler(NAMED, port, "bookings", "bookings", {})
 
 
 @pytest.mark.parametrize(

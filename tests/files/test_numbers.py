@@ -75,7 +75,7 @@ TARGET = {
             "says": [
                 {"users": 9, "requests_per_s": 1.5, "response_time": "9s", "error_rate": 0.1, "availability": 0.9, "over": "9d"},
                 {"rto": "9s", "rpo": "9s", "backup_interval": "9s", "alert_within": "9s", "rebuilt_within": "9s"},
-                {"shards": 4, "franchises": 9, "hit_ratio": 0.9, "ttl": "9s", "replicas": 2},
+                {"shards": 4, "franchises": 9, "hit_ratio": 0.9, "ttl": "9s", "replicas": 2, "pooled_connections": 9},
             ],
         },
     ],

@@ -30,6 +30,7 @@ TARGET = Target(
             says=(Statement(of="franchises", ttl=3600.0), Statement(of="sessions", ttl=86400.0)),
             probes=("ttl.*",),
         ),
+        Claim("E11", "takes clients", ("probe",), says=(Statement(pooled_connections=100),), probes=("poolers.*",)),
         Claim("E12", "has replicas", ("fault",), says=(Statement(replicas=2),), probes=("replicas.as-many-as-promised",)),
     ),
     (),

@@ -21,6 +21,7 @@ from tests.probes.shop import REGIONS
 HOLDS, BROKEN, UNKNOWN = ProbeOutcome.HOLDS, ProbeOutcome.BROKEN, ProbeOutcome.UNKNOWN
 EAST, EUROPE = REGIONS
 MEMBERS = {"a1": (1, EAST), "b1": (1, EUROPE), "a3": (3, EUROPE), "b3": (3, EUROPE)}
+POOLERS = ("pooler-1", "pooler-2")
 STORES = {
     "c1": ("cache", "cache", EAST), "c2": ("cache", "cache", EAST), "e1": ("cache", "cache-eu", EUROPE), "e2": ("cache", "cache-eu", EUROPE),
     "s1": ("sessions", "sessions", EAST), "s2": ("sessions", "sessions-eu", EUROPE),
@@ -32,6 +33,7 @@ INSIDE = replace(
     members=MEMBERS,
     stores=STORES,
     sentinels=3,
+    poolers=POOLERS,
     stored=True,
     page_prefix="franchise:",
     rows_counted=True,
@@ -61,6 +63,9 @@ RIGHT: Mapping[str, Seen] = {
     },
     "residency.sessions-at-home": {f"sessions of {EUROPE} in s1": {"keys": []}, f"sessions of {EUROPE} in s2": {"keys": ["session:x"]}},
     "reports.as-in-databases": dict.fromkeys(NETWORKS, TOTALS),
+    "poolers.clients-taken": {
+        name: {"before": 4, "held": 96, "clients": 100, "answered": 96, "refused": "", "unanswered": ""} for name in POOLERS
+    },
     "health.checked-often": {name: {"checks": 10, "watched_s": 5.0} for name in INSIDE.instances},
     "health.lost-dependency-told": {
         "with its databases": {"status": 200, "looks": 1, "ready": 1},
@@ -88,6 +93,12 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
     ("residency.sessions-at-home", f"sessions of {EUROPE} in s1", {"keys": ["session:x"]}),
     ("reports.as-in-databases", NETWORKS[3], {"reported": [9, 30, 5]}),
     ("reports.as-in-databases", NETWORKS[3], {"reported": [10, 30, 7]}),
+    (
+        "poolers.clients-taken",
+        POOLERS[1],
+        {"held": 56, "clients": 60, "answered": 56, "refused": "no more connections allowed (max_client_conn)"},
+    ),
+    ("poolers.clients-taken", POOLERS[1], {"answered": 95, "unanswered": "query_wait_timeout"}),
     ("health.checked-often", "app-1", {"checks": 1, "watched_s": 301.0}),
     ("health.checked-often", "app-1", {"checks": 0, "watched_s": 301.0}),
     ("health.lost-dependency-told", "without its databases", {"ready": 1}),
@@ -101,6 +112,8 @@ UNCLEAR: list[tuple[str, str, dict[str, Any]]] = [
     ("residency.entries-at-home", f"cache of {EUROPE} in e1", {"keys": []}),
     ("residency.sessions-at-home", f"sessions of {EUROPE} in s2", {"keys": []}),
     ("reports.as-in-databases", NETWORKS[0], {"status": 503}),
+    ("poolers.clients-taken", POOLERS[0], {"clients": None}),
+    ("poolers.clients-taken", POOLERS[0], {"held": 90, "clients": 94, "answered": 90}),
     ("health.checked-often", "app-1", {"checks": 0}),
     ("health.lost-dependency-told", "with its databases", {"ready": 0, "status": 503}),
     ("health.lost-dependency-told", "without its databases", {"status": 0}),
@@ -148,7 +161,12 @@ def test_replicas_are_counted_against_the_promise(declared: int, streaming: int,
     assert outcome("replicas.as-many-as-promised", seen, replace(INSIDE, members=members)) is expected
 
 
-@pytest.mark.parametrize("name", ["ttl.rate-limits", "replicas.as-many-as-promised", "ttl.franchise-pages"])
+def test_without_a_pooler_nothing_is_known_of_its_clients() -> None:
+    """Nobody was asked."""
+    assert outcome("poolers.clients-taken", {}, replace(INSIDE, poolers=())) is UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["ttl.rate-limits", "replicas.as-many-as-promised", "ttl.franchise-pages", "poolers.clients-taken"])
 def test_what_is_not_promised_cannot_hold(name: str) -> None:
     """A figure of the target is missing."""
     assert (

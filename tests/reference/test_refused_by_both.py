@@ -94,6 +94,7 @@ WRONG = [
     ("target", "claims.4.probes", ["Tenants.*"]),
     ("target", "claims.4.probes", ["tenants.*", "tenants.*"]),
     ("target", "claims.3.says.4.replicas", 0),
+    ("target", "claims.3.says.4.pooled_connections", 0),
     ("plan", "rounds.0.id", "Two Words"),
     ("plan", "rounds.0.at", GONE),
     ("plan", "rounds.0.at", 5),

@@ -11,6 +11,7 @@ from closeshave.environments import placeholders
 from closeshave.environments.application import ApplicationOf, Setting, text_of
 from closeshave.environments.servers import patroni, pooler, toxiproxy
 from closeshave.environments.site import APP_NICE, Site
+from closeshave.standin import settings as standin_settings
 from closeshave.standin.settings import TOPOLOGY
 
 SCRATCH = "application"
@@ -98,6 +99,14 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
         host, provider = doors["payments"]
         found["payments_url"] = f"http://{host}:{provider}"
     return found
+
+
+def session_settings(site: Site) -> dict[str, str]:
+    """What sessions of the application with a primary send when they begin. Known of the stand-in; of another application nothing."""
+    own = site.definition.application
+    if not any("closeshave.standin.app" in word for word in own.command):
+        return {}
+    return standin_settings.session_settings("closeshave", live=own.live_updates is not None)
 
 
 def _of_release(site: Site, release: ApplicationOf) -> tuple[Process, ...]:

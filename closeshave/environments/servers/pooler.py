@@ -22,7 +22,12 @@ class _Pooler:
 
     @property
     def name(self) -> str:
-        return f"pooler-{self.region}-shard{self.shard}"
+        return process_name(self.region, self.shard)
+
+
+def process_name(region: str, shard: int) -> str:
+    """The name of the process of a region's pooler of a shard."""
+    return f"pooler-{region}-shard{shard}"
 
 
 def doors(site: Site, region: str) -> dict[int, tuple[str, int]]:

@@ -21,6 +21,7 @@ from closeshave.topology import Shard
 
 RACE_S = 0.1
 """Seconds between check and write for the double-booking defect, so that two simultaneous requests overlap."""
+LISTED_MOST = 1000
 LEAKS = 0.3
 """Share of reads that show another customer's booking."""
 
@@ -64,7 +65,13 @@ class DefectiveBookings(Bookings):
             rows = await self._shards.read_latest(shard, _SOMEBODY_ELSES, client)
             if rows:
                 return rows[0]
-        return await super().one(shard, id, client)
+        return await super().one(shard, id, None if self._switches.on(Defect.OPEN_BOOKINGS) else client)
+
+    async def of_client(self, client: int, franchise: int | None, shard: Shard | None) -> list[Row]:
+        """Correct, unless the defect lists everybody's."""
+        if shard is not None and franchise is not None and self._switches.on(Defect.SHARED_LISTS):
+            return await self.all(franchise, shard, LISTED_MOST, 0)
+        return await super().of_client(client, franchise, shard)
 
     async def amend(self, shard: Shard, id: int, client: int | None, amendment: Amendment, now: datetime) -> Row:
         """Correct: the booking that is read for this is not shown to a customer."""

@@ -1,16 +1,18 @@
-"""Sessions that end with the loss of their region's database."""
+"""Sessions that end with the loss of their region's database, or too early."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from closeshave.standin.caches import Tier
-from closeshave.standin.sessions import Sessions
+from closeshave.standin.sessions import TTL_S, Sessions
 from closeshave.standin.switches import Defect, Switches
+
+SHORT_TTL_S = TTL_S // 24
 
 
 class DefectiveSessions(Sessions):
-    """Sessions with a planted defect."""
+    """Sessions with planted defects."""
 
     __slots__ = ("_is_lost", "_lost", "_switches")
 
@@ -28,3 +30,7 @@ class DefectiveSessions(Sessions):
         elif self._is_lost(region):
             self._lost.add(session)
         return session not in self._lost and await super().alive(region, session, now_s)
+
+    def _lives_s(self) -> int:
+        """Correct, unless the defect shortens it."""
+        return SHORT_TTL_S if self._switches.on(Defect.SHORT_LIVED_SESSIONS) else super()._lives_s()

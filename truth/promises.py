@@ -1,0 +1,299 @@
+"""``python -m truth.promises [--only NAME …] [--system LETTER …] [--again]``: does breaking one thing refute exactly the right promises?
+
+The rows are data (:mod:`truth.rows`). Results are kept: the next call continues where this one stopped; the page is ``docs/truth-promises.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from rich.console import Console
+
+from closeshave import __version__
+from closeshave.environments import registry
+from closeshave.files import jsonfile, unexpected, write_atomically
+from closeshave.files.shipped import locate
+from closeshave.probes import carrying, record
+from closeshave.probes.carrying import ProbeQuestion
+from closeshave.probes.places import ProbePlace, place
+from closeshave.readiness import gathering
+from closeshave.readiness.deciding import ledger
+from closeshave.readiness.standing import Policy
+from closeshave.trial.interrupts import Interrupted, interrupts
+from closeshave.trial.preparation import prepare
+from closeshave.trial.series import Series, SeriesStopped, watched
+from truth.matrix import table
+from truth.row_judging import SeenPromise, judge
+from truth.rows import ROWS, SYSTEMS, PromiseRow, RowSystem, TextEdit
+from truth.stage import HERE
+
+RUNS = HERE.parent / "reports" / "runs" / "promises"
+RESULTS = "results.json"
+PAGE = HERE.parent / "docs" / "truth-promises.md"
+PLANS = HERE / "plans" / "rows"
+UNBROKEN = "unbroken"
+ROW_NAMES = frozenset(row.name for row in ROWS)
+ATTEMPTS = 2
+"""A row that is wrong is asked again: a machine that is busy leaves probes unknown."""
+
+WHAT = """
+Does breaking one thing refute exactly the right promises? For each system the probes are asked of the unbroken platform, and the ledger is kept. Then
+one thing after the other is broken and mended, and the ledgers are compared. Results are kept: the next call continues where this one stopped.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """A row that was carried out, or an unbroken platform."""
+
+    name: str
+    right: bool
+    reason: str
+    ledger: Mapping[str, SeenPromise]
+    evidence: tuple[str, ...]
+    """Directories of its round and of its run."""
+    at: str
+    """When, in ISO 8601."""
+    took_s: float
+    attempts: int = 1
+
+
+Results = dict[str, RowResult]
+_CODEC = TypeAdapter(Results)
+
+
+def names(rows: Sequence[PromiseRow] = ROWS) -> tuple[str, ...]:
+    """All rows, and the unbroken platforms with which they are compared, each before its first row."""
+    return tuple(dict.fromkeys(name for row in rows for name in (unbroken_name(row), row.name)))
+
+
+def unbroken_name(row: PromiseRow) -> str:
+    """The name of the unbroken platform with which a row is compared: its system's, with the plan of the row if it has one."""
+    return f"{row.system}-{UNBROKEN}" + (f"-{row.plan}" if row.plan else "")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Returns 0 when every row that was wanted is right, 1 otherwise, 130 when interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m truth.promises", description=WHAT)
+    parser.add_argument("--only", nargs="+", metavar="ROW", default=(), help="only these rows, again")
+    parser.add_argument("--system", nargs="+", metavar="LETTER", choices=sorted(SYSTEMS), default=(), help="only the rows of these systems")
+    parser.add_argument("--again", action="store_true", help="discard the results so far")
+    parser.add_argument("--no-page", action="store_true", help="do not write docs/truth-promises.md")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="where rounds, runs and results go")
+    options = parser.parse_args(words)
+    if strange := set(options.only) - ROW_NAMES:
+        parser.error(f"there is no {', '.join(sorted(strange))}; available: {', '.join(row.name for row in ROWS)}")
+    wanted = [
+        row for row in ROWS if (not options.only or row.name in options.only) and (not options.system or row.system in options.system)
+    ]
+    console = Console(highlight=False)
+    runs = options.runs.resolve()
+    kept: Results = {} if options.again else load(runs / RESULTS)
+    todo = [row for row in wanted if options.only or row.name not in kept]
+    try:
+        with interrupts(console.print):
+            carry_out(todo, kept, runs, console)
+    except (Interrupted, SeriesStopped):
+        console.print("stopped; the next call continues here")
+        return 130
+    console.print(render(kept), markup=False)
+    if not options.no_page:
+        PAGE.write_text(render(kept))
+    return 0 if all(row.name in kept and kept[row.name].right for row in wanted) else 1
+
+
+def carry_out(todo: Sequence[PromiseRow], kept: Results, runs: Path, console: Console) -> None:
+    """Carry the rows out, and save each result at once. Those that need no environment of their own share one for each system."""
+    runs.mkdir(parents=True, exist_ok=True)
+    for system in SYSTEMS.values():
+        shared = [row for row in todo if row.system == system.letter and not row.own_environment]
+        if shared:
+            _guarded(shared[0].name, runs, console, lambda system=system, shared=shared: _shared(system, shared, kept, runs, console))  # type: ignore[misc]  # a default of a lambda
+        for row in (row for row in todo if row.system == system.letter and row.own_environment):
+            _guarded(row.name, runs, console, lambda row=row: _alone(row, kept, runs, console))  # type: ignore[misc]  # as above
+
+
+def _guarded(name: str, runs: Path, console: Console, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except (Interrupted, SeriesStopped):
+        raise
+    except Exception as error:  # noqa: BLE001 -- the other rows go on; this one is not kept, so the next call does it
+        console.print(f"{name}: [red]did not run[/]: {type(error).__name__}: {error} (traceback in {unexpected.keep(error, runs, name)})")
+
+
+# -- rows that share an environment ----------------------------------------------------------------------------------------------------------------
+
+
+def _shared(system: RowSystem, rows: Sequence[PromiseRow], kept: Results, runs: Path, console: Console) -> None:
+    asked = _question(system, runs, ())
+    with _place(asked, runs) as found:
+        before = unbroken_name(rows[0])
+        if before not in kept:
+            _keep(_measured(before, lambda: [_round(asked, found, runs)], system), kept, runs, console)
+        for row in rows:
+            _keep(_judged(row, kept[before], lambda row=row: [_broken_round(row, asked, found, runs)], system), kept, runs, console)  # type: ignore[misc]  # as above
+
+
+def _broken_round(row: PromiseRow, asked: ProbeQuestion, found: ProbePlace, runs: Path) -> Path:
+    assert row.breaking is not None, "a row without an environment of its own breaks a running platform"
+    with row.breaking(found.deployment):
+        return _round(asked, found, runs)
+
+
+def _round(asked: ProbeQuestion, found: ProbePlace, runs: Path) -> Path:
+    started = datetime.now(UTC)
+    run = record.create(runs, asked.definition.name, secrets.token_hex(2), started)
+    carrying.ask(asked, found, run, started, lambda _said: None)
+    return run
+
+
+# -- rows with an environment of their own -----------------------------------------------------------------------------------------------------------
+
+
+def _alone(row: PromiseRow, kept: Results, runs: Path, console: Console) -> None:
+    system, before = SYSTEMS[row.system], unbroken_name(row)
+    whole = replace(row, breaking=None, environment_edit=None, plan_edit=None)
+    if before not in kept:
+        _keep(_measured(before, lambda: _round_and_run(whole, system, runs), system), kept, runs, console)
+    _keep(_judged(row, kept[before], lambda: _round_and_run(row, system, runs), system), kept, runs, console)
+
+
+def _round_and_run(row: PromiseRow, system: RowSystem, runs: Path) -> list[Path]:
+    asked = _question(system, runs, tuple(filter(None, (row.environment_edit,))))
+    with _place(asked, runs) as found, row.breaking(found.deployment) if row.breaking else contextlib.nullcontext():
+        evidence = [_round(asked, found, runs)]
+    return [*evidence, _run(row, asked, system, runs)] if row.plan else evidence
+
+
+def _run(row: PromiseRow, asked: ProbeQuestion, system: RowSystem, runs: Path) -> Path:
+    """One trial of the row's plan; what is broken while the platform runs is broken before the load, and goes with the environment."""
+    plan = PLANS / f"{row.plan}.yaml"
+    if row.plan_edit is not None:
+        plan = _edited(plan, (row.plan_edit,), runs / "files" / f"{row.name}.yaml")
+    prepared = prepare(str(plan), target=system.target, environment=str(asked.environment))
+    series = Series(runs, Console(file=(runs / "progress.log").open("a")), str(asked.environment))
+    with watched(series, runs / "beside"), contextlib.ExitStack() as stack:
+        breaking = row.breaking
+        concluded = series.trial(prepared, (lambda there: stack.enter_context(breaking(there))) if breaking else None)
+    return concluded.run
+
+
+# -- what both have in common ------------------------------------------------------------------------------------------------------------------------
+
+
+def _question(system: RowSystem, runs: Path, edits: Sequence[TextEdit]) -> ProbeQuestion:
+    """All probes, as ``closeshave probe`` asks them without names; of an edited environment file if something of it is changed."""
+    edits = (*filter(None, (system.edit,)), *edits)
+    path = locate("environments", system.environment)
+    if edits:
+        path = _edited(path, edits, runs / "files" / f"{system.environment}.yaml")
+    return carrying.question(str(path), system.target, (), ())
+
+
+def _edited(path: Path, edits: Sequence[TextEdit], copy: Path) -> Path:
+    """A copy of a file with changes. Raises :class:`LookupError` if there is nothing to change."""
+    text = path.read_text()
+    for edit in edits:
+        if edit.old not in text:
+            raise LookupError(f"{path} has no {edit.old!r}")
+        text = text.replace(edit.old, edit.new)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(text)
+    return copy
+
+
+@contextlib.contextmanager
+def _place(asked: ProbeQuestion, runs: Path) -> Iterator[ProbePlace]:
+    """The environment, started for these rows, which may do everything to it."""
+    if (other := registry.find(asked.definition.name)) is not None:
+        raise RuntimeError(f"an environment {asked.definition.name} runs already, at {other}: it is not broken; stop it first")
+    beside = runs / "beside"
+    beside.mkdir(parents=True, exist_ok=True)
+    with place(asked.definition, None, beside, lambda _said: None, lambda: None, strain=True) as found:
+        yield found
+
+
+def _judged(row: PromiseRow, before: RowResult, evidence: Callable[[], list[Path]], system: RowSystem) -> RowResult:
+    """The row, carried out; again if it is wrong, and the last one counts."""
+    for attempt in range(1, ATTEMPTS + 1):
+        found = _measured(row.name, evidence, system)
+        told = judge(before.ledger, found.ledger, row.refuted, row.shown_by)
+        found = replace(found, right=told.right, reason=told.reason, attempts=attempt)
+        if told.right:
+            break
+    return found
+
+
+def _measured(name: str, evidence: Callable[[], list[Path]], system: RowSystem) -> RowResult:
+    began = time.monotonic()
+    directories = evidence()
+    target = carrying.read_target(locate("environments/targets", system.target))
+    now = datetime.now(UTC)
+    policy = Policy(__version__)
+    runs = gathering.gather(directories, target, now, policy, lambda _said: None)
+    if wrong := [f"{run.path}: {run.trouble or run.stopped}" for run in runs if run.trouble or run.stopped]:
+        raise RuntimeError(f"it does not count: {'; '.join(wrong)}")
+    seen = {row.id: SeenPromise(row.outcome.value, row.why) for row in ledger(target, runs, now, policy).rows}
+    refuted = sorted(promise for promise, one in seen.items() if one.outcome == "refuted")
+    told = f"refuted without anything broken: {', '.join(refuted)}" if refuted else ""
+    return RowResult(
+        name, not refuted, told, seen, tuple(path.name for path in directories), now.isoformat(timespec="seconds"),
+        round(time.monotonic() - began, 1),
+    )  # fmt: skip
+
+
+def _keep(found: RowResult, kept: Results, runs: Path, console: Console) -> None:
+    kept[found.name] = found
+    write_atomically(runs / RESULTS, _CODEC.dump_json(kept, indent=1).decode() + "\n")
+    sign = "[green]right[/]" if found.right else "[red]WRONG[/]"
+    console.print(f"{found.name} ({found.took_s:.0f} s): {sign}  [dim]{found.reason[:600]}[/]")
+
+
+def load(path: Path) -> Results:
+    """The results so far, by name. Raises :class:`closeshave.files.jsonfile.Damaged`."""
+    return jsonfile.read(path, _CODEC) if path.exists() else {}
+
+
+def render(results: Mapping[str, RowResult]) -> str:
+    """All rows as Markdown; those that were not carried out are named. Pure."""
+    done = [row for row in ROWS if row.name in results]
+    right = sum(results[row.name].right for row in done)
+    missing = [row.name for row in ROWS if row.name not in results]
+    lines = [
+        "# Does breaking one thing refute exactly the right promises?",
+        "",
+        "`python -m truth.promises` (or `python -m truth --only ROW`) asks all probes of an unbroken platform, and keeps the",
+        "[ledger](readiness.md). Then it breaks one thing: a release's variables, an environment file, a certificate, a process, or a planted",
+        "defect of the stand-in. A row is right if the ledger then refutes exactly the promises of the row, for the right reason, and says of",
+        "every other promise what it said before. A row with a plan is decided by a run of that plan as well.",
+        "",
+        f"**{right} of {len(done)}** rows are right (of {len(ROWS)} that exist).",
+        *([f"Not carried out yet: {', '.join(missing)}."] if missing else []),
+        "",
+    ]
+    for system in SYSTEMS.values():
+        rows = [row for row in ROWS if row.system == system.letter]
+        lines += [f"## {system.letter.upper()}: {system.target} on {system.environment}", ""]
+        lines += table(("row", "what is broken", "must refute", "plan", "", "why it is refuted"), [_cells(row, results) for row in rows])
+        lines += [""]
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def _cells(row: PromiseRow, results: Mapping[str, RowResult]) -> tuple[str, ...]:
+    found = results.get(row.name)
+    mark = "not run" if found is None else "✓" if found.right else "**wrong**"
+    return (row.name, row.what, " ".join(sorted(row.refuted)), row.plan or "probes alone", mark, found.reason if found else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
