@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers fuzz fuzz-runs bench gate-power gate-power-short truth capacity-truth noisy truth-plain measured-error docs lint lock package clean
+.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers fuzz fuzz-runs bench gate-power gate-power-short truth capacity-truth noisy truth-plain truth-promises measured-error docs lint lock package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: compiled ## Measure the load engine against k6 and wrk, and the platform'
 
 truth: $(INSTALLED) ## Is the judge right? Planted defects and damage, each judged (about an hour; keeps results and resumes)
 	$(BIN)/python -m truth
+
+truth-promises: $(INSTALLED) ## Does breaking one thing refute exactly the right promises? (about 40 minutes; keeps results and resumes)
+	$(BIN)/python -m truth.promises
 
 truth-plain: $(INSTALLED) ## Is the judge right about a platform that shares no code with ours? (about an hour; keeps results and resumes)
 	$(BIN)/python -m truth.plain_platform

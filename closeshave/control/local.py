@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from closeshave.deployment import Attachment, Process
 
 _STARTED: list[subprocess.Popen[bytes]] = []
 """Children of this process, kept so that they can be reaped and leave no zombies."""
+MANY_FILES = frozenset({"pooler"})
+"""Roles of programs that may need more open files than a shell usually permits (1,024), one for each client, and do not raise the limit themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Local:
             )
         _STARTED.append(child)
         rank_session(child.pid, process.nice)
+        if process.role in MANY_FILES:
+            allow_files(child.pid)
         return child.pid
 
     def outer_pid(self, first: int | None, number: int) -> int | None:  # noqa: ARG002 - every machine is asked the same
@@ -90,6 +95,13 @@ class Local:
     def killed_for_memory(self) -> bool:
         """False: the kernel does not report it."""
         return False
+
+
+def allow_files(pid: int) -> None:
+    """Let a process open as many files as this user may permit it (getrlimit(2), ``RLIMIT_NOFILE``)."""
+    with contextlib.suppress(OSError):
+        _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
 
 
 def rank_session(pid: int, nice: int) -> None:

@@ -430,6 +430,11 @@ def _written(raw: Any, location: tuple[str | int, ...], *, missing: bool) -> Ite
             yield part
 
 
+def _as_list(word: Any) -> str:
+    """How a word that stands where a list belongs is written; empty for anything else."""
+    return f"; write [{word}]" if isinstance(word, str) and re.fullmatch(r"[\w.*-]{1,60}", word) else ""
+
+
 def _problem(path: Path, raw: Any, item: Any, type_: Any) -> Problem:
     kind = item["type"]
     location = tuple(_written(raw, tuple(item["loc"]), missing=kind in _MISSING))
@@ -459,7 +464,7 @@ def _problem(path: Path, raw: Any, item: Any, type_: Any) -> Problem:
         line, key = line_of(raw, named), ".".join(map(str, named))
         message = f"{_short(tag)} is unknown here{meant(tag, known)}; available: {', '.join(known)}"
     elif kind in _FORMS:
-        message = f"{_short(item['input'])} is not {_FORMS[kind]}"
+        message = f"{_short(item['input'])} is not {_FORMS[kind]}{_as_list(item['input']) if _FORMS[kind] == 'a list' else ''}"
         if kind in _MAPPINGS and (there := keys.at(_schema(type_), location)):
             message += f"; its keys: {', '.join(sorted(there))}"
     else:

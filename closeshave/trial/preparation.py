@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -56,7 +56,7 @@ def prepare(
     if not 0 < scale <= fitting.MOST:
         raise InvalidFile(Problem("--rate-scale", 0, "", f"{scale:g} is not above 0 and at most {fitting.MOST:g}"))
     plan_path = locate("scenarios", plan)
-    read = with_own_file(read_plan(plan_path), plan_path)
+    read = with_own_file(_read_plan(plan_path, target), plan_path)
     if seed is not None:
         read = replace(read, seed=seed)
     if processes is not None:
@@ -141,4 +141,25 @@ def _found(plan: Path, key: str, folder: str, name: str) -> Path:
         return locate(folder, name)
     except InvalidFile as error:
         message = error.problems[0].message
+        if not path.suffix and (beside := path.with_name(f"{path.name}.yaml")).is_file():
+            message += f"; {beside.name} lies beside the plan: write {beside.name}"
         raise InvalidFile(Problem(str(plan), line_of(document(plan), (key,)), key, f"{name!r}: {message}")) from None
+
+
+def _read_plan(path: Path, target: str | None) -> Plan:
+    """The plan. Raises :class:`InvalidFile`, with the problems of its target too: whoever writes both wants to know everything at once."""
+    try:
+        return read_plan(path)
+    except InvalidFile as error:
+        raise InvalidFile(*error.problems, *_problems_of_target(path, target)) from None
+
+
+def _problems_of_target(plan: Path, target: str | None) -> Sequence[Problem]:
+    try:
+        raw = document(plan)
+        name = target or (raw.get("target") if isinstance(raw, Mapping) else None)
+        if isinstance(name, str):
+            read_target(_found(plan, "target", "environments/targets", name))
+    except InvalidFile as error:
+        return error.problems
+    return ()

@@ -79,7 +79,7 @@ def test_a_valid_file_becomes_a_frozen_value(tmp_path):
             id="a word for a mapping",
         ),
         pytest.param("name: x\ndoor: {colour: red, open: perhaps}\n", ":2: door.open: 'perhaps' is not true or false", id="no truth"),
-        pytest.param("name: x\nparts: none\n", ":2: parts: 'none' is not a list", id="a word for a list"),
+        pytest.param("name: x\nparts: none\n", ":2: parts: 'none' is not a list; write [none]", id="a word for a list"),
         pytest.param("name: [x]\n", ":1: name: ['x'] is not text", id="a list for a word"),
         pytest.param("name: x\n  parts: [\n", "not valid YAML", id="no YAML"),
         pytest.param("- name\n", "expected a mapping", id="a list"),

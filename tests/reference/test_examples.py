@@ -258,6 +258,13 @@ def test_python_is_a_part_of_an_example_file(block: Block):
     assert any(one.strip("\n") in path.read_text() for path in EXAMPLES for one in shifted), f"{block} is in no file of docs/examples"
 
 
+@pytest.mark.parametrize("name", ["promises.yaml", "salon.yaml"])
+def test_the_files_of_three_promises_are_those_of_their_page(name: str):
+    """Which is carried out with the page's own blocks."""
+    (block,) = [one for one in of_page("docs/how-to/write-a-target.md", "yaml") if one.title == name]
+    assert (ROOT / "docs" / "examples" / "three-promises" / name).read_text() == block.text
+
+
 def test_the_example_files_can_be_imported():
     """In a process of their own: Locust patches the interpreter."""
     told = "import runpy, sys\nfor path in sys.argv[1:]: runpy.run_path(path)\nprint('imported')"
