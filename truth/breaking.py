@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from closeshave.clients import edge_tls, edges, patroni, pooler, postgres
 from closeshave.clients.address import HOST
 from closeshave.control import processes
-from closeshave.deployment import Deployment, Edge, Process
+from closeshave.deployment import Deployment, Edge, Process, Readiness
 from closeshave.environments.readiness import of_application
 from closeshave.faults.certificate import served
 from closeshave.files import certificates
@@ -238,7 +239,7 @@ def _restart(deployment: Deployment, apps: list[Process]) -> None:
         processes.start(Path(deployment.root), deployment.id, app)
     asked = deployment.application.readiness
     for app in apps:
-        _until(lambda app=app: not of_application(app, asked), f"{app.name} is not ready")  # type: ignore[misc]  # a default of a lambda
+        _until(partial(_ready, app, asked), f"{app.name} is not ready")
     _until_served(deployment)
 
 
@@ -251,7 +252,15 @@ def _restart_edges(deployment: Deployment, process: Process) -> None:
 def _until_served(deployment: Deployment) -> None:
     for edge in deployment.edges:
         wanted = deployment.topology.served_by(edge.region)
-        _until(lambda edge=edge, wanted=wanted: _told(deployment, edge) == wanted, f"{wanted} does not serve {edge.region}")  # type: ignore[misc]  # as above
+        _until(partial(_answers_for, deployment, edge, wanted), f"{wanted} does not serve {edge.region}")
+
+
+def _ready(app: Process, asked: Readiness) -> bool:
+    return not of_application(app, asked)
+
+
+def _answers_for(deployment: Deployment, edge: Edge, wanted: str) -> bool:
+    return _told(deployment, edge) == wanted
 
 
 def _serves(deployment: Deployment, door: str) -> str:

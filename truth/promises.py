@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -28,6 +29,7 @@ from closeshave.probes.places import ProbePlace, place
 from closeshave.readiness import gathering
 from closeshave.readiness.deciding import ledger
 from closeshave.readiness.standing import Policy
+from closeshave.target import read_target
 from closeshave.trial.interrupts import Interrupted, interrupts
 from closeshave.trial.preparation import prepare
 from closeshave.trial.series import Series, SeriesStopped, watched
@@ -87,6 +89,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", metavar="ROW", default=(), help="only these rows, again")
     parser.add_argument("--system", nargs="+", metavar="LETTER", choices=sorted(SYSTEMS), default=(), help="only the rows of these systems")
     parser.add_argument("--again", action="store_true", help="discard the results so far")
+    parser.add_argument(
+        "--judge", action="store_true", help="judge what was carried out again, from its rounds and runs; nothing is carried out"
+    )
     parser.add_argument("--no-page", action="store_true", help="do not write docs/truth-promises.md")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where rounds, runs and results go")
     options = parser.parse_args(words)
@@ -101,7 +106,7 @@ def main(words: Sequence[str] | None = None) -> int:
     todo = [row for row in wanted if options.only or row.name not in kept]
     try:
         with interrupts(console.print):
-            carry_out(todo, kept, runs, console)
+            (judge_again if options.judge else carry_out)(wanted if options.judge else todo, kept, runs, console)
     except (Interrupted, SeriesStopped):
         console.print("stopped; the next call continues here")
         return 130
@@ -116,45 +121,73 @@ def carry_out(todo: Sequence[PromiseRow], kept: Results, runs: Path, console: Co
     runs.mkdir(parents=True, exist_ok=True)
     for system in SYSTEMS.values():
         shared = [row for row in todo if row.system == system.letter and not row.own_environment]
-        if shared:
-            _guarded(shared[0].name, runs, console, lambda system=system, shared=shared: _shared(system, shared, kept, runs, console))  # type: ignore[misc]  # a default of a lambda
+        while shared:
+            over = [shared[0].name]
+            _attempt(shared[0].name, runs, console, partial(_shared, system, shared, kept, runs, console, over))
+            shared = [row for row in shared if row.name not in over]
         for row in (row for row in todo if row.system == system.letter and row.own_environment):
-            _guarded(row.name, runs, console, lambda row=row: _alone(row, kept, runs, console))  # type: ignore[misc]  # as above
+            _attempt(row.name, runs, console, partial(_alone, row, kept, runs, console))
 
 
-def _guarded(name: str, runs: Path, console: Console, work: Callable[[], None]) -> None:
+def judge_again(rows: Sequence[PromiseRow], kept: Results, runs: Path, console: Console) -> None:
+    """The rows that were carried out, from the evidence that they left: for a row whose expectation changed, or a judge that did."""
+    for row in (row for row in rows if row.name in kept and unbroken_name(row) in kept):
+        system = SYSTEMS[row.system]
+        for name in (unbroken_name(row), row.name):
+            old = kept[name]
+            found = _measured(name, partial(_of_evidence, old, runs), system)
+            kept[name] = replace(found, at=old.at, took_s=old.took_s, attempts=old.attempts)
+        told = judge(kept[unbroken_name(row)].ledger, kept[row.name].ledger, row.refuted, row.shown_by)
+        _keep(replace(kept[row.name], right=told.right, reason=told.reason), kept, runs, console)
+
+
+def _of_evidence(old: RowResult, runs: Path) -> list[Path]:
+    return [runs / one for one in old.evidence]
+
+
+def _attempt(name: str, runs: Path, console: Console, work: Callable[[], None]) -> bool:
+    """Whether it could be carried out. What could not is told, and not kept, so that the next call does it; the other rows go on."""
     try:
         work()
     except (Interrupted, SeriesStopped):
         raise
-    except Exception as error:  # noqa: BLE001 -- the other rows go on; this one is not kept, so the next call does it
+    except Exception as error:  # noqa: BLE001 -- see above
         console.print(f"{name}: [red]did not run[/]: {type(error).__name__}: {error} (traceback in {unexpected.keep(error, runs, name)})")
+        return False
+    return True
 
 
 # -- rows that share an environment ----------------------------------------------------------------------------------------------------------------
 
 
-def _shared(system: RowSystem, rows: Sequence[PromiseRow], kept: Results, runs: Path, console: Console) -> None:
+def _shared(system: RowSystem, rows: Sequence[PromiseRow], kept: Results, runs: Path, console: Console, over: list[str]) -> None:
+    """Carry these rows out on one environment; ``over`` gets those that are. It ends with one that could not be carried out: nobody knows what it left."""
     asked = _question(system, runs, ())
     with _place(asked, runs) as found:
         before = unbroken_name(rows[0])
         if before not in kept:
-            _keep(_measured(before, lambda: [_round(asked, found, runs)], system), kept, runs, console)
+            _keep(_measured(before, partial(_round, asked, found, runs), system), kept, runs, console)
+
+        def carry_out_one(row: PromiseRow) -> None:
+            _keep(_judged(row, kept[before], partial(_broken_round, row, asked, found, runs), system), kept, runs, console)
+
         for row in rows:
-            _keep(_judged(row, kept[before], lambda row=row: [_broken_round(row, asked, found, runs)], system), kept, runs, console)  # type: ignore[misc]  # as above
+            over.append(row.name)
+            if not _attempt(row.name, runs, console, partial(carry_out_one, row)):
+                return
 
 
-def _broken_round(row: PromiseRow, asked: ProbeQuestion, found: ProbePlace, runs: Path) -> Path:
+def _broken_round(row: PromiseRow, asked: ProbeQuestion, found: ProbePlace, runs: Path) -> list[Path]:
     assert row.breaking is not None, "a row without an environment of its own breaks a running platform"
     with row.breaking(found.deployment):
         return _round(asked, found, runs)
 
 
-def _round(asked: ProbeQuestion, found: ProbePlace, runs: Path) -> Path:
+def _round(asked: ProbeQuestion, found: ProbePlace, runs: Path) -> list[Path]:
     started = datetime.now(UTC)
     run = record.create(runs, asked.definition.name, secrets.token_hex(2), started)
     carrying.ask(asked, found, run, started, lambda _said: None)
-    return run
+    return [run]
 
 
 # -- rows with an environment of their own -----------------------------------------------------------------------------------------------------------
@@ -164,14 +197,14 @@ def _alone(row: PromiseRow, kept: Results, runs: Path, console: Console) -> None
     system, before = SYSTEMS[row.system], unbroken_name(row)
     whole = replace(row, breaking=None, environment_edit=None, plan_edit=None)
     if before not in kept:
-        _keep(_measured(before, lambda: _round_and_run(whole, system, runs), system), kept, runs, console)
-    _keep(_judged(row, kept[before], lambda: _round_and_run(row, system, runs), system), kept, runs, console)
+        _keep(_measured(before, partial(_round_and_run, whole, system, runs), system), kept, runs, console)
+    _keep(_judged(row, kept[before], partial(_round_and_run, row, system, runs), system), kept, runs, console)
 
 
 def _round_and_run(row: PromiseRow, system: RowSystem, runs: Path) -> list[Path]:
     asked = _question(system, runs, tuple(filter(None, (row.environment_edit,))))
     with _place(asked, runs) as found, row.breaking(found.deployment) if row.breaking else contextlib.nullcontext():
-        evidence = [_round(asked, found, runs)]
+        evidence = _round(asked, found, runs)
     return [*evidence, _run(row, asked, system, runs)] if row.plan else evidence
 
 
@@ -237,7 +270,7 @@ def _judged(row: PromiseRow, before: RowResult, evidence: Callable[[], list[Path
 def _measured(name: str, evidence: Callable[[], list[Path]], system: RowSystem) -> RowResult:
     began = time.monotonic()
     directories = evidence()
-    target = carrying.read_target(locate("environments/targets", system.target))
+    target = read_target(locate("environments/targets", system.target))
     now = datetime.now(UTC)
     policy = Policy(__version__)
     runs = gathering.gather(directories, target, now, policy, lambda _said: None)

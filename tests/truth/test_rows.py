@@ -12,6 +12,7 @@ import pytest
 from closeshave.files.shipped import locate
 from closeshave.probes.catalogue import PROBES, matching
 from closeshave.readiness.values import PromiseOutcome
+from closeshave.standin.settings import TOPOLOGY
 from closeshave.target import read_target
 from closeshave.topology import Shard, Topology
 from closeshave.trial.preparation import prepare
@@ -129,8 +130,8 @@ def test_every_plan_of_a_row_can_be_carried_out(row: PromiseRow) -> None:
 
 def test_what_variables_break_is_in_the_variables_of_the_stand_in() -> None:
     """A boundary is moved by one franchise, and nothing else."""
-    topology = breaking.TOPOLOGY.dump_json(Topology(("a", "b"), (Shard(1, 1, 10, "a", "b"), Shard(2, 11, 20, "b", "a")))).decode()
-    moved = breaking.TOPOLOGY.validate_json(breaking.boundary_shifted({"TOPOLOGY": topology})["TOPOLOGY"])
+    topology = TOPOLOGY.dump_json(Topology(("a", "b"), (Shard(1, 1, 10, "a", "b"), Shard(2, 11, 20, "b", "a")))).decode()
+    moved = TOPOLOGY.validate_json(breaking.boundary_shifted({"TOPOLOGY": topology})["TOPOLOGY"])
     assert [(shard.first, shard.last) for shard in moved.shards] == [(1, 9), (10, 20)]
     urls = {"CACHE_URLS": '{"a": "redis://h:1/0", "b": "redis://h:2/0"}', "SESSIONS_URLS": '{"a": "redis://h:3/0", "b": "redis://h:4/0"}'}
     assert breaking.cached_elsewhere("b", "a")(urls) == {"CACHE_URLS": '{"a": "redis://h:1/0", "b": "redis://h:1/0"}'}
