@@ -15,7 +15,7 @@ from closeshave.files.rundir import Inputs
 from closeshave.files.shipped import locate
 from closeshave.files.taken import Taken
 from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of
-from closeshave.plan import read_plan
+from closeshave.plan import Plan, read_plan
 from closeshave.shapes import Replayed
 from closeshave.target import read_target
 from closeshave.trial import fitting, gamedays
