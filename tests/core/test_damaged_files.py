@@ -23,9 +23,9 @@ from closeshave.history import EFFECTS_FILE, FaultEdge, Injection, TouchedCpu
 from closeshave.loadgen.convert import convert
 from closeshave.loadgen.rows import HEADER, MAGIC, ROW
 from closeshave.traffic import learning
-from closeshave.traffic.live import Live
+from closeshave.traffic.live import Live, Tally
 from closeshave.trial import nemesis, stopping
-from closeshave.trial.disturbances import Disturbances
+from closeshave.trial.disturbances import Disturbances, InstantCounts
 from tests.fuzz.answered import _definition
 
 NOT_JSON = [b"", b"null", b"[]", b"{}", b"\xff\xfe", b"[" * 5000, b'{"id": 1e999}', b'{"pid": true, "started": 1}', b'{"pid": 10000000000}']
@@ -137,8 +137,9 @@ def test_an_invalid_sample_ends_no_trial_and_is_no_evidence(tmp_path: Path, line
     (tmp_path / "spool").mkdir()
     (tmp_path / resources.SPOOL).write_text(f"{sampled(1, 2)}{line}\n{sampled(3)}")
     disturbances = Disturbances(tmp_path, ignores_disturbed=True)
-    disturbances._read()
-    assert sum(table.num_rows for table in disturbances._samples) == 3
+    bad = Tally("customers", "east", 1, 10, 9)
+    found = [one for second in range(10) for one in disturbances.due(InstantCounts(float(second), [bad], [], []))]
+    assert [tally.bad for one in found for tally in one.tallies] == [9] * len(found) != []
     with pytest.raises(OSError, match="is damaged"):
         resources.collect(tmp_path)
 
