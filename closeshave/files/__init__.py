@@ -1,10 +1,10 @@
 """Files: written so that they survive a crash, and read as the expected value or as one clear error.
 
-This module writes them: completely or not at all, or appended line by line. :mod:`.yamlfile` reads what people write, :mod:`.jsonfile` what the
-harness wrote itself, :mod:`.foreign` and :mod:`.plaintext` what others wrote; :mod:`.seal` is a checksum beside a file, :mod:`.shipped` finds
-plans, targets and environment files by name and :mod:`.closest` the name that was meant, :mod:`.rundir` makes the directory of a run, :mod:`.taken`
-says where its options came from, :mod:`.unexpected` keeps tracebacks in its logs, :mod:`.existing` says whether something is at a path of any text,
-:mod:`.resumed` is the directory of work that can be continued.
+This module writes them: completely or not at all, or appended line by line. :mod:`.yamlfile` reads what people write (:mod:`.yamltext` its text,
+:mod:`.yamlquick` the usual text quickly), :mod:`.jsonfile` what the harness wrote itself, :mod:`.foreign` and :mod:`.plaintext` what others wrote;
+:mod:`.seal` is a checksum beside a file, :mod:`.shipped` finds plans, targets and environment files by name and :mod:`.closest` the name that was
+meant, :mod:`.rundir` makes the directory of a run, :mod:`.taken` says where its options came from, :mod:`.unexpected` keeps tracebacks in its logs,
+:mod:`.existing` says whether something is at a path of any text, :mod:`.resumed` is the directory of work that can be continued.
 
 May import: vocabulary.
 """

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -27,21 +25,17 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
 from closeshave.files import keys
 from closeshave.files.closest import meant
 from closeshave.files.described import meaning_at
+from closeshave.files.yamlquick import DEEPEST, Keys, Values
+from closeshave.files.yamltext import NotYaml, all_parsed, parsed
 
 T = TypeVar("T")
 
 LARGEST_BYTES = 1 << 20
-DEEPEST = 64
-MOST_VALUES = 100_000
-"""Limits of a file that a person writes: bytes, nesting of lists and mappings, and values after all aliases are expanded."""
-PARSED_KEPT = 16
-"""Number of parsed documents that are kept. A plan, its target and its environment are each read several times, for values and for line numbers."""
+"""Limit of a file that a person writes, in bytes."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """Pattern of a name in a file, which may be a part of a verdict's ID or of a directory's name."""
@@ -100,13 +94,13 @@ def document(path: Path) -> Any:
 
     Every caller that reads the same text gets the same objects, so nobody may change them.
     """
-    (loaded,) = _loaded(path, _parsed)
+    (loaded,) = _loaded(path, parsed)
     return loaded
 
 
 def documents(path: Path) -> tuple[Any, ...]:
     """All YAML documents of ``path``, each a mapping with its line numbers; empty ones are left out. Raises :class:`InvalidFile`, also for none."""
-    return _loaded(path, _all_parsed)
+    return _loaded(path, all_parsed)
 
 
 def _loaded(path: Path, parse: Callable[[str], tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -126,52 +120,11 @@ def _loaded(path: Path, parse: Callable[[str], tuple[Any, ...]]) -> tuple[Any, .
         raise InvalidFile(Problem(str(path), 0, "", f"too {too} to be a file of this kind"))
     try:
         found = parse(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise InvalidFile(Problem(str(path), line, "", f"not valid YAML: {error.problem}")) from None
-    except RecursionError:
-        raise InvalidFile(Problem(str(path), 0, "", "nested too deeply to be a file of this kind")) from None
-    except (YAMLError, ValueError) as error:
-        raise InvalidFile(Problem(str(path), 0, "", f"not valid YAML: {error}")) from None
-    except Exception as error:  # noqa: BLE001 -- the YAML library raises whatever it stumbles over: TypeError for a mapping as a key
-        raise InvalidFile(Problem(str(path), 0, "", f"not YAML of this kind: {type(error).__name__}: {error}")) from None
+    except NotYaml as error:
+        raise InvalidFile(Problem(str(path), error.line, "", str(error))) from None
     if not found or not all(isinstance(each, dict) for each in found):
         raise InvalidFile(Problem(str(path), 1, "", "expected a mapping of keys to values"))
     return found
-
-
-@lru_cache(maxsize=PARSED_KEPT)
-def _parsed(text: str) -> tuple[Any]:
-    """The document in ``text``, with line numbers. Raises what the YAML library raises."""
-    with warnings.catch_warnings():
-        # This warning would be printed with text of the file, which may control the terminal. Reusing a name is no mistake in YAML.
-        warnings.simplefilter("ignore", ReusedAnchorWarning)
-        loaded = YAML(typ="rt").load(text)
-    _written_out(loaded, {})
-    return (loaded,)
-
-
-def _all_parsed(text: str) -> tuple[Any, ...]:
-    """Every document in ``text`` that is not empty. Raises what the YAML library raises."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReusedAnchorWarning)
-        found = tuple(each for each in YAML(typ="rt").load_all(text) if each is not None)
-    _written_out(found, {})
-    return found
-
-
-def _written_out(node: Any, sizes: dict[int, int]) -> int:
-    """How many values there are after aliases are expanded. Raises :class:`ValueError` for more than the limit."""
-    if not isinstance(node, Mapping | list | tuple | AbstractSet):
-        return 1
-    if id(node) in sizes:
-        return sizes[id(node)]
-    held = [*node, *node.values()] if isinstance(node, Mapping) else [*node]
-    size = 1 + sum(_written_out(each, sizes) for each in held)
-    if size > MOST_VALUES:
-        raise ValueError("its aliases expand to too many values")
-    sizes[id(node)] = size
-    return size
 
 
 def _brackets(text: str) -> int:
@@ -187,14 +140,9 @@ def line_of(raw: Any, location: tuple[str | int, ...]) -> int:
     """The line (from 1) of the deepest part of ``location`` that exists in the document."""
     line = 1
     for part in location:
-        marks = getattr(raw, "lc", None)
-        if marks is None or marks.data is None:
+        if not isinstance(raw, Keys | Values) or part not in raw.lines:
             break
-        mark = marks.data.get(part)
-        if mark is None:
-            break
-        line = mark[0] + 1
-        raw = raw[part]
+        line, raw = raw.lines[part], raw[part]  # type: ignore[index]  # what has a line is there, so it is the index of a list
     return line
 
 

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from closeshave.api.known import named, read_api, shipped
 from closeshave.api.profile import ApiProfile
 from closeshave.api.spoken import SpokenApi, spoken
 from closeshave.files.yamlfile import InvalidFile
+from tests.yamls import loaded, written
 
 SALON = Path(__file__).parents[2] / "docs" / "examples" / "salon-api.yaml"
 WHO = {"token": "T", "csrf": "C", "franchise": 3, "address": "10.0.0.1", "client": "c-1"}
 SLOT = {"day": date(2026, 12, 1), "time": "09:30", "zone": "Europe/Berlin", "service": "Cut", "barber": "st-ada"}
 
 
-@cache
-def written() -> Any:
-    """The salon's profile as it stands in its file; nobody changes it, but a copy."""
-    return YAML(typ="rt").load(SALON)
-
-
 def changed(directory: Path, *keys: str, to: Any) -> Path:
     """The salon's profile with one key changed; ``...`` leaves it out."""
-    whole = copy.deepcopy(written())
+    whole = loaded(SALON)
     held = whole
     for key in keys[:-1]:
         held = held.setdefault(key, {})
@@ -39,9 +31,7 @@ def changed(directory: Path, *keys: str, to: Any) -> Path:
         del held[keys[-1]]
     else:
         held[keys[-1]] = to
-    path = directory / "api.yaml"
-    YAML(typ="rt").dump(whole, path)
-    return path
+    return written(directory / "api.yaml", whole)
 
 
 @pytest.fixture
@@ -93,7 +83,7 @@ def test_a_wrong_profile_is_refused(tmp_path: Path, keys: tuple[str, ...], to: A
     assert problem.file == str(path)
     assert problem.line > 0
     held = path.read_text().splitlines()[problem.line - 1]
-    assert held.strip().startswith((f"{at.rpartition('.')[2]}:", f"{keys[-2] if len(keys) > 1 else keys[0]}:")), held
+    assert held.strip().startswith((f'"{at.rpartition(".")[2]}":', f'"{keys[-2] if len(keys) > 1 else keys[0]}":')), held
 
 
 def test_a_profile_that_does_not_exist_is_named() -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.trial.preparation import prepare
 from tests.command import Command
 from tests.remote.definitions import document, write
+from tests.yamls import loaded
 
 CAPS = {"requests_per_s": 50, "requests": 200_000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1}
 CALL = {"command": ["true"]}
@@ -25,7 +25,7 @@ def small(directory: Path, **changes: Any) -> Path:
 
 def smoke(directory: Path, **changes: Any) -> Path:
     """The smoke plan, changed."""
-    whole = YAML(typ="safe").load(locate("scenarios", "smoke")) | changes
+    whole = loaded(locate("scenarios", "smoke")) | changes
     return write(directory / "plan.yaml", whole)
 
 
@@ -142,7 +142,7 @@ def test_a_fault_that_is_healed_too_early_is_reported(tmp_path: Path, hold: str,
     ]
     lines = "".join(f"  - {line}\n" for line in promised)
     Path(tmp_path, "target.yaml").write_text(f"name: t\ntitle: T\nclaims: []\nobjectives:\n{lines}")
-    whole = YAML(typ="safe").load(locate("scenarios", "smoke"))
+    whole = loaded(locate("scenarios", "smoke"))
     faults = [whole["faults"][0] | {"hold": hold}]
     phases = [*whole["phases"][:2], whole["phases"][2] | {"duration": "80s"}]
     warnings = prepare(str(smoke(tmp_path, faults=faults, phases=phases, target="target.yaml"))).warnings

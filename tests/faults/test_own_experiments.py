@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from ruamel.yaml import YAML
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Call, Deployment, ExperimentPart, Hook
@@ -22,6 +21,7 @@ from closeshave.trial.preparation import prepare
 from tests.faults import toys
 from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
 from tests.remote.definitions import document, write
+from tests.yamls import loaded, written
 
 FAULT = Fault("broken", "shard.primary-killed", "storm", 0, 0.5, Expected.RECOVERS, {"shard": 1})
 SECRET = "planted-5513"
@@ -61,10 +61,7 @@ def experiment(place: Path, **changes: Any) -> Path:
         # Only the harness decides when each part is run.
         "runtime": {"rollbacks": {"strategy": "never"}, "hypothesis": {"strategy": "skip"}},
     } | changes
-    path = place / "file.yaml"
-    with path.open("w") as file:
-        YAML(typ="safe").dump({key: value for key, value in whole.items() if value is not ...}, file)
-    return path
+    return written(place / "file.yaml", {key: value for key, value in whole.items() if value is not ...})
 
 
 def hooked(root: Path, path: Path, **changes: Any) -> Deployment:
@@ -242,7 +239,7 @@ def test_a_file_that_is_no_experiment_is_refused(tmp_path: Path, name: str, cont
 def test_a_good_one_is_accepted_also_as_json(tmp_path: Path) -> None:
     """The run would keep a copy of it where its copy of the environment file names it."""
     path = experiment(tmp_path / "my")
-    (tmp_path / "my" / "file.json").write_text(json.dumps(YAML(typ="safe").load(path)))
+    (tmp_path / "my" / "file.json").write_text(json.dumps(loaded(path)))
     prepared = prepare("smoke", environment=str(environment(tmp_path, "my/file.json")), rate_scale=0.1)
     assert prepared.inputs.beside == {"my/file.json": tmp_path / "my" / "file.json"}
     assert ownexperiment.problems(path, ("method", "rollbacks", "steady-state", "deviation")) == []

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from closeshave.environments.definition import read_definition
 from closeshave.environments.remote.definition import Remote
@@ -23,6 +22,7 @@ from closeshave.plan import Plan, read_plan
 from closeshave.target import Target, read_target
 from closeshave.traffic.profiles import Profile
 from tests.tiers import examples
+from tests.yamls import loaded
 
 Location = tuple[str | int, ...]
 Field = tuple[str, ...]
@@ -114,7 +114,7 @@ PROFILE = {
 
 def shipped(name: str) -> dict[str, Any]:
     """A shipped environment, with its defaults written out."""
-    whole: dict[str, Any] = YAML(typ="safe").load(locate("environments", name))
+    whole: dict[str, Any] = loaded(locate("environments", name))
     whole |= {
         "hooks": REMOTE["hooks"],
         "ports": 20000,

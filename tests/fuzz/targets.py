@@ -36,7 +36,7 @@ class Target:
 
 
 _ENGINE = tuple(f"closeshave.loadgen.{name}" for name in ("parser", "cookies", "wire", "trace", "response"))
-_YAML = ("closeshave.files.yamlfile", "ruamel.yaml")
+_YAML = ("closeshave.files.yamlfile", "closeshave.files.yamltext", "closeshave.files.yamlquick", "ruamel.yaml")
 _REMOTE = ("closeshave.environments.remote", "closeshave.files.foreign")
 _LISTED = (
     Target("engine", "tests.loadgen.fuzzing:one", (*_ENGINE, "closeshave.traffic.answers"), share=18),

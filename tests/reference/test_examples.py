@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import typer
-from ruamel.yaml import YAML
 
 from closeshave.api.known import read_api
 from closeshave.cli.main import command as whole
@@ -23,7 +22,9 @@ from closeshave.files.yamlfile import InvalidFile, read
 from closeshave.plan import read_plan
 from closeshave.target import read_target
 from closeshave.traffic.profiles import Profile
+from tests import yamls
 from tests.reference.blocks import PAGES, ROOT, Block, blocks, of_page
+from tests.yamls import loaded
 
 LANGUAGES = {"sh", "yaml", "toml", "python", "text"}
 EVERY_KEY = ROOT / "docs" / "examples" / "every-key"
@@ -81,11 +82,7 @@ def merged(base: Any, part: Any) -> Any:
 
 def written(directory: Path, name: str, document: Any) -> Path:
     """A file of it."""
-    path = directory / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        YAML(typ="safe").dump(document, file)
-    return path
+    return yamls.written(directory / name, document)
 
 
 BASES: dict[str, dict[str, Any]] = {
@@ -106,27 +103,26 @@ BASES: dict[str, dict[str, Any]] = {
         "claims": [{"id": name, "text": "Something", "how": ["load"]} for name in ("M1", "P1", "P2", "P3")],
         "objectives": [],
     },
-    **{name: YAML(typ="safe").load(EVERY_KEY / f"{name}.yaml") for name in ("containers", "remote", "profile")},
-    "api": YAML(typ="safe").load(ROOT / "docs" / "examples" / "salon-api.yaml"),
+    **{name: loaded(EVERY_KEY / f"{name}.yaml") for name in ("containers", "remote", "profile")},
+    "api": loaded(ROOT / "docs" / "examples" / "salon-api.yaml"),
     "experiment": {"title": "T", "description": "D", "method": [], "rollbacks": [], "steady-state-hypothesis": {}},
 }
 """What a part of a file is completed by."""
+KEYS = {name: {*base} | ({*loaded(EVERY_KEY / f"{name}.yaml")} if name in {"plan", "target"} else set()) for name, base in BASES.items()}
+"""The keys that each may have."""
 
 
 def kind_of(document: dict[str, Any]) -> list[str]:
     """Which files may have these keys."""
     if document.get("kind") in BASES:
         return [str(document["kind"])]
-    allowed = {name: {*base} for name, base in BASES.items()}
-    for name in ("plan", "target"):
-        allowed[name] |= {*YAML(typ="safe").load(EVERY_KEY / f"{name}.yaml")}
-    return [name for name, keys in allowed.items() if {*document} <= keys]
+    return [name for name, keys in KEYS.items() if {*document} <= keys]
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
 def test_yaml_is_what_the_harness_reads(block: Block, tmp_path: Path):
     """A whole file as it is; a part of one, completed by the least that such a file needs."""
-    document = YAML(typ="safe").load(block.text)
+    document = loaded(block.text)
     if document is None:
         assert block.text.startswith("# yaml-language-server: $schema=")
         return
@@ -148,7 +144,7 @@ def test_a_block_that_is_called_a_file_is_a_whole_one(block: Block, tmp_path: Pa
     """Nothing has to be completed."""
     path = tmp_path / "file.yaml"
     path.write_text(block.text)
-    document = YAML(typ="safe").load(block.text)
+    document = loaded(block.text)
     assert any(READERS[kind](path) for kind in kind_of(document))
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ruamel.yaml import YAML
 
 from closeshave.api.known import read_api
 from closeshave.environments.definition import read_definition
@@ -17,6 +16,7 @@ from closeshave.reference.schemas import schemas
 from closeshave.target import read_target
 from closeshave.traffic.profiles import Profile
 from tests.tiers import thorough
+from tests.yamls import loaded
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "every-key"
 READERS = {
@@ -319,7 +319,7 @@ def check(kind):
 @cache
 def example(name):
     """The document that shows every key of such a file; nobody changes it, but a copy."""
-    return YAML(typ="safe").load(EXAMPLES / f"{name}.yaml")
+    return loaded(EXAMPLES / f"{name}.yaml")
 
 
 def changed(document, path, value):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ruamel.yaml import YAML
 
 from closeshave.files.shipped import available, locate
 from closeshave.reference.schemas import FILES, WRITTEN, schemas, text
+from tests.yamls import loaded
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -37,7 +37,7 @@ def mappings(node, path=""):
 
 def as_json(path):
     """A YAML file as its schema sees it: instants are text."""
-    return json.loads(json.dumps(YAML(typ="safe").load(path), default=lambda value: value.isoformat()))
+    return json.loads(json.dumps(loaded(path), default=lambda value: value.isoformat()))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from closeshave.environments.definition import read_definition
 from closeshave.environments.remote.definition import Remote
+from tests.yamls import written
 
 
 def document(url: str = "http://127.0.0.1:1", **changes: Any) -> dict[str, Any]:
@@ -25,9 +24,7 @@ def document(url: str = "http://127.0.0.1:1", **changes: Any) -> dict[str, Any]:
 
 def write(path: Path, document: dict[str, Any]) -> Path:
     """As YAML."""
-    with path.open("w") as file:
-        YAML(typ="safe").dump(document, file)
-    return path
+    return written(path, document)
 
 
 def remote(directory: Path, **changes: Any) -> Remote:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from tests.remote.definitions import document, write
+from tests.yamls import written
 from truth.plain.running import Plain
 
 FAULTS = {
@@ -65,10 +64,7 @@ def plan(directory: Path, *faults: str, calm_s: int = 15, name: str = "elsewhere
         "phases": phases,
         "faults": broken,
     } | changes
-    path = directory / f"{name}.yaml"
-    with path.open("w") as file:
-        YAML(typ="safe").dump(whole, file)
-    return path
+    return written(directory / f"{name}.yaml", whole)
 
 
 def hooks_of_shipped_plans(plain: Plain) -> list[dict[str, Any]]:
