@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from operator import attrgetter
@@ -104,7 +104,7 @@ class Run:
     """Fields of the history to replace at the end: damage, sent, edges, manifest."""
     next_id: int = 1
     uncertainty_ns: int = 0
-    _told: tuple[list[Any], Assessment] | None = field(default=None, init=False, compare=False)
+    _told: tuple[list[Any], dict[frozenset[str], Assessment]] | None = field(default=None, init=False, compare=False)
     """What this history was when it was judged the last time, and what was said of it then."""
 
     # -- operations ---------------------------------------------------------------------------------------------------------------------
@@ -272,20 +272,25 @@ class Run:
         """What one judge is given."""
         return Evidence(self.history, self.plan, self.target)
 
-    def assess(self, *, breaches: bool = True) -> Assessment:
+    def assess(self, *, breaches: bool | Collection[str] = True) -> Assessment:
         """What all judges say: of a history to which nothing was added since they were asked, they are not asked again.
 
-        Without ``breaches`` nobody searches for those of integrity, which takes most of the time, and of which no other judge's figures depend.
+        ``breaches``: nobody searches for those of integrity, or only for those of these names. The searches take most of the time, none uses what
+        another one found, and no other judge's figures depend on them but those of resilience.
         """
-        state = [breaches, *self._state()]
+        names = frozenset(breaches if isinstance(breaches, Collection) else INVARIANTS if breaches else ())
+        state = [*self._state()]
         if (
             self._told is None
             or len(state) != len(self._told[0])
             or any(new is not old for new, old in zip(state, self._told[0], strict=True))
         ):
-            with mock.patch.object(_ASSESS, "INVARIANTS", INVARIANTS if breaches else {}):
-                self._told = state, assess(self.history, self.plan, self.target)
-        return self._told[1]
+            self._told = state, {}
+        told = self._told[1]
+        if names not in told:
+            with mock.patch.object(_ASSESS, "INVARIANTS", {name: each for name, each in INVARIANTS.items() if name in names}):
+                told[names] = assess(self.history, self.plan, self.target)
+        return told[names]
 
     def _state(self) -> Iterator[Any]:
         """Every value that the history is made of; all of them are immutable."""
@@ -303,7 +308,8 @@ class Run:
 
     def verdict(self, id: str) -> Verdict:
         """The one verdict with this ID. Raises :class:`KeyError` that lists what there is."""
-        breaches = id.startswith("integrity") or any(each.measure is Measure.INTEGRITY for each in self.objectives)
+        kind, _, name = id.partition("/")
+        breaches = {name} if kind == "integrity" else kind in {"judge", "resilience"}
         found = {verdict.id: verdict for verdict in self.assess(breaches=breaches).verdicts}
         return found[id] if id in found else _missing(id, found)
 

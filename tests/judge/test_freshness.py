@@ -16,7 +16,7 @@ PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 
 def found(run: Run, name: str) -> Verdict | None:
     """The verdict of this name, ``None`` when nothing is said."""
-    return next((verdict for verdict in run.assess().verdicts if verdict.id == name), None)
+    return next((verdict for verdict in run.assess(breaches={name.removeprefix("integrity/")}).verdicts if verdict.id == name), None)
 
 
 def note(run: Run, at: float, action: str, **fields: Any) -> None:
