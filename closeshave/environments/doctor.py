@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from closeshave.control import processors
 from closeshave.environments import cache, parts, pgbouncer, ports, registry
-from closeshave.environments.commands import CommandFailed, run
+from closeshave.environments.commands import CommandFailed, end_all, run
 from closeshave.environments.containers import containers
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.gobuild import ETCD, TOXIPROXY
@@ -51,7 +51,12 @@ def findings() -> tuple[PartCheck, ...]:
         ("environments", _environments),
     )
     with ThreadPoolExecutor(len(checks)) as askers:
-        found = tuple(askers.map(lambda check: _finding(*check), checks))
+        try:
+            found = tuple(askers.map(lambda check: _finding(*check), checks))
+        except BaseException:
+            # Whoever interrupts this does not wait for a compiler.
+            end_all()
+            raise
     return (*(replace(check, needed=check.part not in OPTIONAL) for check in found), engine())
 
 

@@ -1,6 +1,11 @@
 """Servers built by Go: kept once built, and a machine without Go modules starts quickly anyway."""
 
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +30,14 @@ def go(tmp_path, monkeypatch):
         return lambda: calls.read_text().splitlines()
 
     return does
+
+
+def poll(ready, within_s=60.0):
+    """Wait until it is so."""
+    deadline = time.monotonic() + within_s
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 BUILDS = 'while [ "$1" != -o ]; do [ $# -gt 1 ] || exit 0; shift; done; echo built > "$2"'
@@ -86,6 +99,20 @@ def test_doctor_tries_again(go):
         built(TOXIPROXY, print)
     go(BUILDS)
     assert built(TOXIPROXY, print, retry=True).exists()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_doctor_that_is_stopped_leaves_no_compiler_and_no_file(go, tmp_path, number):
+    """It ends at once, with the code of an interruption."""
+    mine = tmp_path / "compiler"
+    go(BUILDS.replace('echo built > "$2"', f'echo half > "$2"; echo $$ >> {mine}; exec sleep 600'))
+    doctor = subprocess.Popen([sys.executable, "-m", "closeshave", "doctor"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    poll(lambda: len(mine.read_text().split()) == 2 if mine.exists() else False)
+    doctor.send_signal(number)
+    assert doctor.wait(30) == 130
+    assert not [pid for pid in mine.read_text().split() if Path("/proc", pid).exists()]
+    assert not [*ETCD.binary.parent.glob("*.*[0-9]")]
 
 
 def test_other_sources_make_another_program(tmp_path):

@@ -89,9 +89,13 @@ def doctor(  # noqa: PLR0917 - an option each
 def _examine_this_machine(voice: Voice) -> None:
     from closeshave.environments.doctor import PartCheck, findings
     from closeshave.loadgen import compiled
+    from closeshave.trial.interrupts import interrupts
 
     plain = compiled.why_plain()
-    found = (*findings(), PartCheck("load engine", plain is None, f"plain Python: {plain}" if plain else "compiled", needed=False))
+    # A build must not go on without the command that wanted it.
+    with interrupts(voice.note, lambda: "what is being built is ended"):
+        parts = findings()
+    found = (*parts, PartCheck("load engine", plain is None, f"plain Python: {plain}" if plain else "compiled", needed=False))
     voice.result(
         [{"part": item.part, "ok": item.ok, "needed": item.needed, "detail": item.detail} for item in found],
         (f"missing: {item.part}: {item.detail}" for item in found if not item.ok),
