@@ -57,7 +57,7 @@ def test_a_plan_that_no_capacity_can_be_searched_with_is_refused(command, tmp_pa
     [
         pytest.param(["--under", "region.lost"], "needs a scope with 'region'", id="no scope"),
         pytest.param(["--under", "region.lost:region=mars"], "'mars' is not a region", id="no such region"),
-        pytest.param(["--under", "cache.flushed:tier=cache"], "over at once", id="a fault that is an event"),
+        pytest.param(["--under", "cache.flushed:tier=cache"], "ends at once", id="a fault that is an event"),
         pytest.param(["--under", "cache.tier-lost:tier=cache", "--under", "cache.tier-lost:tier=cache"], "each fault once", id="twice"),
         pytest.param(["--quota", "0"], "--quota", id="no processor at all"),
         pytest.param(["--environment", "containers", "--quota", "1"], "kind containers", id="a quota of containers"),

@@ -99,7 +99,7 @@ def test_a_machine_that_was_always_late_is_code_3(ask, tmp_path: Path) -> None:
     path.write_text(json.dumps(sized.told(sized.sized(machine(paced=paced((10, 99))), target))))
     code, said, _ = ask("--load", "--measured", path, "--quiet")
     assert code == 3
-    assert said.startswith("E01: unknown: this machine was not on time")
+    assert said.startswith("E01: unknown: even at its lowest rate this machine was not on time")
 
 
 # -- for real --------------------------------------------------------------------------------------------------------------------------------

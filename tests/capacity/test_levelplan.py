@@ -84,7 +84,7 @@ def test_a_fault_is_named_by_its_kind_and_scope(text, kind, scope):
         ("region.lost:us-west-2", "is no KEY=VALUE"),
         ("region.lost:region=a,region=b", "is no KEY=VALUE"),
         ("region.lost:regoin=a", "region"),
-        ("cache.flushed:tier=cache", "over at once"),
+        ("cache.flushed:tier=cache", "ends at once"),
         ("../../etc.passwd", "is not a fault"),
     ],
 )

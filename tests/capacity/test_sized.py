@@ -109,8 +109,8 @@ def test_an_unknown_is_a_word() -> None:
     """And no zero."""
     found = sized.sized(machine(paced=paced((10, 99))), ENTERPRISE)
     assert found.on_time is None
-    assert "unknown, because this machine was not on time" in "\n".join(sizes.lines(found))
-    assert all(each.startswith(("E01: unknown: this machine", "E02: unknown: this machine")) for each in sized.brief(found))
+    assert "unknown, because even at its lowest rate this machine was not on time" in "\n".join(sizes.lines(found))
+    assert all(each.startswith(("E01: unknown: even at", "E02: unknown: even at")) for each in sized.brief(found))
 
 
 def test_the_page_has_a_table_for_every_demand_and_text_is_no_markdown() -> None:
