@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers fuzz fuzz-runs bench gate-power gate-power-short truth capacity-truth noisy truth-plain truth-promises measured-error docs lint lock package clean
+.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers fuzz fuzz-runs bench bench-judge gate-power gate-power-short truth capacity-truth noisy truth-plain truth-promises measured-error docs lint lock package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ fuzz-runs: $(INSTALLED) ## Five hundred damaged runs, arguments, locales, pipes 
 
 bench: compiled ## Measure the load engine against k6 and wrk, and the platform's cost of a request (needs nginx and wrk; long)
 	$(BIN)/python -m benchmarks
+
+SIZES ?= 1 10
+bench-judge: $(INSTALLED) ## Measure converting, judging and reporting of SIZES million operations, stage by stage (minutes; 100 needs 25 GB in BENCH_DIRECTORY)
+	$(BIN)/python -m benchmarks.large --sizes $(SIZES) $(if $(BENCH_DIRECTORY),--directory $(BENCH_DIRECTORY))
 
 truth: $(INSTALLED) ## Is the judge right? Planted defects and damage, each judged (about an hour; keeps results and resumes)
 	$(BIN)/python -m truth

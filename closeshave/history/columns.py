@@ -67,6 +67,10 @@ _PLACEMENT: dict[str, Any] = {
 PLACEMENTS = pa.schema(_PLACEMENT)
 
 
+OPTIONAL = frozenset({"booking", "barber", "starts_at", "minutes", "version", "amount"})
+"""Integers that may be missing: nullable in every frame, so that a frame's types do not depend on its rows."""
+
+
 def frame(rows: Iterable[Any], schema: pa.Schema) -> pd.DataFrame:
     """Rows (instances of a row dataclass) as a frame with the same dtypes as after reading the Parquet file.
 
@@ -82,7 +86,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
     nullable = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
     optional = {field.name for field in table.schema if field.type in nullable and table.column(field.name).null_count}
-    optional |= {name for name in ("booking", "barber", "starts_at", "minutes", "version", "amount") if name in table.schema.names}
+    optional |= OPTIONAL & {*table.schema.names}
     plain = table.select([name for name in table.schema.names if name not in optional]).to_pandas()
     if not optional:
         return plain

@@ -17,6 +17,8 @@ from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERG
 from closeshave.history.drills import DrillEvent
 from closeshave.history.events import FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal
 from closeshave.history.files import ALERT_CODEC, BLIND_CODEC, EDGES_CODEC, RULES_CODEC, SENT_CODEC, event_of, load_manifest
+from closeshave.history.mapped import mapped
+from closeshave.history.room import IN_MEMORY, Room
 from closeshave.history.whole import History
 from closeshave.plurals import counted
 from closeshave.vocabulary import (
@@ -59,8 +61,9 @@ def load(run: Path) -> History:
     if manifest.phases and not events:
         damage.append(f"{TIMELINE} is empty, so it is unknown when the phases started")
     sent = _lines(run / SENT, SENT_CODEC.validate_python, damage)
-    operations = _rows(run / OPERATIONS_FILE, OPERATIONS, damage)
-    effects = _rows(run / EFFECTS_FILE, EFFECTS, damage)
+    room = Room.beside(run)
+    operations = _rows(run / OPERATIONS_FILE, OPERATIONS, damage, room)
+    effects = _rows(run / EFFECTS_FILE, EFFECTS, damage, room)
     if odd := _count_lines(run / ODD_EFFECTS):
         whose = counted(odd, "effect that does", "effects that do")
         damage.append(f"{EFFECTS_FILE} lacks values of {whose} not fit its columns; {ODD_EFFECTS} holds them")
@@ -92,6 +95,7 @@ def load(run: Path) -> History:
         alerts=_alerts(run, damage) if manifest.alerts is not None else None,
         alert_rules=_whole(run / ALERT_RULES_FILE, RULES_CODEC, None, damage),
         damage=tuple(damage),
+        room=room,
         blind=_whole(run / BLIND, BLIND_CODEC, (), damage),
     )
 
@@ -121,7 +125,7 @@ def _count_lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
-def _rows(path: Path, schema: pa.Schema | None, damage: list[str]) -> pd.DataFrame | None:
+def _rows(path: Path, schema: pa.Schema | None, damage: list[str], room: Room = IN_MEMORY) -> pd.DataFrame | None:
     if not path.is_file():
         damage.append(f"{path.name} is missing")
         return None
@@ -129,20 +133,12 @@ def _rows(path: Path, schema: pa.Schema | None, damage: list[str]) -> pd.DataFra
         if reason := seal.broken(path):
             damage.append(f"{path.name} was changed after it was written: {reason}")
             return None
-        if pq.read_metadata(path).num_rows <= AT_ONCE:
+        if schema is None or pq.read_metadata(path).num_rows <= AT_ONCE:
             return to_frame(pq.read_table(path, schema=schema))
-        names = schema.names if schema is not None else pq.read_schema(path).names
-        # Column by column: a table of ten million rows and its frame side by side would need twice the memory.
-        return _of_columns({name: to_frame(pq.read_table(path, columns=[name], schema=schema))[name] for name in names})
+        return mapped(path, schema, room)
     except (pa.ArrowException, OSError, ValueError) as error:
         damage.append(f"{path.name} cannot be read: {_told(error, path)}")
         return None
-
-
-def _of_columns(columns: dict[str, pd.Series]) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415 - see to_frame
-
-    return pd.DataFrame(columns, copy=False)
 
 
 def _whole(path: Path, codec: TypeAdapter[Any], otherwise: Any, damage: list[str]) -> Any:

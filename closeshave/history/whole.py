@@ -10,6 +10,7 @@ from closeshave.clock import Anchor
 from closeshave.history.alerts import AlertNote, AlertRule, AlertsTold
 from closeshave.history.drills import DrillEvent
 from closeshave.history.events import FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal
+from closeshave.history.room import IN_MEMORY, Room
 from closeshave.topology import Topology
 
 if TYPE_CHECKING:
@@ -200,5 +201,7 @@ class History:
     """Every alert that was told, in the order of the file; ``None`` if nobody listened, or the file is missing."""
     alert_rules: tuple[AlertRule, ...] | None = None
     """The rules that the monitoring had; ``None`` if that is not known."""
+    room: Room = IN_MEMORY
+    """Where judges keep long columns."""
     restored: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Drill → the bookings that its restored database held, with the columns of :class:`closeshave.history.Booking`."""

@@ -6,8 +6,10 @@ It works in blocks, so that memory does not grow with the run, and by columns, n
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,14 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from closeshave.files import foreign, seal, write_atomically
-from closeshave.history import EFFECTS, ODD_EFFECTS, OPERATIONS, WRITING, Blind, Sent, Source, ids, save_rows
+from closeshave.history import EFFECTS, ODD_EFFECTS, OPERATIONS, WRITING, Blind, Sent, Source, ids
 from closeshave.loadgen.records import Rows
 from closeshave.loadgen.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, WORKERS_MAX, operation_id
 from closeshave.loadgen.writing import RecordFiles
 
 BLOCK_ROWS = 500_000
+PIECE_BYTES = 32 << 20
+"""Of a file of effects that are read at once."""
 
 _NUMBERS = ("shard", "franchise", "intended_ns", "started_ns", "ended_ns", "status", "attempt", "bytes")
 
@@ -107,10 +111,10 @@ def convert(directory: Path, target: Path) -> Converted:
     scratch = target.with_suffix(".writing")
     # Times hardly ever repeat: a dictionary of them would be built only to be given up.
     options: dict[str, Any] = {**WRITING, "use_dictionary": ["source", "outcome", *TEXT_FIELDS]}
+    blocks = ((worker, start, rows) for worker in workers for start, rows in worker.blocks())
     with pq.ParquetWriter(scratch, OPERATIONS, **options) as writer:
-        for worker in workers:
-            for start, rows in worker.blocks():
-                writer.write_table(_whole_table(worker, start, rows))
+        for table in _ahead(partial(_whole_table, *each) for each in blocks):
+            writer.write_table(table)
     seal.finish(scratch, target)
     return Converted(
         operations=sum(len(worker.rows) for worker in workers),
@@ -127,22 +131,51 @@ def convert_effects(directory: Path, target: Path) -> int:
     value that does not fit (a version of more than 64 bits) is unknown in the table, and its line is copied to ``effects-odd.jsonl``; text IDs are
     numbers by ``ids.jsonl``. Other effects are not affected.
     """
-    tables = [EFFECTS.empty_table()]
     odd, texts = list[bytes](), dict[int, str]()
-    for worker in open_all(directory):
-        data = worker.files.effects.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if whole:
-            table = _read_effects(whole, odd, texts)
-            end = pa.scalar(operation_id(worker.number, len(worker.rows)))
-            kept = table.filter(pc.less(table["operation"], end))
-            tables.append(kept.select(EFFECTS.names).cast(EFFECTS))
-    found = pa.concat_tables(tables).unify_dictionaries()
-    save_rows(target, found)
+    chunks = ((worker, chunk) for worker in open_all(directory) for chunk in _whole_lines(worker.files.effects))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch, count = target.with_suffix(".writing"), 0
+    with pq.ParquetWriter(scratch, EFFECTS, **WRITING) as writer:
+        for table in _ahead(partial(_effects, *each, odd, texts) for each in chunks):
+            writer.write_table(table)
+            count += table.num_rows
+    seal.finish(scratch, target)
     _save_or_remove(target.parent / ODD_EFFECTS, b"".join(line + b"\n" for line in odd))
     told = (orjson.dumps({"number": number, "text": text}) + b"\n" for number, text in sorted(texts.items()))
     _save_or_remove(target.parent / ids.FILE, b"".join(told))
-    return int(found.num_rows)
+    return count
+
+
+def _ahead(tasks: Iterable[Callable[[], pa.Table]]) -> Iterator[pa.Table]:
+    """The results of the tasks, in order: each is made while the one before it is being used, and never more than two are kept."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: Future[pa.Table] | None = None
+        for task in tasks:
+            made, waiting = waiting, pool.submit(task)
+            if made is not None:
+                yield made.result()
+        if waiting is not None:
+            yield waiting.result()
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """The file in pieces of whole lines. What follows the last line end is torn, and is left out."""
+    rest = b""
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            end = piece.rfind(b"\n") + 1
+            if end:
+                yield rest + piece[:end]
+                rest = piece[end:]
+            else:
+                rest += piece
+
+
+def _effects(worker: WorkerRecords, lines: bytes, odd: list[bytes], texts: dict[int, str]) -> pa.Table:
+    """The effects that belong to one of the worker's operations."""
+    table = _read_effects(lines, odd, texts)
+    end = pa.scalar(operation_id(worker.number, len(worker.rows)))
+    return table.filter(pc.less(table["operation"], end)).select(EFFECTS.names).cast(EFFECTS)
 
 
 def _save_or_remove(path: Path, content: bytes) -> None:

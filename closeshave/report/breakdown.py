@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
+from closeshave.judge.evidence import blocks
+from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.verdict import Exposure
 from closeshave.report.axis import Axis
-from closeshave.report.series import Floats, Integers, customers, indexed, percentiles, response_us
+from closeshave.report.series import Floats, Integers, Whole, customers, indexed, percentiles, placed, response_us
 
 MOST_ROWS = 12_000
 """Of all windows together: with very many operations, regions and shards the later windows are left out, so that the page stays small."""
@@ -49,15 +52,12 @@ class BreakdownWindow:
 
 def breakdown(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[BreakdownWindow, ...]:
     """The judged phases first, then calm, then each fault; a window without a request is left out."""
-    rows = customers(operations, "intended_ns", "ended_ns", "good", "kind", "region", "shard")
-    due_s: Floats = (rows["intended_ns"].to_numpy(np.int64) - axis.zero_ns) / 1e9
+    rows, due_ns = customers(operations), operations["intended_ns"].to_numpy(np.int64)
     found: list[BreakdownWindow] = []
     room = most
     for name, fault, spans in _windows(axis):
-        inside = np.zeros(len(rows), np.bool_)
-        for start_s, end_s in spans:
-            inside |= (due_s >= start_s) & (due_s < end_s)
-        some = tuple(_rows(rows[inside])) if inside.any() else ()
+        inside = blocks.mask(len(rows), partial(_inside, rows, due_ns, axis.zero_ns, spans))
+        some = tuple(_rows(operations, inside)) if inside.any() else ()
         if some and (len(some) <= room or not found):
             found.append(BreakdownWindow(name, fault, some))
             room -= len(some)
@@ -77,15 +77,30 @@ def _windows(axis: Axis) -> Iterator[tuple[str, str, Sequence[tuple[float, float
         yield band.fault, band.fault, [(band.start_s, max(band.end_s, band.recovered_s or 0.0))]
 
 
-def _rows(rows: pd.DataFrame) -> Iterator[BreakdownRow]:
+def _inside(rows: Flags, due_ns: Integers, zero_ns: int, spans: Sequence[tuple[float, float]], part: slice) -> Flags:
+    due_s: Floats = (due_ns[part] - zero_ns) / 1e9
+    found = np.zeros(len(due_s), np.bool_)
+    for start_s, end_s in spans:
+        found |= (due_s >= start_s) & (due_s < end_s)
+    return found & rows[part]
+
+
+def _rows(whole: pd.DataFrame, rows: Flags) -> Iterator[BreakdownRow]:
     """A row for each combination that saw a request, and for each sum over one, two or all three."""
-    operations, operation = indexed(rows["kind"])
-    regions, region = indexed(rows["region"])
-    shards, shard = np.unique(rows["shard"].to_numpy(np.int64), return_inverse=True)
-    bad, taken_us = ~rows["good"].to_numpy(np.bool_), response_us(rows)
+    operations, operation = indexed(whole["kind"], rows)
+    regions, region = indexed(whole["region"], rows)
+    numbers = whole["shard"].to_numpy()[rows]
+    shards = np.flatnonzero(np.bincount(numbers))
+    shard = placed(numbers, shards)
+    bad, taken_us = ~whole["good"].to_numpy(np.bool_)[rows], response_us(whole, rows)
     for by_operation, by_region, by_shard in product((True, False), repeat=3):
         wide, tall = len(regions) if by_region else 1, len(shards) if by_shard else 1
-        at = (operation * by_operation * wide + region * by_region) * tall + shard * by_shard
+        at = blocks.into(
+            np.empty(len(bad), np.int32),
+            lambda part: (
+                (operation[part].astype(np.int32) * by_operation * wide + region[part] * by_region) * tall + shard[part] * by_shard  # noqa: B023 - used at once
+            ),
+        )
         number = (len(operations) if by_operation else 1) * wide * tall
         for place, figures in _figures(at, bad, taken_us, number):
             yield BreakdownRow(
@@ -97,9 +112,10 @@ def _rows(rows: pd.DataFrame) -> Iterator[BreakdownRow]:
 
 
 def _figures(
-    group: Integers, bad: np.ndarray, taken_us: Integers, number: int
+    group: Whole, bad: Flags, taken_us: Whole, number: int
 ) -> Iterator[tuple[int, tuple[int, int, float, float, float, float, float | None]]]:
-    counts, wrong = np.bincount(group, minlength=number), np.bincount(group[bad], minlength=number)
+    both = blocks.counts(len(group), lambda part: 2 * group[part] + bad[part], 2 * number).reshape(number, 2)
+    counts, wrong = both.sum(axis=1), both[:, 1]
     times_ms = percentiles(group, taken_us, number, (0.5, 0.95, 0.99, 1.0)) / 1_000
     for place in np.flatnonzero(counts).tolist():
         n, not_good = int(counts[place]), int(wrong[place])

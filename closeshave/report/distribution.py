@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from closeshave.history import PhaseTime
+from closeshave.judge.evidence import blocks
+from closeshave.judge.evidence.windows import Span, within
 from closeshave.plan import Role
-from closeshave.report.series import Floats, customers, percentiles, response_us
+from closeshave.report.series import Floats, Integers, Whole, customers, percentiles, response_us
 
 _BINS_PER_DECADE = 16
 
@@ -31,16 +34,13 @@ class Distribution:
 
 def distributions(operations: pd.DataFrame, phases: tuple[PhaseTime, ...]) -> tuple[Distribution, ...]:
     """One distribution for calm and one for the fault phases, over the same bins; a role without requests is left out."""
-    rows = customers(operations, "intended_ns", "ended_ns")
-    due, taken = rows["intended_ns"].to_numpy(np.int64), np.maximum(response_us(rows), 1)
+    rows, due = customers(operations), operations["intended_ns"].to_numpy(np.int64)
     found = []
     for role in (Role.CALM, Role.FAULT):
-        inside = np.zeros(len(rows), np.bool_)
-        for phase in phases:
-            if phase.role == role:
-                inside |= (due >= phase.started_ns) & (due < phase.ended_ns)
+        spans = [Span(phase.started_ns, phase.ended_ns) for phase in phases if phase.role == role]
+        inside = rows & within(due, spans)
         if inside.any():
-            found.append((role, taken[inside]))
+            found.append((role, np.maximum(response_us(operations, inside), 1)))
     if not found:
         return ()
     low = np.floor(min(np.log10(values.min() / 1_000) for _, values in found))
@@ -48,7 +48,12 @@ def distributions(operations: pd.DataFrame, phases: tuple[PhaseTime, ...]) -> tu
     edges = np.logspace(low, high, int(high - low) * _BINS_PER_DECADE + 1)
     answer = []
     for role, values in found:
-        counts, _ = np.histogram(values / 1_000, edges)
-        p50, p95, p99 = percentiles(np.zeros(len(values), np.int64), values, 1, (0.5, 0.95, 0.99))[:, 0] / 1_000
+        counts = sum(blocks.each(len(values), partial(_counts, values, edges)))
+        p50, p95, p99 = percentiles(np.zeros(len(values), np.int8), values, 1, (0.5, 0.95, 0.99))[:, 0] / 1_000
         answer.append(Distribution(role.value, len(values), edges, counts / max(counts.sum(), 1), float(p50), float(p95), float(p99)))
     return tuple(answer)
+
+
+def _counts(values: Whole, edges_ms: Floats, part: slice) -> Integers:
+    found: Integers = np.histogram(values[part] / 1_000, edges_ms)[0].astype(np.int64)
+    return found

@@ -31,8 +31,9 @@ class FailureReason:
 
 def failures(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[tuple[FailureReason, ...], int]:
     """The most frequent reasons, and how many further rows there would be."""
-    rows = customers(operations, "intended_ns", "good", "status", "error", "kind", "shard")
-    bad = rows[~rows["good"].to_numpy(np.bool_)]
+    bad = operations.loc[
+        customers(operations) & ~operations["good"].to_numpy(np.bool_), ["intended_ns", "status", "error", "kind", "shard"]
+    ]
     if not len(bad):
         return (), 0
     status = bad["status"].astype("int64")

@@ -50,13 +50,13 @@ def parts(operations: pd.DataFrame, axis: Axis) -> Selections:
 
 def _parts(by: Binned) -> Iterator[Selection]:
     regions, shards = len(by.regions), len(by.shards)
-    (whole,) = lines(by, np.zeros(len(by.due), np.int64), 1)
+    (whole,) = lines(by, np.zeros(len(by.due), np.int8), 1)
     yield Selection(None, None, whole)
     for shard, found in zip(by.shards, lines(by, by.shard, shards), strict=True):
         yield Selection(None, shard, found)
     for region, found in zip(by.regions, lines(by, by.region, regions), strict=True):
         yield Selection(region, None, found)
-    both = lines(by, by.region * max(shards, 1) + by.shard, regions * shards)
+    both = lines(by, by.region.astype(np.int32) * max(shards, 1) + by.shard, regions * shards)
     for at, found in enumerate(both):
         if found.offered_per_s.any():
             yield Selection(by.regions[at // shards], by.shards[at % shards], found)

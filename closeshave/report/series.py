@@ -8,22 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from closeshave.history import Source
+from closeshave.judge.evidence import blocks
+from closeshave.judge.evidence.columns import equal
 from closeshave.report.axis import Axis
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Whole = npt.NDArray[np.integer[Any]]
+"""Whole numbers of any width: of a hundred million requests it matters."""
 
 MOST_BINS = 900
 """More points than a screen has pixels would not be visible."""
 _WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _VALUE_BITS = 40
 """For a response time in microseconds: up to 12 days. The bits above hold the group."""
+_LONGEST = (1 << _VALUE_BITS) - 1
+_MOST_CELLS = 4_000_000
+"""Of a table of counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +74,30 @@ class Binned:
     """One entry a bin."""
     seconds: Floats
     """The length of each bin: the last may be shorter."""
-    due: Integers
+    due: Whole
     """The bin in which it was due; -1 outside the run."""
-    completed: Integers
+    completed: Whole
     """The bin in which it was answered well; -1 where it was not, or outside the run."""
     good: npt.NDArray[np.bool_]
-    taken_us: Integers
-    region: Integers
+    taken_us: Whole
+    region: Whole
     """An index into ``regions``, as ``shard`` is one into ``shards``."""
-    shard: Integers
+    shard: Whole
     regions: tuple[str, ...]
     shards: tuple[int, ...]
 
 
-def customers(operations: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """These columns of the operations of customers alone. Only they are copied, which matters with ten million rows."""
-    return operations.loc[(operations["source"] == Source.CUSTOMERS).to_numpy(), list(columns)]
+def customers(operations: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which operations are of customers."""
+    return equal(operations["source"], Source.CUSTOMERS)
 
 
-def response_us(operations: pd.DataFrame) -> Integers:
-    """Response times, intended to end, in whole microseconds."""
-    taken: Integers = (operations["ended_ns"].to_numpy(np.int64) - operations["intended_ns"].to_numpy(np.int64)) // 1_000
-    return taken
+def response_us(operations: pd.DataFrame, rows: npt.NDArray[np.bool_]) -> Whole:
+    """Response times of ``rows``, intended to end, in whole microseconds."""
+    ended, intended = (operations[name].to_numpy(np.int64) for name in ("ended_ns", "intended_ns"))
+    longest = max(blocks.each(len(rows), lambda part: int((ended[part] - intended[part]).max())), default=0) // 1_000
+    width = np.int32 if longest <= np.iinfo(np.int32).max else np.int64
+    return blocks.chosen(rows, lambda part: np.maximum(ended[part] - intended[part], -1) // 1_000, width)
 
 
 def bin_width_s(span_s: float, most: float = MOST_BINS) -> float:
@@ -98,7 +108,7 @@ def bin_width_s(span_s: float, most: float = MOST_BINS) -> float:
 def series(operations: pd.DataFrame, axis: Axis) -> TimeSeries:
     """The run as rates and percentiles a bin."""
     by = binned(operations, axis, bin_width_s(axis.span_s))
-    (whole,) = lines(by, np.zeros(len(by.due), np.int64), 1)
+    (whole,) = lines(by, np.zeros(len(by.due), np.int8), 1)
     shards = lines(by, by.shard, len(by.shards))
     return TimeSeries(
         **{field.name: getattr(whole, field.name) for field in fields(whole)},
@@ -112,73 +122,127 @@ def series(operations: pd.DataFrame, axis: Axis) -> TimeSeries:
 
 def binned(operations: pd.DataFrame, axis: Axis, bin_s: float) -> Binned:
     """Customers' requests by bins of ``bin_s`` seconds."""
-    rows = customers(operations, "intended_ns", "ended_ns", "good", "region", "shard")
+    rows = customers(operations)
     bins, width_ns = max(1, int(np.ceil(axis.span_s / bin_s))), int(bin_s * 1e9)
-    due = (rows["intended_ns"].to_numpy(np.int64) - axis.zero_ns) // width_ns
-    ended = (rows["ended_ns"].to_numpy(np.int64) - axis.zero_ns) // width_ns
-    good = rows["good"].to_numpy(np.bool_)
+
+    def at(name: str) -> Whole:
+        """The bin of an instant; -1 outside the run."""
+        instants = operations[name].to_numpy(np.int64)
+
+        def inside(part: slice) -> Integers:
+            found = (instants[part] - axis.zero_ns) // width_ns
+            return np.where((found >= 0) & (found < bins), found, -1)
+
+        return blocks.chosen(rows, inside, np.int32)
+
+    due, good = at("intended_ns"), operations["good"].to_numpy(np.bool_)[rows]
+    completed = at("ended_ns")
+    completed[~good] = -1
     seconds = np.full(bins, bin_s)
     seconds[-1] = axis.span_s - bin_s * (bins - 1) or bin_s
-    regions, region = indexed(rows["region"])
-    numbers = rows["shard"].to_numpy(np.int64)
-    shards = np.flatnonzero(np.bincount(numbers[(due >= 0) & (due < bins)])) if len(numbers) else np.zeros(0, np.int64)
+    regions, region = indexed(operations["region"], rows)
+    numbers = operations["shard"].to_numpy()[rows]
+    shards = np.flatnonzero(np.bincount(numbers[due >= 0])) if len(numbers) else np.zeros(0, np.int64)
     return Binned(
         bin_s=bin_s,
         starts_s=np.arange(bins, dtype=np.float64) * bin_s,
         seconds=seconds,
-        due=np.where((due >= 0) & (due < bins), due, -1),
-        completed=np.where(good & (ended >= 0) & (ended < bins), ended, -1),
+        due=due,
+        completed=completed,
         good=good,
-        taken_us=response_us(rows),
+        taken_us=response_us(operations, rows),
         region=region,
-        shard=np.minimum(np.searchsorted(shards, numbers), max(len(shards) - 1, 0)),
+        shard=placed(numbers, shards),
         regions=regions,
         shards=tuple(int(one) for one in shards),
     )
 
 
-def indexed(values: pd.Series) -> tuple[tuple[str, ...], Integers]:
-    """The different texts of a column, sorted, and for each row its index among them."""
-    column = values.astype("category").cat.remove_unused_categories()
-    names = [str(name) for name in column.cat.categories]
+def placed(numbers: Whole, known: Integers) -> Whole:
+    """The index of each number among ``known``, which ascend; that of the next one where it is not among them."""
+    return blocks.into(
+        np.empty(len(numbers), np.int16), lambda part: np.minimum(np.searchsorted(known, numbers[part]), max(len(known) - 1, 0))
+    )
+
+
+def indexed(values: pd.Series, rows: npt.NDArray[np.bool_]) -> tuple[tuple[str, ...], Whole]:
+    """The different texts of these rows of a column, sorted, and for each of the rows its index among them."""
+    column = values.astype("category")
+    codes: Whole = np.asarray(column.cat.codes)[rows]
+    size = len(column.cat.categories)
+    used = np.flatnonzero(blocks.counts(len(codes), lambda part: codes[part].astype(np.int64) + 1, size + 1)[1:])
+    names = [str(column.cat.categories[at]) for at in used]
     order = np.argsort(np.array(names, dtype=object), kind="stable")
-    place: Integers = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    codes: Integers = np.asarray(column.cat.codes, dtype=np.int64)
-    if len(place):
-        codes = place[np.maximum(codes, 0)]
-    return tuple(names[at] for at in order), codes
+    place = np.zeros(max(1, size), np.int16)
+    place[used[order]] = np.arange(len(order))
+    return tuple(names[at] for at in order), place[np.maximum(codes, 0)]
 
 
-def lines(by: Binned, group: Integers, number: int) -> tuple[Lines, ...]:
+def lines(by: Binned, group: Whole, number: int) -> tuple[Lines, ...]:
     """The curves of each of ``number`` groups; ``group`` is the group of each request."""
     if not number:
         return ()
     bins = len(by.starts_s)
-    inside, ended = by.due >= 0, by.completed >= 0
-    due = group[inside] * bins + by.due[inside]
+    # What is outside the run is counted in a bin of its own, which is dropped.
+    size = bins * number
 
-    def rate(where: Integers) -> Floats:
-        counted: Floats = np.bincount(where, minlength=bins * number).reshape(number, bins) / by.seconds
-        return counted
+    def places(at: Whole, part: slice) -> Integers:
+        return np.where(at[part] >= 0, group[part].astype(np.int64) * bins + at[part], size)
 
-    offered, not_good = rate(due), rate(due[~by.good[inside]])
-    completed = rate(group[ended] * bins + by.completed[ended])
-    p50, p95, p99 = percentiles(due, by.taken_us[inside], bins * number, (0.5, 0.95, 0.99)).reshape(3, number, bins) / 1_000
+    def rate(counted: Integers) -> Floats:
+        found: Floats = counted[:size].reshape(number, bins) / by.seconds
+        return found
+
+    both = blocks.counts(len(group), lambda part: 2 * places(by.due, part) + by.good[part], 2 * size + 2).reshape(size + 1, 2)
+    offered, not_good = rate(both.sum(axis=1)), rate(both[:, 0])
+    completed = rate(blocks.counts(len(group), lambda part: places(by.completed, part), size + 1))
+    due = blocks.into(np.empty(len(group), np.int32), lambda part: places(by.due, part))
+    p50, p95, p99 = percentiles(due, by.taken_us, size + 1, (0.5, 0.95, 0.99))[:, :size].reshape(3, number, bins) / 1_000
     return tuple(Lines(offered[at], completed[at], not_good[at], p50[at], p95[at], p99[at]) for at in range(number))
 
 
-def percentiles(groups: Integers, values: Integers, number: int, quantiles: Sequence[float]) -> Floats:
+def percentiles(groups: Whole, values: Whole, number: int, quantiles: Sequence[float]) -> Floats:
     """Exact percentiles (nearest rank) of ``values`` within each of ``number`` groups: a row a quantile, NaN for an empty group.
 
-    Group and value are packed into one integer, so that a single sort orders the values of every group.
+    Not by sorting everything. First it is counted how many values of each group lie in each of some hundred ranges, which tells the range of every
+    percentile and its rank there. Then only the values of these ranges are sorted.
     """
-    packed = np.sort((groups << _VALUE_BITS) | np.clip(values, 0, (1 << _VALUE_BITS) - 1))
-    sizes = np.bincount(groups, minlength=number)
-    first = np.cumsum(sizes) - sizes
     answer = np.full((len(quantiles), number), np.nan)
-    filled = sizes > 0
-    for row, quantile in enumerate(quantiles):
-        rank = np.maximum(np.ceil(quantile * sizes[filled]).astype(np.int64), 1) - 1
-        answer[row, filled] = packed[first[filled] + rank] & ((1 << _VALUE_BITS) - 1)
+    if not len(values):
+        return answer
+    fine = _fineness(number)
+    ranges = int(_ranges(np.array([_LONGEST]), fine)[0]) + 1
+
+    def place(part: slice) -> Integers:
+        return groups[part].astype(np.int64) * ranges + _ranges(values[part], fine)
+
+    counted = blocks.counts(len(values), place, number * ranges).reshape(number, ranges)
+    below = np.cumsum(counted, axis=1)
+    sizes = below[:, -1]
+    filled = np.flatnonzero(sizes)
+    ranks = [np.maximum(np.ceil(quantile * sizes[filled]).astype(np.int64), 1) - 1 for quantile in quantiles]
+    cells = [(below[filled] <= rank[:, None]).sum(axis=1) + filled * ranges for rank in ranks]
+    wanted = np.zeros(number * ranges, dtype=np.bool_)
+    wanted[np.concatenate(cells)] = True
+    some = blocks.mask(len(values), lambda part: wanted[place(part)])
+    found = np.sort(blocks.chosen(some, lambda part: (groups[part].astype(np.int64) << _VALUE_BITS) | np.clip(values[part], 0, _LONGEST)))
+    begins = np.cumsum(np.where(wanted, counted.ravel(), 0)) - np.where(wanted, counted.ravel(), 0)
+    before = (below - counted).ravel()
+    for row, (rank, cell) in enumerate(zip(ranks, cells, strict=True)):
+        answer[row, filled] = found[begins[cell] + rank - before[cell]] & _LONGEST
     return answer
+
+
+def _fineness(number: int) -> int:
+    """How many bits of a value's mantissa tell its range: fewer for many groups, so that the table of counts stays small."""
+    return next((bits for bits in (6, 5, 4, 3, 2) if number * (_VALUE_BITS << bits) <= _MOST_CELLS), 1)
+
+
+def _ranges(values: Whole, fine: int) -> Integers:
+    """The range of each value, from 0; a larger value is in no earlier range.
+
+    It is the exponent and the first bits of the mantissa, of the value plus one as a floating-point number: ranges get wider as values do.
+    """
+    bits = (np.clip(values, 0, _LONGEST) + 1.0).astype(np.float64).view(np.int64) >> (52 - fine)
+    found: Integers = bits - (1023 << fine)
+    return found

@@ -11,11 +11,12 @@ off as it grew if the platform is busy half of its time, and twice as long if it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from closeshave.judge.evidence import blocks
 from closeshave.judge.evidence.columns import Flags, Ints
 from closeshave.judge.evidence.host import Doubt, joined
 from closeshave.judge.evidence.windows import NEVER_NS, Span
@@ -76,14 +77,23 @@ def _longest_ns(one: Span) -> int:
 
 def near(due_ns: Ints, lasted_ns: Ints, found: Sequence[Span], far_ns: int = 0) -> Flags:
     """Which requests any of the stretches touches: they were due before its end and ended after its start. ``far_ns`` widens the stretches."""
+    return met(due_ns, lambda part: lasted_ns[part], found, far_ns)
+
+
+def met(due_ns: Ints, lasted_ns: Callable[[slice], Ints], found: Sequence[Span], far_ns: int = 0) -> Flags:
+    """As :func:`near`, where the times are computed block by block."""
     if not found:
         return np.zeros(len(due_ns), dtype=np.bool_)
     apart = _apart(found, far_ns)
     starts, ends = np.array([one[0] for one in apart]), np.array([one[1] for one in apart])
-    first = np.searchsorted(ends, due_ns, side="right")
-    inside = first < len(ends)
-    touched: Flags = inside & (starts[np.minimum(first, len(ends) - 1)] <= due_ns + lasted_ns)
-    return touched
+
+    def touched(part: slice) -> Flags:
+        due = due_ns[part]
+        first = np.searchsorted(ends, due, side="right")
+        inside: Flags = (first < len(ends)) & (starts[np.minimum(first, len(ends) - 1)] <= due + lasted_ns(part))
+        return inside
+
+    return blocks.mask(len(due_ns), touched)
 
 
 def _apart(found: Sequence[Span], far_ns: int) -> list[tuple[int, int]]:

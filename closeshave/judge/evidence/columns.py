@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -51,11 +52,27 @@ def member(column: pd.Series, values: Iterable[str]) -> Flags:
 
 def dense(*columns: Ints) -> Ints:
     """One number for each row, from 0: two rows have the same number exactly if they are equal in all of these columns."""
+    if (packed := _packed(columns)) is not None:
+        return pd.factorize(packed)[0]
     found = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
         codes, values = pd.factorize(column)
         # Dense again after each column, so that the next product cannot overflow.
         found, _ = pd.factorize(found * max(1, len(values)) + codes)
+    return found
+
+
+def _packed(columns: Sequence[Ints]) -> Ints | None:
+    """The columns side by side in one integer; ``None`` where their values have too wide a range. One table of numbers then does for all of them."""
+    if not len(columns[0]):
+        return None
+    lows = [int(column.min()) for column in columns]
+    widths = [int(column.max()) - low + 1 for column, low in zip(columns, lows, strict=True)]
+    if math.prod(widths) >= 2**62:
+        return None
+    found = np.zeros(len(columns[0]), dtype=np.int64)
+    for column, low, width in zip(columns, lows, widths, strict=True):
+        found = found * width + (column - low)
     return found
 
 
@@ -72,6 +89,15 @@ def shared(column: pd.Series, few: pd.Series) -> pd.Series:
     """Which texts of ``few`` are in the column too. A set of a million texts takes seconds to build, so the set is built from ``few``."""
     wanted = few.dropna()
     return column[column.isin(wanted)] if len(wanted) else wanted
+
+
+def held_in(some: Ints, others: Ints) -> Flags:
+    """Which of ``some`` are among ``others``. By sorting the others: a hash table of ten million takes far longer than numbers that nearly ascend."""
+    if not len(some) or not len(others):
+        return np.zeros(len(some), dtype=np.bool_)
+    ordered = np.sort(others, kind="stable")
+    found: Flags = ordered[np.searchsorted(ordered, some).clip(max=len(ordered) - 1)] == some
+    return found
 
 
 def equal(column: pd.Series, value: str) -> Flags:

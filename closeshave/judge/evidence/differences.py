@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closeshave.history import Source
-from closeshave.judge.evidence.columns import equal
+from closeshave.judge.evidence.columns import equal, held_in, ints
 from closeshave.judge.evidence.recorded import Recorded
 from closeshave.plurals import counted, plural
 
@@ -61,7 +61,7 @@ def _senders(evidence: Recorded) -> list[str]:
 
 
 def _effects(evidence: Recorded) -> list[str]:
-    effects, operations = evidence.history.effects, evidence.operations
+    effects = evidence.history.effects
     differences = []
     if stray := len(effects) - len(evidence.order.effect):
         differences.append(counted(stray, "effect belongs to no recorded operation", "effects belong to no recorded operation"))
@@ -69,7 +69,7 @@ def _effects(evidence: Recorded) -> list[str]:
         acting = evidence.of_kinds((kind,)) & evidence.ok
         if not acting.any():
             continue
-        silent = int((~operations["id"][acting].isin(effects["operation"][equal(effects["action"], action)])).sum())
+        silent = int(np.count_nonzero(~held_in(evidence.ids[acting], ints(effects["operation"][equal(effects["action"], action)], -1))))
         if silent:
             differences.append(f"{silent:,} answered {kind} {plural(silent, 'operation')} left no effect")
     return differences

@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from closeshave.history import FaultEdge
-from closeshave.judge.evidence.backlog import extended, near
+from closeshave.judge.evidence import blocks
+from closeshave.judge.evidence.backlog import extended, met
 from closeshave.judge.evidence.columns import Flags, Ints, flags
 from closeshave.judge.evidence.differences import Differences, differences
 from closeshave.judge.evidence.host import Doubt, disturbances
@@ -44,8 +45,15 @@ class Evidence(Recorded):
     @cached_property
     def response_ns(self) -> Ints:
         """From intended to end, so that a stall of the platform counts for every request that had to wait behind it (coordinated omission)."""
-        took = np.where(self.ended_ns == NEVER_NS, NEVER_NS, self.ended_ns - self.intended_ns)
-        return took if self.assumed_good is None else np.where(self.assumed_good, 0, took)
+        assumed = self.assumed_good
+
+        def took(part: slice) -> Ints:
+            ended = self.ended_ns[part]
+            taken = np.where(ended == NEVER_NS, NEVER_NS, ended - self.intended_ns[part])
+            return taken if assumed is None else np.where(assumed[part], 0, taken)
+
+        found: Ints = blocks.into(self.history.room.array(len(self.ended_ns), np.int64), took)
+        return found
 
     @cached_property
     def good(self) -> Flags:
@@ -73,10 +81,13 @@ class Evidence(Recorded):
     def revisits(self) -> Flags:
         """Lookups that a cache can serve: an earlier lookup of the same franchise had been answered well before they were sent."""
         franchise, warming = self.franchise, self.lookups & self.good
-        first_ns = np.full(int(franchise.max(initial=0)) + 1, NEVER_NS, dtype=np.int64)
-        np.minimum.at(first_ns, franchise[warming], self.ended_ns[warming])
-        found: Flags = self.lookups & (self.started_ns > first_ns[franchise])
-        return found
+        size = int(franchise.max(initial=0)) + 1
+        first_ns = np.full(size, NEVER_NS, dtype=np.int64)
+        for start in range(0, len(warming), blocks.ROWS):
+            part = slice(start, start + blocks.ROWS)
+            mine = warming[part]
+            np.minimum.at(first_ns, franchise[part][mine], self.ended_ns[part][mine])
+        return blocks.mask(len(warming), lambda part: self.lookups[part] & (self.started_ns[part] > first_ns[franchise[part]]))
 
     @cached_property
     def late(self) -> tuple[Late, ...]:
@@ -89,7 +100,7 @@ class Evidence(Recorded):
         """Those of the late windows that other programs explain: the requests that these did not touch before they were sent were on schedule."""
         if not self.late:
             return ()
-        undisturbed = self.customers & ~near(self.intended_ns, self.started_ns - self.intended_ns, self.doubtful)
+        undisturbed = self.customers & ~met(self.intended_ns, lambda part: self.started_ns[part] - self.intended_ns[part], self.doubtful)
         bounds_s = latency_bounds(self.plan, self.target)
         left = {window.span for window in late_windows(self.history.manifest, undisturbed, self.intended_ns, self.started_ns, bounds_s)}
         return tuple(window for window in self.late if window.span not in left)
@@ -102,6 +113,8 @@ class Evidence(Recorded):
     @cached_property
     def doubtful(self) -> tuple[Doubt, ...]:
         """The same, each extended until the backlog that it left is gone; in time order, without overlap."""
+        if not self.disturbed:
+            return ()
         rows = self.customers | self.canaries
         return extended(self.disturbed, self.intended_ns[rows], self.response_ns[rows], self.good[rows])
 
@@ -115,8 +128,11 @@ class Evidence(Recorded):
 
         An operation that was too late before the stretch began was not delayed by it.
         """
-        lasted = np.minimum(np.where(self.ended_ns == NEVER_NS, NEVER_NS, self.response_ns), limit_ns)
-        return near(self.intended_ns, lasted, self.doubtful)
+
+        def lasted(part: slice) -> Ints:
+            return np.minimum(np.where(self.ended_ns[part] == NEVER_NS, NEVER_NS, self.response_ns[part]), limit_ns)
+
+        return met(self.intended_ns, lasted, self.doubtful)
 
     def doubts_within(self, from_ns: int, to_ns: int) -> tuple[Doubt, ...]:
         """The doubtful stretches that overlap with this time."""

@@ -190,13 +190,20 @@ class Recorded:
         return found if self.lost_ns is None else found & (self.ended_ns <= self.lost_ns)
 
     @cached_property
-    def shard(self) -> NDArray[np.int32]:
-        """The shard that each operation concerns. As 32-bit integers, because it stays in memory while the run is judged."""
-        return ints(self.operations["shard"], -1).astype(np.int32)
+    def shard(self) -> NDArray[np.signedinteger[Any]]:
+        """The shard that each operation concerns, -1 where there is none. Not as 64-bit integers, because it stays in memory while the run is judged."""
+        column = self.operations["shard"]
+        return column.to_numpy() if column.dtype == np.int16 else ints(column, -1).astype(np.int32)
 
-    @property
+    @cached_property
+    def status(self) -> NDArray[np.signedinteger[Any]]:
+        """The HTTP status of each operation, 0 without an answer; as wide as in the file."""
+        column = self.operations["status"]
+        return column.to_numpy() if column.dtype == np.int16 else ints(column, 0)
+
+    @cached_property
     def franchise(self) -> NDArray[np.signedinteger[Any]]:
-        """The franchise of each operation, 0 where there is none; as wide as in the file, because it does not stay in memory."""
+        """The franchise of each operation, 0 where there is none; as wide as in the file."""
         column = self.operations["franchise"]
         return column.to_numpy() if column.dtype == np.int32 and (column.to_numpy() >= 0).all() else ints(column, 0).clip(min=0)
 

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, flags, ints, member, pairs
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, flags, held_in, ints, member, pairs
 from closeshave.judge.evidence.holding import earliest, of_same_booking
 from closeshave.judge.evidence.recorded import Recorded
 from closeshave.judge.evidence.windows import NEVER_NS
@@ -68,14 +68,20 @@ class Refusals:
 def refusals(evidence: Recorded) -> Refusals:
     """Find the holder of every slot that was refused as taken. Costs next to nothing where no booking was refused."""
     operations = evidence.operations
-    refused = np.isin(ints(operations["status"], 0), CONFLICTS) & equal(operations["outcome"], Outcome.FAIL) & flags(operations["good"])
+    refused = (
+        np.logical_or.reduce([evidence.status == status for status in CONFLICTS])
+        & equal(operations["outcome"], Outcome.FAIL)
+        & flags(operations["good"])
+    )
     effects = evidence.history.effects
     asked = np.zeros(len(effects), dtype=np.bool_)
     if refused.any():
-        asked = member(effects["action"], ASKING) & effects["operation"].isin(evidence.ids[refused]).to_numpy(dtype=np.bool_)
+        asked = member(effects["action"], ASKING) & held_in(ints(effects["operation"], -1), evidence.ids[refused])
     rows = with_operations(evidence, asked)
     lost = (
-        np.flatnonzero(refused & ~np.isin(evidence.ids, effects["operation"].to_numpy())) if refused.any() else np.zeros(0, dtype=np.int64)
+        np.flatnonzero(refused)[~held_in(evidence.ids[refused], ints(effects["operation"], -1))]
+        if refused.any()
+        else np.zeros(0, dtype=np.int64)
     )
     held = np.zeros(len(rows), dtype=np.bool_)
     if not len(rows):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closeshave.history import Blind, Manifest
+from closeshave.judge.evidence import blocks
 from closeshave.judge.evidence.columns import Flags, Ints
 from closeshave.plan import Plan, Role
 from closeshave.target import Measure, Target
@@ -54,6 +55,13 @@ def spans(manifest: Manifest, window: str) -> tuple[Span, ...]:
 
 def within(instants_ns: Ints, covered: Iterable[Span]) -> Flags:
     """Which instants lie in any of the spans."""
+    wanted = tuple(covered)
+    if not wanted:
+        return np.zeros(len(instants_ns), dtype=np.bool_)
+    return blocks.mask(len(instants_ns), lambda part: _inside(instants_ns[part], wanted))
+
+
+def _inside(instants_ns: Ints, covered: Iterable[Span]) -> Flags:
     inside = np.zeros(len(instants_ns), dtype=np.bool_)
     for span in covered:
         inside |= (instants_ns >= span.started_ns) & (instants_ns < span.ended_ns)
@@ -106,15 +114,26 @@ def late_windows(manifest: Manifest, rows: Flags, intended_ns: Ints, started_ns:
             continue
         limit_ns = round(bounds_s[phase.role] * 1e8)
         inside = rows & within(intended_ns, [Span(phase.started_ns, phase.ended_ns)])
-        lateness_ns = started_ns[inside] - intended_ns[inside]
         count = max(1, (phase.ended_ns - phase.started_ns) // WINDOW_NS)
-        index = np.minimum((intended_ns[inside] - phase.started_ns) // WINDOW_NS, count - 1)
-        sizes = np.bincount(index, minlength=count)
-        punctual = np.bincount(index[lateness_ns <= limit_ns], minlength=count)
+        sizes, punctual = _counts(inside, intended_ns, started_ns, phase.started_ns, count, limit_ns)
         # p99 > limit exactly when fewer than ⌈0.99 n⌉ are within it: counting is linear, sorting every window would not be.
         for late in np.flatnonzero(punctual < -(-99 * sizes // 100)):
-            ordered = np.sort(lateness_ns[index == late])
             start = phase.started_ns + int(late) * WINDOW_NS
             end = phase.ended_ns if late == count - 1 else start + WINDOW_NS
+            there = inside & within(intended_ns, [Span(start, end)])
+            ordered = np.sort(started_ns[there] - intended_ns[there])
             found.append(Late(Span(start, end), int(ordered[-(-99 * len(ordered) // 100) - 1]), limit_ns))
     return tuple(found)
+
+
+def _counts(inside: Flags, intended_ns: Ints, started_ns: Ints, begun_ns: int, count: int, limit_ns: int) -> tuple[Ints, Ints]:
+    """By window of a phase: how many requests were due in it, and how many of them were sent within the limit."""
+
+    def twice(part: slice) -> Ints:
+        mine = inside[part]
+        due = intended_ns[part][mine]
+        window = np.minimum((due - begun_ns) // WINDOW_NS, count - 1)
+        return 2 * window + (started_ns[part][mine] - due <= limit_ns)
+
+    both = blocks.counts(len(inside), twice, 2 * count).reshape(count, 2)
+    return both.sum(axis=1), both[:, 1]

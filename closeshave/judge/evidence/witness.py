@@ -81,9 +81,21 @@ def first_and_worst(guilty: Flags, order: Ints, badness: Ints, name: Ints) -> tu
     positions = np.flatnonzero(guilty)
     if not len(positions):
         return ()
-    first = positions[np.lexsort((name[positions], -badness[positions], order[positions]))[0]]
-    worst = positions[np.lexsort((name[positions], order[positions], -badness[positions]))[0]]
+    soonest, baddest = _least(positions, order), _most(positions, badness)
+    first = _least(_most(soonest, badness), name)[0]
+    worst = _least(_least(baddest, order), name)[0]
     return (int(first),) if first == worst else (int(first), int(worst))
+
+
+def _least(positions: Ints, key: Ints) -> Ints:
+    """Those of the positions at which ``key`` is smallest. One after the other, because sorting millions of rows for the first of them takes long."""
+    values = key[positions]
+    return positions[values == values.min()]
+
+
+def _most(positions: Ints, key: Ints) -> Ints:
+    values = key[positions]
+    return positions[values == values.max()]
 
 
 def _values(rows: pd.DataFrame, names: list[str], position: int) -> dict[str, Any]:

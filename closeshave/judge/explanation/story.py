@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import OPERATIONS_FILE, TIMELINE, Booking, Capture, Effect, Job, Operation
-from closeshave.judge.evidence.columns import Flags, ints, member
+from closeshave.judge.evidence.columns import ints, member
 from closeshave.judge.evidence.timeline import Life, shards_of, signals_of
 from closeshave.judge.evidence.windows import NEVER_NS
 from closeshave.judge.explanation.ending import BookingName, in_the_end
@@ -50,17 +50,30 @@ def tell(analysis: Analysis, verdict: Verdict) -> tuple[Line, ...]:
 
 def _operations(analysis: Analysis, accused: set[int], bookings: set[BookingName], keys: set[str], shops: set[int]) -> list[int]:
     """Positions of the operations that concern the witnesses, their bookings or their keys, and of those that changed or showed a shop."""
-    effects, ids = analysis.evidence.history.effects, analysis.evidence.ids
-    pairs = pd.MultiIndex.from_arrays([ints(effects["franchise"], -1), ints(effects["booking"], -1)])
-    related: Flags = effects["key"].isin(keys).to_numpy(dtype=np.bool_)
+    effects = analysis.evidence.history.effects
+    related = np.zeros(len(effects), dtype=np.bool_)
+    if keys:
+        related |= effects["key"].isin(keys).to_numpy(dtype=np.bool_)
     if bookings:
-        related = related | np.asarray(pairs.isin(list(bookings)))
+        # The franchise first: it leaves few effects whose pairs must be compared.
+        near = np.flatnonzero(effects["franchise"].isin([franchise for franchise, _ in bookings]).to_numpy(dtype=np.bool_))
+        pairs = pd.MultiIndex.from_arrays([ints(effects[name].iloc[near], -1) for name in ("franchise", "booking")])
+        related[near[np.asarray(pairs.isin(list(bookings)))]] = True
     if shops:
         related = related | (member(effects["action"], SHOP_ACTIONS) & effects["franchise"].isin(shops).to_numpy(dtype=np.bool_))
     concerned = set(effects["operation"][related].tolist())
     # The witnesses are never left out, however many lines there are.
     others = sorted(concerned - accused)[:MOST_OPERATIONS]
-    return np.flatnonzero(np.isin(ids, [*sorted(accused), *others])).tolist()
+    return _positions(analysis, [*sorted(accused), *others])
+
+
+def _positions(analysis: Analysis, wanted: list[int]) -> list[int]:
+    """Where the operations with these IDs are, in the order of the file."""
+    ids = analysis.evidence.ids
+    if not analysis.evidence.in_order:
+        return np.flatnonzero(np.isin(ids, wanted)).tolist()
+    ends = (np.searchsorted(ids, wanted, side=side).tolist() for side in ("left", "right"))
+    return sorted({position for low, high in zip(*ends, strict=True) for position in range(low, high)})
 
 
 def _acted(analysis: Analysis, rows: Iterable[int], accused: set[int]) -> Iterator[Line]:

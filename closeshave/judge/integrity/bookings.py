@@ -134,7 +134,7 @@ def repeated(analysis: Analysis) -> Finding:
 def _retries(analysis: Analysis) -> int:
     """How many attempts repeated a key. An attempt that was not sent, or that a rate limit refused, does not test the key."""
     rows = analysis.writes.rows
-    status = ints(analysis.evidence.operations["status"], 0)[rows["position"].to_numpy()]
+    status = analysis.evidence.status[rows["position"].to_numpy()]
     turned_away = (equal(rows["outcome"], Outcome.FAIL) & (status == 0)) | (status == RATE_LIMITED_STATUS)
     keys = rows["key"][equal(rows["action"], "create") & filled(rows, "key") & ~turned_away]
     return len(keys) - int(keys.nunique())

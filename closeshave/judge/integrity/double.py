@@ -72,7 +72,7 @@ def contests(analysis: Analysis) -> Flags:
     """
     writes = analysis.writes
     rows = writes.rows
-    status = ints(analysis.evidence.operations["status"], 0)[rows["position"].to_numpy()]
+    status = analysis.evidence.status[rows["position"].to_numpy()]
     failed = equal(rows["outcome"], Outcome.FAIL)
     asks = (equal(rows["action"], "create") | equal(rows["action"], "reschedule")) & ~(failed & ~np.isin(status, CONFLICTS))
     asks &= filled(rows, "barber", "starts_at", "minutes")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from closeshave.judge.evidence.columns import ints
 from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
@@ -23,7 +22,7 @@ def lost_sessions(analysis: Analysis) -> Finding:
     """Requests of logged-in customers that were refused as not logged in."""
     evidence = analysis.evidence
     personal = evidence.of_kinds(PERSONAL)
-    status = ints(evidence.operations["status"], 0)
+    status = evidence.status
     guilty = personal & (status == UNAUTHENTICATED)
     why = "refused as not logged in, although the token was valid"
     positions = first_and_worst(guilty, evidence.started_ns, evidence.started_ns, evidence.ids)

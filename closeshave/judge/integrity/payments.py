@@ -104,7 +104,7 @@ def _earlier(analysis: Analysis, ledger: pd.DataFrame, guilty: Flags) -> str:
 def _confirmations(analysis: Analysis) -> Exposure:
     """The exposure: each confirmed payment could be charged twice; one that is sent again with its key shows whether the platform respects the key."""
     paid = analysis.payments
-    status = ints(analysis.evidence.operations["status"], 0)[paid["position"].to_numpy()]
+    status = analysis.evidence.status[paid["position"].to_numpy()]
     sent = paid[~(equal(paid["outcome"], Outcome.FAIL) & (status == 0))]
     repeated = int(sent["key"].notna().sum()) - int(sent["key"].nunique())
     return Exposure(len(sent), f"{plural(len(sent), 'payment')} confirmed, {repeated:,} of them again with the same key")

@@ -33,7 +33,7 @@ def stale(analysis: Analysis) -> Finding:
     rows = joined(analysis.evidence, (*MUTATING, "read"))
     # Nine of ten bookings are never read again and need no comparison.
     rows = rows[among(rows, rows[equal(rows["action"], "read")])]
-    denied = equal(rows["action"], "read") & (ints(analysis.evidence.operations["status"], 0)[rows["position"].to_numpy()] == NOT_FOUND)
+    denied = equal(rows["action"], "read") & (analysis.evidence.status[rows["position"].to_numpy()] == NOT_FOUND)
     answered = equal(rows["outcome"], Outcome.OK) | denied
     versions = _versions(rows)
     told_any = bool(rows["version"].notna().any()) or bool((versions >= 0).any())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,20 +59,25 @@ def informative(evidence: Evidence, lost: Iterable[int] = ()) -> Flags:
     asked when the probe was due. One that failed, or that took too long after it was sent, failed in any case.
     """
     latency_ns = round(evidence.plan.canaries.latency * 1e9)
-    held_up = evidence.started_ns - evidence.intended_ns > latency_ns // LATENESS_PART
-    quick = evidence.good & (evidence.ended_ns - evidence.started_ns <= latency_ns)
-    return evidence.of_kinds(PROBES) & ~(held_up & quick & (evidence.response_ns > latency_ns)) & ~_in_vain(evidence, lost)
+    probes = evidence.of_kinds(PROBES)
+    at = np.flatnonzero(probes)
+    held_up = evidence.started_ns[at] - evidence.intended_ns[at] > latency_ns // LATENESS_PART
+    quick = evidence.good[at] & (evidence.ended_ns[at] - evidence.started_ns[at] <= latency_ns)
+    probes[at[held_up & quick & (evidence.response_ns[at] > latency_ns)]] = False
+    return probes & ~_in_vain(evidence, lost)
 
 
 def _in_vain(evidence: Evidence, lost: Iterable[int]) -> Flags:
     """Failed reads of a write that was not acknowledged, or that is lost. A canary reads at once: its read is due when its write is answered."""
     found = np.zeros(len(evidence.operations), dtype=np.bool_)
     reads = np.flatnonzero(evidence.canaries & evidence.of_kinds((READ,)) & ~evidence.good)
-    writes = np.flatnonzero(evidence.canaries & evidence.of_kinds((WRITE,)) & (~evidence.ok | np.isin(evidence.ids, list(lost))))
+    writes = np.flatnonzero(evidence.canaries & evidence.of_kinds((WRITE,)))
+    writes = writes[~evidence.ok[writes] | np.isin(evidence.ids[writes], list(lost))]
     if len(reads) and len(writes):
-        region, _ = pd.factorize(evidence.operations["region"])
-        written = pd.MultiIndex.from_arrays([region[writes], evidence.shard[writes], evidence.ended_ns[writes]])
-        found[reads] = pd.MultiIndex.from_arrays([region[reads], evidence.shard[reads], evidence.intended_ns[reads]]).isin(written)
+        region, _ = pd.factorize(evidence.operations["region"].iloc[np.concatenate([writes, reads])])
+        written = pd.MultiIndex.from_arrays([region[: len(writes)], evidence.shard[writes], evidence.ended_ns[writes]])
+        asked = pd.MultiIndex.from_arrays([region[len(writes) :], evidence.shard[reads], evidence.intended_ns[reads]])
+        found[reads] = asked.isin(written)
     return found
 
 
@@ -106,7 +112,7 @@ def sequence(evidence: Evidence, probes: Ints, before: Ints) -> Sequence:
     return Sequence(due, started, ended, bad | released, number.astype(np.int64), released)
 
 
-def _released(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, ended: Ints, slow_ns: int) -> Flags:
+def _released(good: Flags, bad: Flags, shard: NDArray[np.signedinteger[Any]], started: Ints, ended: Ints, slow_ns: int) -> Flags:
     """Probes that waited for the end of a hang: answered at the same moment as others that were sent at other times, and overlapping a failed one.
 
     If a platform is only slow, each probe waits by itself, and one that was sent later is answered later by the same time.

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closeshave.judge.evidence import blocks
 from closeshave.judge.evidence.columns import Flags, Floats, shard_ids
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life, operations_of
@@ -95,7 +96,7 @@ def leakage(evidence: Evidence, life: Life, excused: Flags | None = None) -> Lea
 
 def _told(evidence: Evidence, before: Flags, during: Flags, wrong: Flags, reference: Change, n: int) -> Leakage:
     franchise = evidence.franchise
-    size = int(franchise[before | during].max()) + 1
+    size = int(franchise.max()) + 1
     counted = [_count(franchise, rows, size) for rows in (before & wrong, before, during & wrong, during)]
     seen = np.flatnonzero(counted[1] + counted[3])
     bad_before, all_before, bad_during, all_during = (counts[seen] for counts in counted)
@@ -111,7 +112,7 @@ def _told(evidence: Evidence, before: Flags, during: Flags, wrong: Flags, refere
     likely, least, most = certain, certain, certain
     shards = shard_ids(evidence.history.manifest.topology, seen)
     for shard in np.unique(shards[unsure]):
-        pool = np.isin(franchise, seen[unsure & (shards == shard)])
+        pool = _sent_to(franchise, seen[unsure & (shards == shard)])
         together = _of(before & pool, during & pool, wrong).minus(reference)
         of_pool = float(weight[unsure & (shards == shard)].sum())
         low, high = max(0.0, float(together.low[0])), max(0.0, float(together.high[0]))
@@ -127,7 +128,7 @@ def _told(evidence: Evidence, before: Flags, during: Flags, wrong: Flags, refere
         under_sampled=float(weight[unsure].sum()) / total,
         n=n,
         named=tuple(int(one) for one in named),
-        wrong=during & wrong & (np.isin(franchise, named) if len(named) else np.True_),
+        wrong=during & wrong & (_sent_to(franchise, named) if len(named) else np.True_),
     )
 
 
@@ -140,7 +141,14 @@ def _of(before: Flags, during: Flags, wrong: Flags) -> Change:
 
 
 def _count(franchise: NDArray[np.signedinteger[Any]], rows: Flags, size: int) -> Floats:
-    return np.bincount(franchise[rows], minlength=size).astype(np.float64)
+    return blocks.counts(len(rows), lambda part: franchise[part][rows[part]], size).astype(np.float64)
+
+
+def _sent_to(franchise: NDArray[np.signedinteger[Any]], some: NDArray[np.signedinteger[Any]]) -> Flags:
+    """Operations at any of these franchises."""
+    wanted = np.zeros(int(franchise.max(initial=0)) + 1, dtype=np.bool_)
+    wanted[some] = True
+    return blocks.mask(len(franchise), lambda part: wanted[franchise[part]])
 
 
 def _wrong(evidence: Evidence) -> Flags:

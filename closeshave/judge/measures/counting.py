@@ -6,10 +6,12 @@ serves both, and judges of many windows only have to count.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from closeshave.judge.evidence import blocks
 from closeshave.judge.evidence.columns import Flags, Ints, equal
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import NEVER_NS
@@ -50,26 +52,34 @@ def counted(evidence: Evidence, objective: Objective, rows: Flags) -> Counted:
             hit = hit if evidence.assumed_good is None else hit | evidence.assumed_good
             return Counted(rows & (evidence.revisits if objective.warm else evidence.lookups), hit, _bound(objective.at_least))
         case Measure.LATENCY | Measure.DATABASE_TIME | Measure.CACHE_TIME:
-            timed, times_ns = times(evidence, objective.measure, rows)
-            return Counted(timed, times_ns <= round(_bound(objective.at_most) * 1e9), _bound(objective.percentile))
+            bound_ns = round(_bound(objective.at_most) * 1e9)
+            timed, time_ns = times(evidence, objective.measure, rows)
+            return Counted(timed, blocks.mask(len(rows), lambda part: time_ns(part) <= bound_ns), _bound(objective.percentile))
         case _:
             raise ValueError(f"{objective.measure} is not a share of requests")
 
 
-def times(evidence: Evidence, measure: Measure, rows: Flags) -> tuple[Flags, Ints]:
-    """Which of ``rows`` have this time, and the times of all operations; infinite where the customer got no good answer.
+def times(evidence: Evidence, measure: Measure, rows: Flags) -> tuple[Flags, Callable[[slice], Ints]]:
+    """Which of ``rows`` have this time, and the times of a block of all operations; infinite where the customer got no good answer.
 
     Times that the platform reports itself count only where it reports one, because a cached answer has no database time.
     """
     if measure is Measure.LATENCY:
-        return rows, np.where(evidence.good, evidence.response_ns, NEVER_NS)
+        good, response_ns = evidence.good, evidence.response_ns
+        return rows, lambda part: np.where(good[part], response_ns[part], NEVER_NS)
     stated = evidence.operations["db_ms" if measure is Measure.DATABASE_TIME else "cache_ms"].to_numpy(dtype=np.float32, na_value=np.nan)
-    timed = rows & ~np.isnan(stated)
-    times_ns = np.zeros(len(rows), dtype=np.int64)
-    times_ns[timed] = np.rint(stated[timed].astype(np.float64) * 1e6).astype(np.int64)
-    if evidence.assumed_good is not None:
-        times_ns[evidence.assumed_good] = 0
-    return timed, times_ns
+    timed = blocks.mask(len(rows), lambda part: rows[part] & ~np.isnan(stated[part]))
+    assumed = evidence.assumed_good
+
+    def of(part: slice) -> Ints:
+        known = timed[part]
+        found = np.zeros(len(known), dtype=np.int64)
+        found[known] = np.rint(stated[part][known].astype(np.float64) * 1e6).astype(np.int64)
+        if assumed is not None:
+            found[assumed[part]] = 0
+        return found
+
+    return timed, of
 
 
 def _bound(value: float | None) -> float:

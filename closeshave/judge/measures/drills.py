@@ -6,7 +6,7 @@ import numpy as np
 
 from closeshave.clock import Anchor
 from closeshave.history import ACKNOWLEDGED, BY_HOOKS, LOSS_S, LOST, TIMED
-from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member
+from closeshave.judge.evidence.columns import Flags, Ints, equal, held_in, ints, member
 from closeshave.judge.evidence.drills import DrillLife, customers_within
 from closeshave.judge.evidence.writes import MUTATING, joined
 from closeshave.judge.measures.analysis import Analysis
@@ -149,7 +149,7 @@ def _refused_s(analysis: Analysis, life: DrillLife) -> float | None:
     if (fence := fence_of(life)) is not None:
         return max((fence.to_ns - fence.from_ns) / 1e9, waits(evidence, fence).longest_s)
     effects = evidence.history.effects
-    writing = np.isin(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])
+    writing = held_in(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])
     here = np.isin(evidence.shard, concerned(life.drill, evidence.history.manifest.topology))
     mine = np.flatnonzero(writing & here & (evidence.intended_ns >= life.ended.began_ns) & (evidence.intended_ns <= life.over_ns))
     if not len(mine):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closeshave.history import FENCED_NS, FIRST, LAST, OPENED_NS
-from closeshave.judge.evidence.columns import Ints, ints, member
+from closeshave.judge.evidence.columns import Ints, held_in, ints, member
 from closeshave.judge.evidence.drills import DrillLife
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.writes import MUTATING
@@ -47,7 +47,7 @@ def fence_of(life: DrillLife) -> Fence | None:
 def waits(evidence: Evidence, fence: Fence) -> Waits:
     """Of a write that was answered well, the time until its answer. Of any other, until the next write to the range was answered well, or for ever."""
     effects = evidence.history.effects
-    writing = np.isin(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])
+    writing = held_in(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])
     mine = writing & (evidence.franchise >= fence.first) & (evidence.franchise <= fence.last)
     met = np.flatnonzero(mine & (evidence.intended_ns <= fence.to_ns) & (evidence.ended_ns >= fence.from_ns))
     waited = evidence.response_ns[met].copy()

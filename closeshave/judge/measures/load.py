@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from closeshave.history import Source
+from closeshave.judge.evidence import blocks
 from closeshave.judge.evidence.columns import Flags, equal
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import NEVER_NS, spans, within
@@ -23,7 +24,7 @@ def figures(evidence: Evidence) -> LoadFigures:
     rows = evidence.customers & within(evidence.intended_ns, covered)
     duration_s = sum(span.seconds for span in covered)
     n = int(np.count_nonzero(rows))
-    lateness_ns = (evidence.started_ns - evidence.intended_ns)[rows]
+    lateness_ns = blocks.chosen(rows, lambda part: evidence.started_ns[part] - evidence.intended_ns[part])
     return LoadFigures(
         intended=sum(sent.intended for sent in senders),
         sent=sum(sent.sent for sent in senders),
@@ -40,8 +41,10 @@ def figures(evidence: Evidence) -> LoadFigures:
 
 def _response_ms(evidence: Evidence, rows: Flags) -> dict[str, float | None]:
     """Exact percentiles over every request, good or not, from intended to the end of its answer."""
-    sample = evidence.response_ns[rows]
+    sample = blocks.chosen(rows, lambda part: evidence.response_ns[part])
     if not len(sample):
         return dict.fromkeys(PERCENTILES)
-    found = {name: sampling.percentile_ns(sample, percentile) for name, percentile in PERCENTILES.items()}
+    ranks = {name: sampling.rank_of(percentile, len(sample)) for name, percentile in PERCENTILES.items()}
+    sample.partition(sorted(set(ranks.values())))
+    found = {name: int(sample[rank]) for name, rank in ranks.items()}
     return {name: None if time_ns == NEVER_NS else time_ns / 1e6 for name, time_ns in found.items()}

@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from closeshave.judge.evidence.columns import Flags
+from closeshave.judge.evidence.columns import Flags, held_in, ints, member
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life, operations_of, signals_of
 from closeshave.judge.evidence.writes import MUTATING
@@ -247,17 +247,19 @@ def _working(evidence: Evidence, life: Life, probes: NDArray[np.int64], failed: 
     region's edge may send its customers to other regions' shards at once, while its own shard still has no primary.
     """
     effects = evidence.history.effects
-    changing = effects["operation"][effects["action"].isin(MUTATING)]
-    wrote = (
-        evidence.operations["id"].isin(changing).to_numpy()
-        & evidence.ok
-        & operations_of(evidence, life.fault)
-        & (evidence.started_ns < life.horizon_ns)
+    hurt = probes[failed]
+    if not len(hurt):
+        return None
+    since_ns = evidence.intended_ns[hurt].min()
+    rows = np.flatnonzero(
+        evidence.ok & operations_of(evidence, life.fault) & (evidence.started_ns > since_ns) & (evidence.started_ns < life.horizon_ns)
     )
+    wrote = rows[held_in(evidence.ids[rows], ints(effects["operation"][member(effects["action"], MUTATING)], -1))]
+    started, shards = evidence.started_ns[wrote], evidence.shard[wrote]
     working = []
-    for shard in np.unique(evidence.shard[probes[failed]]):
-        hurt_ns = evidence.intended_ns[probes[failed & (evidence.shard[probes] == shard)]].min()
-        again = evidence.started_ns[wrote & (evidence.shard == shard) & (evidence.started_ns > hurt_ns)]
+    for shard in np.unique(evidence.shard[hurt]):
+        hurt_ns = evidence.intended_ns[hurt[evidence.shard[hurt] == shard]].min()
+        again = started[(shards == shard) & (started > hurt_ns)]
         if not len(again):
             return None
         working.append(int(again.min()))

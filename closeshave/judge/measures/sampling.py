@@ -47,8 +47,14 @@ def clustering(broken: Flags, block: Ints, allowed: float) -> float:
     if not len(broken) or not 0 < allowed < 1:
         return 1.0
     index = block - block.min()
-    sizes, failures = np.bincount(index), np.bincount(index[broken], minlength=int(index.max()) + 1)
+    return clustered(np.bincount(index), np.bincount(index[broken], minlength=int(index.max()) + 1), allowed)
+
+
+def clustered(sizes: Ints, failures: Ints, allowed: float) -> float:
+    """As :func:`clustering`, from how many requests each time interval has, and how many of them broke the promise."""
     sizes, failures = sizes[sizes > 0], failures[sizes > 0]
+    if not len(sizes) or not 0 < allowed < 1:
+        return 1.0
     excess = np.maximum(0.0, failures - sizes * allowed)
     return max(1.0, 2 * float(np.mean(excess**2 / (sizes * allowed * (1 - allowed)))))
 
@@ -79,9 +85,15 @@ def percentile_bounds_ns(values_ns: Ints, percentile: float, confidence: float, 
     The number of values below the true percentile is binomial. So "the upper bound is within the objective" means the same as "the Clopper-Pearson
     lower bound of the share within the objective reaches the percentile": ratios and percentiles are decided by one rule.
     """
-    n = len(values_ns)
-    if n == 0:
+    if len(values_ns) == 0:
         raise ValueError("an empty sample has no percentile")
+    lower, upper = bound_ranks(len(values_ns), percentile, confidence, clusters)
+    wanted = sorted({rank for rank in (lower - 1, upper - 1) if 0 <= rank < len(values_ns)})
+    return at_ranks(np.partition(values_ns, wanted) if wanted else values_ns, lower, upper)
+
+
+def bound_ranks(n: int, percentile: float, confidence: float, clusters: float) -> tuple[int, int]:
+    """The ranks, from 1, of the two bounds of :func:`percentile_bounds_ns` in a sample of ``n``: below 1 and above ``n`` where there is no bound."""
     # Ranks from 1: the smallest with P(Bin(n, q) < upper) >= confidence, and the largest with P(Bin(n, q) < lower) <= 1 - confidence.
     effective = max(1, int(n / clusters))
     rank = quantiles.binomial(confidence, effective, percentile) + 1
@@ -89,11 +101,12 @@ def percentile_bounds_ns(values_ns: Ints, percentile: float, confidence: float, 
     lower = quantiles.binomial(1 - confidence, n, percentile) + 1
     if quantiles.at_most(lower - 1, n, percentile) > 1 - confidence:
         lower -= 1
-    wanted = sorted({rank for rank in (lower - 1, upper - 1) if 0 <= rank < n})
-    ordered = np.partition(values_ns, wanted) if wanted else values_ns
-    low = int(ordered[lower - 1]) if lower >= 1 else 0
-    high = int(ordered[upper - 1]) if upper <= n else NEVER_NS
-    return low, high
+    return lower, upper
+
+
+def at_ranks(ordered: Ints, lower: int, upper: int) -> tuple[int, int]:
+    """The values at two ranks, from 1, of a sample that is in order there; 0 and :data:`NEVER_NS` where the sample does not have the rank."""
+    return int(ordered[lower - 1]) if lower >= 1 else 0, int(ordered[upper - 1]) if upper <= len(ordered) else NEVER_NS
 
 
 def requests_to_settle(failures: int, n: int, allowed: float, confidence: float) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from closeshave.judge.evidence.columns import member
+from closeshave.judge.evidence.columns import held_in, ints, member
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life, shards_of
 from closeshave.judge.evidence.windows import origin_ns
@@ -70,12 +70,10 @@ def _in_flight(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     if not promised or not shards or life.injected_ns is None:
         return ()
     effects = analysis.evidence.history.effects
-    writing = analysis.evidence.operations["id"].isin(effects["operation"][member(effects["action"], MUTATING)]).to_numpy()
     started = analysis.evidence.started_ns
-    under_way = (
-        writing & np.isin(analysis.evidence.shard, shards) & (started >= life.injected_ns - IN_FLIGHT_NS) & (started <= life.injected_ns)
-    )
-    count = int(np.count_nonzero(under_way))
+    under_way = np.isin(analysis.evidence.shard, shards) & (started >= life.injected_ns - IN_FLIGHT_NS) & (started <= life.injected_ns)
+    writing = held_in(analysis.evidence.ids[under_way], ints(effects["operation"][member(effects["action"], MUTATING)], -1))
+    count = int(np.count_nonzero(writing))
     trouble = "" if count else f"no write was sent in the last {IN_FLIGHT_NS / 1e9:g} s before {life.fault.id}: there was nothing to lose"
     return (replace(_verdict("in_flight", life, trouble), id=f"in-flight/{life.fault.id}", n=count),)
 

@@ -42,8 +42,9 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     )
     if not rows.any():
         return ()
-    franchise = ints(evidence.operations["franchise"], -1)
-    visits = np.unique(franchise[rows], return_counts=True)[1]
+    asked = np.flatnonzero(rows)
+    franchise = ints(evidence.operations["franchise"].iloc[asked], -1)
+    visits = np.unique(franchise, return_counts=True)[1]
     behind = _without_service(evidence, rows, ~evidence.good, hold_ns)
     # Other programs disturbed the other requests: without that, their customers might have been served. They fail nothing, and are not shown.
     alone = _without_service(evidence, rows, ~evidence.good & ~evidence.touched, hold_ns)
@@ -68,7 +69,9 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
         first = next(iter(evidence.doubts_within(since_ns, life.unaided_until_ns)), None)
         doubt = first.cause if first else "other programs disturbed their requests"
         return (replace(enough(verdict, exposure), status=Status.INCONCLUSIVE, reason=f"{reason}; but {doubt}"),)
-    guilty = rows & np.isin(franchise, alone) & ~evidence.good & ~evidence.touched
+    guilty = np.zeros_like(rows)
+    guilty[asked[np.isin(franchise, alone)]] = True
+    guilty &= ~evidence.good & ~evidence.touched
     positions = first_and_worst(guilty, evidence.intended_ns, evidence.intended_ns, evidence.ids)
     shown = tuple(operation_witness(evidence.operations, position, "a request that failed after the recovery") for position in positions)
     return (replace(enough(verdict, exposure), status=Status.FAIL, reason=reason, witnesses=shown),)
@@ -78,15 +81,16 @@ def _without_service(evidence: Evidence, rows: Flags, bad: Flags, hold_ns: int) 
     """The franchises whose ``rows`` are all ``bad``, or whose first attempts of one kind all got no answer or a 5xx."""
     if not bad[rows].any():
         return []
-    status = ints(evidence.operations["status"], 0)
+    at = np.flatnonzero(rows)
+    asked, status = evidence.operations.iloc[at], evidence.status[at]
     seen = pd.DataFrame(
         {
-            "franchise": ints(evidence.operations["franchise"], -1)[rows],
-            "kind": evidence.operations["kind"].to_numpy()[rows],
-            "at_ns": evidence.intended_ns[rows],
-            "first": ints(evidence.operations["attempt"], 1)[rows] == 1,
-            "bad": bad[rows],
-            "unserved": (bad & ((status == 0) | (status >= 500)))[rows],
+            "franchise": ints(asked["franchise"], -1),
+            "kind": asked["kind"].to_numpy(),
+            "at_ns": evidence.intended_ns[at],
+            "first": ints(asked["attempt"], 1) == 1,
+            "bad": bad[at],
+            "unserved": bad[at] & ((status == 0) | (status >= 500)),
         }
     )
     whole = seen.groupby("franchise")["bad"].agg(["size", "all"])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from closeshave.judge.evidence.columns import ints
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.plurals import counted
@@ -49,7 +48,7 @@ def _edges(evidence: Evidence) -> list[str]:
     if history.edges is None:
         return ["the edges' own counts are missing"]
     seen = sum(edge.requests for edge in history.edges)
-    answered = int(np.count_nonzero(ints(evidence.operations["status"], 0) > 0))
+    answered = int(np.count_nonzero(evidence.status > 0))
     on_the_wire = max(sum(sent.requests for sent in history.sent), len(evidence.operations))
     if seen < answered:
         return [

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closeshave import plurals, quantiles
+from closeshave.judge.evidence import blocks
 from closeshave.judge.evidence.columns import Flags, Ints
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import Span, origin_ns, within
@@ -43,15 +44,26 @@ def windows(asked: Counted, intended_ns: Ints, covered: Iterable[Span], length_n
     kept: list[Ints] = []
     for span in covered:
         bins = max(STEPS, (span.ended_ns - span.started_ns) // step_ns)
-        for rows, counts in ((asked.rows, sizes), (asked.rows & asked.kept, kept)):
-            due = intended_ns[rows & within(intended_ns, [span])]
-            # The rest at a span's end is added to its last window.
-            found = np.bincount(np.minimum((due - span.started_ns) // step_ns, bins - 1), minlength=bins)
+        both = _by_step(asked, intended_ns, span, step_ns, bins)
+        for found, counts in ((both.sum(axis=1), sizes), (both[:, 1], kept)):
             total = np.concatenate([[0], np.cumsum(found)])
             counts.append(total[STEPS:] - total[:-STEPS])
         starts.append(span.started_ns + step_ns * np.arange(bins - STEPS + 1, dtype=np.int64))
     nothing = [np.zeros(0, dtype=np.int64)]
     return Windows(*(np.concatenate(each or nothing).astype(np.int64) for each in (starts, sizes, kept)))
+
+
+def _by_step(asked: Counted, intended_ns: Ints, span: Span, step_ns: int, bins: int) -> NDArray[np.int64]:
+    """A row for each step of the span: how many requests broke the promise, and how many kept it."""
+
+    def twice(part: slice) -> Ints:
+        due = intended_ns[part]
+        mine = asked.rows[part] & (due >= span.started_ns) & (due < span.ended_ns)
+        # The rest at a span's end is added to its last window.
+        step = np.minimum((due[mine] - span.started_ns) // step_ns, bins - 1)
+        return 2 * step + asked.kept[part][mine]
+
+    return blocks.counts(len(asked.rows), twice, 2 * bins).reshape(bins, 2)
 
 
 def lows_and_highs(found: Windows, confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

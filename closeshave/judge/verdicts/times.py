@@ -9,10 +9,13 @@ Requests are not independent: a stall slows hundreds at once. So for a *pass* th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from closeshave.judge.evidence import blocks
+from closeshave.judge.evidence.columns import Flags, Ints
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import NEVER_NS, WINDOW_NS
 from closeshave.judge.evidence.witness import first_and_worst, operation_witness
@@ -22,24 +25,27 @@ from closeshave.judge.measures.parts import Part
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.verdicts.shares import needed_text
 from closeshave.plurals import counted
-from closeshave.target import Objective
+from closeshave.target import Measure, Objective
 
 
 def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict) -> Verdict:
     """Pass when the percentile's upper confidence bound is within the objective, fail when its lower one is past it."""
     assert objective.percentile is not None
-    rows, times_ns = times(evidence, objective.measure, part.rows)
-    sample = times_ns[rows]
-    n = len(sample)
+    rows, time_ns = times(evidence, objective.measure, part.rows)
+    n = int(np.count_nonzero(rows))
     if not n:
         return blank
     if objective.at_most is None:
         return replace(blank, n=n, reason="the objective needs at_most, because less time is better")
     bound_ns = round(objective.at_most * 1e9)
-    measured = sampling.percentile_ns(sample, objective.percentile)
-    clusters = sampling.clustering(sample > bound_ns, evidence.intended_ns[rows] // WINDOW_NS, 1 - objective.percentile)
-    low, high = sampling.percentile_bounds_ns(sample, objective.percentile, objective.confidence, clusters)
-    kept = int(np.count_nonzero(sample <= bound_ns))
+    sizes, slow = _by_window(rows, evidence.intended_ns, time_ns, bound_ns)
+    clusters, kept = sampling.clustered(sizes, slow, 1 - objective.percentile), n - int(slow.sum())
+    lower, upper = sampling.bound_ranks(n, objective.percentile, objective.confidence, clusters)
+    middle = sampling.rank_of(objective.percentile, n)
+    sample = blocks.chosen(rows, time_ns)
+    sample.partition(sorted({rank for rank in (lower - 1, middle, upper - 1) if 0 <= rank < n}))
+    measured, (low, high) = int(sample[middle]), sampling.at_ranks(sample, lower, upper)
+    del sample
     found = replace(blank, n=n, measured=_seconds(measured), confidence=_interval(low, high), reason="")
     if sampling.share_bounds(kept, n, objective.confidence, clusters)[0] >= objective.percentile:
         return replace(found, status=Status.PASS)
@@ -47,10 +53,10 @@ def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict)
     text = "does not exist, because too many of them were not answered well" if measured == NEVER_NS else f"is {measured / 1e6:,.1f} ms"
     said = f"the p{objective.percentile * 100:g} of {counted(n, 'request')} {text}"
     if low > bound_ns:
-        guilty = rows & (times_ns > bound_ns)
+        guilty = blocks.mask(len(rows), lambda part: rows[part] & (time_ns(part) > bound_ns))
         why = f"a request slower than {promised} or not answered well"
-        # Among those not answered well, the one that took longest is the worst.
-        worst = np.where(times_ns == NEVER_NS, evidence.response_ns, times_ns)
+        # Among those not answered well, the one that took longest is the worst: of response times none is infinite.
+        worst = evidence.response_ns if objective.measure is Measure.LATENCY else _all(evidence, time_ns)
         shown = tuple(
             operation_witness(evidence.operations, position, why)
             for position in first_and_worst(guilty, evidence.intended_ns, worst, evidence.ids)
@@ -59,6 +65,30 @@ def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict)
     bunched = f" (slow requests come in clusters, so these count as {n / clusters:,.0f} independent ones)" if clusters > 1 else ""
     needed = needed_text(n - kept, n, 1 - objective.percentile, objective.confidence) if clusters == 1 else ""
     return replace(found, reason=f"{said}: too few requests to decide whether the promise of at most {promised} is kept{bunched}{needed}")
+
+
+def _by_window(rows: Flags, intended_ns: Ints, time_ns: Callable[[slice], Ints], bound_ns: int) -> tuple[Ints, Ints]:
+    """By window of the run: how many of ``rows`` were due in it, and how many of these took longer than the bound."""
+
+    def ends(part: slice) -> tuple[int, int]:
+        due = intended_ns[part][rows[part]]
+        return (int(due.min()), int(due.max())) if len(due) else (NEVER_NS, -NEVER_NS)
+
+    reach = blocks.each(len(rows), ends)
+    first = min(low for low, _ in reach) // WINDOW_NS
+    number = max(high for _, high in reach) // WINDOW_NS - first + 1
+
+    def twice(part: slice) -> Ints:
+        mine = rows[part]
+        return 2 * (intended_ns[part][mine] // WINDOW_NS - first) + (time_ns(part)[mine] > bound_ns)
+
+    both = blocks.counts(len(rows), twice, 2 * number).reshape(number, 2)
+    return both.sum(axis=1), both[:, 1]
+
+
+def _all(evidence: Evidence, time_ns: Callable[[slice], Ints]) -> Ints:
+    """The times of all operations in one column."""
+    return blocks.into(evidence.history.room.array(len(evidence.operations), np.int64), time_ns)
 
 
 def _seconds(time_ns: int) -> float | None:

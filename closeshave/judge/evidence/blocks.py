@@ -1,0 +1,82 @@
+"""Arithmetic over long columns in blocks: what is computed on the way fits the processor's cache, and several processors share the work.
+
+An expression over whole columns of a hundred million rows would make columns of 800 MB on the way to its result, one for each operator.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+T = TypeVar("T")
+
+ROWS = 1 << 18
+"""Of a block."""
+FEW = 8
+"""So few blocks are not worth threads."""
+
+
+def each(count: int, work: Callable[[slice], T]) -> list[T]:
+    """``work`` on each block of ``count`` rows, its answers in the order of the rows. It runs in several threads and must not write where others do."""
+    parts = [slice(start, min(count, start + ROWS)) for start in range(0, count, ROWS)]
+    threads = processors()
+    if len(parts) <= FEW or threads < 2:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, parts))
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def into(out: NDArray[Any], of: Callable[[slice], Any]) -> NDArray[Any]:
+    """``out``, filled with what ``of`` says of each block."""
+
+    def fill(part: slice) -> None:
+        out[part] = of(part)
+
+    each(len(out), fill)
+    return out
+
+
+def mask(count: int, of: Callable[[slice], Any]) -> Flags:
+    """A mask over ``count`` rows."""
+    return into(np.empty(count, dtype=np.bool_), of)
+
+
+def counts(count: int, of: Callable[[slice], Any], size: int) -> Ints:
+    """How often each number from 0 up to ``size`` occurs in what ``of`` gives of all blocks."""
+    total, lock = np.zeros(size, dtype=np.int64), Lock()
+
+    def add(part: slice) -> None:
+        found = np.bincount(of(part), minlength=size)
+        with lock:
+            np.add(total, found, out=total)
+
+    each(count, add)
+    return total
+
+
+def chosen(rows: Flags, of: Callable[[slice], NDArray[Any]], dtype: Any = np.int64) -> NDArray[Any]:
+    """Of the rows that are true, what ``of`` gives of their block, one after the other."""
+    sizes = each(len(rows), lambda part: int(np.count_nonzero(rows[part])))
+    ends = np.cumsum([0, *sizes])
+    out = np.empty(int(ends[-1]), dtype=dtype)
+
+    def fill(part: slice) -> None:
+        at = part.start // ROWS
+        if sizes[at]:
+            out[ends[at] : ends[at + 1]] = of(part)[rows[part]]
+
+    each(len(rows), fill)
+    return out
