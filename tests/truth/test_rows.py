@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from closeshave.files.shipped import locate
 from closeshave.probes.catalogue import PROBES, matching
@@ -20,7 +22,7 @@ from tests.tiers import thorough
 from truth import breaking, promises
 from truth.promises import RowResult
 from truth.row_judging import SeenPromise, judge
-from truth.rows import ROWS, SYSTEMS, PromiseRow, TextEdit
+from truth.rows import ROWS, SYSTEMS, PromiseRow, RowSystem, TextEdit
 
 TTL, LATER = "probe/ttl.sessions", "probe/ttl"
 KEPT = SeenPromise("rehearsed", "kept by 3 verdicts of 1 run")
@@ -159,6 +161,58 @@ def test_results_survive_an_interruption_and_the_page_names_what_was_not_run(tmp
     assert f"**1 of 2** rows are right (of {len(ROWS)} that exist)." in page
     assert f"Not carried out yet: {', '.join(row.name for row in rest)}." in page
     assert f"| {second.name} | {second.what} | E14 | probes alone | **wrong** | E14 is not refuted |" in page
+
+
+def result(name: str, ledger: Mapping[str, SeenPromise]) -> RowResult:
+    """Carried out, and not judged yet."""
+    return RowResult(name, False, "", ledger, ("round-1",), "2026-12-01T00:00:00+00:00", 60.0)
+
+
+@pytest.mark.parametrize(("shown_by", "right"), [(TTL, True), ("probe/headers", False)])
+def test_what_was_carried_out_is_judged_again_from_its_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown_by: str, right: bool
+) -> None:
+    """With what is expected now; a row that was not carried out is left alone."""
+    row = replace(ROWS[0], refuted=frozenset({"P1"}), shown_by=shown_by)
+    before, seen = promises.unbroken_name(row), {**UNBROKEN, "P1": GONE}
+    kept = {before: result(before, {}), row.name: result(row.name, {})}
+    asked: list[list[Path]] = []
+
+    def measured(name: str, evidence: Callable[[], list[Path]], _system: RowSystem) -> RowResult:
+        asked.append(evidence())
+        return result(name, UNBROKEN if name == before else seen)
+
+    monkeypatch.setattr(promises, "_measured", measured)
+    promises.judge_again([row, ROWS[1]], kept, tmp_path, Console(quiet=True))
+    assert asked == [[tmp_path / "round-1"]] * 2
+    assert kept[row.name].right is right
+    assert kept[row.name].took_s == 60.0
+    assert promises.load(tmp_path / promises.RESULTS) == kept
+    assert set(kept) == {before, row.name}
+
+
+def refuse(*_told: object) -> None:
+    """As an environment does that cannot start, or a row whose break was not mended."""
+    raise breaking.NotMended("nobody serves")
+
+
+def test_a_row_that_cannot_be_carried_out_is_told_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not kept, so that the next call does it."""
+    tried: list[str] = []
+
+    def shared(_system: RowSystem, rows: Sequence[PromiseRow], _kept: object, _runs: Path, _console: Console, over: list[str]) -> None:
+        tried.append(rows[0].name)
+        over.append(rows[0].name)
+        refuse()
+
+    monkeypatch.setattr(promises, "_shared", shared)
+    monkeypatch.setattr(promises, "_alone", refuse)
+    said, kept = Console(record=True, quiet=False, file=io.StringIO(), width=300), {}
+    rows = [row for row in ROWS if row.system == "t"]
+    promises.carry_out(rows, kept, tmp_path, said)
+    assert kept == {}
+    assert tried == [row.name for row in rows if not row.own_environment]
+    assert said.export_text().count("did not run: NotMended: nobody serves") == len(rows)
 
 
 def test_each_row_comes_after_the_unbroken_platform_with_which_it_is_compared() -> None:
