@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from closeshave.clients import patroni, postgres
+from closeshave.plurals import counted
 from closeshave.probes.basis import ProbeBasis
 from closeshave.probes.deciding import Unclear, figure, settled, unknown
 from closeshave.probes.probe import ProbeFamily, PromiseProbe
@@ -53,7 +54,7 @@ def _judge_promised(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFind
         streaming = figure(one, "streaming")
         if streaming is None:
             return Unclear("the count is no number")
-        return "" if streaming >= promised else f"{streaming:.0f} replicas stream; {promised} are promised"
+        return "" if streaming >= promised else f"{counted(int(streaming), 'replica streams', 'replicas stream')}; {promised} are promised"
 
     return settled(seen, _subjects(basis), wrong, f"{promised} replicas stream from the primary of every shard")
 
