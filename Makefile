@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers fuzz fuzz-runs bench bench-judge gate-power gate-power-short truth capacity-truth noisy truth-plain truth-promises measured-error docs lint lock package clean
+.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers test-kubernetes fuzz fuzz-runs bench bench-judge gate-power gate-power-short truth capacity-truth noisy truth-plain truth-promises measured-error docs lint lock package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ compiled: $(INSTALLED) ## Compile the hot modules of the load engine, which then
 	$(BIN)/python hatch_build.py || [ $$? -eq 69 ] # what is lacking was said
 
 # With TIERS=both the thorough ones too, at once: they are collected once then. Properties get as many examples as in the plain tests: CI has half an hour.
-BOTH_TIERS := -m 'not servers and not trial and not containers'
+BOTH_TIERS := -m 'not servers and not trial and not containers and not kubernetes'
 
 # Where nobody may keep byte code, each of a thousand processes would compile the package again.
 test test-thorough: export PYTHONDONTWRITEBYTECODE =
@@ -35,7 +35,7 @@ test: $(INSTALLED) ## Quick tests, on all processors: no servers, no Docker
 	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal $(if $(filter both,$(TIERS)),$(BOTH_TIERS))
 
 test-thorough: $(INSTALLED) ## What the quick tests leave out: all widths, inputs and examples, installed packages (no servers either; minutes)
-	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal --hypothesis-profile thorough -m '(thorough or hypothesis) and not servers and not trial and not containers'
+	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal --hypothesis-profile thorough -m '(thorough or hypothesis) and not servers and not trial and not containers and not kubernetes'
 
 test-servers: $(INSTALLED) ## Tests against the real servers of the embedded environment (minutes)
 	$(BIN)/python -m pytest -m servers
@@ -45,6 +45,9 @@ test-trials: $(INSTALLED) ## Whole trials, with planted defects and interruption
 
 test-containers: $(INSTALLED) ## Tests that need a container engine, beside a private one (root, docker.io; many minutes)
 	.ci/engine sh -c '$(BIN)/closeshave env images && CI=1 $(BIN)/python -m pytest -m containers'
+
+test-kubernetes: $(INSTALLED) ## Tests against a real Kubernetes control plane, built once for this user from its published sources (ten minutes, then minutes)
+	CI=1 $(BIN)/python -m pytest -m kubernetes
 
 FUZZ_S ?= 3600
 FUZZ ?=

@@ -225,6 +225,7 @@ def _parameters(several: Iterable[Parameter]) -> list[dict[str, Any]]:
 
 def _fault(name: str) -> Found:
     from closeshave.faults import catalogue
+    from closeshave.faults.kubernetes.binding import environments
 
     kind = catalogue.KINDS.get(name)
     if kind is None:
@@ -236,7 +237,7 @@ def _fault(name: str) -> Found:
         "undone_by": kind.undone_by,
         "expected": kind.expected.value,
         "scope": list(kind.scope),
-        "environments": sorted(kind.environments),
+        "environments": sorted(environments(kind)),
         "needs": kind.needs,
         "links": list(kind.links),
         "parameters": _parameters(kind.parameters),

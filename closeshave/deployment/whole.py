@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from closeshave.api import known
 from closeshave.api.profile import ApiProfile
+from closeshave.cluster import ClusterInUse
 from closeshave.deployment.application import Application, Capabilities
 from closeshave.deployment.hooks import DrillHook, Hook
 from closeshave.deployment.parts import Account, BackupServer, Member, Network, Payments, Process, Sentinel, Store
@@ -152,6 +153,8 @@ class Deployment:
     """Path of the certificate authority (PEM) that issued the edges' certificates, and the only one that is trusted; empty: those of the system are."""
     files: str = ""
     """The directory in which the application keeps its files; empty for a platform that the harness does not run."""
+    cluster: ClusterInUse | None = None
+    """The Kubernetes cluster on which the platform runs, if its environment file describes it."""
     configuration: tuple[str, ...] = ()
     """The directories of the settings, keys and certificates from which the parts start."""
 

@@ -11,7 +11,7 @@ from closeshave.deployment import Deployment, DrillHook
 from closeshave.drills import backup, certificate, database, deploy, hooked, platform, region, restore, scale, shard, worker
 from closeshave.drills.kind import RELEASE, DrillKind
 from closeshave.faults import catalogue, drillhook
-from closeshave.faults.kind import Kind
+from closeshave.faults.kind import OUTSIDE, Kind
 from closeshave.files.closest import meant
 from closeshave.plan import Drill
 from closeshave.topology import Topology
@@ -78,7 +78,7 @@ def check(
 
 def _unhooked(environment: str | None, hooks: Sequence[DrillHook]) -> str:
     """The other way to carry it out on a remote platform: hooks of its operator."""
-    if environment != "remote":
+    if environment not in OUTSIDE:
         return ""
     there = "; ".join(map(drillhook.label, hooks)) or "none"
     return f", and no drill hook of the environment carries it out at exactly this scope; drill hooks: {there}"

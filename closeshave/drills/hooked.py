@@ -12,7 +12,7 @@ from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, Drill
 from closeshave.faults.calls import Done, Way, carry_out, straight
 from closeshave.faults.drillhook import kept, label, way_back
 from closeshave.faults.hook import ASK_EVERY_S
-from closeshave.faults.kind import Aim, Kind, Proof
+from closeshave.faults.kind import OUTSIDE, Aim, Kind, Proof
 from closeshave.faults.waiting import left_s
 from closeshave.files import write_atomically
 from closeshave.history import BY_HOOKS, Mark, record
@@ -46,7 +46,7 @@ def bind(hook: DrillHook, environ: Mapping[str, str], way: Way = straight) -> Dr
         prove=calls.prove,
         undo=back.undo,
         safe=back.prove,
-        environments=frozenset({"remote"}),
+        environments=OUTSIDE,
         proven_within_s=hook.verified_within,
         put_back_within_s=hook.healed_within,
         ask_every_s=ASK_EVERY_S,

@@ -18,6 +18,8 @@ from closeshave.api.spoken import SpokenApi
 from closeshave.environments import application_problems, pooler_settings
 from closeshave.environments.alerting.rules import RULES_FOLDER, read_rules
 from closeshave.environments.hooks import Location, wrong_hooks
+from closeshave.environments.kubernetes import definition as kubernetes
+from closeshave.environments.kubernetes.definition import Kubernetes
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
 from closeshave.environments.remote import speaking
@@ -36,10 +38,12 @@ WHOLE_MS = 1e-6
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?")
 
-Definition = Embedded | Containers | Remote
+Definition = Embedded | Containers | Remote | Kubernetes
 """Any kind of environment, as a union."""
 
-_KINDS: Mapping[str, type[Definition]] = MappingProxyType({"embedded": Embedded, "containers": Containers, "remote": Remote})
+_KINDS: Mapping[str, type[Definition]] = MappingProxyType(
+    {"embedded": Embedded, "containers": Containers, "remote": Remote, "kubernetes": Kubernetes}
+)
 
 
 def read_definition(path: Path) -> Definition:
@@ -58,8 +62,7 @@ def read_definition(path: Path) -> Definition:
         message = "letters, digits, dots, hyphens and underscores, at most 64: directories are named after it"
         raise InvalidFile(Problem(str(path), line_of(raw, ("name",)), "name", message))
     problems = [
-        Problem(str(path), line_of(raw, location), ".".join(map(str, location)), message)
-        for location, message in (remote.inconsistencies(definition) if isinstance(definition, Remote) else _inconsistencies(definition))
+        Problem(str(path), line_of(raw, location), ".".join(map(str, location)), message) for location, message in _wrong(definition)
     ]
     if problems:
         raise InvalidFile(*problems)
@@ -68,6 +71,13 @@ def read_definition(path: Path) -> Definition:
     if isinstance(definition, Remote) and definition.drill_hooks:
         definition = replace(definition, drill_hooks=tuple(hook.below(path.absolute().parent) for hook in definition.drill_hooks))
     return _speaking(definition, path, raw)
+
+
+def _wrong(definition: Definition) -> Iterator[tuple[Location, str]]:
+    """What is wrong with a well-formed definition: where, and what would be right."""
+    if isinstance(definition, Kubernetes):
+        yield from kubernetes.inconsistencies(definition)
+    yield from remote.inconsistencies(definition) if isinstance(definition, Remote) else _inconsistencies(definition)
 
 
 def speaks(definition: Definition) -> SpokenApi:

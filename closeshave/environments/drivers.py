@@ -14,6 +14,7 @@ from closeshave.environments.alerting.rules import read_rules
 from closeshave.environments.containers import containers
 from closeshave.environments.driver import Driver
 from closeshave.environments.evidence import edge_counts, final_state, jobs, signals, timelines
+from closeshave.environments.kubernetes.kubernetes import KUBERNETES
 from closeshave.environments.remote.remote import REMOTE
 from closeshave.environments.stack import Stack
 from closeshave.history import Signal
@@ -94,7 +95,7 @@ CONTAINERS = replace(
 )
 """Observed in the same ways as the embedded one: the same ports on the same machine."""
 
-DRIVERS: Mapping[str, Driver] = MappingProxyType({driver.kind: driver for driver in (EMBEDDED, CONTAINERS, REMOTE)})
+DRIVERS: Mapping[str, Driver] = MappingProxyType({driver.kind: driver for driver in (EMBEDDED, CONTAINERS, REMOTE, KUBERNETES)})
 
 
 def of(kind: str) -> Driver:

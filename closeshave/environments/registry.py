@@ -39,7 +39,7 @@ class EnvironmentClaim:
     first_port: Annotated[int, Field(ge=0, le=65535)] = 0
     port_count: Annotated[int, Field(ge=0, le=65535)] = 0
     """0 until ports are claimed."""
-    kind: Annotated[str, Field(pattern="^(embedded|containers|remote)$")] = "embedded"
+    kind: Annotated[str, Field(pattern="^(embedded|containers|remote|kubernetes)$")] = "embedded"
     """The kind of environment, which says how to remove it."""
 
 

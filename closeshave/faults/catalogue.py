@@ -10,7 +10,8 @@ from closeshave import extensions
 from closeshave.deployment import Deployment, Hook
 from closeshave.faults import broker, cache, certificate, data, dependency, drillhook, hook, region, service, shard, websocket, worker
 from closeshave.faults.family import kinds_of
-from closeshave.faults.kind import USES, Kind
+from closeshave.faults.kind import OUTSIDE, USES, Kind
+from closeshave.faults.kubernetes.binding import bound
 from closeshave.files.closest import meant
 from closeshave.plan import Fault
 from closeshave.vocabulary import BACKGROUND
@@ -52,7 +53,7 @@ def of(
     """
     if (drill := drillhook.find(kind, scope, deployment.drill_hooks)) is not None:
         return drillhook.way_back(drill, environ, deployment.way)
-    catalogued = kinds[kind]
+    catalogued = bound(kinds[kind], deployment.kind)
     own = hook.find(kind, scope, deployment.hooks)
     if own is not None:
         return hook.bind(catalogued, own, environ, deployment.way)
@@ -61,14 +62,15 @@ def of(
     return catalogued
 
 
-def offered(hooks: Sequence[Hook]) -> Mapping[str, Kind]:
-    """Every kind; those with an operator's hook are injected by the hook."""
-    return {**KINDS, **{one.kind: hook.bind(KINDS[one.kind], one, NOTHING) for one in hooks if one.kind in KINDS}}
+def offered(hooks: Sequence[Hook], environment: str | None = None) -> Mapping[str, Kind]:
+    """Every kind as such an environment has it; those with an operator's hook are injected by the hook."""
+    there = {name: bound(kind, environment) for name, kind in KINDS.items()}
+    return {**there, **{one.kind: hook.bind(KINDS[one.kind], one, NOTHING) for one in hooks if one.kind in KINDS}}
 
 
 def able(kind: str, scope: Mapping[str, object], environment: str, hooks: Sequence[Hook]) -> bool:
     """Whether a kind can be injected on this scope of such an environment."""
-    return environment in KINDS[kind].environments or hook.find(kind, scope, hooks) is not None
+    return environment in bound(KINDS[kind], environment).environments or hook.find(kind, scope, hooks) is not None
 
 
 def links_of(faults: Iterable[Fault]) -> frozenset[str]:
@@ -134,19 +136,18 @@ def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind
 
     ``environment`` is the kind of environment (``embedded`` …) on which it will run, if that is known; ``hooks`` are those of its operator.
     """
-    kind = kinds.get(fault.kind)
-    if kind is None:
+    catalogued = kinds.get(fault.kind)
+    if catalogued is None:
         return [
             f"fault {fault.id}: there is no kind of fault {fault.kind}{meant(fault.kind, kinds)}; available: {', '.join(sorted(kinds))}"
         ]
     own = hook.find(fault.kind, fault.scope, hooks)
-    if own is not None:
-        kind = hook.bind(kind, own, NOTHING)
+    kind = bound(catalogued, environment) if own is None else hook.bind(catalogued, own, NOTHING)
     problems = kind.problems(fault.scope, fault.parameters)
     if kind.undo is None or kind.prove is None:
         problems.append(f"{kind.name} has no undo that can be verified, so it cannot be injected")
     if environment is not None and environment not in kind.environments:
-        why = f", because it needs {kind.needs}" if kind.needs and environment != "remote" else ""
+        why = f", because it needs {kind.needs}" if kind.needs and environment not in OUTSIDE else ""
         problems.append(
             f"{kind.name} does not work on {environment} environments{_hooked(environment, hooks)}{why}; "
             f"it works on: {', '.join(sorted(kind.environments))}"
@@ -156,7 +157,7 @@ def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind
 
 def _hooked(environment: str, hooks: Sequence[Hook]) -> str:
     """The other way to inject the fault on a remote platform: a hook of its operator."""
-    if environment != "remote":
+    if environment not in OUTSIDE:
         return ""
     there = "; ".join(map(hook.label, hooks)) or "none"
     return f" unless a hook of its operator injects it at exactly this scope; hooks: {there}"

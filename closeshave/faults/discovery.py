@@ -9,6 +9,7 @@ from chaoslib.discovery.discover import discover_activities, initialize_discover
 from closeshave.faults import toolkit
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.kind import Kind
+from closeshave.faults.kubernetes.binding import environments
 
 NAME = "closeshave"
 
@@ -29,7 +30,7 @@ def _described(kind: Kind) -> dict[str, Any]:
         "kind": kind.name,
         "does": kind.does,
         "scope": list(kind.scope),
-        "environments": sorted(kind.environments),
+        "environments": sorted(environments(kind)),
         "parameters": [
             {"name": each.name, "type": each.type.__name__, "default": each.default, "about": each.about} for each in kind.parameters
         ],

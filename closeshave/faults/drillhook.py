@@ -9,7 +9,7 @@ from pathlib import Path
 from closeshave.deployment import Deployment, DrillHook
 from closeshave.faults.calls import Way, carry_out, straight
 from closeshave.faults.hook import ASK_EVERY_S, HookFailed
-from closeshave.faults.kind import Aim, Kind, Proof, Say
+from closeshave.faults.kind import OUTSIDE, Aim, Kind, Proof, Say
 from closeshave.faults.waiting import left_s
 from closeshave.history import Injection
 from closeshave.plan import Expected
@@ -63,7 +63,7 @@ def way_back(hook: DrillHook, environ: Mapping[str, str], way: Way = straight) -
         undo=undo,
         prove=safe,
         healed_within_s=hook.healed_within,
-        environments=frozenset({"remote"}),
+        environments=OUTSIDE,
         ask_every_s=ASK_EVERY_S,
     )
 

@@ -10,11 +10,11 @@ from functools import partial
 from closeshave.clock import now_ns
 from closeshave.deployment import Asked, Call, Hook
 from closeshave.faults.calls import Done, Way, carry_out, straight
-from closeshave.faults.kind import OWNED, Aim, Kind, NotSeen, Proof, Say
+from closeshave.faults.kind import OUTSIDE, OWNED, Aim, Kind, NotSeen, Proof, Say
 from closeshave.faults.waiting import after, left_s, until, wait_until
 from closeshave.history import Injection, SeenMeanwhile, Sighting, TouchedText
 
-EVERYWHERE = frozenset({*OWNED, "remote"})
+EVERYWHERE = OWNED | OUTSIDE
 """The kinds of environments in which a hook works."""
 ASK_EVERY_S = 1.0
 """A remote platform is asked rarely."""

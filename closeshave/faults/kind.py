@@ -34,6 +34,8 @@ USES: Mapping[str, str] = MappingProxyType(
 """What a kind of fault may need of the application and its environment, and how an environment file says that it is there."""
 OWNED = frozenset({"embedded", "containers"})
 """The kinds of environments that the harness runs itself: any part of them may be broken."""
+OUTSIDE = frozenset({"remote", "kubernetes"})
+"""The kinds of environments that others run: what an operator's hook can break, and on a cluster also what its API can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from closeshave.faults.catalogue import FAMILIES, OWN
 from closeshave.faults.kind import Kind, Parameter
+from closeshave.faults.kubernetes.act import ENVIRONMENT
+from closeshave.faults.kubernetes.binding import ACTS, environments
 from closeshave.files import write_atomically
 from closeshave.files.described import clause, meanings
 from closeshave.plan import Expected
@@ -52,8 +54,10 @@ def _section(kind: Kind) -> Iterator[str]:
     yield f"| customers | {_noticed(kind)} |"
     yield f"| undone | {kind.undone_by} Within {kind.healed_within_s:g} s. |"
     needs = f" (it needs {kind.needs})" if kind.needs else ""
-    yield f"| environments | {', '.join(sorted(kind.environments, reverse=True))}{needs}; remote with a hook |"
+    yield f"| environments | {', '.join(sorted(environments(kind), reverse=True))}{needs}; remote with a hook |"
     yield from (f"| `{parameter.name}` | {explained(parameter)} |" for parameter in kind.parameters)
+    if (act := ACTS.get(kind.name)) is not None and kind.environments != {ENVIRONMENT}:
+        yield f"| on kubernetes | {act.does} Observed: {act.observed_by} Undone: {act.undone_by} |"
 
 
 def _noticed(kind: Kind) -> str:

@@ -3,6 +3,6 @@
 Made from the code: ``python -m closeshave.reference docs`` writes them again. What a key means stands beside it, as the docstring below a field;
 nothing is said twice.
 
-May import: api, capacity, claims, cli, drills, environments, faults, files, gameday, gate, judge, plan, probes, readiness, report, target, traffic,
-vocabulary.
+May import: api, capacity, claims, cli, clients, cluster, drills, environments, faults, files, gameday, gate, judge, plan, probes, readiness, report,
+target, traffic, vocabulary.
 """

@@ -24,10 +24,16 @@ EXAMPLES = Path("examples", "every-key")
 MADE = "Made by `python -m closeshave.reference docs` from the code: change what a docstring says there, not here."
 
 
+def beyond(definition: Schema, other: Schema) -> Schema:
+    """A mapping without the keys, and all below them, that another one has too. Pure."""
+    return {**definition, "properties": {name: key for name, key in definition["properties"].items() if name not in other["properties"]}}
+
+
 def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
     """File name → page. Raises :class:`OSError` where an example file is missing below ``docs``."""
     environment = schemas["environment"]
-    embedded, containers, remote = (environment["$defs"][name] for name in ("Embedded", "Containers", "Remote"))
+    names = ("Embedded", "Containers", "Remote", "Kubernetes")
+    embedded, containers, remote, kubernetes = (environment["$defs"][name] for name in names)
 
     def example(name: str) -> Any:
         path = docs / EXAMPLES / name
@@ -64,8 +70,12 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
                 "## kind: remote",
                 "",
                 *_sections(sections(environment, remote, example("remote.yaml")), 3, "remote"),
+                "## kind: kubernetes has one more key than remote",
+                "",
+                *_sections(sections(environment, beyond(kubernetes, remote), example("kubernetes.yaml")), 3, "kubernetes"),
             ],
-            "How to describe your own platform is in [Your own platform](../remote.md); containers are in [Containers](../containers.md).",
+            "How to describe your own platform is in [Your own platform](../remote.md) and [Kubernetes](../kubernetes.md). "
+            "See also [Containers](../containers.md).",
         ),
         "profiles.md": _page(
             "Traffic profiles",

@@ -15,6 +15,7 @@ ROOT_MODULES_MAX = 15
 SAID = re.compile(r"^May import: (nothing|[a-z., \n]+)\.$", re.MULTILINE)
 VALUES = {
     "clock",
+    "cluster",
     "deployment",
     "operations",
     "plan",

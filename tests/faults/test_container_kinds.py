@@ -28,6 +28,10 @@ EMBEDDED_ONLY = {
     "websocket.cut": "customers who follow their bookings, whom only that environment has",
     "worker.killed": "workers beside the application, which our images do not have",
 }
+CLUSTER_ONLY = {
+    "service.memory-squeezed": "a Kubernetes cluster",
+    "service.node-drained": "a Kubernetes cluster",
+}
 SCOPES: Mapping[str, str | int] = {"shard": 1, "region": toys.NEAR, "tier": "cache", "process": "etcd-us-west-2"}
 
 
@@ -40,11 +44,13 @@ def fault(kind: str) -> Fault:
 def test_every_kind_works_in_containers(name: str) -> None:
     """The same experiments and plans run there as on the embedded environment, but for what is only there."""
     problems = check(fault(name), environment="containers")
-    if name not in EMBEDDED_ONLY:
+    elsewhere = {**dict.fromkeys(EMBEDDED_ONLY, "embedded"), **dict.fromkeys(CLUSTER_ONLY, "kubernetes")}
+    if name not in elsewhere:
         assert problems == []
         return
     (problem,) = problems
-    said = f"fault f: {name} does not work on containers environments, because it needs {EMBEDDED_ONLY[name]}; it works on: embedded"
+    needs = {**EMBEDDED_ONLY, **CLUSTER_ONLY}[name]
+    said = f"fault f: {name} does not work on containers environments, because it needs {needs}; it works on: {elsewhere[name]}"
     assert problem == said
 
 
@@ -52,11 +58,13 @@ def test_every_kind_works_in_containers(name: str) -> None:
 def test_a_kind_that_needs_an_engine_is_refused_without_one_by_name_and_with_the_reason(name: str) -> None:
     """All others work on both."""
     problems = check(fault(name), environment="embedded")
-    if name not in CONTAINERS_ONLY:
+    elsewhere = {**dict.fromkeys(CONTAINERS_ONLY, "containers"), **dict.fromkeys(CLUSTER_ONLY, "kubernetes")}
+    if name not in elsewhere:
         assert problems == []
         return
     (problem,) = problems
-    said = f"fault f: {name} does not work on embedded environments, because it needs {CONTAINERS_ONLY[name]}; it works on: containers"
+    needs = {**CONTAINERS_ONLY, **CLUSTER_ONLY}[name]
+    said = f"fault f: {name} does not work on embedded environments, because it needs {needs}; it works on: {elsewhere[name]}"
     assert problem == said
 
 

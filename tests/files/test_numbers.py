@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closeshave.environments.definition import read_definition
+from closeshave.environments.kubernetes.definition import Kubernetes
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.stack import Containers, Embedded
 from closeshave.files.shipped import locate
@@ -106,6 +107,14 @@ REMOTE = {
         },
     ],
 }  # fmt: skip
+KUBERNETES = REMOTE | {
+    "kind": "kubernetes",
+    "cluster": {
+        "uid": "3f0c1a52-7d0e-4c1b-9a53-0f6f5d0c8b11", "namespaces": ["booking"], "shards": [{"id": 1, "namespace": "booking", "labels": {"a": "b"},
+        "primary": {"c": "d"}, "instances": 2}], "application": {"namespace": "booking", "labels": {"a": "b"}, "instances": 2}, "pods_at_once": 9,
+        "nodes_at_once": 1,
+    },
+}  # fmt: skip
 PROFILE = {
     "name": "p", "starts_at": "2026-03-03T12:00:00-05:00", "hours": [1.0] * 24, "days": [1.0] * 7, "speed": 1.0,
     "crowd": {"at": "30s", "peak": 10, "half_life": "1m"},
@@ -142,6 +151,7 @@ FILES: Mapping[str, tuple[dict[str, Any], Any, Any]] = {
     "plan": (PLAN, Plan, read_plan),
     "target": (TARGET, Target, read_target),
     "remote": (REMOTE, Remote, read_definition),
+    "kubernetes": (KUBERNETES, Kubernetes, read_definition),
     "embedded": (shipped("embedded") | {"entrances": {"city": {"region": "us-east-1", "distance": "9ms"}}}, Embedded, read_definition),
     "containers": (shipped("containers"), Containers, read_definition),
     "profile": (PROFILE, Profile, lambda path: read(path, Profile)),

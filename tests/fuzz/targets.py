@@ -62,5 +62,6 @@ _LISTED = (
     Target("doctor", "tests.fuzz.answered:doctor", _REMOTE, share=3),
     Target("read-back", "tests.fuzz.answered:lists", _REMOTE, share=2),
     Target("hook", "tests.fuzz.answered:hook", ("closeshave.faults",)),
+    Target("cluster", "tests.kubernetes.fuzzing:one", ("closeshave.faults.kubernetes", "closeshave.clients")),
 )
 TARGETS: Mapping[str, Target] = {target.name: target for target in _LISTED}

@@ -42,6 +42,7 @@ READERS = {
     "target": read_target,
     "containers": read_definition,
     "remote": read_definition,
+    "kubernetes": read_definition,
     "profile": lambda path: read(path, Profile),
     "api": read_api,
     "experiment": an_experiment,
@@ -103,7 +104,7 @@ BASES: dict[str, dict[str, Any]] = {
         "claims": [{"id": name, "text": "Something", "how": ["load"]} for name in ("M1", "P1", "P2", "P3")],
         "objectives": [],
     },
-    **{name: loaded(EVERY_KEY / f"{name}.yaml") for name in ("containers", "remote", "profile")},
+    **{name: loaded(EVERY_KEY / f"{name}.yaml") for name in ("containers", "remote", "kubernetes", "profile")},
     "api": loaded(ROOT / "docs" / "examples" / "salon-api.yaml"),
     "experiment": {"title": "T", "description": "D", "method": [], "rollbacks": [], "steady-state-hypothesis": {}},
 }
@@ -204,7 +205,7 @@ def test_a_command_exists_with_its_options(block: Block, line: str):
                 return
             assert arguments[0] == "-m"
             assert importlib.util.find_spec(arguments[1])
-        case "pip" | "mkdir" | "." | "cp" | "docker" | "export":
+        case "pip" | "mkdir" | "." | "cp" | "docker" | "export" | "helm" | "kubectl":
             assert block.why_not_run
         case _:
             assert (ROOT / program).is_file(), f"{block}: what is {program}?"

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from closeshave.reference.keys import FileKey, sections
-from closeshave.reference.pages import EXAMPLES, anchor, calls_once, pages
+from closeshave.reference.pages import EXAMPLES, anchor, beyond, calls_once, pages
 from closeshave.reference.schemas import FILES, WRITTEN, schemas
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -21,6 +21,7 @@ STARTS: dict[str, list[tuple[str, str | None, str]]] = {
         ("environment", "Embedded", "both"),
         ("environment", "Containers", "containers"),
         ("environment", "Remote", "remote"),
+        ("environment", "Kubernetes", "kubernetes"),
     ],
     "profiles.md": [("profile", None, "")],
     "apis.md": [("api", None, "")],
@@ -38,7 +39,9 @@ def keys_of(page: str) -> Iterator[tuple[FileKey, str]]:
     for name, definition, prefix in STARTS[page]:
         schema = schemas()[name]
         without = frozenset(schema["$defs"]["Embedded"]["properties"]) if definition == "Containers" else frozenset()
-        found = sections(schema, schema["$defs"][definition] if definition else schema, {}, without)
+        start = schema["$defs"][definition] if definition else schema
+        start = beyond(start, schema["$defs"]["Remote"]) if definition == "Kubernetes" else start
+        found = sections(schema, start, {}, without)
         for section in calls_once(found) if name == "api" else found:
             yield from ((key, prefix) for key in section.keys)
 

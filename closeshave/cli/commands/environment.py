@@ -19,6 +19,7 @@ from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.vocabulary import Exit
 
 if TYPE_CHECKING:
+    from closeshave.cluster import Cluster
     from closeshave.environments.rollout.steps import Replaced
     from closeshave.environments.status import PartStatus
 
@@ -181,6 +182,62 @@ def images(json: Json = False, quiet: Quiet = False) -> None:
         made = build(display.say)
     told = f"built {', '.join(made)}" if made else "all images are up to date"
     voice.result({"built": list(made)}, made, lines([told]))
+
+
+@environments.command(epilog=exits.told())
+def janitor(
+    name: EnvironmentName,
+    alive: Annotated[Path | None, typer.Option(help="A file that is touched after each look that succeeded, for a liveness probe.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Watch a Kubernetes cluster until it is stopped, and put back what a run that has died left changed there. Runs inside the cluster."""
+    import signal
+    import threading
+
+    from closeshave.faults.kubernetes import keeper
+
+    cluster, over, voice = _cluster(name), threading.Event(), Voice(json, quiet)
+    said: list[str] = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        voice.note(sentence)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: over.set())
+    voice.note("watching")
+    keeper.keep(cluster, alive, say, over.is_set)
+    voice.result({"said": said}, (), lines(["stopped"]))
+
+
+@environments.command(epilog=exits.told())
+def sweep(name: EnvironmentName, json: Json = False, quiet: Quiet = False) -> None:
+    """Put back at once everything that faults left changed in a Kubernetes cluster, whoever made them, also those of a run that lives."""
+    from closeshave.clients.kubernetes import NoCluster
+    from closeshave.faults.kubernetes import keeper
+
+    cluster, voice = _cluster(name), Voice(json, quiet)
+    try:
+        left = keeper.sweep(cluster, voice.note)
+        said = [f"still marked: {each}" for each in left] or ["nothing in the cluster carries the mark of a fault"]
+    except NoCluster as error:
+        left, said = ("",), [str(error)]
+    voice.result({"left": left}, said if left else (), lines(said, "red" if left else "green"))
+    raise typer.Exit(Exit.BROKEN if left else 0)
+
+
+def _cluster(name: str) -> Cluster:
+    """The cluster of an environment file. Raises :class:`InvalidFile` for one of another kind."""
+    from closeshave.environments.definition import read_definition
+    from closeshave.environments.kubernetes.definition import Kubernetes
+    from closeshave.files.shipped import locate
+
+    path = locate("environments", name)
+    definition = read_definition(path)
+    if not isinstance(definition, Kubernetes):
+        raise InvalidFile(Problem(str(path), 0, "kind", f"is {definition.kind}; kubernetes is needed here"))
+    return definition.cluster
 
 
 def _root(name: str, given: Path | None) -> Path:

@@ -113,8 +113,12 @@ def _show_parts(found: tuple[PartCheck, ...], console: Console) -> None:
 
 
 def _examine(name: str, voice: Voice, *, write: bool) -> None:
+    from dataclasses import replace
+
     from closeshave.cli import walking
     from closeshave.environments.definition import read_definition
+    from closeshave.environments.kubernetes import kubernetes
+    from closeshave.environments.kubernetes.definition import Kubernetes
     from closeshave.environments.remote import examination
     from closeshave.environments.remote.definition import Remote
     from closeshave.files.shipped import locate
@@ -122,6 +126,8 @@ def _examine(name: str, voice: Voice, *, write: bool) -> None:
     path = locate("environments", name)
     definition = read_definition(path)
     examined = examination.examine(definition) if isinstance(definition, Remote) else walking.walked(definition, voice)
+    if isinstance(definition, Kubernetes):
+        examined = replace(examined, findings=(*kubernetes.findings(definition), *examined.findings))
     _tell(examined, voice, (lambda: examination.propose(path, examined)) if write else None)
 
 

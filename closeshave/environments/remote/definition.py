@@ -171,6 +171,11 @@ class Remote:
         return Topology(regions, shards or (Shard(1, 1, 1, regions[0], regions[-1]),), self.resident)
 
     @property
+    def identity(self) -> tuple[object, ...]:
+        """What a token is valid for beside the name, the addresses and the fingerprint."""
+        return ()
+
+    @property
     def secrets(self) -> Secrets:
         """Every variable that the file names."""
         read, proxy = self.read_back, self.proxy

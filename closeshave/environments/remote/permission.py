@@ -68,6 +68,12 @@ def own_key() -> bytes:
 def _audience(definition: Remote) -> str:
     """Everything that identifies the platform, as a digest: another address or fingerprint needs another token."""
     told = repr(
-        (definition.name, sorted(definition.regions.items()), definition.fingerprint.path, sorted(definition.fingerprint.expect.items()))
+        (
+            definition.name,
+            sorted(definition.regions.items()),
+            definition.fingerprint.path,
+            sorted(definition.fingerprint.expect.items()),
+            *definition.identity,
+        )
     )
     return hashlib.sha256(told.encode()).hexdigest()

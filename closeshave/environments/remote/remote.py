@@ -121,7 +121,7 @@ def down(root: Path, _logs_to: Path | None) -> tuple[str, ...]:
     """Remove the accounts and the lock of this run. The platform itself and the ledger of open faults with their undo stay."""
     if (root / FILE).exists():
         # The file itself stays: healing a fault that this run left open needs its hooks.
-        _release(load(root).name)
+        release(load(root).name)
         reader.forget(str(root))
     for name in (DEFINITION, registry.FILE):
         (root / name).unlink(missing_ok=True)
@@ -183,7 +183,8 @@ def _definition(deployment: Deployment) -> Remote:
     return jsonfile.read(Path(deployment.root, DEFINITION), _CODEC)
 
 
-def _release(name: str) -> None:
+def release(name: str) -> None:
+    """Let go of the lock that this process holds for this environment, if it does."""
     if lock := _HELD.pop(name, None):
         lock.release()
 

@@ -23,7 +23,7 @@ def drawn_faults(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
     """The faults that the plan's nemesis draws; none without one. The same for the same seed."""
     if plan.nemesis is None:
         return ()
-    kinds = candidates.kinds_of(plan.nemesis, definition.kind, catalogue.offered(definition.hooks))
+    kinds = candidates.kinds_of(plan.nemesis, definition.kind, catalogue.offered(definition.hooks, definition.kind))
     # The plan's own faults may be wrong already: that is reported for them, and not for the drawn ones.
     before = set(_troubles(plan, definition))
 
@@ -56,7 +56,7 @@ def nemesis_problems(prepared: Prepared) -> list[Problem]:
     if wanted is None:
         return []
     path, definition = prepared.inputs.plan, prepared.definition
-    found = candidates.problems(wanted, definition.kind, definition.topology, catalogue.offered(definition.hooks))
+    found = candidates.problems(wanted, definition.kind, definition.topology, catalogue.offered(definition.hooks, definition.kind))
     if not found and not prepared.drawn:
         found = [("", "no fault fits into its phase: make the phase longer, or raise overlap_max")]
     raw = document(path)
