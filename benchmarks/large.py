@@ -63,6 +63,14 @@ def _anonymous_gib() -> float:
     return int(next(line for line in told.splitlines() if line.startswith("RssAnon")).split()[1]) / 2**20
 
 
+def written(run: Path, count: int) -> Mapping[str, float]:
+    """Write what such a run records."""
+    from benchmarks import recordings  # noqa: PLC0415 - the measured processes do not need it
+
+    recordings.write(run, count)
+    return {}
+
+
 def converted(run: Path) -> Mapping[str, float]:
     """Reconcile and convert the recorder files."""
     from closeshave.traffic.collect import collect  # noqa: PLC0415 - each process imports what it measures
@@ -126,11 +134,9 @@ def main() -> int:
     parser.add_argument("--step", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
-        from benchmarks import recordings  # noqa: PLC0415 - the measured processes do not need it
-
         name, run, *rest = options.step
         steps: Mapping[str, Callable[[], Mapping[str, float]]] = {
-            "write": lambda: recordings.write(Path(run), int(rest[0])) or {},
+            "write": lambda: written(Path(run), int(rest[0])),
             "convert": lambda: converted(Path(run)),
             "judge": lambda: judged(Path(run)),
         }

@@ -155,7 +155,9 @@ def _final(rows: Block, booking: npt.NDArray[np.int64]) -> pa.Table:
         "created_at": WALL_S + (rows["ended_ns"] - 50_000 - START_NS) / 1e9, "price_cents": np.full(size, 3000),
     }  # fmt: skip
     arrays = (pa.array(columns[field.name]) for field in BOOKINGS)
-    made = [each.dictionary_encode() if field.type == text else each.cast(field.type) for each, field in zip(arrays, BOOKINGS, strict=True)]
+    made: list[Any] = [
+        each.dictionary_encode() if field.type == text else each.cast(field.type) for each, field in zip(arrays, BOOKINGS, strict=True)
+    ]
     return pa.Table.from_arrays(made, schema=BOOKINGS)
 
 

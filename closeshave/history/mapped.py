@@ -47,7 +47,7 @@ def _column(path: Path, field: pa.Field[Any], room: Room) -> Any:
         out = room.array(count, field.type.to_pandas_dtype())
         at = 0
         for batch in file.iter_batches(BATCH_ROWS, columns=[field.name], use_threads=False):
-            values = batch.column(0)
+            values: Any = batch.column(0)
             out[at : at + len(values)] = values.to_numpy(zero_copy_only=False)
             at += len(values)
         return out
@@ -81,7 +81,7 @@ def _category(file: pq.ParquetFile, name: str, count: int, room: Room) -> Any:
     out: NDArray[Any] = room.array(count, np.int8)
     at = 0
     for batch in file.iter_batches(BATCH_ROWS, columns=[name], use_threads=False):
-        values = batch.column(0)
+        values: Any = batch.column(0)
         place = _places(values.dictionary.to_pylist(), known)
         if len(known) > np.iinfo(out.dtype).max:
             wider = room.array(count, np.int16 if len(known) <= np.iinfo(np.int16).max else np.int32)
@@ -90,7 +90,9 @@ def _category(file: pq.ParquetFile, name: str, count: int, room: Room) -> Any:
         codes = values.indices.fill_null(len(place) - 1).to_numpy(zero_copy_only=False)
         out[at : at + len(values)] = place[codes]
         at += len(values)
-    return pd.Categorical.from_codes(out, categories=pd.Index(list(known), dtype="str" if known else object), validate=False)
+    names: Any = pd.Index(list(known), dtype="str") if known else pd.Index([], dtype=object)
+    made: Any = pd.Categorical
+    return made.from_codes(out, categories=names, validate=False)
 
 
 def _places(texts: Sequence[str], known: dict[str, int]) -> NDArray[np.int64]:

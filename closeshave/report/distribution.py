@@ -48,7 +48,7 @@ def distributions(operations: pd.DataFrame, phases: tuple[PhaseTime, ...]) -> tu
     edges = np.logspace(low, high, int(high - low) * _BINS_PER_DECADE + 1)
     answer = []
     for role, values in found:
-        counts = sum(blocks.each(len(values), partial(_counts, values, edges)))
+        counts = np.sum(blocks.each(len(values), partial(_counts, values, edges)), axis=0)
         p50, p95, p99 = percentiles(np.zeros(len(values), np.int8), values, 1, (0.5, 0.95, 0.99))[:, 0] / 1_000
         answer.append(Distribution(role.value, len(values), edges, counts / max(counts.sum(), 1), float(p50), float(p95), float(p99)))
     return tuple(answer)

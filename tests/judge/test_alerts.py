@@ -263,8 +263,7 @@ def test_a_false_alarm(run: Alerted, status: Status, measured: int | None, said:
     verdict = run.verdict("calm")
     assert (verdict.status, said in verdict.reason) == (status, True), verdict.reason
     assert verdict.measured == measured
-    run.objectives = (TIME,)
-    shown = run.verdict("false-alarms")
+    shown = replace(run, objectives=(TIME,)).verdict("false-alarms")
     assert (shown.status, shown.gates) == (status, False)
 
 

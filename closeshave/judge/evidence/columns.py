@@ -53,7 +53,8 @@ def member(column: pd.Series, values: Iterable[str]) -> Flags:
 def dense(*columns: Ints) -> Ints:
     """One number for each row, from 0: two rows have the same number exactly if they are equal in all of these columns."""
     if (packed := _packed(columns)) is not None:
-        return pd.factorize(packed)[0]
+        codes, _ = pd.factorize(packed)
+        return codes.astype(np.int64, copy=False)
     found = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
         codes, values = pd.factorize(column)

@@ -130,7 +130,8 @@ class Evidence(Recorded):
         """
 
         def lasted(part: slice) -> Ints:
-            return np.minimum(np.where(self.ended_ns[part] == NEVER_NS, NEVER_NS, self.response_ns[part]), limit_ns)
+            found: Ints = np.minimum(np.where(self.ended_ns[part] == NEVER_NS, NEVER_NS, self.response_ns[part]), limit_ns)
+            return found
 
         return met(self.intended_ns, lasted, self.doubtful)
 

@@ -133,7 +133,8 @@ def _counts(inside: Flags, intended_ns: Ints, started_ns: Ints, begun_ns: int, c
         mine = inside[part]
         due = intended_ns[part][mine]
         window = np.minimum((due - begun_ns) // WINDOW_NS, count - 1)
-        return 2 * window + (started_ns[part][mine] - due <= limit_ns)
+        found: Ints = 2 * window + (started_ns[part][mine] - due <= limit_ns)
+        return found
 
     both = blocks.counts(len(inside), twice, 2 * count).reshape(count, 2)
     return both.sum(axis=1), both[:, 1]

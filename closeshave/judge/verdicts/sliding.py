@@ -61,7 +61,8 @@ def _by_step(asked: Counted, intended_ns: Ints, span: Span, step_ns: int, bins: 
         mine = asked.rows[part] & (due >= span.started_ns) & (due < span.ended_ns)
         # The rest at a span's end is added to its last window.
         step = np.minimum((due[mine] - span.started_ns) // step_ns, bins - 1)
-        return 2 * step + asked.kept[part][mine]
+        found: Ints = 2 * step + asked.kept[part][mine]
+        return found
 
     return blocks.counts(len(asked.rows), twice, 2 * bins).reshape(bins, 2)
 
