@@ -70,7 +70,7 @@ def _without_nulls(file: pq.ParquetFile, name: str) -> bool:
     footer = file.metadata
     place = next(at for at in range(footer.num_columns) if footer.schema.column(at).path == name)
     counts = [footer.row_group(group).column(place).statistics for group in range(footer.num_row_groups)]
-    return all(one is not None and one.has_null_count and one.null_count == 0 for one in counts)
+    return all(one is not None and one.null_count == 0 for one in counts)
 
 
 def _category(file: pq.ParquetFile, name: str, count: int, room: Room) -> Any:

@@ -171,7 +171,8 @@ def indexed(values: pd.Series, rows: npt.NDArray[np.bool_]) -> tuple[tuple[str, 
     codes: Whole = np.asarray(column.cat.codes)[rows]
     size = len(column.cat.categories)
     used = np.flatnonzero(blocks.counts(len(codes), lambda part: codes[part].astype(np.int64) + 1, size + 1)[1:])
-    names = [str(column.cat.categories[at]) for at in used]
+    texts = list(column.cat.categories)
+    names = [str(texts[at]) for at in used.tolist()]
     order = np.argsort(np.array(names, dtype=object), kind="stable")
     place = np.zeros(max(1, size), np.int16)
     place[used[order]] = np.arange(len(order))

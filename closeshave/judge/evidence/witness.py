@@ -90,12 +90,14 @@ def first_and_worst(guilty: Flags, order: Ints, badness: Ints, name: Ints) -> tu
 def _least(positions: Ints, key: Ints) -> Ints:
     """Those of the positions at which ``key`` is smallest. One after the other, because sorting millions of rows for the first of them takes long."""
     values = key[positions]
-    return positions[values == values.min()]
+    found: Ints = positions[values == values.min()]
+    return found
 
 
 def _most(positions: Ints, key: Ints) -> Ints:
     values = key[positions]
-    return positions[values == values.max()]
+    found: Ints = positions[values == values.max()]
+    return found
 
 
 def _values(rows: pd.DataFrame, names: list[str], position: int) -> dict[str, Any]:
