@@ -207,7 +207,8 @@ def test_a_row_that_cannot_be_carried_out_is_told_and_the_others_go_on(tmp_path:
 
     monkeypatch.setattr(promises, "_shared", shared)
     monkeypatch.setattr(promises, "_alone", refuse)
-    said, kept = Console(record=True, quiet=False, file=io.StringIO(), width=300), {}
+    said = Console(record=True, file=io.StringIO(), width=300)
+    kept: dict[str, RowResult] = {}
     rows = [row for row in ROWS if row.system == "t"]
     promises.carry_out(rows, kept, tmp_path, said)
     assert kept == {}
