@@ -17,15 +17,16 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from closeshave.clients import edge_tls, edges, patroni, pooler, postgres
+from closeshave.clients import edge_tls, edges, patroni, pooler, postgres, sentinel, valkey
 from closeshave.clients.address import HOST
 from closeshave.control import processes
-from closeshave.deployment import Deployment, Edge, Process, Readiness
+from closeshave.deployment import Deployment, Edge, Process, Readiness, Store
 from closeshave.environments.readiness import of_application
 from closeshave.faults.certificate import served
 from closeshave.files import certificates
 from closeshave.files.certificates import Authority, Validity
 from closeshave.standin import defects
+from closeshave.standin.franchises import franchise_of
 from closeshave.standin.settings import TOPOLOGY
 from closeshave.standin.switches import LOOK_EVERY_S, Defect
 from closeshave.topology import Topology
@@ -33,6 +34,7 @@ from closeshave.topology import Topology
 END_S, WITHIN_S, PAUSE_S = 10.0, 60.0, 0.2
 LIVENESS = "/health"
 """The stand-in's own page, which tells the region that answers."""
+PAGES = "franchise:*"
 EDGES, SETTINGS = "edges", "config/edges.cfg"
 
 Breaking = Callable[[Deployment], AbstractContextManager[None]]
@@ -75,6 +77,28 @@ def released_with(change: Callable[[Variables], Variables], region: str = "") ->
             _restart(deployment, there)
 
     return broken
+
+
+def pages_cached_abroad(home: str, abroad: str) -> Breaking:
+    """Pages of one home region's franchises go to the cache of another one. Afterwards they are removed there: they would live for an hour."""
+
+    @contextmanager
+    def broken(deployment: Deployment) -> Iterator[None]:
+        with released_with(cached_elsewhere(home, abroad))(deployment):
+            yield
+        ranges = [range(shard.first, shard.last + 1) for shard in deployment.topology.shards if shard.home == home]
+        for group in sentinel.groups_of(deployment, "cache"):
+            store = sentinel.primary(deployment, group)
+            if store.region != home:
+                _remove(store, [key for key in valkey.matching(store, PAGES) if any(franchise_of(key) in one for one in ranges)])
+
+    return broken
+
+
+def _remove(store: Store, keys: list[str]) -> None:
+    with sentinel.session(store.port) as session:
+        for key in keys:
+            session.delete(key)
 
 
 def without_instances(region: str, count: int | None = None) -> Breaking:

@@ -110,7 +110,7 @@ ROWS = (
     _row("e-stale-page", "a changed franchise stays in the cache", "E25", "probe/invalidation.everywhere",
          Planted(Defect.NEVER_INVALIDATED, _changed_by_probes)),
     _row("e-cache-abroad", "pages of European franchises are cached in America", "E24", "probe/residency.entries-at-home",
-         breaking.released_with(breaking.cached_elsewhere("eu-west-1", "us-east-1"))),
+         breaking.pages_cached_abroad("eu-west-1", "us-east-1")),
     _row("e-session-region", "a region does not find the sessions of another one", "E16", "probe/sessions.good-everywhere",
          breaking.released_with(breaking.sessions_looked_for_in_the_cache("ap-southeast-1"), "us-west-2")),
     _row("e-report", "reports leave a shard out", "E31", "probe/reports", Planted(Defect.INCOMPLETE_REPORTS)),
