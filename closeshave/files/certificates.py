@@ -1,6 +1,7 @@
-"""The certificate authority of one environment, and the certificates that it issues to edges. Private keys are in files that only this user can read.
+"""The certificate authority of one environment or one run, and the certificates that it issues. Private keys are in files that only this user can read.
 
-An authority is made when its environment starts and is removed with it. Nobody but the clients of this environment trusts it.
+An authority is made when its environment or run starts and is removed with it. Nobody but the clients of this environment, or the load machines of this
+run, trusts it.
 """
 
 from __future__ import annotations
@@ -72,22 +73,17 @@ def issue(authority: Authority, edge: str, host: str, validity: Validity) -> byt
     It is for ``host``, the IP address in the edge's URL, and for the edge's own name. Raises :class:`OSError`, and :class:`ValueError` for files that
     are no authority.
     """
-    signer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
-    signing = serialization.load_pem_private_key(authority.key.read_bytes(), None)
-    if not isinstance(signing, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{authority.key} has no key of an elliptic curve")  # noqa: TRY004 - the file is wrong, not the program
-    key = ec.generate_private_key(ec.SECP256R1())
-    made = (
-        _blank(_named(edge), key, validity)
-        .issuer_name(signer.subject)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host)), x509.DNSName(edge)]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_uses(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .sign(signing, hashes.SHA256())
-    )
-    return made.public_bytes(serialization.Encoding.PEM) + _private(key)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host)), x509.DNSName(edge)])
+    return _signed(authority, edge, names, ExtendedKeyUsageOID.SERVER_AUTH, validity)
+
+
+def issue_to(authority: Authority, name: str, validity: Validity, *, server: bool) -> bytes:
+    """A new certificate under a name instead of an address, and its private key, as PEM: for a server, or for a client that could not be one.
+
+    Raises :class:`OSError`, and :class:`ValueError` for files that are no authority.
+    """
+    use = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+    return _signed(authority, name, x509.SubjectAlternativeName([x509.DNSName(name)]), use, validity)
 
 
 def serial(pem: bytes) -> str:
@@ -98,6 +94,25 @@ def serial(pem: bytes) -> str:
 def keep(path: Path, pem: bytes) -> None:
     """Write a certificate with its key: whoever reads sees either the old file or the new one. Raises :class:`OSError`."""
     write_atomically(path, pem, PRIVATE)
+
+
+def _signed(authority: Authority, name: str, names: x509.SubjectAlternativeName, use: x509.ObjectIdentifier, validity: Validity) -> bytes:
+    signer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+    signing = serialization.load_pem_private_key(authority.key.read_bytes(), None)
+    if not isinstance(signing, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{authority.key} has no key of an elliptic curve")  # noqa: TRY004 - the file is wrong, not the program
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = (
+        _blank(_named(name), key, validity)
+        .issuer_name(signer.subject)
+        .add_extension(names, critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_uses(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+        .sign(signing, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM) + _private(key)
 
 
 def _named(name: str) -> x509.Name:

@@ -52,6 +52,7 @@ from closeshave.history.files import (
     save_alert_rules,
     save_blind,
     save_edges,
+    save_machines,
     save_manifest,
     save_rows,
 )
@@ -87,7 +88,7 @@ from closeshave.history.touched import (
     TouchedText,
     TouchedUser,
 )
-from closeshave.history.whole import Added, Blind, EdgeCount, History, Manifest, PhaseTime, Rate, Sent
+from closeshave.history.whole import Added, Blind, EdgeCount, History, MachinePart, Manifest, PhaseTime, Rate, Sent
 from closeshave.vocabulary import (
     BLIND,
     BOOKINGS_FILE,
@@ -175,6 +176,7 @@ __all__ = [
     "InjectPassed",
     "Injection",
     "Job",
+    "MachinePart",
     "Manifest",
     "Mark",
     "Operation",
@@ -216,6 +218,7 @@ __all__ = [
     "save_alert_rules",
     "save_blind",
     "save_edges",
+    "save_machines",
     "save_manifest",
     "save_rows",
     "to_frame",

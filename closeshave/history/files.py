@@ -16,12 +16,13 @@ from closeshave.files import append_line, seal, write_atomically
 from closeshave.history.alerts import AlertNote, AlertRule
 from closeshave.history.drills import DrillEnded, DrillEvent, DrillProven, DrillStepped
 from closeshave.history.events import FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal, fault_event
-from closeshave.history.whole import Blind, EdgeCount, Manifest, Sent
-from closeshave.vocabulary import ALERT_RULES_FILE, ALERTS_FILE, BLIND, EDGE_COUNTS, MANIFEST, SENT, TIMELINE
+from closeshave.history.whole import Blind, EdgeCount, MachinePart, Manifest, Sent
+from closeshave.vocabulary import ALERT_RULES_FILE, ALERTS_FILE, BLIND, EDGE_COUNTS, LOAD_MACHINES, MANIFEST, SENT, TIMELINE
 
 MANIFEST_CODEC = TypeAdapter(Manifest)
 EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])
 BLIND_CODEC = TypeAdapter(tuple[Blind, ...])
+MACHINES_CODEC = TypeAdapter(tuple[MachinePart, ...])
 ALERT_CODEC = TypeAdapter(AlertNote)
 RULES_CODEC = TypeAdapter(tuple[AlertRule, ...])
 SENT_CODEC = TypeAdapter(Sent)
@@ -99,6 +100,11 @@ def save_edges(run: Path, counts: Iterable[EdgeCount]) -> None:
 def save_blind(run: Path, windows: Iterable[Blind]) -> None:
     """Write the times for which killed workers recorded nothing."""
     write_atomically(run / BLIND, BLIND_CODEC.dump_json(tuple(windows)))
+
+
+def save_machines(run: Path, parts: Iterable[MachinePart]) -> None:
+    """Write what each load machine sent."""
+    write_atomically(run / LOAD_MACHINES, MACHINES_CODEC.dump_json(tuple(parts), indent=1))
 
 
 WRITING: Mapping[str, Any] = MappingProxyType({"compression": "zstd", "compression_level": 1})

@@ -16,7 +16,7 @@ from closeshave.history.alerts import AlertNote
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, JOBS, OPERATIONS, PLACEMENTS, UPDATES, to_frame
 from closeshave.history.drills import DrillEvent
 from closeshave.history.events import FaultEvent, InjectPassed, Mark, PersonMarked, Routed, Signal
-from closeshave.history.files import ALERT_CODEC, BLIND_CODEC, EDGES_CODEC, RULES_CODEC, SENT_CODEC, event_of, load_manifest
+from closeshave.history.files import ALERT_CODEC, BLIND_CODEC, EDGES_CODEC, MACHINES_CODEC, RULES_CODEC, SENT_CODEC, event_of, load_manifest
 from closeshave.history.mapped import mapped
 from closeshave.history.room import IN_MEMORY, Room
 from closeshave.history.whole import History
@@ -33,6 +33,7 @@ from closeshave.vocabulary import (
     EDGE_COUNTS,
     EFFECTS_FILE,
     JOBS_FILE,
+    LOAD_MACHINES,
     ODD_EFFECTS,
     OPERATIONS_FILE,
     PLACEMENTS_FILE,
@@ -97,6 +98,7 @@ def load(run: Path) -> History:
         damage=tuple(damage),
         room=room,
         blind=_whole(run / BLIND, BLIND_CODEC, (), damage),
+        machines=_whole(run / LOAD_MACHINES, MACHINES_CODEC, (), damage) if (run / LOAD_MACHINES).exists() else (),
     )
 
 

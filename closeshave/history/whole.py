@@ -46,12 +46,41 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """A worker was killed: nothing is known about its share of the load from ``from_ns`` to ``to_ns``."""
+    """A worker was killed or lost: nothing is known about its share of the load from ``from_ns`` to ``to_ns``."""
 
     source: str
     worker: str
     from_ns: int
     to_ns: int
+    why: str = "was killed"
+    """What happened to it, after "the worker NAME"."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePart:
+    """What one load machine sent of a run, and what became of each arrival that was dealt to it."""
+
+    name: str
+    workers: tuple[str, ...]
+    """Its processes, by the names that their records have."""
+    intended: int
+    """Arrivals that were dealt to it, by the seed: ``sent + late + blind``."""
+    sent: int
+    """Those that it carried out."""
+    late: int
+    """Those that were due, and that it did not come to."""
+    blind: int
+    """Those that were due when nothing is known of it."""
+    counted: bool
+    """Whether there are arrivals to count: in the closed model nobody arrives."""
+    offset_ns: int
+    """Its monotonic clock less that of the run, at the load's start."""
+    uncertainty_ns: int
+    """The largest uncertainty of that offset during the load."""
+    ended: str = ""
+    """Why it ended before the load did; empty if it did not."""
+    troubles: tuple[str, ...] = ()
+    """What makes its part of the evidence doubtful, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +209,9 @@ class History:
     damage: tuple[str, ...] = ()
     """What could not be read, and why; verdicts that need it are inconclusive."""
     blind: tuple[Blind, ...] = ()
-    """The times for which killed workers recorded nothing."""
+    """The times for which killed or lost workers recorded nothing."""
+    machines: tuple[MachinePart, ...] = ()
+    """The load machines, where others than that of the run sent the customers' requests."""
     cache_entries: pd.DataFrame | None = None
     placements: pd.DataFrame | None = None
     diverged: pd.DataFrame | None = None
@@ -205,3 +236,13 @@ class History:
     """Where judges keep long columns."""
     restored: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Drill → the bookings that its restored database held, with the columns of :class:`closeshave.history.Booking`."""
+
+    @property
+    def machines_uncertainty_ns(self) -> int:
+        """By how much the clock of any load machine may be off after it was corrected; 0 where this machine alone sent."""
+        return max((one.uncertainty_ns for one in self.machines), default=0)
+
+    @property
+    def uncertainty_ns(self) -> int:
+        """Of all clocks together: this machine's two, and those of the load machines."""
+        return self.manifest.anchor.uncertainty_ns + self.machines_uncertainty_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from pathlib import Path
@@ -54,9 +55,12 @@ def drive(model: type[OpenModel], environment: Environment) -> None:
         refused = isinstance(error, LoadRefused)
         _LOG.error("the load could not be generated: %s", error, exc_info=None if refused else error)
         environment.process_exit_code = 1
-        name = runfiles.worker(model.kind, place_of(environment).index)
+        local = place_of(environment)
+        name = runfiles.worker(model.kind, load.placed(local.index, local.count)[0])
         told = runfiles.refused_file if refused else runfiles.failed_file
-        write_atomically(told(Path(load.run), name), f"{error}\n")
+        # On a disk without room nothing can be said, and the process must end all the same.
+        with contextlib.suppress(OSError):
+            write_atomically(told(Path(load.run), name), f"{error}\n")
         gevent.spawn(environment.runner.quit)
         return
     if worker.told_to_stop:

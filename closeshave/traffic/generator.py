@@ -72,7 +72,8 @@ class Generator:
                 start_new_session=True,
             )
         priority.prefer(process.pid)
-        return cls(kind, run, log, process, tuple(runfiles.worker(kind, index) for index in range(_processes(kind, load))))
+        count = _processes(kind, load)
+        return cls(kind, run, log, process, tuple(runfiles.worker(kind, load.placed(index, count)[0]) for index in range(count)))
 
     def wait_ready(self, timeout_s: float) -> None:
         """Wait until all workers are ready to start.

@@ -141,6 +141,15 @@ class _Written:
 _CODEC = TypeAdapter(_Written)
 
 
+def readable(path: Path) -> bool:
+    """Whether a file is what a worker writes: one that comes from another machine may be anything."""
+    try:
+        jsonfile.read(path, _CODEC)
+    except (OSError, jsonfile.Damaged):
+        return False
+    return True
+
+
 def summed(customers: Iterable[Mapping[str, Any]], canaries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """The same from the contents of the files. Pure."""
     mine = list(customers)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from closeshave import private
 from closeshave.api import known
@@ -81,6 +81,12 @@ class Load:
     """Which of the bookable days this load books: two loads of one trial must not compete for slots."""
     rate_scale: float = 1.0
     """What the plan's rates were multiplied by to get those of this load."""
+    first: int = 0
+    """The index of this machine's first process among those of all load machines that send customers' requests."""
+    among: int | None = None
+    """The number of processes of all load machines; ``None`` when this machine alone sends."""
+    leased: bool = False
+    """Whether the load goes on only while somebody touches the lease file (:func:`closeshave.traffic.runfiles.lease_file`)."""
 
     @property
     def duration_s(self) -> float:
@@ -90,6 +96,10 @@ class Load:
     def most(self, kind: SenderKind) -> int | None:
         """How many requests all workers of the generator of this kind may send together; ``None`` without a limit."""
         return self.requests if kind == "customers" else self.canary_requests or None
+
+    def placed(self, index: int, count: int) -> tuple[int, int]:
+        """The index of one of this machine's ``count`` processes among those of all machines, and the number of all."""
+        return self.first + index, count if self.among is None else self.among
 
     @property
     def tag(self) -> str:
@@ -104,6 +114,19 @@ class Load:
 
 
 _CODEC: TypeAdapter[Load] = TypeAdapter(Load)
+
+
+def json_of(load: Load) -> str:
+    """A load as text, for another machine."""
+    return _CODEC.dump_json(load).decode()
+
+
+def of_json(text: str) -> Load:
+    """The reverse. Raises :class:`ValueError` for text that is no load, without showing it."""
+    try:
+        return _CODEC.validate_json(text)
+    except ValidationError as error:
+        raise ValueError(f"no load of this version: {error.errors(include_input=False, include_url=False)[0]['msg']}") from None
 
 
 def load(path: Path) -> Load:

@@ -75,6 +75,8 @@ class UserPlace:
     sending: list[Sending] = field(default_factory=list)
     latest: int | None = None
     """The ID of its last recorded request."""
+    arrival: int | None = None
+    """The number of the arrival that began its visit; ``None`` in the closed model."""
 
     def told(self, response: object) -> Sending | None:
         """Take the request to which this answer belongs; ``None`` if no watched client sent it."""
@@ -217,7 +219,8 @@ class LocustRecorder:
             error=heard.meaning.error,
             bytes=min(heard.bytes, 2**31 - 1),
         )
-        self._recorder.record(operation, heard.method.upper() if heard.method.upper() in METHOD_CODES else NOWHERE)
+        method = heard.method.upper() if heard.method.upper() in METHOD_CODES else NOWHERE
+        self._recorder.record(operation, method, arrival=place.arrival)
 
     def _effect(self, told: dict[str, Any]) -> None:
         place = self._places.get(getcurrent()) or self._elsewhere

@@ -63,7 +63,7 @@ class _Book:
         """Nobody reads it."""
         return 0
 
-    def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:  # noqa: ARG002 - the protocol's
+    def record(self, operation: Operation, method: str, effect: Effect | None = None, arrival: int | None = None) -> None:  # noqa: ARG002 - the protocol's
         """Count it. Raises :class:`NotAnswered` for one that is not good."""
         if operation.kind not in _ANSWERS:
             raise NotAnswered(f"{operation.kind} has no answer in closeshave/traffic/means.py: add one")

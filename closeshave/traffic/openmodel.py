@@ -5,6 +5,7 @@ Workers and trial communicate by files in the run directory: each worker says th
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -34,8 +35,9 @@ from closeshave.loadgen.scheduler import Arrivals, Scheduler
 from closeshave.loadgen.sleep import sleep_until
 from closeshave.loadgen.stats import EngineStats
 from closeshave.loadgen.tls import TlsSettings
-from closeshave.loadgen.worker import place_of
+from closeshave.loadgen.worker import WorkerPlace, place_of
 from closeshave.traffic import conventions, learning, runfiles
+from closeshave.traffic.arrivalstold import ArrivalsTold
 from closeshave.traffic.load import Load, part
 from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.runfiles import SenderKind
@@ -44,6 +46,8 @@ from closeshave.traffic.session import Counters, Over, Surroundings, Window
 _LOG = logging.getLogger(__name__)
 
 GO_POLL_S = 0.005
+LEASE_S = 5.0
+"""Seconds after which a leased load ends that nobody renews."""
 GRACE_S = 1.5
 """Seconds that requests in flight may take after a stop, for which an operator waits."""
 CREW = 20_000
@@ -52,6 +56,22 @@ CREW = 20_000
 
 def _nothing() -> None:
     """The senders have nothing running but requests in flight."""
+
+
+class LoadLease:
+    """A file that must be touched at least every :data:`LEASE_S` seconds. By the monotonic clock: the other one may jump."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen, self._seen_ns = 0, now_ns()
+
+    def over(self, at_ns: int) -> bool:
+        """Whether nobody has touched the file for too long."""
+        with contextlib.suppress(OSError):
+            touched = self._path.stat().st_mtime_ns
+            if touched != self._seen:
+                self._seen, self._seen_ns = touched, at_ns
+        return at_ns - self._seen_ns > LEASE_S * 1e9
 
 
 VisitSteps = Iterator[int]
@@ -102,7 +122,8 @@ class Worker:
 
         Raises :class:`FileExistsError` when a worker of this name has already written some.
         """
-        self.environment, self.place = environment, place_of(environment)
+        self.environment, local = environment, place_of(environment)
+        self.place = WorkerPlace(*load.placed(local.index, local.count))
         self.name = runfiles.worker(kind, self.place.index)
         self.conventions = conventions.of(load.capabilities, load.topology, load.days, spoken(load.api))
         most = load.most(kind)
@@ -120,14 +141,18 @@ class Worker:
         """Called when nothing more may start: ends whatever the senders have running."""
         self._load, self._kind, self._run = load, kind, Path(load.run)
         self._parent = os.getppid()
+        self._lease = LoadLease(runfiles.lease_file(self._run)) if load.leased else None
         self._broken = 0
+        self._agenda: Arrivals | None = None
+        self._due_ns: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._arrivals: ArrivalsTold | None = None
         self.learnt = self.conventions.learnt()
         self._closed = False
 
     @property
     def orphaned(self) -> bool:
-        """Whether the process that started this one has ended: then nothing could stop or judge this load."""
-        return os.getppid() != self._parent
+        """Whether the process that started this one has ended, or the lease of the load: then nothing could stop or judge it."""
+        return os.getppid() != self._parent or (self._lease is not None and self._lease.over(now_ns()))
 
     def surroundings(self) -> Surroundings:
         """The objects that all customers of this worker share."""
@@ -155,12 +180,14 @@ class Worker:
             return
         end_ns = self.window.end_ns = start_ns + round(self._load.duration_s * 1e9)
         agenda = Arrivals(senders.at_ns, start_ns)
+        self._agenda, self._due_ns = agenda, senders.at_ns + start_ns
         self.engine.records.told = _Told(self.recorder.counters, agenda, self.window)
         # Perhaps nothing more is due before then, but a generator that ends before its load counts as dead.
         agenda.park(iter(()), end_ns)
         watcher = gevent.spawn(self._watch_end)
         Scheduler(self.engine.loop, agenda, partial(self._serve, senders, agenda), CREW, self._broke_off).run()
         watcher.kill()
+        self._note_arrivals(agenda.begun)
         self._close(finished=not self._broken and not self.told_to_stop)
 
     def stop(self, **_: Any) -> None:
@@ -170,6 +197,7 @@ class Worker:
 
     def _serve(self, senders: Senders, agenda: Arrivals, due_ns: int, visit: VisitSteps | None) -> None:
         """Begin the next arrival, or continue a visit whose pause is over."""
+        fresh = visit is None
         if visit is None:
             visit = senders.begin(agenda.begun - 1, due_ns)
         try:
@@ -178,8 +206,16 @@ class Worker:
             return
         except Over:
             if self.window.closed:
+                self._note_arrivals(agenda.begun - fresh)
                 while agenda.next_ns < NEVER_NS:
                     agenda.take()
+
+    def _note_arrivals(self, begun: int) -> None:
+        """Nothing more will be begun: the first time that this is known counts."""
+        if self._arrivals is None:
+            at_ns = now_ns()
+            due = int(np.searchsorted(self._due_ns, at_ns, side="right"))
+            self._arrivals = ArrivalsTold(len(self._due_ns), begun, due - begun, at_ns)
 
     def _broke_off(self, error: Exception) -> None:
         """Handle an error in a scenario: it ends one visit, is logged, and the load counts as unfinished."""
@@ -191,11 +227,16 @@ class Worker:
         if self._closed:
             return
         self._closed = True
+        if self._agenda is not None:
+            self._note_arrivals(self._agenda.begun)
         self.ending()
         self._await_answers()
         stop_waiting()
         self._await_answers()
         self.engine.close(finished=finished)
+        if self._arrivals is not None:
+            with contextlib.suppress(OSError):
+                self._arrivals.save(self._run, self.name)
         if self._own:
             return
         try:

@@ -30,11 +30,11 @@ from closeshave.loadgen.errors import Reason
 from closeshave.loadgen.rates import share
 from closeshave.shapes import Replayed
 from closeshave.traffic import arrivals, ownfile, raised
-from closeshave.traffic.known_profiles import read_profile
 from closeshave.traffic.load import Load, part
 from closeshave.traffic.locustevents import NOWHERE, LocustRecorder, LocustRequest, UserPlace
 from closeshave.traffic.openmodel import GRACE_S, VisitSteps, Worker
 from closeshave.traffic.ownfile import OwnUsers
+from closeshave.traffic.planned import own_arrivals
 from closeshave.traffic.session import Over
 from closeshave.vocabulary import OWN_PROBE
 
@@ -189,9 +189,7 @@ class OpenUsers(_OwnSender):
 
     def __init__(self, load: Load, worker: Worker) -> None:
         super().__init__(load, worker)
-        shares = dict.fromkeys(self.regions, 1 / len(self.regions))
-        factor = read_profile(load.traffic.profile).factor
-        found = arrivals.poisson(load.phases, shares, factor, np.random.default_rng([load.seed, 0]))
+        found = own_arrivals(load)
         # All workers compute all arrivals, the same, and each carries out its own.
         self.at_ns = share(found.at_ns, worker.place.index, worker.place.count)
         self._region = found.region[worker.place.index :: worker.place.count]
@@ -205,7 +203,8 @@ class OpenUsers(_OwnSender):
             raise Over
         kinds = list(self.found.users.values())
         kind = self._rng.choices(kinds, [each.weight or each.fixed_count for each in kinds])[0]
-        self.start(kind, UserPlace(self.regions[int(self._region[index])], kind.__name__.lower(), due_ns))
+        arrival = self._worker.place.index + index * self._worker.place.count
+        self.start(kind, UserPlace(self.regions[int(self._region[index])], kind.__name__.lower(), due_ns, arrival=arrival))
         yield from ()
 
 

@@ -26,6 +26,15 @@ def save(run: Path, worker: str, errors: Mapping[str, int]) -> None:
         write_atomically(run / RECORDS / f"{worker}{SUFFIX}", json.dumps(dict(errors)))
 
 
+def readable(path: Path) -> bool:
+    """Whether a file is what a worker writes: one that comes from another machine may be anything."""
+    try:
+        jsonfile.read(path, _CODEC)
+    except (OSError, jsonfile.Damaged):
+        return False
+    return True
+
+
 def told(run: Path) -> str:
     """One sentence about all workers; empty if no task raised. Raises :class:`closeshave.files.jsonfile.Damaged`."""
     errors: Counter[str] = Counter()

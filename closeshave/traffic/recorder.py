@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from closeshave.history import Effect, Operation, Outcome
-from closeshave.loadgen.records import Records
+from closeshave.loadgen.records import Records, Rows
 from closeshave.loadgen.rows import METHOD_CODES, OUTCOME_CODES, ROW
 from closeshave.traffic.session import Counters
 
 _OUTCOME_CODES = {outcome.value: code for outcome, code in OUTCOME_CODES.items()}
 _NAN = float("nan")
+_MOST_ARRIVALS = 2**32 - 1
+"""The field of a record has four bytes."""
 
 
 class EngineRecorder:
@@ -27,14 +32,15 @@ class EngineRecorder:
         """Add an effect of an operation that is recorded already."""
         self._records.add_effect(effect)
 
-    def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:
-        """Record a finished operation and its effect; ``method`` is for Locust's statistics."""
+    def record(self, operation: Operation, method: str, effect: Effect | None = None, arrival: int | None = None) -> None:
+        """Record a finished operation and its effect; ``method`` is for Locust's statistics. ``arrival`` is the number of the arrival that it belongs to:
+        :func:`arrivals_of` finds it again."""
         if effect is not None:
             self._records.add_effect(effect)
         code = self._records.texts.code
         self._records.add(
             ROW.pack(
-                operation.intended_ns, operation.started_ns, operation.ended_ns, 0, operation.franchise, operation.bytes,
+                operation.intended_ns, operation.started_ns, operation.ended_ns, _numbered(arrival), operation.franchise, operation.bytes,
                 _NAN if operation.db_ms is None else operation.db_ms, _NAN if operation.cache_ms is None else operation.cache_ms,
                 code(operation.kind), code(operation.journey), code(operation.region), code(operation.error), code(operation.served_by),
                 code(operation.cache), operation.shard, operation.status, _OUTCOME_CODES[Outcome(operation.outcome).value], operation.good,
@@ -42,3 +48,12 @@ class EngineRecorder:
             )
         )  # fmt: skip
         self.recorded += 1
+
+
+def _numbered(arrival: int | None) -> int:
+    return 0 if arrival is None or arrival >= _MOST_ARRIVALS else arrival + 1
+
+
+def arrivals_of(rows: Rows) -> npt.NDArray[np.int64]:
+    """The number of the arrival that each row belongs to, -1 for none: canaries, and users of the closed model."""
+    return rows["customer"].astype(np.int64) - 1

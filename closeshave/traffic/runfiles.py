@@ -40,6 +40,11 @@ def refused_file(run: Path, worker: str) -> Path:
     return run / "generators" / f"{worker}.refused"
 
 
+def lease_file(run: Path) -> Path:
+    """Touched again and again by whoever is responsible for a leased load: without that, its workers end it by themselves."""
+    return run / "generators" / "lease"
+
+
 def end_file(run: Path, kind: SenderKind) -> Path:
     """Written by the trial for all workers of a generator: the load is over, earlier than planned."""
     return run / "generators" / f"{kind}.end"

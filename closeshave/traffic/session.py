@@ -54,8 +54,8 @@ class Recorder(Protocol):
         """The ID that the next recorded operation must carry."""
         ...
 
-    def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:
-        """Record a finished operation, the method of its request, and its effect."""
+    def record(self, operation: Operation, method: str, effect: Effect | None = None, arrival: int | None = None) -> None:
+        """Record a finished operation, the method of its request, its effect, and the number of the arrival that it belongs to."""
         ...
 
 
@@ -126,6 +126,8 @@ class Session:
     due_ns: int
     open_model: bool = True
     """Whether the model is open. In the closed one (plain Locust) a step is intended when it is sent."""
+    arrival: int | None = None
+    """The number of the arrival that began the visit, among all of the load."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Names of operations in the history that differ from those of the API's client."""
     _tally: AddressTally = field(init=False)
@@ -228,7 +230,7 @@ class Session:
         elif 400 <= answer.status < 500:
             learnt.turned_away[request.kind, answer.status] += 1
         operation = self._operation(request, answer, meaning, intended_ns, attempt)
-        recorder.record(operation, request.method, effects(operation.id, meaning, body) if effects else None)
+        recorder.record(operation, request.method, effects(operation.id, meaning, body) if effects else None, self.arrival)
         self.due_ns = answer.ended_ns
         return Reply(meaning, body, answer)
 

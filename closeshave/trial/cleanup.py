@@ -21,7 +21,7 @@ from closeshave.files import unexpected
 from closeshave.traffic import collect, learning, raised
 from closeshave.traffic.followers import collect as collect_followed
 from closeshave.traffic.runfiles import RECORDS
-from closeshave.trial import alerting
+from closeshave.trial import alerting, manned
 from closeshave.trial.state import Trial
 from closeshave.vocabulary import TASKS, MarkKind
 
@@ -56,7 +56,7 @@ class _Step:
 def _steps(trial: Trial, *, early: bool) -> tuple[_Step, ...]:
     """What is done, in this order."""
     quiesce_s = QUIESCE_EARLY_S if early else QUIESCE_S
-    records = _Step("records", "keeping the records", _collect_records)
+    records = _Step("records", "keeping the records", partial(_collect_records, early=early))
     # What a hook broke need not be a part of the environment, so its removal does not undo it.
     abandoned = early and trial.owned and not (trial.deployment is not None and trial.deployment.hooks)
     faults = (
@@ -86,6 +86,7 @@ def _steps(trial: Trial, *, early: bool) -> tuple[_Step, ...]:
         *(() if trial.lost else asked[1:]),
         _Step("signals", "reading the platform's own signals", _collect_signals),
         *((records,) if trial.owned else ()),
+        _Step("load machines", "taking leave of the load machines", manned.leave),
         _Step("credentials", "forgetting passwords and tokens", _forget_credentials),
         last,
     )
@@ -177,10 +178,11 @@ def _collect_signals(trial: Trial) -> None:
         history.record(trial.run, signal)
 
 
-def _collect_records(trial: Trial) -> None:
+def _collect_records(trial: Trial, *, early: bool) -> None:
     if trial.generators:
-        for blind in collect.collect(trial.run).blind:
-            trial.say("it is unknown what its customers did after that", f"{blind.worker} was killed", "yellow")
+        also, happened = manned.gather(trial, early=early)
+        for blind in collect.collect(trial.run, also, happened).blind:
+            trial.say("it is unknown what its customers did after that", f"{blind.worker} {blind.why}", "yellow")
         for what, why in learning.notes(trial.run / RECORDS).items():
             trial.mark(MarkKind.PART_MISSING, f"{what}: {why}")
             trial.say(why, what, "yellow")

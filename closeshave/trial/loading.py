@@ -13,7 +13,7 @@ from closeshave.faults.forkserver import ForkServer, NoServer
 from closeshave.history import Mark
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
-from closeshave.trial import alerting, ratecap, schedule
+from closeshave.trial import alerting, manned, ratecap, schedule
 from closeshave.trial.begun import DRILLING, FAULTS
 from closeshave.trial.exercise import Exercise
 from closeshave.trial.following import Following
@@ -25,6 +25,8 @@ from closeshave.trial.state import SENDERS, SafetyStop, Trial
 from closeshave.vocabulary import MarkKind
 
 TICK_S = 0.1
+LEAD_NS, LEAD_OVER_A_NETWORK_NS = 500_000_000, 2_000_000_000
+"""From the signal to the first arrival."""
 HEAL_WAIT_S = 120.0
 """Seconds after the load's end in which an experiment may still heal, before the trial heals the fault itself."""
 
@@ -38,7 +40,10 @@ def load_and_break(trial: Trial) -> None:
     if trial.prepared.rate_by == "calibration":
         load = replace(load, days="first")
     senders = [sender for sender in SENDERS if sender == "customers" or trial.prepared.plan.probed]
-    trial.generators = [Generator.start(sender, load) for sender in senders]
+    trial.generators = []
+    for sender in senders:
+        remote = sender == "customers" and trial.machines is not None
+        trial.generators.append(manned.start(trial, load) if remote else Generator.start(sender, load))
     for generator in trial.generators:
         generator.wait_ready(60)
         trial.mark(MarkKind.SENDER_PRIORITY, f"{generator.kind}: {generator.priority}")
@@ -49,7 +54,7 @@ def load_and_break(trial: Trial) -> None:
     if trial.driver.count_edges is not None:
         trial.edges_before = trial.driver.count_edges(trial.serving)
     trial.follow()
-    start_ns = now_ns() + 500_000_000
+    start_ns = now_ns() + (LEAD_NS if trial.machines is None else LEAD_OVER_A_NETWORK_NS)
     for generator in trial.generators:
         generator.go(start_ns)
     times = schedule.phases(trial.prepared.plan, start_ns)

@@ -37,6 +37,8 @@ class Prepared:
     """What set the factor."""
     gameday: GameDayPlan | None = None
     """What a game day needs; ``None`` for a trial whose clock nobody holds."""
+    load_machines: int = 0
+    """How many other machines send the customers' load; 0 when this one does."""
 
     @property
     def breaks(self) -> bool:

@@ -29,16 +29,18 @@ from closeshave.faults import catalogue, janitor
 from closeshave.files import rundir, unexpected
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.history import Added, Manifest
+from closeshave.machines.master import MachinesFailed
 from closeshave.telemetry.exporter import Exporter
 from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.traffic.logins import LoginFailed
-from closeshave.trial import alerting, bytecode, ended, gamedays, nemesis, stopping
+from closeshave.trial import alerting, bytecode, ended, gamedays, manned, nemesis, stopping
 from closeshave.trial.calibrating import TooLittle, calibrate
 from closeshave.trial.cleanup import clean_up
 from closeshave.trial.display import Display
 from closeshave.trial.interrupts import Interrupted, Interrupts, interrupts, nothing
 from closeshave.trial.loading import load_and_break
+from closeshave.trial.manned import MachinesWanted
 from closeshave.trial.preparation import Prepared, check_disk
 from closeshave.trial.starting import bring_up, log_in, options, used_by
 from closeshave.trial.state import CALIBRATING, LOGGING_IN, EnvironmentLost, SafetyStop, Trial
@@ -59,14 +61,15 @@ def run(
     on_end: Callable[[], None] = nothing,
     exporter: Exporter | None = None,
     logins: KeptLogins | None = None,
+    machines: MachinesWanted | None = None,
 ) -> Path:
     """Carry out a trial and return its run directory, ready to be judged; how it ended, if early, is in the directory too.
 
     ``attach`` names the root of a running environment to use instead of an own one. ``after_up`` is called once the environment serves and
     before any load: tests plant defects there; ``on_directory`` as soon as the run has a directory, ``on_end`` once the trial is over, before its
     clean-up. ``exporter`` tells other programs of the running trial. ``logins`` are the customers of an earlier trial on this environment, and
-    afterwards those of this one. Raises :class:`InvalidFile` when the environment must not be loaded, :class:`OSError` when the run directory cannot
-    be written; then nothing was started.
+    afterwards those of this one; ``machines`` the load machines that send the customers' requests, if others than this one do. Raises
+    :class:`InvalidFile` when the environment must not be loaded, :class:`OSError` when the run directory cannot be written; then nothing was started.
     """
     if attach is None:
         _be_admitted(prepared, permission)
@@ -124,7 +127,7 @@ def run(
         trial.begin("preparing")
         bytecode.make(display.say)
         with janitor.Heartbeat(directory), interrupts(display.say, trial.outlook, on_end) as stop:
-            _carry_out(trial, stop, after_up)
+            _carry_out(trial, stop, after_up, machines)
     return directory
 
 
@@ -172,9 +175,10 @@ def _followed_within_s(trial: Trial) -> float | None:
     return live.within_s if live is not None and trial.serving.accounts and trial.prepared.plan.tells_effects else None
 
 
-def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], None] | None) -> None:
+def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], None] | None, machines: MachinesWanted | None) -> None:
     ending: tuple[Ending | None, str] | None = None
     try:
+        manned.join(trial, machines)
         trial.begin("starting the environment")
         bring_up(trial)
         jobs = trial.driver.tells_jobs(trial.serving) and trial.prepared.plan.tells_effects
@@ -200,7 +204,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
     except EnvironmentLost as error:
         trial.lost = True
         ending = (Ending.ENVIRONMENT, str(error))
-    except (EnvironmentFailed, GeneratorFailed, LoginFailed, janitor.JanitorFailed, OSError) as error:
+    except (EnvironmentFailed, GeneratorFailed, LoginFailed, MachinesFailed, janitor.JanitorFailed, OSError) as error:
         ending = _failed(trial, error)
     except Exception as error:  # noqa: BLE001 - a bug of ours must end as "the harness failed", never as a fail of the platform or a whole run
         ending = (

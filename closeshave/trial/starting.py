@@ -86,6 +86,8 @@ def options(prepared: Prepared) -> tuple[str, ...]:
     told: tuple[str, ...] = ("--seed", str(prepared.plan.seed), "--processes", str(prepared.plan.traffic.processes))
     if prepared.rate_by != "plan":
         told += ("--rate-scale", f"{prepared.rate_scale:g}")
+    if prepared.load_machines:
+        told += ("--expect-workers", str(prepared.load_machines))
     if isinstance(prepared.definition, Remote) and (accounts := prepared.definition.accounts.file):
         # There is no file of accounts next to the copy of the environment file, on purpose.
         told += ("--accounts", accounts)

@@ -18,6 +18,8 @@ from closeshave.faults.child import Child
 from closeshave.faults.forkserver import ForkServer
 from closeshave.faults.janitor import Janitor
 from closeshave.history import Manifest, Mark
+from closeshave.machines.master import LoadMachines
+from closeshave.machines.sending import MachinesGenerator
 from closeshave.traffic.followers import Followers
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.keptlogins import KeptLogins
@@ -50,7 +52,11 @@ class Trial:
     """Customers who stay logged in from one trial of a series to the next."""
     deployment: Deployment | None = None
     guard: Janitor | None = None
-    generators: list[Generator] = field(default_factory=list)
+    generators: list[Generator | MachinesGenerator] = field(default_factory=list)
+    machines: LoadMachines | None = None
+    """Where load machines join; ``None`` when this machine alone sends."""
+    join_file: Path | None = None
+    """What a machine needs to join; removed at the end."""
     sampler: Sampler | None = None
     followers: Followers | None = None
     receiver: AlertReceiver | None = None

@@ -52,6 +52,10 @@ ELSEWHERE: Mapping[str, tuple[set[str], str]] = {
         "is customers' load, not a question: hundreds of connections at once, each with one request",
     ),
     "closeshave/loadgen/": ({"connect", "connect_ex"}, "the load engine: its own client is what makes the load exact"),
+    "closeshave/machines/": (
+        {"create_connection"},
+        "no server of an environment: a run and its load machines, which know each other by certificates of the run",
+    ),
     "closeshave/standin/background/ledger.py": ({"psycopg"}, "the stand-in is a platform: its workers' links to its databases are its own"),
     "closeshave/standin/database.py": ({"asyncpg"}, "the stand-in is a platform: its links to its databases are its own"),
     "closeshave/standin/defective/database.py": ({"asyncpg"}, "the same, with planted defects"),

@@ -62,7 +62,7 @@ class Kept:
     def next_id(self) -> int:
         return len(self.operations)
 
-    def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:
+    def record(self, operation: Operation, method: str, effect: Effect | None = None, arrival: int | None = None) -> None:
         self.operations.append(operation)
         self.effects += [effect] if effect else []
 

@@ -12,6 +12,7 @@ from closeshave.cli.app import app, environments, exports, gamedays, imports
 from closeshave.cli.commands import (
     first,
     trial,
+    loadmachine,
     gameday,
     watched,
     gating,
@@ -33,6 +34,7 @@ from closeshave.cli.commands import (
 ALL = (
     first,
     trial,
+    loadmachine,
     gameday,
     watched,
     gating,

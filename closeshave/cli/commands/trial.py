@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,6 +67,26 @@ def run(  # noqa: PLR0917 - an option each
     live_address: options.LiveAddress = "127.0.0.1",
     live_certificate: options.LiveCertificate = None,
     live_key: options.LiveKey = None,
+    expect_workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=256,
+            help="Let so many load machines (closeshave worker) send the customers' load, and wait for them before anything starts.",
+        ),
+    ] = None,
+    workers_address: Annotated[
+        str,
+        typer.Option(
+            help="Address at which load machines join. Another than loopback needs no more: they authenticate by TLS certificates."
+        ),
+    ] = "127.0.0.1",
+    workers_port: Annotated[int, typer.Option(min=0, max=65535, help="Port at which load machines join; 0 takes any that is free.")] = 0,
+    workers_wait: Annotated[float, typer.Option(min=1, max=86400, help="Seconds to wait for all load machines.")] = 300.0,
+    join_file: Annotated[
+        Path | None,
+        typer.Option(help="Where to write the file that lets a load machine join (mode 0600); removed at the end of the run."),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -78,7 +99,7 @@ def run(  # noqa: PLR0917 - an option each
     from closeshave.live import settings as viewing
     from closeshave.telemetry import settings as telemetry
     from closeshave.telemetry.exporter import exporting
-    from closeshave.trial import running
+    from closeshave.trial import manned, running
     from closeshave.trial.display import Display
     from closeshave.trial.interrupts import hangup
     from closeshave.trial.outlook import warn
@@ -105,6 +126,8 @@ def run(  # noqa: PLR0917 - an option each
         stored.load(against)
     if history is not None and history.exists():
         nights.read(history)
+    machines = manned.wanted(prepared, expect_workers, workers_address, workers_port, join_file, workers_wait)
+    prepared = replace(prepared, load_machines=expect_workers or 0)
     warn(prepared, voice.progress)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     display = Display(voice.progress)
@@ -122,6 +145,7 @@ def run(  # noqa: PLR0917 - an option each
                 else partial(launching.told, view, say=display.say, withheld=prepared.definition.secrets.all),
                 on_end=gone.trial_is_over,
                 exporter=exporter,
+                machines=machines,
             )
             with at_hand(directory):
                 display.say("judging what was recorded")

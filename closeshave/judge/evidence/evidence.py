@@ -93,7 +93,8 @@ class Evidence(Recorded):
     def late(self) -> tuple[Late, ...]:
         """Windows in which the customers' generator could not keep its schedule."""
         rows = self.customers
-        return late_windows(self.history.manifest, rows, self.intended_ns, self.started_ns, latency_bounds(self.plan, self.target))
+        bounds_s, uncertainty_ns = latency_bounds(self.plan, self.target), self.history.machines_uncertainty_ns
+        return late_windows(self.history.manifest, rows, self.intended_ns, self.started_ns, bounds_s, uncertainty_ns)
 
     @cached_property
     def held_up(self) -> tuple[Late, ...]:
@@ -102,7 +103,9 @@ class Evidence(Recorded):
             return ()
         undisturbed = self.customers & ~met(self.intended_ns, lambda part: self.started_ns[part] - self.intended_ns[part], self.doubtful)
         bounds_s = latency_bounds(self.plan, self.target)
-        left = {window.span for window in late_windows(self.history.manifest, undisturbed, self.intended_ns, self.started_ns, bounds_s)}
+        uncertainty_ns = self.history.machines_uncertainty_ns
+        late = late_windows(self.history.manifest, undisturbed, self.intended_ns, self.started_ns, bounds_s, uncertainty_ns)
+        left = {window.span for window in late}
         return tuple(window for window in self.late if window.span not in left)
 
     @cached_property

@@ -79,9 +79,9 @@ def latency_bounds(plan: Plan, target: Target) -> Mapping[str, float]:
 
 
 def blindness(blind: Blind, origin: int | None) -> str:
-    """A sentence for the reason of a verdict: the time in which a killed worker recorded nothing, in seconds after the load's start."""
+    """A sentence for the reason of a verdict: the time in which a killed or lost worker recorded nothing, in seconds after the load's start."""
     from_s, to_s = (max(0.0, (at_ns - (origin or 0)) / 1e9) for at_ns in (blind.from_ns, blind.to_ns))
-    return f"the worker {blind.worker} was killed: nothing is known of its share of the load from {from_s:.1f} s to {to_s:.1f} s"
+    return f"the worker {blind.worker} {blind.why}: nothing is known of its share of the load from {from_s:.1f} s to {to_s:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,14 @@ def few(rows: Flags, held_up: Flags) -> bool:
     return bool(np.count_nonzero(rows & held_up) <= FEW * np.count_nonzero(rows))
 
 
-def late_windows(manifest: Manifest, rows: Flags, intended_ns: Ints, started_ns: Ints, bounds_s: Mapping[str, float]) -> tuple[Late, ...]:
+def late_windows(
+    manifest: Manifest, rows: Flags, intended_ns: Ints, started_ns: Ints, bounds_s: Mapping[str, float], uncertainty_ns: int = 0
+) -> tuple[Late, ...]:
     """Windows of the judged phases in which the p99 send lateness of ``rows`` exceeds a tenth of the latency bound in force there (``bounds_s``, by role).
 
     Windows start with their phase, so that none lies in two phases. The rest at a phase's end belongs to its last window, because in a window of some
-    ten requests the single latest one would decide.
+    ten requests the single latest one would decide. ``uncertainty_ns`` is by how much the clock may be off that said when each was due: it counts as
+    lateness, because it is one for all that is known.
     """
     found = []
     for phase in manifest.phases:
@@ -115,13 +118,13 @@ def late_windows(manifest: Manifest, rows: Flags, intended_ns: Ints, started_ns:
         limit_ns = round(bounds_s[phase.role] * 1e8)
         inside = rows & within(intended_ns, [Span(phase.started_ns, phase.ended_ns)])
         count = max(1, (phase.ended_ns - phase.started_ns) // WINDOW_NS)
-        sizes, punctual = _counts(inside, intended_ns, started_ns, phase.started_ns, count, limit_ns)
+        sizes, punctual = _counts(inside, intended_ns, started_ns, phase.started_ns, count, limit_ns - uncertainty_ns)
         # p99 > limit exactly when fewer than ⌈0.99 n⌉ are within it: counting is linear, sorting every window would not be.
         for late in np.flatnonzero(punctual < -(-99 * sizes // 100)):
             start = phase.started_ns + int(late) * WINDOW_NS
             end = phase.ended_ns if late == count - 1 else start + WINDOW_NS
             there = inside & within(intended_ns, [Span(start, end)])
-            ordered = np.sort(started_ns[there] - intended_ns[there])
+            ordered = np.sort(started_ns[there] - intended_ns[there] + uncertainty_ns)
             found.append(Late(Span(start, end), int(ordered[-(-99 * len(ordered) // 100) - 1]), limit_ns))
     return tuple(found)
 

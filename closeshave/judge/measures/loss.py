@@ -186,7 +186,7 @@ def _after_promotion(evidence: Evidence, writes: Writes, life: Life) -> Flags:
     if promoted is None:
         return np.zeros(len(writes.rows), dtype=np.bool_)
     # Promotions are read from logs, in wall-clock time: within the uncertainty it is unknown which came first.
-    after: Flags = writes.rows["started_ns"].to_numpy() > promoted + evidence.history.manifest.anchor.uncertainty_ns
+    after: Flags = writes.rows["started_ns"].to_numpy() > promoted + evidence.history.uncertainty_ns
     return after
 
 

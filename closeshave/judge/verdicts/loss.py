@@ -72,7 +72,7 @@ def _measured(analysis: Analysis, life: Life, blank: Verdict, bound_ns: int) -> 
     seen = _seen_alone(analysis, loss.lost)
     far = f"{low_ns / 1e9:.3f} s" if low_ns == high_ns else f"between {low_ns / 1e9:.3f} s and {high_ns / 1e9:.3f} s"
     window = f"{seen}the oldest was acknowledged {far} before the primary ended; the bound is {bound_ns / 1e9:g} s"
-    uncertainty_ns = analysis.evidence.history.manifest.anchor.uncertainty_ns
+    uncertainty_ns = analysis.evidence.history.uncertainty_ns
     missing = f"{counted(count, 'acknowledged write is missing', 'acknowledged writes are missing')}, {window}"
     if low_ns - uncertainty_ns > bound_ns:
         doubt = _doubt(analysis, life, high_ns)

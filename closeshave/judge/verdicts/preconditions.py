@@ -21,7 +21,7 @@ _DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
-    """``complete``, ``evidence``, ``clock``, ``host``, ``shortage``, ``proxy``, ``rate-limits`` and the two of ``generator/``."""
+    """``complete``, ``evidence``, ``clock``, ``host``, ``shortage``, ``proxy``, ``rate-limits``, the two of ``generator/`` and ``load-machines``."""
     return (
         _host(evidence),
         _verdict("complete", "completeness", _unfinished(evidence)),
@@ -37,6 +37,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
             if evidence.plan.faults and evidence.plan.probed
             else []
         ),
+        *([_machines(evidence)] if evidence.history.machines else []),
         *([_recorder(evidence)] if evidence.plan.traffic.locust is not None else []),
     )
 
@@ -181,7 +182,7 @@ def _counted(id: str, n: int, reason: str) -> Verdict:
 
 def _uncertain(evidence: Evidence) -> list[str]:
     """A bound that is not larger than the uncertainty of the clocks cannot be judged."""
-    uncertainty_s = evidence.history.manifest.anchor.uncertainty_ns / 1e9
+    uncertainty_s = evidence.history.uncertainty_ns / 1e9
     timed = [each for each in evidence.target.objectives if each.measure in {Measure.RECOVERY, Measure.LOSS}]
     bounds = [each.at_most for each in timed if each.at_most and any(each.covers(fault) for fault in evidence.plan.faults)]
     if not bounds or uncertainty_s < min(bounds):
@@ -208,6 +209,19 @@ def _unfinished(evidence: Evidence) -> list[str]:
     troubles += [blindness(blind, origin_ns(manifest)) for blind in evidence.history.blind]
     failed = (_DIRECTORIES.sub("", mark.detail) for mark in evidence.history.marks if mark.kind == MarkKind.HARNESS_ERROR)
     return troubles + [f"the harness itself failed in the step {step}" for step in failed]
+
+
+def _machines(evidence: Evidence) -> Verdict:
+    """Whether every arrival of every load machine is accounted for: intended = sent + late + blind, and nothing is blind or contradicts."""
+    machines = evidence.history.machines
+    troubles = [trouble for one in machines for trouble in one.troubles]
+    troubles += [
+        f"of {one.intended:,} arrivals of load machine {one.name}, {one.sent:,} were sent, {one.late:,} were late and {one.blind:,} are unknown"
+        for one in machines
+        if one.blind or one.intended != one.sent + one.late + one.blind
+    ]
+    found = _verdict("load-machines", "load_machines", troubles)
+    return replace(found, n=sum(one.intended for one in machines))
 
 
 def _late_canaries(evidence: Evidence) -> tuple[Late, ...]:

@@ -133,7 +133,7 @@ def _in_time(evidence: Evidence, life: Life, found: Recovery, bound_s: float | N
 
 
 def _uncertainty_s(evidence: Evidence) -> float:
-    return evidence.history.manifest.anchor.uncertainty_ns / 1e9
+    return evidence.history.uncertainty_ns / 1e9
 
 
 def _witnesses(evidence: Evidence, found: Recovery) -> tuple[Witness, ...]:

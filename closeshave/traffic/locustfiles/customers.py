@@ -85,6 +85,7 @@ class CustomerSender:
             surroundings=self._around,
             rng=rng,
             due_ns=due_ns,
+            arrival=row,
         )
 
 

@@ -1,0 +1,65 @@
+"""Load machines: their counts must add up, what is blind is said, and their clocks' uncertainty counts where clocks matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from closeshave.history import Blind, MachinePart
+from closeshave.judge import assess
+from closeshave.judge.evidence.windows import blindness
+from closeshave.judge.verdict import Status
+from tests.judge.test_assess import whole
+
+EAST = MachinePart("east", ("customers-1",), 100, 100, 0, 0, counted=True, offset_ns=150_000_000, uncertainty_ns=200_000)
+WEST = replace(EAST, name="west", workers=("customers-2",))
+
+
+@pytest.mark.parametrize(
+    ("machines", "status", "reason"),
+    [
+        ((EAST, WEST), Status.PASS, ""),
+        ((EAST, replace(WEST, sent=99, late=1)), Status.PASS, ""),
+        ((replace(EAST, intended=0, sent=0, counted=False),), Status.PASS, ""),
+        (
+            (EAST, replace(WEST, sent=60, blind=40)),
+            Status.INCONCLUSIVE,
+            "of 100 arrivals of load machine west, 60 were sent, 0 were late and 40 are unknown",
+        ),
+        ((replace(EAST, sent=99),), Status.INCONCLUSIVE, "of 100 arrivals of load machine east, 99 were sent, 0 were late and 0 are unknown"),
+        ((replace(EAST, troubles=("the clock jumped",)), WEST), Status.INCONCLUSIVE, "the clock jumped"),
+    ],
+)  # fmt: skip
+def test_every_arrival_is_accounted_for(machines: tuple[MachinePart, ...], status: Status, reason: str) -> None:
+    """Otherwise the run cannot be trusted."""
+    run = whole()
+    found = assess(replace(run.history, machines=machines), run.plan, run.target)
+    verdict = next(one for one in found.verdicts if one.id == "load-machines")
+    assert (verdict.status, verdict.reason) == (status, reason)
+    assert verdict.n == sum(one.intended for one in machines)
+    assert found.status is status
+
+
+def test_a_run_of_one_machine_has_no_such_verdict() -> None:
+    """Nothing changes for it."""
+    run = whole()
+    assert not any(one.id == "load-machines" for one in assess(run.history, run.plan, run.target).verdicts)
+
+
+def test_a_clock_that_may_be_far_off_makes_requests_late() -> None:
+    """They may have been sent so much later than they were due; and a bound that is not larger cannot be measured."""
+    run = whole()
+    found = assess(replace(run.history, machines=(replace(EAST, uncertainty_ns=5_000_000_000),)), run.plan, run.target)
+    verdicts = {one.id: one for one in found.verdicts}
+    assert verdicts["generator/customers"].status is Status.INCONCLUSIVE
+    assert "could not keep its schedule" in verdicts["generator/customers"].reason
+    assert found.status is Status.INCONCLUSIVE
+
+
+def test_what_is_blind_says_why() -> None:
+    """By the machine's name."""
+    blind = Blind("customers", "customers-3", 12_000_000_000, 30_000_000_000, "of load machine west was lost")
+    assert blindness(blind, 2_000_000_000) == (
+        "the worker customers-3 of load machine west was lost: nothing is known of its share of the load from 10.0 s to 28.0 s"
+    )
