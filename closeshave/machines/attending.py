@@ -153,6 +153,9 @@ class Attendance:
                     seat.measured(RoundTrip(asked_ns, message.received_ns, message.replied_ns, at_ns))
             case MachineStanding():
                 with seat.lock:
+                    if message.stage == "ended" and seat.stage != "ended":
+                        # At once, also when the others go on: a machine that is stopped may soon be gone.
+                        seat.to_gather = not seat.gathered
                     seat.stage, seat.reason, seat.code = message.stage, clean(message.reason), message.code
                     seat.priority, seat.early = message.priority, message.early
             case FileTold() | SumsTold():

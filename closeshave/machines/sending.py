@@ -132,7 +132,7 @@ class MachinesGenerator:
         """Fetch what is lacking of every machine's records, however long that takes; one that cannot be reached is waited for ``away_s`` seconds."""
         for seat in self.seats.values():
             with seat.lock:
-                seat.to_gather = seat.stage in {"sending", "ended"} and seat.start_ns is not None
+                seat.to_gather = not seat.gathered and seat.stage in {"sending", "ended"} and seat.start_ns is not None
         began_s = time.monotonic()
         while waiting := [seat for seat in self.seats.values() if seat.to_gather]:
             waited_s = time.monotonic() - began_s
