@@ -47,7 +47,20 @@ UNBROKEN = {"P1": KEPT, "P2": OPEN, "P3": SeenPromise("not run", "no run tests i
         ({"P1": GONE, "P4": KEPT}, {"P1"}, TTL, "the two ledgers have different promises"),
         ({"P1": GONE}, set(), TTL, "nothing is expected to be refuted"),
     ],
-    ids=str,
+    ids=[
+        "one",
+        "one, shown by another witness",
+        "two",
+        "none",
+        "unknown",
+        "for another reason",
+        "one too many",
+        "one is kept",
+        "one was run",
+        "no such promise",
+        "another target",
+        "nothing expected",
+    ],
 )
 def test_a_row_is_right_if_exactly_the_expected_promises_are_refuted(
     broken: Mapping[str, SeenPromise], expected: set[str], shown_by: str, wrong: str
