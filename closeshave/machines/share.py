@@ -143,15 +143,16 @@ class MachineShare:
             said = said or self._why_stopped or f"its load generator ended with code {code}; see {generator.log} there"
             self._stand("failed", said, code=code)
             return
-        reason = self._why_stopped or (self._failure(code) if code else "")
+        reason = self._why_stopped or (f"its load generator ended with code {code}" if code else "")
+        # The cause, whoever noticed it first: a sender that cannot write its records may also wait until it is stopped.
+        reason = self._full() or reason
         self._stand("ended", reason, code=code, early=bool(reason))
 
-    def _failure(self, code: int) -> str:
+    def _full(self) -> str:
         with suppress(OSError):
-            # Then it could not write down why it failed either.
             if shutil.disk_usage(self.place).free < DISK_BYTES_FULL:
                 return f"its disk is full: {self.place}"
-        return f"its load generator ended with code {code}"
+        return ""
 
     def _stand(self, stage: Stage, reason: str = "", priority: str | None = None, code: int | None = None, *, early: bool = False) -> None:
         kept = self.standing.priority if priority is None else priority
