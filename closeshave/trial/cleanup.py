@@ -86,7 +86,7 @@ def _steps(trial: Trial, *, early: bool) -> tuple[_Step, ...]:
         *(() if trial.lost else asked[1:]),
         _Step("signals", "reading the platform's own signals", _collect_signals),
         *((records,) if trial.owned else ()),
-        _Step("load machines", "taking leave of the load machines", manned.leave),
+        *(() if trial.machines is None else (_Step("load machines", "taking leave of the load machines", manned.leave),)),
         _Step("credentials", "forgetting passwords and tokens", _forget_credentials),
         last,
     )

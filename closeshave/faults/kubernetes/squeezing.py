@@ -55,14 +55,14 @@ def changes(container: Mapping[str, Any], resource: Resource, share: float) -> t
 
     A pod's class of service must stay as it is (the API refuses it otherwise): where request and limit are equal they stay equal.
     """
-    limits, requests = part(container, "resources", "limits"), part(container, "resources", "requests")
-    limit, request = quantity(limits.get(resource)), quantity(requests.get(resource))
+    limits, requested = part(container, "resources", "limits"), part(container, "resources", "requests")
+    limit, request = quantity(limits.get(resource)), quantity(requested.get(resource))
     if limit is None or request is None:
         return f"container {container.get('name')} has no limit of {resource}, so that it cannot be lowered"
     lowered = max(limit * Decimal(str(share)), SMALLEST[resource])
     if lowered >= limit:
         return f"the limit of {resource} of container {container.get('name')} is {limits[resource]} and cannot be lowered further"
-    before = {"limits": {resource: limits[resource]}, "requests": {resource: requests[resource]}}
+    before = {"limits": {resource: limits[resource]}, "requests": {resource: requested[resource]}}
     return before, {"limits": {resource: written(resource, lowered)}, "requests": {resource: written(resource, min(lowered, request))}}
 
 
