@@ -20,6 +20,7 @@ from closeshave.capacity.loadmachine import kernel, reading
 from closeshave.capacity.loadmachine.answering import ANSWER, BODY, HOST, Answering, split
 from closeshave.capacity.loadmachine.orders import GeneratorOrder, ordered, variables
 from closeshave.capacity.loadmachine.starting import CannotMeasure
+from closeshave.control.processes import poll_until
 
 REQUEST = b"GET /api/v2/appointments/ HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -61,6 +62,8 @@ def test_every_request_gets_the_constant_answer_and_is_counted(capsys) -> None:
             for piece in pieces:
                 connection.sendall(piece)
             assert received(connection, len(ANSWER) * answers) == ANSWER * answers
+        # Its own thread counts a request after its answer has left.
+        assert poll_until(lambda: server.requests == 5, 10)
         counts = server.counts()
     assert (counts["requests"], counts["accepted"], counts["open"]) == (5, 1, 1)
     assert (counts["read_bytes"], counts["written_bytes"]) == (5 * len(REQUEST), 5 * len(ANSWER))
