@@ -132,7 +132,8 @@ def test_a_worker_finishes_an_interrupted_payment_and_reminds(shop, customers):
     worker = shop.begin("worker", "work")
     assert poll_until(lambda: shop.rows(f"SELECT status FROM payments WHERE intent = '{intent}'") == [("paid",)], 20), shop.said("worker")
     assert shop.rows(f"SELECT reminded IS NOT NULL FROM bookings WHERE id = {booking}") == [(True,)]
-    assert "settled" in shop.said("worker")
+    # Said after it is stored.
+    assert poll_until(lambda: "settled" in shop.said("worker"), 20), shop.said("worker")
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(10) == 0
 

@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from closeshave.clock import now_ns
 from closeshave.control.processes import poll_until
 from closeshave.drills import restored_server
@@ -31,6 +33,7 @@ HARNESS = textwrap.dedent(
 )
 
 
+@pytest.mark.thorough
 def test_the_janitor_removes_a_restored_database_that_a_killed_harness_left(tmp_path: Path) -> None:
     """It finds the drill in the ledger by its kind. That the shard serves it cannot prove here, and it says so."""
     toy = toys.described(tmp_path / "root")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,6 +106,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.thorough
 def test_a_real_orphan_is_not_charged_to_its_new_parent() -> None:
     """A parent and its busy child are killed: whoever waits for the child, its second of work does not become that program's."""
     parent = subprocess.Popen([sys.executable, "-c", BURN])

@@ -70,6 +70,7 @@ def test_a_dead_server_takes_no_orders(toy: Deployment, run: Path, server: ForkS
         server.fork(order(toy, run))
 
 
+@pytest.mark.thorough
 def test_an_experiment_that_a_hanging_server_has_not_begun_never_begins_after_a_stop(
     toy: Deployment, run: Path, server: ForkServer
 ) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import mounting
 
 HARNESS = """
@@ -31,6 +33,7 @@ with janitor.Heartbeat(run):
 """A harness that fills the disk, goes on for longer than its lease, and is killed."""
 
 
+@pytest.mark.thorough
 def test_a_full_disk_ends_no_trial_and_leaves_nothing_behind(tmp_path: Path) -> None:
     """Without heartbeats the janitor would end a trial that is only cleaning up; an error of its own log once kept it from destroying the
     environment.

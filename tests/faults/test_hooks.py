@@ -25,6 +25,7 @@ from closeshave.plan import Expected, Fault
 from closeshave.vocabulary import TOKEN_VARIABLE
 from tests.faults import toys
 from tests.faults.timelines import WHOLE_LIFE, edges, events, marks, not_observed
+from tests.tiers import thorough
 
 FAULT = Fault("broken", "shard.primary-killed", "storm", 0, 0.5, Expected.RECOVERS, {"shard": 1})
 
@@ -92,7 +93,7 @@ def test_a_call_that_returns_after_the_fault_was_still_observed(tmp_path: Path, 
     assert marks(run) == []
 
 
-@pytest.mark.parametrize("ends", [None, "at-once", "when-observed", "asked"])
+@pytest.mark.parametrize("ends", [None, "asked", *thorough("at-once", "when-observed")])
 def test_a_hook_says_when_the_primary_ends(tmp_path: Path, run: Path, ends: Any) -> None:
     """The call returns at once and takes effect 0.8 s later: the hook says nothing about it, or that the primary ended with the call, or when it is
     observed. How long that takes on a busy machine does not matter: the calls themselves note when they were made.

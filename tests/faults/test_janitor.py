@@ -69,6 +69,7 @@ def test_harness_that_hangs_is_ended(toy: Deployment, run: Path) -> None:
     assert Ledger(run).open() == ()
 
 
+@pytest.mark.thorough
 def test_what_the_harness_could_not_remove_is_tried_again_until_it_is_gone(toy: Deployment, run: Path) -> None:
     """For example when a container engine does not answer for a while: the harness ends, and the janitor keeps trying."""
     obstacle = run / "away"

@@ -91,6 +91,7 @@ def break_it(platform: Deployment, run: Path) -> None:
         lifecycle.observe(Ledger(run), "broken", kind, aim, never)
 
 
+@pytest.mark.thorough
 def test_its_method_injects_its_rollbacks_undo_and_its_steady_state_proves(tmp_path: Path, run: Path) -> None:
     """In the process of any fault; what the experiment's functions print or return is in no file of the run."""
     path = experiment(tmp_path / "my")

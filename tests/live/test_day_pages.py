@@ -90,6 +90,7 @@ def test_nothing_is_hard_to_reach_or_to_read(visit, day, width, scheme):
     browsing.easy_to_read(page, width)
 
 
+@pytest.mark.thorough
 def test_a_short_day_with_three_pages(visit, day):
     """Every button once, by who may press it; the hidden inject is in no answer to the others until it is revealed."""
     held, served = day
@@ -209,6 +210,7 @@ def test_a_mark_made_while_another_press_is_under_way_is_kept(visit, day):
     assert sorted(one.mark for one in held.clock.marks) == ["acknowledged", "noticed"]
 
 
+@pytest.mark.thorough
 def test_a_server_that_is_killed_in_the_middle_loses_nothing(visit, day, tmp_path):
     """What was pressed has been pressed; the next server at the same place goes on, and nothing begins twice."""
     held, first = day

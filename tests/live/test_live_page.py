@@ -168,6 +168,7 @@ def test_hostile_text_is_shown_and_does_nothing(visit, tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.thorough
 def test_an_open_page_keeps_the_last_state_and_says_that_it_has_ended(visit, tmp_path, monkeypatch):
     """Also when its server is gone."""
     monkeypatch.setattr(server, "LINGER_S", 1.0)

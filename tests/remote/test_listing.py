@@ -78,6 +78,7 @@ def test_a_list_that_cannot_be_read_completely_says_why(shape, says):
     assert 40 <= len(found.rows) <= 317
 
 
+@pytest.mark.thorough
 def test_an_endless_list_ends(monkeypatch):
     """After a bounded number of pages."""
     monkeypatch.setattr(listing, "PAGES_MAX", 60)

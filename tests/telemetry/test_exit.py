@@ -70,6 +70,7 @@ def unreachable() -> Iterator[str]:
             one.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("receiver", [*thorough(refusing), silent, *thorough(unreachable)], ids=lambda one: one.__name__)
 def test_the_process_of_a_trial_ends_although_its_receivers_are_gone(receiver, tmp_path):
     """In little more than the time that they are given, with what could not be sent."""

@@ -116,6 +116,7 @@ def test_a_package_that_is_missing_is_refused_before_anything_starts(monkeypatch
         Exporter.open(TelemetrySettings(otlp=Collector("http://127.0.0.1:4317")))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("receiver", ["otlp", "grafana"])
 def test_a_receiver_that_is_not_there_is_said_at_the_end(writer: Writer, receiver: str) -> None:
     """Once, with how much was lost, where to, and why; the token is not shown."""

@@ -174,6 +174,7 @@ def test_it_stops_by_itself_at_the_limit_of_requests(platform: TinyPlatform, run
     assert collect(run).sent[0].sent == sum(platform.requests.values()) == 100
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.servers)])
 def test_when_stopped_it_records_requests_in_progress(platform: TinyPlatform, run: Path, processes: int) -> None:
     """An unfinished request ends as *stopped*: it may have happened. Every sent request is recorded, and no process is left."""

@@ -47,6 +47,7 @@ def test_the_gap_between_log_ins(tmp_path, count, settings, spacing_s):
     assert logins.spacing_s(deployment(tmp_path, **settings), count) == pytest.approx(spacing_s)
 
 
+@pytest.mark.thorough
 def test_under_a_shared_limit_all_are_logged_in(tmp_path):
     """20 of them where 10 are allowed in 3 s: none is refused, and the expected time is stated."""
     refused: list[str] = []

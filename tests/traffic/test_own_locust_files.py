@@ -244,6 +244,7 @@ def test_a_custom_client(tmp_path: Path, shop: Shop) -> None:
     assert took_s.between(0.04, 0.5).all()
 
 
+@pytest.mark.thorough
 def test_a_load_shape_decides_alone_in_the_closed_model(tmp_path: Path, shop: Shop) -> None:
     """Two users in the first second, six in the next, and none after its end; each does one task after the other."""
     rows = sent(tmp_path, a_load(tmp_path, shop, STAGES, (3.5, 1), model="closed"))
@@ -267,6 +268,7 @@ def test_the_closed_model_has_users_in_proportion_to_the_rate(tmp_path: Path, sh
     assert len(rows) == sum(shop.requests.values())
 
 
+@pytest.mark.thorough
 def test_what_no_event_tells_of_is_recorded_too(tmp_path: Path, shop: Shop) -> None:
     """A request whose with block raised, and one that is in flight at the end: a platform that hangs must not look well."""
     rows = sent(tmp_path, a_load(tmp_path, shop, ODD, (2.0, 20)))

@@ -37,6 +37,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [*thorough(signal.SIGTERM), signal.SIGKILL])
 def test_a_process_of_the_pool_ends_with_the_command(number: signal.Signals, tmp_path: Path) -> None:
     """However the command is ended: in the middle of its work, and with none of the work that waits."""

@@ -54,6 +54,7 @@ def test_a_neighbour_ends_with_its_block(tmp_path: Path) -> None:
     assert one.pid not in proctable.table()
 
 
+@pytest.mark.thorough
 def test_a_stopped_process_is_resumed(tmp_path: Path) -> None:
     """A sender is stopped for seconds, and continues although the neighbour was killed meanwhile."""
     sender = subprocess.Popen(["sleep", "120"])
