@@ -32,10 +32,10 @@ BOTH_TIERS := -m 'not servers and not trial and not containers and not kubernete
 # Where nobody may keep byte code, each of a thousand processes would compile the package again.
 test test-thorough: export PYTHONDONTWRITEBYTECODE =
 test: $(INSTALLED) ## Quick tests, on all processors: no servers, no Docker
-	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal $(if $(filter both,$(TIERS)),$(BOTH_TIERS))
+	$(BIN)/python -m pytest -n $$(($$(nproc) * 2)) --dist worksteal $(if $(filter both,$(TIERS)),$(BOTH_TIERS))
 
 test-thorough: $(INSTALLED) ## What the quick tests leave out: all widths, inputs and examples, installed packages (no servers either; minutes)
-	$(BIN)/python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal --hypothesis-profile thorough -m '(thorough or hypothesis) and not servers and not trial and not containers and not kubernetes'
+	$(BIN)/python -m pytest -n $$(($$(nproc) * 2)) --dist worksteal --hypothesis-profile thorough -m '(thorough or hypothesis) and not servers and not trial and not containers and not kubernetes'
 
 test-servers: $(INSTALLED) ## Tests against the real servers of the embedded environment (minutes)
 	$(BIN)/python -m pytest -m servers

@@ -177,6 +177,7 @@ def test_connections_to_a_server_that_takes_no_more_writes_are_replaced(shop, bo
     assert answers == [503] + [200] * 6
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_without_its_cache_the_application_is_right(shop, both, how):
     """Lists come from the database, soon without waiting for the cache; and from the cache again when it is back, none of them old."""

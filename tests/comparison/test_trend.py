@@ -215,6 +215,7 @@ def test_a_run_that_ended_early_is_no_night(tmp_path, command):
     assert command("trend", tmp_path / "nothing.jsonl").code == 2
 
 
+@pytest.mark.thorough
 def test_the_report_of_tonight_has_a_line_about_the_nights(tmp_path, command):
     """From the file, which gets tonight's run."""
     run = kept(tmp_path, "run", whole=True)

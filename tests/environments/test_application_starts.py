@@ -42,6 +42,7 @@ def test_a_preparation_gets_its_database_and_may_write_accounts(tmp_path: Path) 
     assert preparing.carry_out(prepared(tmp_path, "pass"), SHARD, URL) is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("script", "within_s", "message"),
     [

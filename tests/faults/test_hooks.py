@@ -83,6 +83,7 @@ def test_a_hook_has_the_lifecycle_of_any_fault(tmp_path: Path, run: Path) -> Non
     assert not (tmp_path / "broken").exists()
 
 
+@pytest.mark.thorough
 def test_a_call_that_returns_after_the_fault_was_still_observed(tmp_path: Path, run: Path) -> None:
     """Failover calls of clouds block for minutes: the observation begins with their start."""
     broken = tmp_path / "broken"
@@ -146,6 +147,7 @@ def _asleep_ns() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
 
 
+@pytest.mark.thorough
 def test_a_command_gets_its_callers_variables_without_the_secrets_that_it_does_not_need(
     tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

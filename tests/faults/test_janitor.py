@@ -43,6 +43,7 @@ def test_attached_environment_is_healed(toy: Deployment, run: Path) -> None:
     assert ("abort", "the harness has died; the janitor heals the environment") in marks(run)
 
 
+@pytest.mark.thorough
 def test_owned_environment_is_destroyed(toy: Deployment, run: Path) -> None:
     """The command that takes the environment down runs; the ledger is closed, and nothing claims a healing."""
     with harness(run, Path(toy.root), sys.executable, "-c", DESTROY, toy.root) as process:

@@ -181,6 +181,7 @@ def test_the_keyboard_alone_suffices(visit, day):
     until(lambda: len(held.clock.marks) == 1, "a mark by its key")
 
 
+@pytest.mark.thorough
 def test_two_facilitators_at_once_begin_it_once(visit, day):
     """And each is told what became of their own press."""
     held, served = day

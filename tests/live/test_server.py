@@ -161,6 +161,7 @@ def test_hostile_text_arrives_as_the_text_that_it_is(served: Served) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", json.dumps(told, ensure_ascii=False))
 
 
+@pytest.mark.thorough
 def test_a_page_that_knows_the_newest_waits_for_the_next(served: Served) -> None:
     """And gets it within the second."""
     seen = picture(served)["picture"]["version"]

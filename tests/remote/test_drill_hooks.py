@@ -107,6 +107,7 @@ def test_a_drill_is_started_followed_finished_verified_and_put_back(tmp_path: Pa
     assert not [line for line in lines(run) if line.get("kind") == "heal-check-worthless"]
 
 
+@pytest.mark.thorough
 def test_an_end_state_that_stays_is_not_aborted(tmp_path: Path, run: Path, state: Path) -> None:
     """Neither by the trial nor by a later healing in another process; the next drill may abort again."""
     stays = platform(tmp_path, drill_hook(state, stays=True))

@@ -130,6 +130,7 @@ def test_a_receiver_that_is_not_there_is_said_at_the_end(writer: Writer, receive
     assert "s3cret" not in shown[0][0]
 
 
+@pytest.mark.thorough
 def test_a_broken_run_directory_does_not_end_the_telemetry(writer: Writer) -> None:
     """What cannot be read is counted; the next look goes on."""
     exporter = Exporter.open(SERVED)

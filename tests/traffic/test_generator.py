@@ -82,6 +82,7 @@ def test_all_that_was_intended_is_sent_and_recorded(platform: TinyPlatform, run:
     assert len(booked[(booked["outcome"] == "ok") & (booked["attempt"] == 1)]) == len(platform.bookings)
 
 
+@pytest.mark.thorough
 def test_two_workers_share_the_arrivals_without_overlap(platform: TinyPlatform, run: Path) -> None:
     """Every planned arrival belongs to one worker, once, at its own time; nothing is lost on the way to the history; no process is left."""
     load = loads.load(run, (2.0, 40), edges=everywhere(platform.url), traffic=replace(BRISK, processes=2))
@@ -196,6 +197,7 @@ def test_when_stopped_it_records_requests_in_progress(platform: TinyPlatform, ru
     assert set(stopped[stopped["kind"] == "slots"]["outcome"]) == {"fail"}
 
 
+@pytest.mark.thorough
 def test_a_killed_generator_loses_only_its_last_second(platform: TinyPlatform, run: Path) -> None:
     """What it had flushed is collected; that it did not finish is reported."""
     generator = ready("customers", loads.load(run, (60.0, 50), edges=everywhere(platform.url), traffic=BRISK))

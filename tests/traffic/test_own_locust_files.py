@@ -284,6 +284,7 @@ def test_what_no_event_tells_of_is_recorded_too(tmp_path: Path, shop: Shop) -> N
     }
 
 
+@pytest.mark.thorough
 def test_effects_belong_to_the_request_before(tmp_path: Path, shop: Shop) -> None:
     """By its ID, with the slot and the booking."""
     rows = sent(tmp_path, a_load(tmp_path, shop, BOOKS, (1.0, 10), effects=True))
@@ -295,6 +296,7 @@ def test_effects_belong_to_the_request_before(tmp_path: Path, shop: Shop) -> Non
     assert set(found["shard"]) == {1}
 
 
+@pytest.mark.thorough
 def test_canaries_run_one_task_at_a_steady_rate(tmp_path: Path, shop: Shop) -> None:
     """From before the start each has its user, and a probe is one row: good, or failed with its reason."""
     load = replace(a_load(tmp_path, shop, QUICKSTART, (2.0, 1), canary="QuickstartUser.hello_world"), canaries=Canaries(home_per_s=10))
