@@ -127,6 +127,7 @@ def test_an_encoding_without_such_letters_shows_others(runs, encoding, asked, us
     assert b"Traceback" not in said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("asked", "usual"), [("judge", 1), ("explain", 0)])
 def test_a_locale_without_such_letters_shows_others(runs, asked, usual, command_in_ascii):
     """The same where the machine has no locale."""

@@ -169,6 +169,7 @@ def test_a_misspelt_operation_of_an_environment_is_told_with_its_key(kind, comma
     assert re.search(rf"mine.yaml:\d+: {place}.limits.lgin: 'lgin' is not an operation \(did you mean login\?\)", said), said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "contests", "line", "message"),
     [

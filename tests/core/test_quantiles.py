@@ -45,6 +45,7 @@ def test_the_poisson_is_scipys(share):
     assert math.isnan(quantiles.poisson_exceeded(share, math.nan))
 
 
+@pytest.mark.thorough
 def test_no_command_waits_for_libraries_that_it_does_not_need():
     """Judging needs neither ``scipy.stats`` nor a library that draws, and each of them takes a second of processor time to import."""
     program = "import sys, closeshave.conclusion, closeshave.trial.preparation; print(*{'scipy.stats', 'matplotlib'} & set(sys.modules))"

@@ -182,6 +182,7 @@ def test_a_hook_that_fails_is_named_and_undone(tmp_path: Path, run: Path) -> Non
     assert not (tmp_path / "broken").exists()
 
 
+@pytest.mark.thorough
 def test_a_hook_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, run: Path) -> None:
     """After its timeout; children in sessions of their own end too; the undo runs in any case."""
     hanging = "import subprocess, sys; p = subprocess.Popen(['sleep', '3141'], start_new_session=True); open(sys.argv[1], 'w').write(str(p.pid)); p.wait()"

@@ -18,7 +18,7 @@ from tests.live.test_server import HOSTILE, asked
 pytestmark = pytest.mark.browser
 
 SIZES = [
-    pytest.param(width, scheme, marks=() if (width, scheme) in {(1440, "dark"), (390, "light")} else pytest.mark.thorough)
+    pytest.param(width, scheme, marks=() if (width, scheme) == (390, "light") else pytest.mark.thorough)
     for width in (1440, 1024, 390)
     for scheme in ("light", "dark")
 ]
@@ -230,6 +230,7 @@ def test_a_server_that_is_killed_in_the_middle_loses_nothing(visit, day, tmp_pat
     assert held.begun.count("shard-dies") == 1
 
 
+@pytest.mark.thorough
 def test_hostile_notes_and_names_are_text(visit, day):
     """A hundred of them: shown as they are, by every page, and nothing happens."""
     held, served = day

@@ -147,6 +147,7 @@ def test_a_broken_run_directory_does_not_end_the_telemetry(writer: Writer) -> No
     assert "IsADirectoryError" in told[0]
 
 
+@pytest.mark.thorough
 def test_a_torn_or_foreign_line_of_the_timeline_is_passed_over(writer: Writer) -> None:
     """The judges report it; here it must only do no harm."""
     (writer.run / "timeline.jsonl").write_text('{"type":"no such"}\n[]\nnonsense\n')

@@ -87,6 +87,7 @@ def test_log_ins_keep_within_the_cap_of_the_platform(tmp_path):
     assert max(sum(start <= one < start + 1 for one in at) for start in at) <= 20
 
 
+@pytest.mark.thorough
 def test_a_limit_that_is_met_is_waited_for_as_the_answer_says(tmp_path):
     """Not longer: the log-in fails only after minutes."""
     count, at = itertools.count(), []
