@@ -95,10 +95,11 @@ def load(run: Path) -> History:
         restored=_restored(run, damage),
         alerts=_alerts(run, damage) if manifest.alerts is not None else None,
         alert_rules=_whole(run / ALERT_RULES_FILE, RULES_CODEC, None, damage),
-        damage=tuple(damage),
         room=room,
         blind=_whole(run / BLIND, BLIND_CODEC, (), damage),
-        machines=_whole(run / LOAD_MACHINES, MACHINES_CODEC, (), damage) if (run / LOAD_MACHINES).exists() else (),
+        machines=_whole(run / LOAD_MACHINES, MACHINES_CODEC, (), damage),
+        # The last one: all that is read before may be damaged.
+        damage=tuple(damage),
     )
 
 

@@ -183,6 +183,8 @@ class Manifest:
     """Names of all kinds of faults that the harness knew. Empty for runs of older versions."""
     added: tuple[Added, ...] = ()
     """What installed packages had added to it."""
+    load_machines: int = 0
+    """How many other machines were to send the customers' requests; 0 where that of the run sends them."""
     game_day: Literal["", "held", "rehearsed"] = ""
     """Whether people held its clock; ``rehearsed``: nothing was broken, and the run is evidence for nothing."""
     sources: Mapping[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closeshave import __version__, history, private
@@ -69,6 +69,8 @@ def join(trial: Trial, wanted: MachinesWanted | None) -> None:
     credentials = RunCredentials.make(own, trial.manifest.id)
     plan = hashlib.sha256(trial.prepared.inputs.plan.read_bytes()).hexdigest()
     expected = ExpectedMachines(credentials.token, __version__, trial.manifest.id, plan, trial.prepared.plan.seed, wanted.count)
+    trial.manifest = replace(trial.manifest, load_machines=wanted.count)
+    history.save_manifest(trial.run, trial.manifest)
     trial.machines = LoadMachines(expected, credentials, trial.run / LOGS)
     address = trial.machines.listen(wanted.host, wanted.port)
     path = wanted.join_file or own / joinfile.FILE

@@ -28,6 +28,7 @@ from closeshave.history import (
     TouchedText,
 )
 from closeshave.topology import Shard, Topology
+from closeshave.vocabulary import BLIND, LOAD_MACHINES
 from tests.tiers import examples
 
 TOPOLOGY = Topology(("r1",), (Shard(1, 1, 10, "r1", "r1"),))
@@ -119,7 +120,9 @@ def test_a_file_without_a_seal_is_read(tmp_path):
     assert not any("effects" in entry for entry in history.load(run).damage)
 
 
-@pytest.mark.parametrize("name", [history.OPERATIONS_FILE, history.BOOKINGS_FILE, history.EDGE_COUNTS, history.TIMELINE])
+@pytest.mark.parametrize(
+    "name", [history.OPERATIONS_FILE, history.BOOKINGS_FILE, history.EDGE_COUNTS, history.TIMELINE, BLIND, LOAD_MACHINES]
+)
 @pytest.mark.parametrize("content", [b"", b"nonsense\n", b"PAR1nonsensePAR1"])
 def test_damage_names_files_without_their_directory(tmp_path, name, content):
     """A verdict is read, and published, where the run's directory does not exist."""

@@ -41,6 +41,18 @@ def test_every_arrival_is_accounted_for(machines: tuple[MachinePart, ...], statu
     assert found.status is status
 
 
+@pytest.mark.parametrize("found", [(), (EAST,)])
+def test_a_machine_whose_record_is_missing_is_not_passed_over(found: tuple[MachinePart, ...]) -> None:
+    """How far its clock was off is unknown as well."""
+    run = whole()
+    manifest = replace(run.history.manifest, load_machines=2)
+    judged = assess(replace(run.history, manifest=manifest, machines=found), run.plan, run.target)
+    verdict = next(one for one in judged.verdicts if one.id == "load-machines")
+    assert verdict.status is Status.INCONCLUSIVE
+    assert "of 2 is missing" in verdict.reason
+    assert judged.status is Status.INCONCLUSIVE
+
+
 def test_a_run_of_one_machine_has_no_such_verdict() -> None:
     """Nothing changes for it."""
     run = whole()

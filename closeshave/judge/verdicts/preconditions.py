@@ -37,7 +37,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
             if evidence.plan.faults and evidence.plan.probed
             else []
         ),
-        *([_machines(evidence)] if evidence.history.machines else []),
+        *([_machines(evidence)] if evidence.history.machines or evidence.history.manifest.load_machines else []),
         *([_recorder(evidence)] if evidence.plan.traffic.locust is not None else []),
     )
 
@@ -215,6 +215,9 @@ def _machines(evidence: Evidence) -> Verdict:
     """Whether every arrival of every load machine is accounted for: intended = sent + late + blind, and nothing is blind or contradicts."""
     machines = evidence.history.machines
     troubles = [trouble for one in machines for trouble in one.troubles]
+    if len(machines) < (expected := evidence.history.manifest.load_machines):
+        # Without its part nobody knows how far a machine's clock was off either.
+        troubles.append(f"the record of {counted(expected - len(machines), 'load machine')} of {expected} is missing")
     troubles += [
         f"of {one.intended:,} arrivals of load machine {one.name}, {one.sent:,} were sent, {one.late:,} were late and {one.blind:,} are unknown"
         for one in machines
