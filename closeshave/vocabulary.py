@@ -204,6 +204,8 @@ TOKEN_VARIABLE = "CLOSESHAVE_TOKEN"  # noqa: S105 - the name of a variable
 """Holds the permission to load production; only the command itself gets it."""
 LOAD_VARIABLE = "CLOSESHAVE_LOAD"
 """Holds the path of ``load.json`` for a Locust process."""
+STARTER_VARIABLE = "CLOSESHAVE_STARTER"
+"""Holds the process ID of who started a Locust process: it ends if that process has ended before its load is known."""
 STATE_VARIABLE = "CLOSESHAVE_STATE_DIR"
 """Holds another directory than the default for the state of environments."""
 SUBSTITUTE_VARIABLE = "CLOSESHAVE_SUBSTITUTE"

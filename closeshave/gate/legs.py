@@ -22,6 +22,7 @@ from closeshave.gate.result import INVARIANTS, BrokenPromise, JudgedBlock, Judge
 from closeshave.gate.rules import Rules
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import spans
+from closeshave.judge.measures.processor import sender_cpu_ms_per_request
 from closeshave.judge.verdict import Status
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.report.rate import too_little
@@ -193,6 +194,7 @@ def judged(leg: Leg, said: Conclusion, rules: Rules) -> JudgedLeg:
             and (disturbed <= DISTURBED_MOST or verdict.id.startswith(INVARIANTS))
         ),
         spoilt=_spoilt(said),
+        sender_cpu_ms=sender_cpu_ms_per_request(evidence, spans(said.recorded.manifest, "calm")),
     )
 
 

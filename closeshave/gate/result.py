@@ -20,6 +20,8 @@ from closeshave.plurals import counted
 from closeshave.vocabulary import Exit
 
 SCHEMA: Literal["closeshave.gate/1"] = "closeshave.gate/1"
+STEADY = 1.15
+"""Within this ratio of the slowest to the fastest leg, the machine's speed is called steady."""
 INVARIANTS = "integrity/"
 """Of the IDs of verdicts on invariants."""
 
@@ -60,6 +62,8 @@ class JudgedLeg:
     """Why it cannot be used; empty where it can."""
     times: LegTimes | None = None
     """What it took; ``null`` where it ended before its load, and in gates of older versions."""
+    sender_cpu_ms: float | None = None
+    """Milliseconds of processor time that the senders used for a request; ``null`` where it was not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,8 @@ def conclude(
         (one.answer for one in decision.metrics if one.metric not in aside), key=lambda each: each.severity, default=GateAnswer.UNKNOWN
     )
     sentence = _sentence(decision.metrics, broken, waived)
+    if answer is GateAnswer.UNKNOWN and (speeds := machine_speeds(blocks)) is not None and speeds[1] > STEADY * speeds[0]:
+        sentence += f" {unsteady(speeds)}"
     return _result(about, answer, sentence, blocks, broken, fingerprint, metrics=decision.metrics, waived=waived, unlike=unlike)
 
 
@@ -227,6 +233,28 @@ def _broken(blocks: Sequence[JudgedBlock], waivers: Sequence[Waiver], on: date |
 def _guilty(broken: Iterable[BrokenPromise]) -> list[BrokenPromise]:
     """What the candidate broke and nobody waived."""
     return [one for one in broken if one.side is Side.CANDIDATE and one.waived is None]
+
+
+def machine_speeds(blocks: Iterable[JudgedBlock]) -> tuple[float, float] | None:
+    """The least and the most processor time that the senders used for a request, in milliseconds, over the sound legs of the base.
+
+    They are one program that sends the same requests, so what differs is the speed of the machine. Of the base alone, because a candidate may answer with
+    more bytes. ``None`` where it was recorded of fewer than two legs.
+    """
+    legs = [leg for block in blocks if not block.spoilt for leg in block.legs]
+    # Against a baseline there are only the candidate's legs, and what they answer is the same in each.
+    side = Side.BASE if any(leg.side is Side.BASE for leg in legs) else Side.CANDIDATE
+    found = [leg.sender_cpu_ms for leg in legs if leg.side is side and leg.sender_cpu_ms is not None]
+    return (min(found), max(found)) if len(found) > 1 and min(found) > 0 else None
+
+
+def unsteady(speeds: tuple[float, float]) -> str:
+    """What a reader must know of a machine whose speed changed."""
+    least_ms, most_ms = speeds
+    return (
+        f"The machine itself was up to {most_ms / least_ms - 1:.0%} slower in one leg than in another: the senders used {least_ms:.2f} to "
+        f"{most_ms:.2f} ms of processor time for a request of the same kind. On a machine of steady speed fewer blocks are enough."
+    )
 
 
 def breaks_invariant(blocks: Sequence[JudgedBlock], waivers: Sequence[Waiver], started_at: str) -> bool:

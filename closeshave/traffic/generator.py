@@ -55,11 +55,16 @@ class Generator:
     @classmethod
     def start(cls, kind: SenderKind, load: Load) -> Generator:
         """Start the generator of this kind for ``load``; it then waits for :meth:`go`. Raises :class:`OSError`."""
+        load.save()
+        return cls.launch(kind, load)
+
+    @classmethod
+    def launch(cls, kind: SenderKind, load: Load) -> Generator:
+        """Start its process, which imports what it needs and waits until ``load`` is saved. Raises :class:`OSError`."""
         run = Path(load.run)
         log = run / "logs" / f"traffic-{kind}.log"
         log.parent.mkdir(exist_ok=True)
         runfiles.go_file(run, kind).parent.mkdir(exist_ok=True)
-        load.save()
         with log.open("ab") as output:
             process = subprocess.Popen(
                 _command(kind, load),
@@ -170,4 +175,4 @@ def _environment(run: Path, load: Load) -> dict[str, str]:
         given |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), load.authority)
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package, given.get("PYTHONPATH")]))
-    return {**given, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", runfiles.VARIABLE: str(run / FILE)}
+    return {**given, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", runfiles.VARIABLE: str(run / FILE), runfiles.STARTER: str(os.getpid())}

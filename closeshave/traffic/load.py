@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,7 @@ from closeshave.traffic.runfiles import SenderKind
 
 FILE = "load.json"
 ACCOUNTS_FILE = "accounts.json"
+LOOK_EVERY_S = 0.02
 """In the private directory of the run (:mod:`closeshave.private`), never in the run directory."""
 
 
@@ -164,3 +167,12 @@ def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Loa
 def part(total: int, worker: int, workers: int) -> int:
     """The share of ``total`` for the worker with this index; the shares of all workers add up to the total."""
     return total // workers + (worker < total % workers)
+
+
+def awaited(path: Path, parent: int) -> bool:
+    """Wait until the load is saved at ``path``; ``False`` when the trial, whose process is ``parent``, ended before it was."""
+    while not path.exists():
+        if os.getppid() != parent:
+            return False
+        time.sleep(LOOK_EVERY_S)
+    return True

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from closeshave.vocabulary import LOAD_VARIABLE
+from closeshave.vocabulary import LOAD_VARIABLE, STARTER_VARIABLE
 
 VARIABLE = LOAD_VARIABLE
 """The environment variable with the path of ``load.json`` for a Locust process."""
+STARTER = STARTER_VARIABLE
+"""The environment variable with the process ID of who started it."""
 
 RECORDS = "spool"
 """Directory below the run's in which workers keep their records."""

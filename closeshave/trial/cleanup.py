@@ -109,7 +109,7 @@ def _step(trial: Trial, name: str, act: Callable[[Trial], None]) -> None:
 
 
 def _stop_generators(trial: Trial) -> None:
-    for generator in trial.generators:
+    for generator in (*trial.generators, *trial.launched.values()):
         generator.stop()
     if trial.sampler is not None:
         trial.sampler.stop()

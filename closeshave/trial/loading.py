@@ -12,7 +12,8 @@ from closeshave.faults import ledger
 from closeshave.faults.forkserver import ForkServer, NoServer
 from closeshave.history import Mark
 from closeshave.traffic.generator import Generator
-from closeshave.traffic.load import plan_load
+from closeshave.traffic.load import Load, plan_load
+from closeshave.traffic.runfiles import SenderKind
 from closeshave.trial import alerting, manned, ratecap, schedule
 from closeshave.trial.begun import DRILLING, FAULTS
 from closeshave.trial.exercise import Exercise
@@ -31,19 +32,45 @@ HEAL_WAIT_S = 120.0
 """Seconds after the load's end in which an experiment may still heal, before the trial heals the fault itself."""
 
 
+def launch(trial: Trial) -> None:
+    """Start the senders' processes while customers still log in: they import what they need, and wait for their load. Raises :class:`OSError`.
+
+    Not before a calibration, which would measure their start, and not where other machines send.
+    """
+    if trial.prepared.calibrates or trial.machines is not None:
+        return
+    for sender in _senders(trial):
+        trial.launched[sender] = Generator.launch(sender, _load(trial))
+
+
+def _start_senders(trial: Trial, load: Load) -> None:
+    """What waits for its load gets it; what was not launched before is started."""
+    load.save()
+    trial.generators = []
+    for sender in _senders(trial):
+        if sender == "customers" and trial.machines is not None:
+            trial.generators.append(manned.start(trial, load))
+        else:
+            trial.generators.append(trial.launched.pop(sender) if sender in trial.launched else Generator.launch(sender, load))
+
+
+def _load(trial: Trial) -> Load:
+    return replace(plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id), rate_scale=trial.prepared.rate_scale)
+
+
+def _senders(trial: Trial) -> list[SenderKind]:
+    return [sender for sender in SENDERS if sender == "customers" or trial.prepared.plan.probed]
+
+
 def load_and_break(trial: Trial) -> None:
     """Everything between the first and the last request, and the healing of the last fault. Raises :class:`SafetyStop`."""
     if trial.prepared.breaks:
         module = DRILLING if trial.prepared.plan.drills else FAULTS
         trial.forks = ForkServer.start(trial.run, trial.serving.secrets.not_for_faults, module)
-    load = replace(plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id), rate_scale=trial.prepared.rate_scale)
+    load = _load(trial)
     if trial.prepared.rate_by == "calibration":
         load = replace(load, days="first")
-    senders = [sender for sender in SENDERS if sender == "customers" or trial.prepared.plan.probed]
-    trial.generators = []
-    for sender in senders:
-        remote = sender == "customers" and trial.machines is not None
-        trial.generators.append(manned.start(trial, load) if remote else Generator.start(sender, load))
+    _start_senders(trial, load)
     for generator in trial.generators:
         generator.wait_ready(60)
         trial.mark(MarkKind.SENDER_PRIORITY, f"{generator.kind}: {generator.priority}")

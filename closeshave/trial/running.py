@@ -39,7 +39,7 @@ from closeshave.trial.calibrating import TooLittle, calibrate
 from closeshave.trial.cleanup import clean_up
 from closeshave.trial.display import Display
 from closeshave.trial.interrupts import Interrupted, Interrupts, interrupts, nothing
-from closeshave.trial.loading import load_and_break
+from closeshave.trial.loading import launch, load_and_break
 from closeshave.trial.manned import MachinesWanted
 from closeshave.trial.preparation import Prepared, check_disk
 from closeshave.trial.starting import bring_up, log_in, options, used_by
@@ -188,6 +188,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         if after_up is not None:
             after_up(trial.serving)
         trial.begin(LOGGING_IN)
+        launch(trial)
         log_in(trial)
         if trial.prepared.calibrates:
             trial.begin(CALIBRATING)

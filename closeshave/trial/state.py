@@ -23,6 +23,7 @@ from closeshave.machines.sending import MachinesGenerator
 from closeshave.traffic.followers import Followers
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.keptlogins import KeptLogins
+from closeshave.traffic.runfiles import SenderKind
 from closeshave.trial.display import Display
 from closeshave.trial.preparation import Prepared
 
@@ -52,6 +53,8 @@ class Trial:
     """Customers who stay logged in from one trial of a series to the next."""
     deployment: Deployment | None = None
     guard: Janitor | None = None
+    launched: dict[SenderKind, Generator] = field(default_factory=dict)
+    """Senders that wait for their load."""
     generators: list[Generator | MachinesGenerator] = field(default_factory=list)
     machines: LoadMachines | None = None
     """Where load machines join; ``None`` when this machine alone sends."""

@@ -11,7 +11,7 @@ from closeshave.comparison.fingerprint import RunFingerprint
 from closeshave.gate import telling
 from closeshave.gate.decision import GateAnswer, decide
 from closeshave.gate.design import Side
-from closeshave.gate.result import GateAbout, conclude, nothing, parsed, told
+from closeshave.gate.result import GateAbout, conclude, machine_speeds, nothing, parsed, told
 from closeshave.gate.rules import rules
 from closeshave.gate.running import changes
 from closeshave.plan import Gate, Waiver
@@ -159,3 +159,36 @@ def test_every_form_names_the_answer_and_lets_no_text_out(name):
     lines = github.commands(telling.annotated(found, "scenarios/gate.yaml"))
     assert all("\n" not in line and line.startswith("::") for line in lines)
     assert any(line.startswith("::error") for line in lines) is (found.exit_code == 1 or name == "none")
+
+
+@pytest.mark.parametrize(
+    ("costs_ms", "said"),
+    [
+        pytest.param((0.52, 0.58), "", id="a steady machine"),
+        pytest.param((0.52, 0.90), "up to 73% slower", id="one slow leg"),
+        pytest.param((None, None), "", id="not recorded: an older gate"),
+    ],
+)
+def test_an_unknown_answer_names_a_machine_whose_speed_changed(costs_ms, said):
+    """By what the senders needed in the legs of the base: they are the same program in each."""
+    whole = [replace(one, legs=_costing(one.legs, costs_ms)) for one in blocks(1, noise=0.09)]
+    found = conclude(ABOUT, decide(RULES, [changes(RULES, whole, 1)]), whole, (), RunFingerprint())
+    assert found.answer is GateAnswer.UNKNOWN
+    assert ("The machine itself" in found.sentence) is bool(said)
+    assert said in found.sentence
+    assert any(said in line for line in telling.notes(found))
+
+
+def test_what_a_candidate_makes_the_senders_do_is_no_speed_of_the_machine():
+    """Larger answers cost them more in its legs alone."""
+    whole = [
+        replace(one, legs=tuple(replace(leg, sender_cpu_ms=0.9 if leg.side is Side.CANDIDATE else 0.5) for leg in one.legs))
+        for one in blocks(1, noise=0.09)
+    ]
+    assert machine_speeds(whole) == (0.5, 0.5)
+
+
+def _costing(legs, costs_ms):
+    """Of the base's legs, in turn; the candidate's cost nothing like it."""
+    turn = iter(costs_ms)
+    return tuple(replace(leg, sender_cpu_ms=next(turn) if leg.side is Side.BASE else 9.0) for leg in legs)

@@ -6,7 +6,7 @@ import pytest
 
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import Span, spans
-from closeshave.judge.measures.processor import cpu_ms_per_request
+from closeshave.judge.measures.processor import cpu_ms_per_request, sender_cpu_ms_per_request
 from tests.judge import machines
 from tests.judge.histories import ns
 from tests.judge.test_assess import whole
@@ -28,6 +28,21 @@ def test_it_is_the_platforms_time_over_the_requests_of_customers_and_canaries():
     )
     # Of half a processor, four fifths are the application's.
     assert cpu_ms_per_request(found, [calm]) == pytest.approx(0.5 * 0.8 * seconds / requests * 1e3, rel=0.03)
+
+
+def test_that_of_the_senders_is_counted_alone():
+    """It says how quick the machine was, whatever the platform did."""
+    record = machines.record()
+    found = evidence(record)
+    (calm,) = spans(found.history.manifest, "calm")
+    slower = record.assign(cpu_s=record["cpu_s"].where(record["role"] != "locust", record["cpu_s"] * 1.5))
+    busier = record.assign(cpu_s=record["cpu_s"].where(record["role"] == "locust", record["cpu_s"] * 1.5))
+    plain = sender_cpu_ms_per_request(found, [calm])
+    assert plain is not None
+    assert plain > 0
+    assert sender_cpu_ms_per_request(evidence(slower), [calm]) == pytest.approx(1.5 * plain)
+    assert sender_cpu_ms_per_request(evidence(busier), [calm]) == pytest.approx(plain)
+    assert sender_cpu_ms_per_request(evidence(None), [calm]) is None
 
 
 def test_other_programs_do_not_change_it():

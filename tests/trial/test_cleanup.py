@@ -56,7 +56,7 @@ def test_what_could_not_be_removed_is_left_to_the_janitor(tmp_path, monkeypatch,
     trial = SimpleNamespace(
         driver=SimpleNamespace(down=down), guard=guard, followers=None, machines=None, owned=True, lost=True, left=(), root=tmp_path / "root",
         run=tmp_path,
-        generators=[], sampler=None, children={}, forks=None, deployment=None, loaded=False, receiver=None,
+        generators=[], launched={}, sampler=None, children={}, forks=None, deployment=None, loaded=False, receiver=None,
         prepared=SimpleNamespace(plan=SimpleNamespace(alerts=None)),
         say=lambda *_text: None, begin=lambda _what: None, mark=lambda kind, _detail="": seen.append(kind),
     )  # fmt: skip

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import Span, within
 
-NOT_PLATFORM = frozenset({"host", "locust", "harness"})
+SENDERS = "locust"
+"""The role of the senders' processes."""
+NOT_PLATFORM = frozenset({"host", SENDERS, "harness"})
 """Roles of the record that are the machine as a whole, the senders and the harness."""
 LEAST_S = 5.0
 """With less recorded time than this the first and the last sample decide too much."""
@@ -20,6 +23,15 @@ def cpu_ms_per_request(evidence: Evidence, covered: Sequence[Span]) -> float | N
 
     Only whole samples inside the spans count, with the requests that were due in them. ``None`` where too little was recorded, or nothing sent.
     """
+    return _ms_per_request(evidence, covered, lambda role: ~role.isin(list(NOT_PLATFORM)))
+
+
+def sender_cpu_ms_per_request(evidence: Evidence, covered: Sequence[Span]) -> float | None:
+    """The same of the senders. They are one program, whatever platform answers: where it takes more, the machine is slower."""
+    return _ms_per_request(evidence, covered, lambda role: role == SENDERS)
+
+
+def _ms_per_request(evidence: Evidence, covered: Sequence[Span], counts: Callable[[pd.Series[str]], pd.Series[bool]]) -> float | None:
     found = evidence.history.resources
     if found is None or not len(found):
         return None
@@ -30,7 +42,7 @@ def cpu_ms_per_request(evidence: Evidence, covered: Sequence[Span]) -> float | N
     recorded_s = float(host["interval_s"].sum())
     if recorded_s < LEAST_S:
         return None
-    cpu_s = float(found.loc[inside & ~role.isin(list(NOT_PLATFORM)).to_numpy(), "cpu_s"].sum())
+    cpu_s = float(found.loc[inside & counts(role).to_numpy(), "cpu_s"].sum())
     samples = [Span(int(end - round(length * 1e9)), int(end)) for end, length in zip(host["at_ns"], host["interval_s"], strict=True)]
     asked = evidence.customers | evidence.canaries
     requests = int(np.count_nonzero(asked & _within_sorted(evidence, samples)))
