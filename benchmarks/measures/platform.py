@@ -12,10 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 
@@ -76,7 +77,7 @@ def run(effort: Effort) -> list[Result]:
     # The platform must not outlive a benchmark that is told to end.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     prepared = prepare(str(PLAN))
-    with tempfile.TemporaryDirectory(prefix="closeshave-bench-") as directory, _platform(prepared) as deployment:
+    with tempfile.TemporaryDirectory(prefix="closeshave-bench-") as directory, running(prepared) as deployment:
         time.sleep(SETTLE_S)
         idle = _idle(deployment, IDLE_S if effort.repeats > 1 else IDLE_S / 3)
         loaded = _loaded(deployment, Path(directory) / "runs")
@@ -94,7 +95,8 @@ def run(effort: Effort) -> list[Result]:
 
 
 @contextmanager
-def _platform(prepared: Prepared) -> Iterator[Deployment]:
+def running(prepared: Prepared) -> Iterator[Deployment]:
+    """The environment of a plan, until the block ends."""
     driver = drivers.of(prepared.definition.kind)
     root = driver.place(prepared.definition)
     # As a run of this plan would start it: with Toxiproxy on no link.
@@ -114,24 +116,44 @@ def _idle(deployment: Deployment, seconds: float) -> Window:
 
 def _loaded(deployment: Deployment, runs: Path) -> Window:
     """Run the trial with the command, and measure at both ends of its calm phase."""
-    command = [sys.executable, "-m", "closeshave", "run", str(PLAN), "--attach", deployment.root, "--runs", str(runs)]
+    with trial_of(PLAN, deployment, runs) as trial:
+        calm = next(phase for phase in history.load_manifest(trial.run).phases if phase.role == "calm")
+        sleep_until(calm.started_ns + int(EDGE_S * 1e9))
+        before, began_ns = look(deployment, trial.run.name, trial.process.pid), time.monotonic_ns()
+        sleep_until(calm.ended_ns - int(EDGE_S * 1e9))
+        after, ended_ns = look(deployment, trial.run.name, trial.process.pid), time.monotonic_ns()
+        trial.finish()
+        return Window((ended_ns - began_ns) / 1e9, between(before, after), _requests(trial.run, began_ns, ended_ns))
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trial that was started with the command, and whose load has begun."""
+
+    process: subprocess.Popen[bytes]
+    run: Path
+    """Its directory."""
+    output: IO[bytes]
+
+    def finish(self) -> None:
+        """Wait for its end. Raises :class:`RuntimeError` where it left no operations."""
+        self.process.wait(WAIT_S)
+        if not (self.run / history.OPERATIONS_FILE).exists():
+            self.output.seek(0)
+            raise RuntimeError(f"the trial left no operations:\n{self.output.read().decode(errors='replace')[-2000:]}")
+
+
+@contextmanager
+def trial_of(plan: Path, deployment: Deployment, runs: Path, options: Sequence[str] = ()) -> Iterator[Trial]:
+    """A trial of this plan in this environment, once its load has begun; it is ended with the block."""
+    command = [sys.executable, "-m", "closeshave", "run", str(plan), "--attach", deployment.root, "--runs", str(runs), *options]
     with tempfile.TemporaryFile() as output:
-        trial = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "COLUMNS": "150"})
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "COLUMNS": "150"})
         try:
-            run = _started(runs, lambda: trial.poll() is None)
-            calm = next(phase for phase in history.load_manifest(run).phases if phase.role == "calm")
-            _sleep_until(calm.started_ns + int(EDGE_S * 1e9))
-            before, began_ns = look(deployment, run.name, trial.pid), time.monotonic_ns()
-            _sleep_until(calm.ended_ns - int(EDGE_S * 1e9))
-            after, ended_ns = look(deployment, run.name, trial.pid), time.monotonic_ns()
-            trial.wait(WAIT_S)
+            yield Trial(process, _started(runs, lambda: process.poll() is None), output)
         finally:
-            trial.terminate()
-            trial.wait()
-        if not (run / history.OPERATIONS_FILE).exists():
-            output.seek(0)
-            raise RuntimeError(f"the trial left no operations:\n{output.read().decode(errors='replace')[-2000:]}")
-    return Window((ended_ns - began_ns) / 1e9, between(before, after), _requests(run, began_ns, ended_ns))
+            process.terminate()
+            process.wait()
 
 
 def _started(runs: Path, lives: Callable[[], bool]) -> Path:
@@ -145,7 +167,8 @@ def _started(runs: Path, lives: Callable[[], bool]) -> Path:
     return begun()[0]
 
 
-def _sleep_until(at_ns: int) -> None:
+def sleep_until(at_ns: int) -> None:
+    """An instant of the machine's monotonic clock."""
     time.sleep(max(0.0, (at_ns - time.monotonic_ns()) / 1e9))
 
 

@@ -30,6 +30,8 @@ from closeshave.live.watcher import Watcher
 
 LOOK_EVERY_S, IDLE_EVERY_S, CATCH_UP_EVERY_S = 0.5, 2.0, 0.02
 """Between two looks: while somebody watches, while nobody does, and while there is more to be read at once."""
+STALE_S = 2 * LOOK_EVERY_S
+"""An older picture is not shown: a page is a second late at most."""
 WATCHED_S = 10.0
 """For how long after a request somebody counts as watching."""
 HELD_S = 15.0
@@ -68,6 +70,10 @@ class Screen:
     async def after(self, version: int) -> Picture:
         """A newer picture than this one, or after :data:`HELD_S` seconds the newest that there is."""
         self.asked_s = time.monotonic()
+        if self.picture is not None and _stale(self.picture):
+            # Nobody has watched until now.
+            version = max(version, self.picture.version)
+            self.hurry()
         with suppress(TimeoutError):
             async with asyncio.timeout(HELD_S):
                 while self.picture is None or self.picture.version <= version:
@@ -85,6 +91,11 @@ class Screen:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), seconds)
         self._hurry.clear()
+
+
+def _stale(picture: Picture) -> bool:
+    """Whether a page must not begin with it."""
+    return picture.stage is not Stage.OVER and now_ns() - picture.at_ns > STALE_S * 1e9
 
 
 class PageAnswers:
