@@ -211,3 +211,5 @@ class AfterAction:
     """The version of this form."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Photos that notes name → the note."""
+    harm_unknown: str = ""
+    """Why it is not known whom the faults harmed; empty where it is."""

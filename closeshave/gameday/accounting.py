@@ -26,10 +26,12 @@ from closeshave.judge.measures.incidents import Aid, Incident
 from closeshave.judge.verdict import Assessment, DrillFigures, FaultFigures, Status
 from closeshave.plan import Inject, Plan
 from closeshave.report import words
+from closeshave.scope import struck
 from closeshave.target import MEASURES, OF_PEOPLE
 from closeshave.vocabulary import HumanMark
 
 UNMARKED = "nobody marked anything; what people did is unknown"
+HARM_UNKNOWN = "whom it harmed is unknown: the incidents of this run could not be found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def account(found: GameDayRecord) -> AfterAction:
     harm = tuple(_harm(each, found) for each in found.incidents)
     failed = tuple(each.id for each in assessment.verdicts if each.gates and each.status is Status.FAIL)
     undecided = tuple(each.id for each in assessment.verdicts if each.gates and each.status is Status.INCONCLUSIVE)
-    lost = tuple(_lost(each) for each in assessment.faults if each.injected_at_s is not None and each.lost_writes is not None)
+    lost = tuple(_lost(each) for each in assessment.faults if each.injected_at_s is not None and _may_lose(each, found))
     runbooks = tuple(_runbooks(found))
     missing = tuple(unrecorded(failed, found.deficiencies))
     return AfterAction(
@@ -79,9 +81,10 @@ def account(found: GameDayRecord) -> AfterAction:
         undecided=undecided,
         deficiencies=found.deficiencies,
         unrecorded=missing,
-        unknown=tuple(_unknown(found, harm)),
+        unknown=tuple(_unknown(found, harm, lost)),
         chain=None if found.chain is None else ChainAccount(len(found.chain.links), found.chain.last, found.chain.wrong, found.chain.ended),
-        dora=dora.section(found.plan, injects, harm, assessment, found.deficiencies, missing),
+        dora=dora.section(found.plan, injects, harm, assessment, found.deficiencies, missing, found.incidents_unknown),
+        harm_unknown=found.incidents_unknown,
         notes={each.photo: each.text for each in (found.state.notes if found.state else ()) if each.photo},
     )
 
@@ -128,26 +131,29 @@ def _of_platform(inject: Inject, found: GameDayRecord, begun: InjectPassed | Non
     fault = next((each for each in found.assessment.faults if each.id == inject.begins), None)
     if fault is None or fault.injected_at_s is None:
         return f"{inject.begins} was begun, and its injection is not on the timeline"
-    return _broke(fault, next((each for each in found.incidents if each.id == inject.begins), None))
+    return _broke(fault, found)
 
 
 def _drilled(drill: DrillFigures) -> str:
     return f"drill {drill.ended or 'without an end'}, in {words.seconds(drill.duration_s)}; {words.count(drill.not_good)} requests were not good"
 
 
-def _broke(fault: FaultFigures, incident: Incident | None) -> str:
+def _broke(fault: FaultFigures, found: GameDayRecord) -> str:
+    incident = next((each for each in found.incidents if each.id == fault.id), None)
     told = [
         f"observed after {words.seconds(_between(fault.injected_at_s, fault.observed_at_s))}"
-        if fault.observed_at_s
+        if fault.observed_at_s is not None
         else "not observed in effect"
     ]
-    told.append(_harmed(incident))
+    told.append(HARM_UNKNOWN if found.incidents_unknown else _harmed(incident))
     recovered = "unknown" if fault.recovery_s is None else f"{words.seconds(fault.recovery_s)} after the injection"
     told.append(f"served again: {recovered}")
     if incident is not None:
         told.append(f"brought back by: {_aid(incident)}")
     if fault.lost_writes is not None:
         told.append(f"lost writes: {words.count(fault.lost_writes)}")
+    elif _may_lose(fault, found):
+        told.append("lost writes: unknown")
     told.append("heal proven" if fault.healed_verified else "not proven healed")
     return "; ".join(told)
 
@@ -173,6 +179,8 @@ def _of_people(inject: Inject, found: GameDayRecord, begun: InjectPassed | None)
     incident = next((each for each in found.incidents if each.id == inject.begins), None)
     if inject.begins is None:
         return "not marked: a message has no marks"
+    if found.incidents_unknown:
+        return HARM_UNKNOWN
     if incident is None:
         return "no customer was harmed, so there is no instant to count from"
     if not incident.marks:
@@ -207,6 +215,12 @@ def _harm(one: Incident, found: GameDayRecord) -> HarmAccount:
     )
 
 
+def _may_lose(fault: FaultFigures, found: GameDayRecord) -> bool:
+    """Whether data may be lost by it: a figure says so, or the shards that it strikes. Without a final state there is no figure of them."""
+    planned = next((each for each in found.plan.faults if each.id == fault.id), None)
+    return fault.lost_writes is not None or (planned is not None and bool(struck(planned, found.history.manifest.topology)))
+
+
 def _lost(fault: FaultFigures) -> LossAccount:
     return LossAccount(fault.id, fault.lost_writes, fault.loss_window_s)
 
@@ -238,9 +252,10 @@ def _judged(found: GameDayRecord) -> Iterator[JudgedOfPeople]:
             yield JudgedOfPeople(each.id, each.claims, each.status.value, text, each.reason)
 
 
-def _unknown(found: GameDayRecord, harm: Sequence[HarmAccount]) -> Iterator[str]:
+def _unknown(found: GameDayRecord, harm: Sequence[HarmAccount], lost: Sequence[LossAccount]) -> Iterator[str]:
     if found.incidents_unknown:
         yield f"whom the faults harmed: {found.incidents_unknown}"
+    yield from (f"what {each.fault} cost in data" for each in lost if each.lost_writes is None)
     for each in harm:
         if not each.sure:
             yield f"whether {each.fault} harmed anybody: other programs disturbed the machine"

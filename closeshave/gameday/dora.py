@@ -30,15 +30,16 @@ def section(
     assessment: Assessment,
     known: Sequence[Deficiency],
     missing: Sequence[str],
+    harm_unknown: str = "",
 ) -> DoraSection:
-    """The section of one game day."""
+    """The section of one game day. ``harm_unknown``: why it is not known whom the faults harmed; empty where it is."""
     breaking = [each for each in injects if each.kind is not InjectKind.MESSAGE]
     return DoraSection(
         scenarios=tuple(f"{each.title} ({each.id}): {_came(each)}" for each in breaking) or ("none: only messages were given",),
         plausibility=tuple(_plausible(each, plan) for each in breaking),
         switchover=tuple(_switchover(assessment)) or ("no fault moved work to redundant capacity in this game day",),
         staff_response=tuple(f"{each.id}: {each.seen_of_people}" for each in breaking),
-        findings=tuple(_findings(assessment, harm)) or ("none",),
+        findings=tuple(_findings(assessment, harm, harm_unknown)) or ("none",),
         remediation=tuple(_remediation(known, missing)) or ("none written down",),
         not_covered=NOT_COVERED,
     )
@@ -65,7 +66,9 @@ def _switchover(assessment: Assessment) -> Iterator[str]:
         yield f"{fault.id} ({words.scope(fault.scope)}): served again after {served}, {alone}; lost writes: {lost}; afterwards {back}"
 
 
-def _findings(assessment: Assessment, harm: Sequence[HarmAccount]) -> Iterator[str]:
+def _findings(assessment: Assessment, harm: Sequence[HarmAccount], harm_unknown: str) -> Iterator[str]:
+    if harm_unknown:
+        yield words.clean(f"whom the faults harmed is unknown: {harm_unknown}")
     for each in harm:
         yield f"{each.fault}: {words.count(each.requests)} requests of customers were not good ({each.severity})"
     for verdict in assessment.verdicts:

@@ -29,7 +29,8 @@ def render(found: AfterAction) -> str:
             headline=telling.headline(found),
             chained=telling.chained(found),
             nothing=telling.NOTHING if found.rehearsal else "",
-            status="inconclusive" if found.rehearsal or found.undecided else "fail" if found.failed else "pass",
+            status=_status(found),
+            unharmed=telling.unharmed(found),
             points=points(found.timeline),
             ticks=ticks(found.timeline),
             lanes=[(name, LANE_HEIGHT * (index + 0.5)) for index, name in enumerate(LANES)],
@@ -38,6 +39,13 @@ def render(found: AfterAction) -> str:
             margin=MARGIN,
         )
     )
+
+
+def _status(found: AfterAction) -> str:
+    """Fail is worse than inconclusive; a rehearsal is neither."""
+    if found.failed and not found.rehearsal:
+        return "fail"
+    return "inconclusive" if found.rehearsal or found.undecided else "pass"
 
 
 @cache

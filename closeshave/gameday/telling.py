@@ -30,9 +30,17 @@ def headline(found: AfterAction) -> str:
     begun = sum(each.begun_at_s is not None for each in found.injects)
     sure = sum(each.sure for each in found.harm)
     perhaps = f", {len(found.harm) - sure} perhaps" if sure < len(found.harm) else ""
-    harmed = f"{sure} of them harmed customers{perhaps}" if found.harm else "no customer was harmed"
+    nobody = "whom they harmed is unknown" if found.harm_unknown else "no customer was harmed"
+    harmed = f"{sure} of them harmed customers{perhaps}" if found.harm else nobody
     judged = f"{len(found.failed)} verdicts failed, {len(found.undecided)} are undecided"
     return f"{found.plan}: {begun} of {len(found.injects)} injects began, {harmed}; {judged}."
+
+
+def unharmed(found: AfterAction) -> str:
+    """What is said where no harm is listed: that there was none, or that it is unknown."""
+    if found.harm_unknown:
+        return f"Whom the faults harmed is unknown: {found.harm_unknown}"
+    return "No customer was harmed by a fault, as far as the history shows."
 
 
 def clock(at_s: float) -> str:
@@ -86,7 +94,7 @@ def _markdown(found: AfterAction) -> Iterator[str]:
         )  # fmt: skip
         yield from ("", "Times count from the first harmed customer. What would have happened without people is unknown where it says so.")
     else:
-        yield "No customer was harmed by a fault, as far as the history shows."
+        yield escaped(unharmed(found))
     yield from ("", "## What was lost", "")
     lost = [
         (each.fault, "unknown" if each.lost_writes is None else words.count(each.lost_writes), seconds(each.loss_window_s))

@@ -17,6 +17,8 @@ from closeshave.gameday.account import AfterAction
 from closeshave.gameday.roles import PressAction
 from closeshave.history import InjectPassed, PersonMarked
 from closeshave.judge import assess
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.measures.incidents import Incident
 from closeshave.plan import Inject
 from closeshave.reference.schemas import schemas
 from closeshave.vocabulary import GAME_DAY, HumanMark, PersonRole
@@ -149,6 +151,41 @@ def test_damage_to_the_chain_and_a_missing_state_are_said(tmp_path: Path) -> Non
     assert found.chain.wrong == "entry 1 was changed"
     assert {"notes and runbooks: the last state cannot be read"} < set(found.unknown)
     assert "WRONG: entry 1 was changed" in telling.chained(found)
+
+
+def test_harm_that_is_unknown_is_not_called_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the incidents cannot be found, as in a damaged history, no sentence of the report says that nobody was harmed."""
+
+    def damaged(_self: Analysis) -> tuple[Incident, ...]:
+        raise KeyError("intended_ns")
+
+    monkeypatch.setattr(Analysis, "incidents", property(damaged))
+    found = told(tmp_path)
+    first = found.injects[0]
+    for text in (first.seen_of_platform, first.seen_of_people, telling.headline(found), telling.markdown(found), page.render(found)):
+        assert "no customer was harmed" not in text.lower()
+        assert "harmed is unknown" in text or "they harmed is unknown" in text
+    assert any("harmed is unknown" in each for each in found.dora.findings)
+
+
+def test_a_loss_that_is_unknown_is_not_called_impossible(tmp_path: Path) -> None:
+    """Without a final state nobody knows what a killed primary lost."""
+    told(tmp_path)
+    made = held(objectives=(DETECT,))
+    made.bookings = None
+    plan = replace(made.plan, inject=(INJECT,))
+    found = writing.gather(tmp_path, made.history, plan, made.target, assess(made.history, plan, made.target))
+    assert [(each.fault, each.lost_writes) for each in found.lost] == [("kill", None)]
+    assert "what kill cost in data" in found.unknown
+    assert "could cost data" not in telling.markdown(found) + page.render(found)
+    assert "lost writes: unknown" in found.injects[0].seen_of_platform
+
+
+def test_a_failed_verdict_outweighs_an_undecided_one(tmp_path: Path) -> None:
+    """On the page, too."""
+    found = replace(told(tmp_path), failed=("a",), undecided=("b",))
+    assert 'class="verdict fail"' in page.render(found)
+    assert 'class="verdict inconclusive"' in page.render(replace(found, failed=()))
 
 
 NOW = datetime(2027, 2, 1, tzinfo=UTC)
