@@ -15,9 +15,10 @@ from closeshave.cluster import NEEDS, ApplicationPods, Cluster, ClusterInUse, Sh
 from closeshave.deployment import load
 from closeshave.environments.kubernetes import look
 from closeshave.faults import catalogue
-from closeshave.faults.kubernetes import act, marks, squeezing
+from closeshave.faults.kubernetes import act, isolating, marks, squeezing
 from closeshave.faults.kubernetes.binding import ACTS
-from closeshave.faults.kubernetes.pods import pod_of
+from closeshave.faults.kubernetes.pods import Pod, pod_of
+from closeshave.history import Injection, Sighting, TouchedText
 from tests.faults import toys
 
 UID = "3f0c1a52-7d0e-4c1b-9a53-0f6f5d0c8b11"
@@ -187,6 +188,33 @@ def test_a_squeeze_keeps_the_pods_class_of_service(resources: dict[str, Any], sh
 def test_a_pod_of_an_odd_form_is_a_pod_that_is_not_ready(told: dict[str, Any]) -> None:
     """What a cluster answers is foreign text."""
     assert pod_of(told, "booking").ready is False
+
+
+def pod(name: str, *, ready: bool, mark: str = "") -> Pod:
+    """A pod as the API tells of it."""
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    about = {"name": name, "uid": f"uid-of-{name}", "labels": {marks.MARK: mark} if mark else {}}
+    return pod_of({"metadata": about, "spec": {}, "status": {"conditions": conditions}}, "booking")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "seen"),
+    [
+        pytest.param({"api": True, "batch": False}, {"api": True, "batch": False}, "", id="no plugin enforces it"),
+        pytest.param({"api": True, "batch": False}, {"api": False, "batch": False}, "not ready any more: api", id="it is enforced"),
+        pytest.param({"batch": False}, {"batch": False}, "", id="none was ready"),
+        pytest.param({"api": True}, {}, "", id="all were replaced"),
+    ],
+)
+def test_a_pod_that_was_not_ready_before_does_not_show_that_it_was_cut_off(
+    before: dict[str, bool], after: dict[str, bool], seen: str
+) -> None:
+    """Otherwise a cluster whose network plugin ignores policies is taken for one that survived a partition."""
+    touched = tuple(TouchedText(isolating.told(pod(name, ready=ready))) for name, ready in before.items())
+    found = isolating.cut_off(
+        "m", tuple(pod(name, ready=ready, mark="m") for name, ready in after.items()), Injection("x", touched, 0, None, ())
+    )
+    assert (found.saw if isinstance(found, Sighting) else "") == seen
 
 
 def test_another_process_knows_the_cluster_from_the_deployment(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from closeshave.faults.kubernetes.pods import Pod
 from closeshave.history import Injection, Sighting
 from closeshave.plurals import counted
 
+UNREADY = ", not ready before"
+
 
 def policy(struck: Struck, namespace: str) -> dict[str, object]:
     """A policy that allows nothing, for the pods with the fault's mark."""
@@ -28,12 +30,21 @@ def isolate(struck: Struck, victims: tuple[Pod, ...]) -> tuple[str, ...]:
         struck.api.create(path(marks.POLICIES, namespace), policy(struck, namespace))
     for pod in victims:
         struck.api.patch(pod.at, {"metadata": {**marks.metadata(pods.in_use(struck.aim), struck.mark), "uid": pod.uid}})
-    return tuple(f"pod {pod.name} {pod.uid}" for pod in victims)
+    return tuple(map(told, victims))
 
 
-def cut_off(struck: Struck, found: tuple[Pod, ...]) -> Sighting | NotSeen:
-    """The cluster itself notices: a pod with the mark is not ready any more. That the policy exists proves nothing."""
-    victims = [pod for pod in found if pod.mark == struck.mark]
+def told(pod: Pod) -> str:
+    """A pod that is cut off, as the timeline names it, and whether it was ready until then. Pure."""
+    return f"pod {pod.name} {pod.uid}{'' if pod.ready else UNREADY}"
+
+
+def cut_off(mark: str, found: tuple[Pod, ...], injection: Injection) -> Sighting | NotSeen:
+    """The cluster itself notices: a pod with the mark was ready, and is not any more. That the policy exists proves nothing, nor does a pod that was
+    not ready before: a region has pods that are no part of what is checked first. Pure."""
+    ready_before = {each.split()[-1] for each in map(str, injection.touched) if not each.endswith(UNREADY)}
+    victims = [pod for pod in found if pod.mark == mark and pod.uid in ready_before]
+    if not victims:
+        return NotSeen("no pod that was ready before has the mark of the policy, so that nothing shows whether it takes effect")
     unready = [pod.name for pod in victims if not pod.ready]
     if unready:
         return Sighting("the conditions of the pods", f"not ready any more: {', '.join(unready)}")
@@ -46,13 +57,13 @@ def _isolate_primary(struck: Struck) -> tuple[str, ...]:
     return isolate(struck, pods.primaries(struck.api, struck.cluster, int(struck.aim.scope["shard"])))
 
 
-def _primary_cut_off(struck: Struck, _injection: Injection) -> Sighting | NotSeen:
+def _primary_cut_off(struck: Struck, injection: Injection) -> Sighting | NotSeen:
     """Another pod has become the primary, or the old one is not ready."""
     shard = int(struck.aim.scope["shard"])
     others = [pod.name for pod in pods.primaries(struck.api, struck.cluster, shard) if pod.mark != struck.mark]
     if others:
         return Sighting("the labels of the shard's pods", f"{', '.join(others)} is the primary now")
-    return cut_off(struck, pods.of_shard(struck.api, struck.cluster, shard))
+    return cut_off(struck.mark, pods.of_shard(struck.api, struck.cluster, shard), injection)
 
 
 def _region(struck: Struck) -> tuple[Pod, ...]:
@@ -80,8 +91,8 @@ def _isolate_region(struck: Struck) -> tuple[str, ...]:
     return isolate(struck, _region(struck))
 
 
-def _region_cut_off(struck: Struck, _injection: Injection) -> Sighting | NotSeen:
-    return cut_off(struck, _region(struck))
+def _region_cut_off(struck: Struck, injection: Injection) -> Sighting | NotSeen:
+    return cut_off(struck.mark, _region(struck), injection)
 
 
 PRIMARY_PARTITIONED = Act(
@@ -96,7 +107,7 @@ PRIMARY_PARTITIONED = Act(
 )
 REGION_PARTITIONED = Act(
     does="Cuts every pod of the named namespaces in the region's zones off from everything, also from each other, by NetworkPolicies.",
-    observed_by="Pods of the region are not ready any more.",
+    observed_by="Pods of the region that were ready are not ready any more.",
     undone_by="Removes the policies and the marks; proven by their absence and by ready pods as declared.",
     unfit=region_unfit,
     strike=_isolate_region,
