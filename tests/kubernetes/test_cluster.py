@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from closeshave.cluster import NEEDS, ApplicationPods, Cluster, ClusterInUse, Sh
 from closeshave.deployment import load
 from closeshave.environments.kubernetes import look
 from closeshave.faults import catalogue
-from closeshave.faults.kubernetes import act, isolating, marks, squeezing
-from closeshave.faults.kubernetes.binding import ACTS
+from closeshave.faults.kubernetes import act, isolating, marks, pods, squeezing
+from closeshave.faults.kubernetes.binding import ACTS, bound
 from closeshave.faults.kubernetes.pods import Pod, pod_of
 from closeshave.history import Injection, Sighting, TouchedText
 from tests.faults import toys
@@ -215,6 +216,35 @@ def test_a_pod_that_was_not_ready_before_does_not_show_that_it_was_cut_off(
         "m", tuple(pod(name, ready=ready, mark="m") for name, ready in after.items()), Injection("x", touched, 0, None, ())
     )
     assert (found.saw if isinstance(found, Sighting) else "") == seen
+
+
+@dataclass
+class Listed:
+    """An API that lists these pods, whatever is asked for them, and nothing else."""
+
+    there: list[dict[str, Any]]
+
+    def listed(self, at: str, _labels: str = "") -> tuple[dict[str, Any], ...]:
+        """The pods as the API tells of them; no policies and no nodes."""
+        return tuple(self.there) if at.endswith("/pods") and _labels != marks.MARK and "closeshave" not in _labels else ()
+
+
+@pytest.mark.parametrize("name", ["service.node-drained", "region.lost", "region.partitioned"])
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_fault_that_takes_members_of_databases_is_healed_only_with_them(
+    name: str, members: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drained node gives up every pod of the namespaces, not only the application's: one member of shard 1 is still missing."""
+    there = replace(toys.deployment(tmp_path), kind="kubernetes", cluster=ClusterInUse(WHOLE, "trial"))
+    home = next(shard.home for shard in there.topology.shards if shard.id == 1)
+    kind = bound(catalogue.KINDS[name], "kubernetes")
+    aim = kind.aim(there, {"region": home}, {})
+    ready = {"spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    api = Listed([{"metadata": {"name": f"shop-1-{number}", "uid": str(number)}, **ready} for number in range(members)])
+    monkeypatch.setattr(pods, "asked", lambda _aim: nullcontext((api, WHOLE)))
+    wrong = [proof.saw for proof in pods.whole(aim, marks.mark_of(aim, name)) if proof.what.startswith("shard 1") and not proof.holds]
+    assert (wrong[:1] == ["shard 1 has 1 of 2 ready members"]) is (members == 1)
+    assert any(proof.what.startswith("shard 1") for proof in pods.whole(aim, marks.mark_of(aim, name)))
 
 
 def test_another_process_knows_the_cluster_from_the_deployment(tmp_path: Path) -> None:

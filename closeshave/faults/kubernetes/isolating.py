@@ -75,14 +75,13 @@ def region_unfit(struck: Struck) -> str:
     region = str(struck.aim.scope["region"])
     if len(struck.aim.deployment.topology.regions) > 1 and region not in struck.cluster.zones:
         return f"the environment file does not say in which zones {region} is (cluster.zones)"
-    return struck_region_troubles(struck, region) or pods.too_many(struck.cluster, _region(struck))
+    return region_troubles(struck) or pods.too_many(struck.cluster, _region(struck))
 
 
-def struck_region_troubles(struck: Struck, region: str) -> str:
-    """Why the shards and the application of a region are not as declared; empty when they are."""
-    concerned = [shard.id for shard in struck.aim.deployment.topology.shards if region in {shard.home, *shard.standbys}]
-    for shard in concerned:
-        if shard in struck.cluster.by_id and (troubles := pods.shard_troubles(struck.api, struck.cluster, shard)):
+def region_troubles(struck: Struck) -> str:
+    """Why the shards and the application of the fault's region are not as declared; empty when they are."""
+    for shard in pods.shards_in(struck.aim, struck.cluster):
+        if troubles := pods.shard_troubles(struck.api, struck.cluster, shard):
             return troubles
     return pods.application_troubles(struck.api, struck.cluster) if struck.cluster.application is not None else ""
 

@@ -6,7 +6,7 @@ from closeshave.clients.kubernetes import ClusterRefused, Object, part, path
 from closeshave.faults.kind import NotSeen
 from closeshave.faults.kubernetes import marks, pods
 from closeshave.faults.kubernetes.act import Act, Struck
-from closeshave.faults.kubernetes.isolating import region_unfit
+from closeshave.faults.kubernetes.isolating import region_troubles, region_unfit
 from closeshave.faults.kubernetes.killing import kill
 from closeshave.faults.kubernetes.pods import Pod, name_of
 from closeshave.history import Injection, Sighting
@@ -72,7 +72,8 @@ def _busiest(struck: Struck) -> tuple[Object, ...]:
 
 
 def _drain_unfit(struck: Struck) -> str:
-    troubles = pods.application_troubles(struck.api, struck.cluster)
+    # Whoever drains a node evicts the members of databases there, too.
+    troubles = pods.application_troubles(struck.api, struck.cluster) or region_troubles(struck)
     return troubles or too_many_nodes(struck, nodes := _busiest(struck)) or pods.too_many(struck.cluster, _on(struck, name_of(nodes[0])))
 
 

@@ -14,6 +14,8 @@ from closeshave.faults.kind import Aim, Proof
 from closeshave.faults.kubernetes.marks import MARK, NODES, PODS, marked
 from closeshave.plurals import counted
 
+WITH_SHARDS = ("region.", "service.node-drained.")
+"""With one of these begin the marks of faults on a region that take members of databases with them, whatever pods of it they are aimed at."""
 OWN = "closeshave.io/harness"
 """The label of the harness's own pods."""
 
@@ -179,15 +181,20 @@ def unmarked(api: ClusterApi, cluster: Cluster, mark: str) -> Proof:
     return Proof("nothing in the cluster carries the mark of the fault", not left, ", ".join(left) or "nothing does")
 
 
+def shards_in(aim: Aim, cluster: Cluster) -> tuple[int, ...]:
+    """The described shards that have a member in the region of a fault. Pure."""
+    there = (shard.id for shard in aim.deployment.topology.shards if aim.scope["region"] in {shard.home, *shard.standbys})
+    return tuple(shard for shard in there if shard in cluster.by_id)
+
+
 def whole(aim: Aim, mark: str) -> tuple[Proof, ...]:
     """Everything that must be true after a fault on this scope."""
     with asked(aim) as (api, cluster):
         proofs = [unmarked(api, cluster, mark)]
         if "shard" in aim.scope:
             proofs.append(shard_whole(api, cluster, int(aim.scope["shard"])))
-        elif mark.startswith("region."):
-            concerned = [shard.id for shard in aim.deployment.topology.shards if aim.scope["region"] in {shard.home, *shard.standbys}]
-            proofs += [shard_whole(api, cluster, shard) for shard in concerned if shard in cluster.by_id]
+        elif mark.startswith(WITH_SHARDS):
+            proofs += [shard_whole(api, cluster, shard) for shard in shards_in(aim, cluster)]
         if "region" in aim.scope and cluster.application is not None:
             proofs.append(application_whole(api, cluster))
         return tuple(proofs)
