@@ -155,8 +155,7 @@ def _decided(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> Gat
     if _settled(task, blocks) and not _whole(rules, blocks, 1):
         refused = "the gate ended with the block in which the candidate broke an invariant; no metric was compared"
     elif order.kind == "sides":
-        stages = [found for stage in range(1, STAGES + 1) if (found := changes(rules, blocks, stage))]
-        decision = decide(rules, stages or [[]])
+        decision = decide(rules, _stages_of(rules, blocks))
     else:
         job = _job(task, rules, blocks)
         try:
@@ -175,6 +174,13 @@ def _decided(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> Gat
         why = refused or f"nothing was compared; this job is saved in the baseline {order.save}"
         return nothing(about, why, blocks, task.waivers, conditions)
     return conclude(about, decision, blocks, task.waivers, conditions, unlike)
+
+
+def _stages_of(rules: Rules, blocks: Sequence[JudgedBlock]) -> list[list[Changes]]:
+    """The stages that the answer must rest on. A second one that had to be run counts even if all its blocks were thrown away: then what the first one
+    suspected was neither confirmed nor refuted."""
+    first, second = (changes(rules, blocks, stage) for stage in (1, STAGES))
+    return [first, second] if suspicious(rules, first) or any(one.stage == STAGES for one in blocks) else [first]
 
 
 def _job(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> BaselineJob:

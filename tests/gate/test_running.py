@@ -126,6 +126,18 @@ def test_too_many_spoilt_blocks_are_unknown(machine):
     assert "4 blocks of a stage can be used" in found.sentence
 
 
+@pytest.mark.parametrize("sound", [0, 1, 6])
+def test_a_suspicion_that_no_second_stage_could_settle_is_unknown(machine, sound):
+    """A candidate that is 3 % slower, of which a machine that others use lets no second stage be measured, is not the same."""
+    made = machine(slower=1.03)
+    made.spoil = {(2, number) for number in range(sound + 1, 10)}
+    found = made.run()
+    assert {each[0] for each in made.done} == {1, 2}
+    assert found.exit_code == (1 if sound == 6 else 3)
+    if sound < 6:
+        assert f"{sound} block{'' if sound == 1 else 's'} of a stage can be used" in found.sentence
+
+
 def test_a_gate_that_was_stopped_goes_on(machine):
     """Finished blocks are kept, at the rate that was found first; nothing is done twice."""
     made = machine(slower=1.1)
