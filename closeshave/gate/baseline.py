@@ -20,7 +20,7 @@ from closeshave import quantiles
 from closeshave.comparison.fingerprint import FingerprintDifference, RunFingerprint, differences, unknown
 from closeshave.files import write_atomically
 from closeshave.gate.decision import Decision, GateAnswer, LegFigure, MetricAnswer, holm, percent
-from closeshave.gate.effects import NOTHING, MeanChange
+from closeshave.gate.effects import NOTHING, ROUNDING, MeanChange
 from closeshave.gate.power import by_t, smallest
 from closeshave.gate.rules import CONFIDENCE, MetricRule, Rules
 from closeshave.plurals import counted
@@ -180,7 +180,8 @@ def _seen(rules: Rules, rule: MetricRule, jobs: Sequence[BaselineJob], now: LegF
     change = (math.log(now.value) if rule.ratio else now.value) - mean
     base = math.exp(mean) if rule.ratio else mean
     error = math.sqrt(1 + 1 / k)
-    if spread == 0:
+    if spread <= ROUNDING * max(map(abs, values)):
+        # Equal but for rounding, as shares of equally many requests are: nothing is known of their spread.
         return _Seen(base, now.value, MeanChange(k, change, 0.0, None, None, 1.0, 1.0), None)
     reach = quantiles.student(CONFIDENCE, k - 1) * spread * error
     worse = quantiles.student_at_most(-change / (spread * error), k - 1)

@@ -23,7 +23,7 @@ from closeshave.gate.rules import CONFIDENCE
 
 EXACT_MOST = 20
 """Blocks; all assignments of their signs are a million."""
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 """Relative. Sums that are equal but for rounding count as equal, which makes a probability larger and never smaller."""
 
 
@@ -57,7 +57,7 @@ def of_ratios(changes: Sequence[float], confidence: float = CONFIDENCE) -> MeanC
         return MeanChange(n, changes[0], None, None, None, 1.0, 1.0) if n else NOTHING
     mean, spread = float(np.mean(changes)), float(np.std(changes, ddof=1))
     error = spread / math.sqrt(n)
-    if spread <= _ROUNDING * float(np.max(np.abs(changes))):
+    if spread <= ROUNDING * float(np.max(np.abs(changes))):
         # Blocks that agree to the last bit: nothing is known of their spread, so nothing is claimed.
         return MeanChange(n, mean, spread, None, None, 1.0, 1.0)
     reach = quantiles.student(confidence, n - 1) * error
@@ -97,7 +97,7 @@ def at_least(values: npt.NDArray[np.float64]) -> float:
     sums = np.zeros(1)
     for size in np.abs(values):
         sums = np.concatenate([sums + size, sums - size])
-    return float(np.mean(sums >= values.sum() - _ROUNDING * np.abs(values).sum()))
+    return float(np.mean(sums >= values.sum() - ROUNDING * np.abs(values).sum()))
 
 
 def _bounds(values: npt.NDArray[np.float64], confidence: float) -> tuple[float | None, float | None]:

@@ -170,6 +170,15 @@ def test_failures_where_no_job_had_any_are_judged_exactly():
     assert none.metrics[0].noticeable == SHARE.metrics[0].tolerated
 
 
+@pytest.mark.parametrize("share", [0.003, 0.01])
+def test_jobs_that_differ_by_rounding_alone_have_no_spread(share):
+    """The mean of six times 0.003 is not exactly 0.003; such a spread would make every change unlikely, and every *same* sure."""
+    before = made(*[0.003] * 6, metric="not-good")
+    found = decide_against(SHARE, before, {"not-good": LegFigure(share, 1000)})
+    assert found.answer is GateAnswer.UNKNOWN
+    assert "the jobs have no spread" in found.metrics[0].reason
+
+
 def test_a_job_is_added_once_and_the_newest_are_kept():
     """A gate that is continued saves the same job again."""
     found = None
