@@ -21,7 +21,11 @@ WEST = replace(EAST, name="west", workers=("customers-2",))
     [
         ((EAST, WEST), Status.PASS, ""),
         ((EAST, replace(WEST, sent=99, late=1)), Status.PASS, ""),
-        ((replace(EAST, intended=0, sent=0, counted=False),), Status.PASS, ""),
+        (
+            (replace(EAST, intended=0, sent=0),),
+            Status.INCONCLUSIVE,
+            "no arrival was dealt to any load machine, so none could be missed",
+        ),
         (
             (EAST, replace(WEST, sent=60, blind=40)),
             Status.INCONCLUSIVE,
@@ -39,6 +43,18 @@ def test_every_arrival_is_accounted_for(machines: tuple[MachinePart, ...], statu
     assert (verdict.status, verdict.reason) == (status, reason)
     assert verdict.n == sum(one.intended for one in machines)
     assert found.status is status
+
+
+@pytest.mark.parametrize("troubles", [(), ("the clock jumped",)])
+def test_where_nobody_arrives_no_arrival_is_accounted_for(troubles: tuple[str, ...]) -> None:
+    """In the closed model the count of arrivals says nothing, so it is no pass; it costs none either. What else is wrong with a machine still does."""
+    run = whole()
+    machine = replace(EAST, intended=0, sent=0, counted=False, troubles=troubles)
+    found = assess(replace(run.history, machines=(machine,)), run.plan, run.target)
+    verdict = next(one for one in found.verdicts if one.id == "load-machines")
+    assert (verdict.status, verdict.n, verdict.gates) == (Status.INCONCLUSIVE, 0, bool(troubles))
+    assert troubles or "nobody arrives" in verdict.reason
+    assert found.status is (Status.INCONCLUSIVE if troubles else Status.PASS)
 
 
 @pytest.mark.parametrize("found", [(), (EAST,)])
