@@ -11,7 +11,7 @@ from closeshave.history import STOPPED_AT, Mark
 from closeshave.judge.verdict import Status
 from closeshave.plan import Drill, DrillBounds
 from tests.judge.drilled import FAIL, INCONCLUSIVE, MOVE, PASS, RESTORE, booked, carried_out
-from tests.judge.histories import Run, ns, starving
+from tests.judge.histories import START_NS, Run, ns, starving
 
 
 @pytest.mark.parametrize(
@@ -147,6 +147,16 @@ def test_a_switchover_loses_no_acknowledged_write() -> None:
     assert verdict.status is FAIL
     assert verdict.measured == pytest.approx(3.99)
     assert verdict.witnesses[0].facts()["effect"]["booking"] == 3000
+
+
+def test_a_shard_that_was_not_read_back_may_have_lost_writes() -> None:
+    """Nothing that is missing was looked for there; what is proven to be missing elsewhere still fails."""
+    run = carried_out(booked(MOVE))
+    run.marks.append(Mark(START_NS, "part-missing", "final state of shard 1: its primary could not be reached"))
+    verdict = run.verdict("drill-loss/move")
+    assert verdict.status is INCONCLUSIVE
+    assert "only partly read: shard 1: its primary could not be reached" in verdict.reason
+    assert [drill.lost_writes for drill in run.assess(breaches=False).drills] == [None]
 
 
 def test_a_drill_is_not_an_unplanned_fault() -> None:

@@ -328,6 +328,8 @@ def test_what_a_fault_cost_is_unknown_where_its_shard_was_not_read() -> None:
     for name in ("loss/kill", "split-brain/kill"):
         verdict = run.verdict(name)
         assert (verdict.status, "shard 1: it does not answer" in verdict.reason) == (INCONCLUSIVE, True)
+    (told,) = run.assess().faults
+    assert (told.lost_writes, told.loss_window_s, told.split_brain_writes) == (None, None, None)
 
 
 @pytest.mark.parametrize("name", ["lost", "double_booked", "phantom", "refused_though_free"])

@@ -124,6 +124,11 @@ class Recorded:
         """What of the final state could not be read (``shard 2``, ``client 7``), and why."""
         return {what.removeprefix(FINAL_STATE): why for what, why in self.missing.items() if what.startswith(FINAL_STATE)}
 
+    @property
+    def unread_said(self) -> str:
+        """The same in words."""
+        return "; ".join(f"{what}: {why}" for what, why in self.unread.items())
+
     def unread_of(self, rows: pd.DataFrame) -> Flags:
         """Rows of a shard, or of a customer, whose bookings could not be read back. Rows without a shard go by their franchise."""
         found = np.zeros(len(rows), dtype=np.bool_)

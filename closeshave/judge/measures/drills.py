@@ -131,7 +131,7 @@ def _moved_loss(analysis: Analysis, life: DrillLife, ended_ns: int) -> tuple[flo
     if analysis.evidence.history.bookings is None:
         return None, None
     lost, near = lost_rows(analysis, life)
-    if not near.any():
+    if not near.any() or ((near & analysis.writes.unread).any() and not lost.any()):
         return None, None
     oldest = ints(analysis.writes.rows["ended_ns"], 0)[lost]
     return (max(0.0, (ended_ns - int(oldest.min())) / 1e9) if len(oldest) else 0.0), len(oldest)

@@ -290,6 +290,9 @@ def _moved_loss(analysis: Analysis, life: DrillLife) -> tuple[int, tuple[Witness
     rows, near = lost_rows(analysis, life)
     if not near.any():
         return "no write was acknowledged near it, so nothing could be lost"
+    if (near & analysis.writes.unread).any() and not rows.any():
+        # One that is missing is missing, whatever else was not read.
+        return f"it is unknown what was lost, because the final state was only partly read: {analysis.evidence.unread_said}"
     ended = ints(analysis.writes.rows["ended_ns"], 0)
     shown = first_and_worst(rows, ended, ended, ints(analysis.writes.rows["operation"], -1))
     why = "acknowledged, but missing from the final state"

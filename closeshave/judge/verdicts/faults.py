@@ -15,6 +15,7 @@ from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.loss import resolution_ns
 from closeshave.judge.verdict import FaultFigures, Status, Verdict
 from closeshave.judge.verdicts.budget import burn_rate, burnt
+from closeshave.judge.verdicts.loss import unread
 from closeshave.target import Measure
 from closeshave.vocabulary import MarkKind
 
@@ -123,6 +124,9 @@ def figures(analysis: Analysis, life: Life) -> FaultFigures:
     loss = None
     if evidence.history.bookings is not None and life.injected_ns is not None and shards_of(evidence, fault):
         loss = analysis.losses.by_fault[fault.id]
+        if not loss.lost.any() and unread(analysis, life):
+            # That nothing was found missing says nothing, where not everything was looked for.
+            loss = None
     objective_s = next((each.at_most for each in evidence.target.objectives if each.measure is Measure.LOSS and each.covers(fault)), None)
     told = analysis.leakages[fault.id]
     leak = None if told.unknown else told

@@ -85,7 +85,7 @@ def _measured(analysis: Analysis, life: Life, blank: Verdict, bound_ns: int) -> 
         return replace(figures, reason=f"{missing}: the difference is within the uncertainty of the clocks")
     if life.observed_ns is None:
         return replace(figures, reason=f"{life.fault.id} was injected, but no probe saw it take effect: nothing could be lost")
-    if unseen := _unread(analysis, life) or _too_coarse(gap_ns, bound_ns):
+    if unseen := unread(analysis, life) or _too_coarse(gap_ns, bound_ns):
         return replace(figures, reason=unseen)
     return replace(figures, status=Status.PASS, reason=missing if count else "")
 
@@ -106,13 +106,12 @@ def _too_coarse(gap_ns: int | None, bound_ns: int) -> str:
     return f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault, so a loss could not be seen"
 
 
-def _unread(analysis: Analysis, life: Life) -> str:
+def unread(analysis: Analysis, life: Life) -> str:
     """Which writes of the fault's shards could not be looked up in the final state, and why; empty if all could."""
     here = np.isin(ints(analysis.writes.rows["shard"], -1), shards_of(analysis.evidence, life.fault))
     if not (here & analysis.writes.unread).any():
         return ""
-    missing = "; ".join(f"{what}: {why}" for what, why in analysis.evidence.unread.items())
-    return f"it is unknown what was lost, because the final state was only partly read: {missing}"
+    return f"it is unknown what was lost, because the final state was only partly read: {analysis.evidence.unread_said}"
 
 
 def _seen_alone(analysis: Analysis, guilty: Flags) -> str:
@@ -162,8 +161,8 @@ def _split_brain(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
         n=int(after.sum()),
     )
     if not count:
-        unread = _unread(analysis, life)
-        return (replace(verdict, status=Status.INCONCLUSIVE, reason=unread) if unread else verdict,)
+        unseen = unread(analysis, life)
+        return (replace(verdict, status=Status.INCONCLUSIVE, reason=unseen) if unseen else verdict,)
     why = "started after the promotion, was acknowledged, and is missing: the old primary acknowledged it"
     seen = _seen_alone(analysis, loss.split).removesuffix(", ")
     what = plural(
