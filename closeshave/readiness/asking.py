@@ -70,4 +70,8 @@ def _instant(text: str) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidFile(Problem("--until", 0, "", f"{text!r} is no instant in ISO 8601, like 2026-12-24T09:00:00Z")) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    try:
+        # Days are those of UTC, as in waivers and in the runs.
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        raise InvalidFile(Problem("--until", 0, "", f"{text!r} is before the year 1 or after the year 9999, by UTC")) from None

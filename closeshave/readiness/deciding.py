@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import Waiver
@@ -174,7 +174,7 @@ def _ordered(pairs: Iterable[tuple[PartResult, Verdict]]) -> tuple[tuple[PartRes
 
 
 def _row(target: Target, claim: Claim, runs: Standings, now: datetime, policy: Policy, plans: Sequence[TestingPlan]) -> LedgerRow:
-    decided = decide(target, claim, found(target, claim, runs, now.date()))
+    decided = decide(target, claim, found(target, claim, runs, now.astimezone(UTC).date()))
     first = decided.shown[0] if decided.shown else None
     oldest = max((age(result.run, now) for result, _ in decided.shown), default=None)
     good_until = None

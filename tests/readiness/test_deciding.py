@@ -1,7 +1,7 @@
 """What is known of a promise: a row for each, never blank, and nothing is verified by accident."""
 
 from dataclasses import fields, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -221,6 +221,9 @@ def test_every_objective_of_a_promise_must_be_answered():
         ([run("a", SLOW), run("b", QUICK)], NOW, "waived until"),
         ([run("a", SLOW)], NOW.replace(day=24, hour=23), "waived until"),
         ([run("a", SLOW, days=-20)], NOW.replace(day=25), "refuted"),
+        # Days are those of UTC, wherever the launch is.
+        ([run("a", SLOW, days=-20)], datetime(2026, 12, 24, 23, tzinfo=timezone(timedelta(hours=-5))), "refuted"),
+        ([run("a", SLOW, days=-20)], datetime(2026, 12, 25, 1, tzinfo=timezone(timedelta(hours=5))), "waived until"),
         ([run("a", QUICK)], NOW, "verified"),
         ([], NOW, "not run"),
         ([run("a", says(LATENCY, verdict(LATENCY, BAD), verdict(LATENCY, BAD, id="other/all")))], NOW, "refuted"),

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from closeshave import __version__
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.readiness import asking, gathering
 from closeshave.reference.schemas import schemas
 from tests import stored
@@ -267,6 +268,8 @@ def test_a_run_that_was_given_twice_counts_once(tmp_path):
 def test_an_instant_without_an_offset_is_utc():
     """As everywhere in the harness."""
     words = ("bookedbarber-smoke", None)
+    with pytest.raises(InvalidFile, match="after the year 9999, by UTC"):
+        asking.question(*words, "9999-12-31T23:59:59-12:00", NOW)
     one, other = (asking.question(*words, text, NOW) for text in ("2026-12-24T09:00:00", "2026-12-24T10:00:00+01:00"))
     assert one.until == other.until
 
