@@ -213,3 +213,5 @@ class AfterAction:
     """Photos that notes name → the note."""
     harm_unknown: str = ""
     """Why it is not known whom the faults harmed; empty where it is."""
+    deficiencies_unknown: str = ""
+    """Why it is not known which deficiencies have been written down; empty where it is."""

@@ -48,6 +48,8 @@ class GameDayRecord:
     deficiencies: tuple[Deficiency, ...] = ()
     incidents_unknown: str = ""
     """Why the incidents could not be found; empty when they could."""
+    deficiencies_unknown: str = ""
+    """Why the deficiencies could not be read; empty when they could."""
 
 
 def account(found: GameDayRecord) -> AfterAction:
@@ -59,7 +61,8 @@ def account(found: GameDayRecord) -> AfterAction:
     undecided = tuple(each.id for each in assessment.verdicts if each.gates and each.status is Status.INCONCLUSIVE)
     lost = tuple(_lost(each) for each in assessment.faults if each.injected_at_s is not None and _may_lose(each, found))
     runbooks = tuple(_runbooks(found))
-    missing = tuple(unrecorded(failed, found.deficiencies))
+    # Where they cannot be read, nobody knows what has been written down.
+    missing = tuple(unrecorded(failed, found.deficiencies)) if not found.deficiencies_unknown else ()
     return AfterAction(
         run=manifest.id,
         plan=manifest.plan,
@@ -83,8 +86,11 @@ def account(found: GameDayRecord) -> AfterAction:
         unrecorded=missing,
         unknown=tuple(_unknown(found, harm, lost)),
         chain=None if found.chain is None else ChainAccount(len(found.chain.links), found.chain.last, found.chain.wrong, found.chain.ended),
-        dora=dora.section(found.plan, injects, harm, assessment, found.deficiencies, missing, found.incidents_unknown),
+        dora=dora.section(
+            found.plan, injects, harm, assessment, found.deficiencies, missing, (found.incidents_unknown, found.deficiencies_unknown)
+        ),
         harm_unknown=found.incidents_unknown,
+        deficiencies_unknown=found.deficiencies_unknown,
         notes={each.photo: each.text for each in (found.state.notes if found.state else ()) if each.photo},
     )
 
@@ -253,8 +259,11 @@ def _judged(found: GameDayRecord) -> Iterator[JudgedOfPeople]:
 
 
 def _unknown(found: GameDayRecord, harm: Sequence[HarmAccount], lost: Sequence[LossAccount]) -> Iterator[str]:
-    if found.incidents_unknown:
-        yield f"whom the faults harmed: {found.incidents_unknown}"
+    unread = (
+        ("whom the faults harmed", found.incidents_unknown),
+        ("which deficiencies have been written down", found.deficiencies_unknown),
+    )
+    yield from (f"{what}: {why}" for what, why in unread if why)
     yield from (f"what {each.fault} cost in data" for each in lost if each.lost_writes is None)
     for each in harm:
         if not each.sure:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from closeshave.comparison.retests import Deficiency
 from closeshave.files import append_line, read_lines
+from closeshave.files.jsonfile import Damaged
 from closeshave.files.plaintext import clean
 from closeshave.vocabulary import GAME_DAY
 
@@ -20,11 +21,14 @@ _CODEC = TypeAdapter(Deficiency)
 
 
 def of(run: Path) -> tuple[Deficiency, ...]:
-    """Those of one run. Raises :class:`ValueError` for a file that is damaged, :class:`OSError`."""
+    """Those of one run. Raises :class:`closeshave.files.jsonfile.Damaged`, which is a :class:`ValueError`, and :class:`OSError`."""
+    path = run / GAME_DAY / FILE
     try:
-        return tuple(_CODEC.validate_python(line) for line in read_lines(run / GAME_DAY / FILE))
+        return tuple(_CODEC.validate_python(line) for line in read_lines(path))
     except ValidationError as error:
-        raise ValueError(f"{run / GAME_DAY / FILE} is damaged: {error.error_count()} values are wrong") from None
+        raise Damaged(f"{path} is damaged: {error.error_count()} values are wrong") from None
+    except ValueError as error:
+        raise Damaged(f"{path} is damaged: {error}") from None
 
 
 def below(runs: Path) -> tuple[Deficiency, ...]:

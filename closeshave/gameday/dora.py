@@ -30,9 +30,11 @@ def section(
     assessment: Assessment,
     known: Sequence[Deficiency],
     missing: Sequence[str],
-    harm_unknown: str = "",
+    unknown: tuple[str, str] = ("", ""),
 ) -> DoraSection:
-    """The section of one game day. ``harm_unknown``: why it is not known whom the faults harmed; empty where it is."""
+    """The section of one game day. ``unknown``: why it is not known whom the faults harmed, and which deficiencies have been written down; empty where it
+    is."""
+    harm_unknown, remediation_unknown = unknown
     breaking = [each for each in injects if each.kind is not InjectKind.MESSAGE]
     return DoraSection(
         scenarios=tuple(f"{each.title} ({each.id}): {_came(each)}" for each in breaking) or ("none: only messages were given",),
@@ -40,7 +42,9 @@ def section(
         switchover=tuple(_switchover(assessment)) or ("no fault moved work to redundant capacity in this game day",),
         staff_response=tuple(f"{each.id}: {each.seen_of_people}" for each in breaking),
         findings=tuple(_findings(assessment, harm, harm_unknown)) or ("none",),
-        remediation=tuple(_remediation(known, missing)) or ("none written down",),
+        remediation=(words.clean(f"unknown: {remediation_unknown}"),)
+        if remediation_unknown
+        else tuple(_remediation(known, missing)) or ("none written down",),
         not_covered=NOT_COVERED,
     )
 

@@ -31,6 +31,7 @@ def render(found: AfterAction) -> str:
             nothing=telling.NOTHING if found.rehearsal else "",
             status=_status(found),
             unharmed=telling.unharmed(found),
+            unwritten=telling.unwritten(found),
             points=points(found.timeline),
             ticks=ticks(found.timeline),
             lanes=[(name, LANE_HEIGHT * (index + 0.5)) for index, name in enumerate(LANES)],

@@ -43,6 +43,13 @@ def unharmed(found: AfterAction) -> str:
     return "No customer was harmed by a fault, as far as the history shows."
 
 
+def unwritten(found: AfterAction) -> str:
+    """What is said where no deficiency is listed: that none has been written down, or that it is unknown."""
+    if found.deficiencies_unknown:
+        return f"Which have been written down is unknown: {found.deficiencies_unknown}"
+    return "None has been written down: closeshave gameday deficiency."
+
+
 def clock(at_s: float) -> str:
     """``12:05``, minutes and seconds after the exercise began; ``-0:20`` before it."""
     minutes, seconds = divmod(round(abs(at_s)), 60)
@@ -175,6 +182,6 @@ def _deficiencies(found: AfterAction, more: Sequence[str]) -> Iterator[str]:
         told_of = ((each.id, each.what, each.owner, each.due.isoformat(), each.retest) for each in found.deficiencies)
         yield from table(("", "what", "owner", "until", "re-tested by", *more), told_of)
     else:
-        yield "None has been written down: closeshave gameday deficiency."
+        yield escaped(unwritten(found))
     if found.unrecorded:
         yield from ("", "Failed, and no deficiency has been written down:", "", *listed(found.unrecorded))

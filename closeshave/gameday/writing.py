@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from closeshave.comparison.retests import Deficiency
 from closeshave.files import write_atomically
 from closeshave.files.jsonfile import Damaged
 from closeshave.gameday import chain, deficiencies, page, state, telling
@@ -24,9 +25,10 @@ JSON, MARKDOWN, PAGE = "gameday.json", "gameday.md", "gameday.html"
 
 
 def gather(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment) -> AfterAction:
-    """The account of a run. Raises :class:`OSError`, and :class:`ValueError` for a damaged file of deficiencies."""
+    """The account of a run. Raises :class:`OSError`."""
     found, unknown = _incidents(history, plan, target)
-    return account(GameDayRecord(history, plan, assessment, found, _state(run), _chain(run), deficiencies.of(run), unknown))
+    written, unread = _deficiencies(run)
+    return account(GameDayRecord(history, plan, assessment, found, _state(run), _chain(run), written, unknown, unread))
 
 
 def write(run: Path, found: AfterAction) -> Path:
@@ -42,6 +44,14 @@ def _incidents(history: History, plan: Plan, target: Target) -> tuple[tuple[Inci
         return Analysis(Evidence(history, plan, target, target)).incidents, ""
     except Exception as error:  # noqa: BLE001 - a damaged history must not cost the rest of the report; judges keep the traceback
         return (), f"{type(error).__name__}: {error}"
+
+
+def _deficiencies(run: Path) -> tuple[tuple[Deficiency, ...], str]:
+    """Those that people wrote down, and why they are not known: one damaged line must not cost the whole report."""
+    try:
+        return deficiencies.of(run), ""
+    except Damaged as error:
+        return (), str(error)
 
 
 def _state(run: Path) -> GameDayState | None:

@@ -12,6 +12,7 @@ import pytest
 
 from closeshave.comparison.nights import Night
 from closeshave.comparison.retests import Deficiency, RetestState, exit_code, rows, sentence
+from closeshave.files.jsonfile import Damaged
 from closeshave.gameday import chain, deficiencies, page, state, telling, writing
 from closeshave.gameday.account import AfterAction
 from closeshave.gameday.roles import PressAction
@@ -186,6 +187,29 @@ def test_a_failed_verdict_outweighs_an_undecided_one(tmp_path: Path) -> None:
     found = replace(told(tmp_path), failed=("a",), undecided=("b",))
     assert 'class="verdict fail"' in page.render(found)
     assert 'class="verdict inconclusive"' in page.render(replace(found, failed=()))
+
+
+@pytest.mark.parametrize("line", ['{"id": 7}', "[]", "{"])
+def test_a_damaged_file_of_deficiencies_is_named(tmp_path: Path, line: str) -> None:
+    """As damage, by which every command ends with one sentence."""
+    path = tmp_path / "run" / GAME_DAY / deficiencies.FILE
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{line}\n", encoding="utf-8")
+    with pytest.raises(Damaged, match=r"deficiencies\.jsonl is damaged"):
+        deficiencies.below(tmp_path)
+
+
+def test_deficiencies_that_cannot_be_read_cost_no_report_and_are_not_called_none(tmp_path: Path) -> None:
+    """The rest of it stays, and no failed verdict is said to be without one."""
+    told(tmp_path)
+    (tmp_path / GAME_DAY / deficiencies.FILE).write_text('{"id": 7}\n', encoding="utf-8")
+    made = held(objectives=(DETECT,))
+    plan = replace(made.plan, inject=(INJECT,))
+    found = writing.gather(tmp_path, made.history, plan, made.target, assess(made.history, plan, made.target))
+    assert found.unrecorded == ()
+    for text in (telling.markdown(found), page.render(found), " ".join(found.dora.remediation)):
+        assert "has been written down: closeshave" not in text
+        assert "damaged" in text
 
 
 NOW = datetime(2027, 2, 1, tzinfo=UTC)
