@@ -7,6 +7,7 @@ directories are kept by whoever owns them.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,11 @@ def night(run: StoredRun) -> Night | None:
     summary = run.summary
     if summary.exit_code in _NOT_MEASURED:
         return None
+    return _made(run, {name: float(value) for name, value in _figures(summary, run.path) if value is not None and math.isfinite(value)})
+
+
+def _made(run: StoredRun, figures: Mapping[str, float]) -> Night:
+    summary = run.summary
     return Night(
         run=summary.run.id,
         at=summary.run.started_at,
@@ -97,19 +103,20 @@ def night(run: StoredRun) -> Night | None:
         environment=summary.run.environment,
         target=summary.run.target,
         status=summary.status.value,
-        figures={name: float(value) for name, value in _figures(summary, run.path) if value is not None},
+        figures=figures,
         fingerprint=run.fingerprint,
     )
 
 
-def read(path: Path) -> tuple[Night, ...]:
-    """All nights of a directory of runs, or of a file of nights, in time order, each run once.
+def read(path: Path, *, early: bool = False) -> tuple[Night, ...]:
+    """All nights of a directory of runs, or of a file of nights, in time order, each run once. ``early``: with the runs of a directory that ended early,
+    which have a result and no figures: one that stopped for safety may have failed.
 
     A run that cannot be read is left out of a directory, where trials and broken runs lie beside each other. Raises
     :class:`Damaged` for a file with a line that is no night, :class:`NotARun` where there is nothing of the kind.
     """
     if path.is_dir():
-        found = list(_of_directory(path))
+        found = list(_of_directory(path, early=early))
     elif path.is_file():
         found = list(_of_file(path))
     else:
@@ -166,24 +173,30 @@ def _startup_s(directory: Path) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _of_directory(path: Path) -> Iterator[Night]:
+def _of_directory(path: Path, *, early: bool) -> Iterator[Night]:
     for held in sorted(path.glob(f"*/{SUMMARY}")):
         try:
-            found = night(stored.load(held))
+            run = stored.load(held)
+            found = night(run)
         except (Damaged, OSError):
             continue
         if found is not None:
             yield found
+        elif early:
+            yield _made(run, {})
 
 
 def _of_file(path: Path) -> Iterator[Night]:
     try:
         for number, record in enumerate(read_lines(path), start=1):
             try:
-                yield _CODEC.validate_python(record)
+                found = _CODEC.validate_python(record)
             except ValidationError as error:
                 first = error.errors(include_input=False, include_url=False)[0]
                 place = ".".join(map(str, first["loc"]))
                 raise Damaged(f"{path}:{number} is no night: {place}: {first['msg']}") from None
+            if endless := next((name for name, value in found.figures.items() if not math.isfinite(value)), None):
+                raise Damaged(f"{path}:{number} is no night: figures.{endless}: it is not a finite number")
+            yield found
     except ValueError as error:
         raise error if isinstance(error, Damaged) else Damaged(f"{path} is damaged: {error}") from None

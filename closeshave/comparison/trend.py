@@ -35,6 +35,8 @@ LEAST_PART = 0.03
 """A change by a smaller part of the figure is not worth a warning."""
 LEAST_SHARE = 0.0005
 """The same for shares: half a tenth of a percentage point."""
+NAMED_MOST = 4
+"""Figures that a sentence names."""
 _NORMAL = 1.4826
 """The standard deviation of normal values in medians of their absolute deviations."""
 
@@ -86,8 +88,19 @@ class Trend:
         return tuple(each for each in self.shifts if each.worse and each.current)
 
     @property
+    def unmeasured(self) -> tuple[str, ...]:
+        """Figures that at least :data:`SEGMENT_MIN` nights have, and none of the newest that would make a new level: nothing is known of them now."""
+        newest = len(self.nights) - SEGMENT_MIN
+        return tuple(name for name, points in self.series.items() if len(points) >= SEGMENT_MIN and points[-1][0] < newest)
+
+    @property
     def sentence(self) -> str:
         """One line for the report of the newest night."""
+        gone = [title_of(name) for name in self.unmeasured]
+        return f"{self._changed}{f' Not measured in the newest {SEGMENT_MIN} nights: {_few(gone)}.' if gone else ''}"
+
+    @property
+    def _changed(self) -> str:
         enough = [name for name, points in self.series.items() if len(points) >= 2 * SEGMENT_MIN]
         if not enough:
             return f"{counted(len(self.nights), 'night')} stored; a change can be seen after {2 * SEGMENT_MIN}."
@@ -96,6 +109,11 @@ class Trend:
         shown = sorted(self.shifts, key=lambda each: (not each.worse, not each.current, each.nights_after))
         more = f"; {len(shown) - 2} more" if len(shown) > 2 else ""
         return f"over {counted(len(self.nights), 'night')}: {'; '.join(each.sentence for each in shown[:2])}{more}."
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - NAMED_MOST
+    return ", ".join(names[:NAMED_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def trend(nights: Sequence[Night]) -> Trend:

@@ -27,6 +27,7 @@ def told(found: Trend) -> dict[str, Any]:
         "schema": SCHEMA,
         "sentence": found.sentence,
         "nights": [{"run": each.run, "at": each.at, "status": each.status, "figures": dict(each.figures)} for each in found.nights],
+        "unmeasured": list(found.unmeasured),
         "changes": [{**_SHIFT.dump_python(each, mode="json"), "sentence": each.sentence} for each in found.shifts],
     }
 
@@ -59,7 +60,9 @@ def rows(found: Trend) -> tuple[tuple[str, str, str, str, str, str], ...]:
         change = f"{words.quantity(last.before, unit)} → {words.quantity(last.after, unit)}, {last.nights_after} nights ago" if last else ""
         style = "" if last is None else "red" if last.worse else "green"
         level = words.quantity(last.after, unit) if last else ""
-        told_rows.append((clean(title_of(name)), str(len(points)), words.quantity(points[-1][1], unit), level, change, style))
+        at, value = points[-1]
+        newest = words.quantity(value if at == len(found.nights) - 1 else None, unit)
+        told_rows.append((clean(title_of(name)), str(len(points)), newest, level, change, style))
     return tuple(told_rows)
 
 

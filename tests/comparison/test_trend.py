@@ -1,6 +1,7 @@
 """Changes over many nights: a new level of at least five nights is one, a spike is none."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from closeshave.comparison.fingerprint import RunFingerprint
 from closeshave.comparison.nights import Night
 from closeshave.comparison.trend import LOOKED_AT, change_points, trend
 from closeshave.files.jsonfile import Damaged
+from closeshave.files.shipped import locate
 from tests.comparison.stored_runs import change, kept, summary
 from tests.tiers import thorough
 
@@ -178,6 +180,27 @@ def test_the_command_gates_only_where_the_plan_says_so(tmp_path, command):
     assert command("trend", runs, "--plan", tmp_path / "others.yaml").code == 0
 
 
+def test_a_figure_that_is_no_longer_measured_is_said():
+    """As the recovery of a platform that does not recover any more: there is no change in what is not there, and the last one is not the newest."""
+    before, after = series([3.0, 3.1] * 6), series([0.1] * 17, "p95")[12:]
+    found = trend([*before, *after])
+    assert found.unmeasured == ("recovery/shard-primary-killed",)
+    assert found.sentence.endswith("Not measured in the newest 5 nights: recovery, shard-primary-killed.")
+    assert trending.told(found)["unmeasured"] == ["recovery/shard-primary-killed"]
+    assert [row[2] for row in trending.rows(found)] == ["100 ms", "unknown"]
+    assert trend([*before, *after[:4]]).unmeasured == ()
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999"])
+def test_a_figure_that_is_no_number_is_damage(tmp_path, value):
+    """It would hide every change of the figure."""
+    path = tmp_path / "nights.jsonl"
+    nights.append(path, series([1.0])[0])
+    path.write_text(path.read_text().replace(":1.0", f":{value}"))
+    with pytest.raises(Damaged, match=r"nights.jsonl:1 is no night: figures.recovery/shard-primary-killed: it is not a finite number"):
+        nights.read(path)
+
+
 def test_nights_are_appended_to_a_file_that_keeps_the_newest(tmp_path):
     """A run that is appended twice is there once."""
     file, runs = tmp_path / "nights/nights.jsonl", sorted(stored_nights(tmp_path / "runs", 6, 9).iterdir())
@@ -213,6 +236,23 @@ def test_a_run_that_ended_early_is_no_night(tmp_path, command):
     done = command("trend", tmp_path / "nights.jsonl", "--add", run)
     assert (done.code, b"ended early" in done.stderr) == (2, True)
     assert command("trend", tmp_path / "nothing.jsonl").code == 2
+
+
+def test_a_run_that_stopped_for_safety_is_a_result_of_its_plan_though_no_night(tmp_path, command):
+    """A schedule that overlooked it would say that its plan passed at the last time."""
+    (tmp_path / "scenarios").mkdir()
+    for name, day, said in (("a", 1, {}), ("b", 2, {"status": "fail", "exit_code": 5})):
+        run = kept(tmp_path / "runs", name, started_at=f"2026-11-{day:02}T02:00:00+00:00")
+        change(run, {**summary(run), **said})
+    assert [(each.run, each.status) for each in nights.read(tmp_path / "runs", early=True)] == [("a", "pass"), ("b", "fail")]
+    assert [each.figures for each in nights.read(tmp_path / "runs", early=True)][1] == {}
+    assert [each.run for each in nights.read(tmp_path / "runs")] == ["a"]
+    plan = locate("scenarios", "dr-weekly")
+    told = plan.read_text(encoding="utf-8")
+    name = nights.read(tmp_path / "runs")[0].plan
+    (tmp_path / "plan.yaml").write_text(re.sub(r"(?m)^name: .*$", f"name: {name}", told), encoding="utf-8")
+    done = command("schedule", tmp_path / "plan.yaml", "--runs", tmp_path / "runs")
+    assert (done.code, b"failed at the last time" in done.said) == (1, True), done.said
 
 
 @pytest.mark.thorough

@@ -42,7 +42,7 @@ def schedule(
 
     chosen = _scheduled(plans)
     # Nothing was ever carried out where there is no directory yet; a file or directory that somebody names must exist.
-    past = nights.read(runs) if runs != RUNS or runs.exists() else ()
+    past = nights.read(runs, early=True) if runs != RUNS or runs.exists() else ()
     now, counted = datetime.now(UTC), [one for one in past if environment in ("", one.environment)]
     found = due.rows(chosen, counted, now)
     # They are about any plan, so a schedule of chosen plans leaves them out.
