@@ -26,7 +26,7 @@ from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of
 from closeshave.plan import Plan, Role
 from closeshave.target import Objective
 from closeshave.traffic.keptlogins import KeptLogins
-from closeshave.trial import fitting
+from closeshave.trial import fitting, named_files
 from closeshave.trial.preparation import Prepared, prepare
 from closeshave.trial.series import Series
 
@@ -106,6 +106,7 @@ def _found(words: CapacityWords, console: Console, started_at: str) -> CapacityT
         plan_digest=digest(base.inputs.plan),
         environment_digest=digest(base.inputs.environment),
         target_digest=digest(base.inputs.target),
+        files=named_files.digests([base]),
     )
     return CapacityTask(Path(), order, base, plan, rules, states, promised, _ground(base, console, words, unbroken=not states))
 

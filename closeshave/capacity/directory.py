@@ -6,8 +6,8 @@ not finished is driven again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -44,6 +44,8 @@ class CapacityOrder:
     target_digest: str
     version: str = __version__
     """Of Closeshave."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """What else decides what customers send → its digest: the Locust file, the profiles, replayed arrivals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def refuse_changed(path: Path, before: CapacityOrder, now: CapacityOrder) -> Non
         "the target": (before.target_digest, now.target_digest),
         "the environment file": (before.environment_digest, now.environment_digest),
         "Closeshave": (before.version, now.version),
+        **resumed.files(before.files, now.files),
     }
     resumed.refuse_changed(path, inputs, "a new search")
 

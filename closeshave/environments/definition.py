@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from closeshave.api import known
 from closeshave.api.spoken import SpokenApi
 from closeshave.environments import application_problems, pooler_settings
 from closeshave.environments.alerting.rules import RULES_FOLDER, read_rules
@@ -82,7 +83,16 @@ def _wrong(definition: Definition) -> Iterator[tuple[Location, str]]:
 
 def speaks(definition: Definition) -> SpokenApi:
     """The API that customers of this environment speak. Raises :class:`InvalidFile`."""
-    return speaking.of(definition.api if isinstance(definition, Remote) else definition.application.api)
+    return speaking.of(_api(definition))
+
+
+def api_file(definition: Definition) -> Path:
+    """The file of the API that customers of this environment speak. Raises :class:`InvalidFile`."""
+    return locate(known.FOLDER, _api(definition))
+
+
+def _api(definition: Definition) -> str:
+    return definition.api if isinstance(definition, Remote) else definition.application.api
 
 
 def _api_beside(api: str, path: Path) -> str:
@@ -93,7 +103,7 @@ def _api_beside(api: str, path: Path) -> str:
 
 def _speaking(definition: Definition, path: Path, raw: Any) -> Definition:
     """Without the operations that its API lacks. Raises :class:`InvalidFile` with the problems of the API profile, if there is one of that name."""
-    api = definition.api if isinstance(definition, Remote) else definition.application.api
+    api = _api(definition)
     at = ("api",) if isinstance(definition, Remote) else ("application", "api")
     try:
         able = speaking.within(definition.capabilities, api)

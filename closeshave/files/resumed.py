@@ -52,6 +52,11 @@ def refuse_changed(path: Path, inputs: Mapping[str, tuple[object, object]], agai
         raise InvalidFile(Problem("--resume", 0, "", said))
 
 
+def files(then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[object, object]]:
+    """The digests of named files, then and now, for :func:`refuse_changed`; a file that only one of them has is another one."""
+    return {name: (then.get(name), now.get(name)) for name in sorted({*then, *now})}
+
+
 def keep(path: Path, codec: TypeAdapter[T], part: T) -> None:
     """Append a finished part to this file. Raises :class:`OSError`."""
     if path.exists():

@@ -31,6 +31,7 @@ from closeshave.gate.rules import rules
 from closeshave.gate.running import GateTask
 from closeshave.plan import Waiver
 from closeshave.traffic.keptlogins import KeptLogins
+from closeshave.trial import named_files
 from closeshave.trial.preparation import Prepared, prepare
 from closeshave.trial.series import Series
 
@@ -128,6 +129,7 @@ def _found(words: GateWords, console: Console, now: Callable[[], datetime]) -> t
         save=words.save,
         rate_scale=words.rate_scale,
         environment=words.environment,
+        files=named_files.digests(environments),
         kind=kind,
     )
     return order, sides, candidate
@@ -254,7 +256,7 @@ def _known(found: Baseline, order: GateOrder) -> RunFingerprint:
     return replace(
         found.fingerprint,
         machine={**found.fingerprint.machine, **machine()},
-        plan={**found.fingerprint.plan, "plan file": order.plan_digest, "seed": order.seed},
+        plan=baseline.with_files({**found.fingerprint.plan, "plan file": order.plan_digest, "seed": order.seed}, order.files),
         harness={**found.fingerprint.harness, "Closeshave": order.version},
     )
 

@@ -17,9 +17,9 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from closeshave import quantiles
-from closeshave.comparison.fingerprint import FingerprintDifference, RunFingerprint, differences, unknown
+from closeshave.comparison.fingerprint import Fact, FingerprintDifference, RunFingerprint, differences, unknown
 from closeshave.files import write_atomically
-from closeshave.gate.decision import Decision, GateAnswer, LegFigure, MetricAnswer, holm, percent
+from closeshave.gate.decision import Decision, GateAnswer, LegFigure, MetricAnswer, concluded, holm, percent
 from closeshave.gate.effects import NOTHING, ROUNDING, MeanChange
 from closeshave.gate.power import by_t, smallest
 from closeshave.gate.rules import CONFIDENCE, MetricRule, Rules
@@ -27,6 +27,8 @@ from closeshave.plurals import counted
 
 SCHEMA: Literal["closeshave.baseline/1"] = "closeshave.baseline/1"
 FOLDER = Path("reports/baselines")
+FILE = "file "
+"""Of the names of conditions that are digests of files."""
 JOBS_MIN = 5
 JOBS_KEPT = 30
 """The newest; older ones are removed when one is added."""
@@ -112,6 +114,13 @@ def refuse_few(found: Baseline) -> None:
         )
 
 
+def with_files(plan: Mapping[str, Fact], files: Mapping[str, str]) -> dict[str, Fact]:
+    """The conditions of a plan with the digests of these files, and of no others: who changes what customers send compares something else."""
+    return {name: fact for name, fact in plan.items() if not name.startswith(FILE)} | {
+        f"{FILE}{name}": told for name, told in files.items()
+    }
+
+
 def added(before: Baseline | None, name: str, plan: str, conditions: RunFingerprint, job: BaselineJob) -> Baseline:
     """The baseline with one more job. Raises :class:`BaselineUnusable` for a job under other conditions: whoever wants a new baseline removes the file."""
     if before is None:
@@ -155,8 +164,7 @@ def decide_against(rules: Rules, baseline: Baseline, job: Mapping[str, LegFigure
         if one.change.mean is not None and one.change.mean > next(rule.tolerated for rule in rules.metrics if rule.metric == metric)
     }
     bad = holm(chances, rules.false_alarm, len(rules.metrics))
-    metrics = tuple(_answer(rule, seen[rule.metric], rule.metric in bad) for rule in rules.metrics)
-    return Decision(max((one.answer for one in metrics), key=lambda each: each.severity, default=GateAnswer.UNKNOWN), metrics)
+    return concluded(tuple(_answer(rule, seen[rule.metric], rule.metric in bad) for rule in rules.metrics))
 
 
 @dataclass(frozen=True, slots=True)

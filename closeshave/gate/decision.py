@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from closeshave.gate.design import Side
@@ -166,8 +166,25 @@ def effect(rule: MetricRule, blocks: Sequence[Changes]) -> MeanChange:
 def decide(rules: Rules, stages: Sequence[Sequence[Changes]]) -> Decision:
     """The answer of a gate, from the blocks of its one or two stages."""
     bad, good = worse(rules, stages), better(rules, stages)
-    metrics = tuple(_answer(rules, rule, stages, bad, good) for rule in rules.metrics)
+    return concluded(tuple(_answer(rules, rule, stages, bad, good) for rule in rules.metrics))
+
+
+def concluded(metrics: tuple[MetricAnswer, ...]) -> Decision:
+    """The worst answer counts; without a metric it is unknown."""
     return Decision(max((one.answer for one in metrics), key=lambda each: each.severity, default=GateAnswer.UNKNOWN), metrics)
+
+
+def doubted(decision: Decision, endless: Mapping[str, int]) -> Decision:
+    """The answer where percentiles did not exist in some legs of the candidate (metric → in how many): such a leg is the slowest of all and is in no
+    figure, so of its metric neither same nor better is said."""
+    return concluded(tuple(_doubted(one, endless.get(one.metric, 0)) for one in decision.metrics))
+
+
+def _doubted(one: MetricAnswer, legs: int) -> MetricAnswer:
+    if not legs or one.answer not in {GateAnswer.SAME, GateAnswer.BETTER}:
+        return one
+    why = f"in {counted(legs, 'leg')} of the candidate so many requests were not answered well that there is no such percentile"
+    return replace(one, answer=GateAnswer.UNKNOWN, reason=f"{why}; in the others: {one.reason}")
 
 
 def percent(rule: MetricRule, change: float) -> str:

@@ -6,8 +6,8 @@ legs the environment was started anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -47,6 +47,8 @@ class GateOrder:
     """Where ``--rate-scale`` was given."""
     environment: str | None = None
     """The environment whose releases are compared, where ``--environment`` named it."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """What else decides what customers send, as the plan and the environments name it → its digest: the Locust file, the profiles, replayed arrivals."""
     kind: Literal["sides", "baseline", "save"] = "sides"
     """Two sides in one job, one against a baseline of other jobs, or one that is only saved."""
 
@@ -79,6 +81,7 @@ def refuse_changed(path: Path, before: GateOrder, now: GateOrder) -> None:
         "the target": (before.target_digest, now.target_digest),
         "an environment file": (before.environment_digests, now.environment_digests),
         "Closeshave": (before.version, now.version),
+        **resumed.files(before.files, now.files),
     }
     resumed.refuse_changed(path, inputs, "a new gate")
 

@@ -28,9 +28,28 @@ def figures(evidence: Evidence, metrics: Iterable[str]) -> Mapping[str, LegFigur
     """The leg's figures by metric. What too few undisturbed requests say is absent."""
     covered = spans(evidence.history.manifest, "calm")
     rows = evidence.customers & within(evidence.intended_ns, covered)
-    quiet = rows & ~evidence.touched if disturbed_share(evidence, covered) <= DISTURBED_MOST else np.zeros_like(rows)
+    quiet = _quiet(evidence, covered)
     found = {metric: _figure(evidence, metric, rows, quiet, covered) for metric in metrics}
     return {metric: figure for metric, figure in found.items() if figure is not None}
+
+
+def endless(evidence: Evidence, metrics: Iterable[str]) -> tuple[str, ...]:
+    """The percentiles of the leg that do not exist, because too many of its undisturbed requests were not answered well."""
+    quiet = _quiet(evidence, spans(evidence.history.manifest, "calm"))
+    return tuple(metric for metric in metrics if "/" in metric and _is_endless(evidence, metric, quiet))
+
+
+def _is_endless(evidence: Evidence, metric: str, quiet: Flags) -> bool:
+    percentile, _, operation = metric.partition("/")
+    rows, share = quiet & evidence.of_kinds((operation,)), _share_of(percentile)
+    n = int(np.count_nonzero(rows))
+    return _enough(n, share) and int(np.count_nonzero(rows & evidence.good)) <= sampling.rank_of(share, n)
+
+
+def _quiet(evidence: Evidence, covered: tuple[Span, ...]) -> Flags:
+    """The customers' requests that nothing disturbed; none of a leg that was disturbed for most of its time."""
+    rows: Flags = evidence.customers & within(evidence.intended_ns, covered)
+    return rows & ~evidence.touched if disturbed_share(evidence, covered) <= DISTURBED_MOST else np.zeros_like(rows)
 
 
 def rates_per_s(evidence: Evidence, metrics: Iterable[str]) -> Mapping[str, float]:
@@ -61,7 +80,17 @@ def _figure(evidence: Evidence, metric: str, rows: Flags, quiet: Flags, covered:
     if metric == "cache-misses":
         return _share(quiet & evidence.revisits, equal(evidence.operations["cache"], "miss"))
     percentile, _, operation = metric.partition("/")
-    return _percentile(evidence, quiet & evidence.of_kinds((operation,)), int(percentile.removeprefix("p")) / 100)
+    return _percentile(evidence, quiet & evidence.of_kinds((operation,)), _share_of(percentile))
+
+
+def _share_of(percentile: str) -> float:
+    """``p95`` as 0.95."""
+    return int(percentile.removeprefix("p")) / 100
+
+
+def _enough(n: int, percentile: float) -> bool:
+    """Whether so many requests have a percentile."""
+    return n * (1 - percentile) >= TAIL_MIN - 1e-9
 
 
 def _share(rows: Flags, counted: Flags) -> LegFigure | None:
@@ -72,7 +101,7 @@ def _share(rows: Flags, counted: Flags) -> LegFigure | None:
 def _percentile(evidence: Evidence, rows: Flags, percentile: float) -> LegFigure | None:
     """As objectives count it: a request that was not answered well is infinitely slow. Where it is infinite, the share of these says more."""
     n = int(np.count_nonzero(rows))
-    if n * (1 - percentile) < TAIL_MIN - 1e-9:
+    if not _enough(n, percentile):
         return None
     found = sampling.percentile_ns(np.where(evidence.good, evidence.response_ns, NEVER_NS)[rows], percentile)
     return None if found == NEVER_NS else LegFigure(found / 1e9, n)

@@ -16,7 +16,7 @@ from closeshave.environments.rollout import rolling
 from closeshave.environments.rollout.steps import all_at_once
 from closeshave.files import write_atomically
 from closeshave.gate.design import Block, Leg, Side
-from closeshave.gate.figures import DISTURBED_MOST, disturbed_share, figures, rates_per_s
+from closeshave.gate.figures import DISTURBED_MOST, disturbed_share, endless, figures, rates_per_s
 from closeshave.gate.pace import LegTimes, leg_times
 from closeshave.gate.result import INVARIANTS, BrokenPromise, JudgedBlock, JudgedLeg
 from closeshave.gate.rules import Rules
@@ -184,6 +184,7 @@ def judged(leg: Leg, said: Conclusion, rules: Rules) -> JudgedLeg:
         seed=leg.seed,
         figures=measured,
         disturbed=disturbed,
+        endless=endless(evidence, [rule.metric for rule in rules.metrics]) if said.exit_code != Exit.BROKEN else (),
         broken=tuple(
             BrokenPromise(leg.side, said.run.name, verdict.id, verdict.reason)
             for verdict in said.assessment.verdicts

@@ -64,6 +64,8 @@ class JudgedLeg:
     """What it took; ``null`` where it ended before its load, and in gates of older versions."""
     sender_cpu_ms: float | None = None
     """Milliseconds of processor time that the senders used for a request; ``null`` where it was not recorded."""
+    endless: tuple[str, ...] = ()
+    """Percentiles that it does not have, because too many of its requests were not answered well: what was infinitely slow is in no figure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from closeshave.environments.rollout.instances import VersionNotSeen
 from closeshave.files import append_line, read_lines, write_atomically
 from closeshave.gate import baseline, directory, legs, pace
 from closeshave.gate.baseline import BaselineJob, BaselineUnusable
-from closeshave.gate.decision import Changes, change_of, decide, suspicious
+from closeshave.gate.decision import Changes, change_of, decide, doubted, suspicious
 from closeshave.gate.design import STAGES, Block, Side, draw
 from closeshave.gate.directory import GateOrder
 from closeshave.gate.legs import GateSide, WarmedUp
@@ -173,7 +174,7 @@ def _decided(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> Gat
     if decision is None:
         why = refused or f"nothing was compared; this job is saved in the baseline {order.save}"
         return nothing(about, why, blocks, task.waivers, conditions)
-    return conclude(about, decision, blocks, task.waivers, conditions, unlike)
+    return conclude(about, doubted(decision, _endless(blocks)), blocks, task.waivers, conditions, unlike)
 
 
 def _stages_of(rules: Rules, blocks: Sequence[JudgedBlock]) -> list[list[Changes]]:
@@ -183,6 +184,13 @@ def _stages_of(rules: Rules, blocks: Sequence[JudgedBlock]) -> list[list[Changes
     return [first, second] if suspicious(rules, first) or any(one.stage == STAGES for one in blocks) else [first]
 
 
+def _endless(blocks: Sequence[JudgedBlock]) -> Mapping[str, int]:
+    """Metric → the legs of the candidate in which its percentile did not exist."""
+    return Counter(
+        metric for block in blocks if not block.spoilt for leg in block.legs if leg.side is Side.CANDIDATE for metric in leg.endless
+    )
+
+
 def _job(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> BaselineJob:
     sound = [leg for block in blocks if not block.spoilt for leg in block.legs if leg.side is Side.CANDIDATE]
     return BaselineJob(task.order.started_at, tuple(leg.run for leg in sound), baseline.over_legs([leg.figures for leg in sound], rules))
@@ -190,6 +198,8 @@ def _job(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> Baselin
 
 def _save(name: str, plan: str, conditions: RunFingerprint, job: BaselineJob) -> None:
     path = baseline.FOLDER / f"{name}.json"
+    if not job.figures:
+        raise BaselineUnusable(f"no leg of this job could be used, so nothing is added to the baseline {path}")
     before = baseline.read(path) if path.exists() else None
     baseline.save(path, baseline.added(before, name, plan, conditions, job))
 
@@ -200,7 +210,10 @@ def _conditions(path: Path, blocks: Sequence[JudgedBlock]) -> RunFingerprint:
         for leg in block.legs:
             if leg.side is Side.CANDIDATE and (path / leg.run).is_dir():
                 found = stored.load(path / leg.run).fingerprint
-                return RunFingerprint(found.machine, found.parts, {**found.plan, "seed": directory.order_of(path).seed}, found.harness)
+                order = directory.order_of(path)
+                return RunFingerprint(
+                    found.machine, found.parts, baseline.with_files({**found.plan, "seed": order.seed}, order.files), found.harness
+                )
     return RunFingerprint()
 
 

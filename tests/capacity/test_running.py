@@ -139,5 +139,9 @@ def test_a_search_whose_plan_was_changed_is_not_continued(task, tmp_path):
     path.write_text(json.dumps({**told, "plan_digest": "0" * 64}))
     with pytest.raises(InvalidFile, match="the plan changed"):
         asking.continued(task.directory, Console(quiet=True))
+    assert "scenarios/profiles/flat" in told["files"]
+    path.write_text(json.dumps({**told, "files": {**told["files"], "scenarios/profiles/flat": "0" * 64}}))
+    with pytest.raises(InvalidFile, match="scenarios/profiles/flat changed"):
+        asking.continued(task.directory, Console(quiet=True))
     path.write_text(json.dumps(told))
     assert asking.continued(task.directory, Console(quiet=True)).order == task.order

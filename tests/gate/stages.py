@@ -7,8 +7,10 @@ from closeshave.gate.design import Block, Side, draw
 from closeshave.gate.result import BrokenPromise, JudgedBlock, JudgedLeg
 
 
-def leg(block: Block, number: int, *, slower: float = 1.0, noise: float = 0.0, broken: bool = False, spoilt: str = "") -> JudgedLeg:
-    """A leg of a block: the candidate's response times are ``slower`` times the base's; ``broken``: it lost a booking."""
+def leg(
+    block: Block, number: int, *, slower: float = 1.0, noise: float = 0.0, broken: bool = False, spoilt: str = "", endless: bool = False
+) -> JudgedLeg:
+    """A leg of a block: the candidate's response times are ``slower`` times the base's; ``broken``: it lost a booking; ``endless``: it has no p95/book."""
     planned = block.legs[number]
     name = f"run-{block.stage}-{block.number}-{number}"
     factor = (slower if planned.side is Side.CANDIDATE else 1.0) * (1 + noise * ((block.number * 7 + number * 3) % 5 - 2))
@@ -20,7 +22,10 @@ def leg(block: Block, number: int, *, slower: float = 1.0, noise: float = 0.0, b
         "cache-misses": LegFigure(0.01 + 0.0001 * ((block.number + number) % 3), 2000),
     }
     promises = (BrokenPromise(planned.side, name, "integrity/lost", "1 booking is missing"),) if broken else ()
-    return JudgedLeg(planned.side, name, planned.seed, {} if spoilt else figures, 0.0, promises, spoilt)
+    if endless:
+        del figures["p95/book"]
+    lacking = ("p95/book",) if endless else ()
+    return JudgedLeg(planned.side, name, planned.seed, {} if spoilt else figures, 0.0, promises, spoilt, endless=lacking)
 
 
 def block(planned: Block, *, slower: float = 1.0, noise: float = 0.004, broken: Side | None = None, spoilt: str = "") -> JudgedBlock:

@@ -8,7 +8,7 @@ import pytest
 
 from closeshave.conclusion import conclude
 from closeshave.gate.design import Leg, Side
-from closeshave.gate.figures import disturbed_share, figures
+from closeshave.gate.figures import disturbed_share, endless, figures
 from closeshave.gate.legs import judged
 from closeshave.gate.rules import rules
 from closeshave.judge.evidence.evidence import Evidence
@@ -55,6 +55,18 @@ def test_figures_are_those_of_customers_in_calm(calm):
     assert found["p50/slots"].n == len(slots)
     assert 0 < found["cpu-per-request"].value < 0.1
     assert 0 <= found["cache-misses"].value < 0.5
+
+
+@pytest.mark.parametrize("failed", [0, 1, 2, 3])
+def test_a_percentile_that_does_not_exist_is_named(calm, failed):
+    """Exactly where the figure is missing although there are requests enough; not where the machine was disturbed, or nothing failed."""
+    rows = calm.recorded.operations.copy()
+    slots = np.flatnonzero((rows["kind"] == "slots").to_numpy())
+    bad = rows["good"].to_numpy().copy()
+    bad[slots[: len(slots) * failed // 4]] = False
+    seen = evidence(calm, operations=rows.assign(good=bad))
+    assert (endless(seen, METRICS) == ("p50/slots",)) is ("p50/slots" not in figures(seen, METRICS))
+    assert (failed == 3) is ("p50/slots" in endless(seen, METRICS))
 
 
 def test_a_percentile_of_too_few_requests_is_no_figure(calm):

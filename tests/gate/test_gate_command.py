@@ -13,8 +13,11 @@ from closeshave.gate import asking, baseline
 from closeshave.gate.baseline import Baseline, BaselineJob
 from closeshave.gate.decision import LegFigure
 from closeshave.plan import read_plan
+from closeshave.trial import named_files
+from closeshave.trial.preparation import prepare
 
 PLAN = locate("scenarios", "gate")
+FILES = named_files.digests([prepare("gate")])
 
 
 def saved(tmp_path, jobs=6, plan="gate", **machine):
@@ -23,7 +26,7 @@ def saved(tmp_path, jobs=6, plan="gate", **machine):
     conditions = RunFingerprint(
         machine={**here, **machine},
         parts={"PostgreSQL": "18.6"},
-        plan={"plan": "gate", "plan file": digest(PLAN), "seed": read_plan(PLAN).seed},
+        plan=baseline.with_files({"plan": "gate", "plan file": digest(PLAN), "seed": read_plan(PLAN).seed}, FILES),
         harness={"Closeshave": __version__},
     )
     several = tuple(BaselineJob(f"2026-11-{at + 1:02}T02:00:00+00:00", (f"r{at}",), {"p95/book": LegFigure(0.01, 9)}) for at in range(jobs))
@@ -67,6 +70,8 @@ def replaced(old, new):
         pytest.param(replaced('"plan": "gate",\n "schema"', '"plan": "nightly",\n "schema"'), "is of the plan nightly", id="another plan"),
         pytest.param(replaced(platform.release(), "5.10.0"), "kernel 5.10.0 → ", id="another kernel"),
         pytest.param(replaced(digest(PLAN), "0" * 64), "plan file 000000000000 → ", id="a changed plan"),
+        pytest.param(replaced(FILES["scenarios/gate.py"], "0" * 64), "file scenarios/gate.py 000000000000 → ", id="other journeys"),
+        pytest.param(replaced('"file scenarios/gate.py"', '"file old.py"'), "file old.py ", id="other names"),
     ],
 )
 def test_a_baseline_that_cannot_be_compared_with_is_unknown_at_once(tmp_path, command, change, sentence):

@@ -27,7 +27,7 @@ from closeshave.history import Rate
 from closeshave.plan import Gate, Waiver
 from closeshave.trial.preparation import prepare
 from closeshave.trial.series import SeriesStopped
-from tests.gate.stages import block
+from tests.gate.stages import block, leg
 
 ORDER = GateOrder("gate.yaml", "current", "next", 1, "2026-11-29T20:00:00+00:00", rules(Gate()), "p", ("a", "b"), "t")
 
@@ -138,6 +138,36 @@ def test_a_suspicion_that_no_second_stage_could_settle_is_unknown(machine, sound
         assert f"{sound} block{'' if sound == 1 else 's'} of a stage can be used" in found.sentence
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_a_leg_of_the_candidate_without_a_percentile_is_not_left_out(machine, monkeypatch, side):
+    """Its failures made it infinitely slow: the five other blocks alone would say that nothing changed."""
+    made = machine()
+    whole = legs.carry_out
+
+    def carried_out(planned, *rest):
+        found = whole(planned, *rest)
+        if planned.number != 3:
+            return found
+        return replace(found, legs=tuple(leg(planned, at, noise=0.004, endless=one.side is side) for at, one in enumerate(found.legs)))
+
+    monkeypatch.setattr(legs, "carry_out", carried_out)
+    found = made.run()
+    assert found.exit_code == (3 if side is Side.CANDIDATE else 0)
+    if side is Side.CANDIDATE:
+        assert "in 2 legs of the candidate so many requests were not answered well that there is no such percentile" in found.sentence
+
+
+def test_a_job_without_a_usable_leg_is_not_saved(machine, tmp_path, monkeypatch):
+    """It would count as one of the five jobs that a baseline needs, and push the oldest one out."""
+    monkeypatch.chdir(tmp_path)
+    made = machine()
+    made.task = replace(made.task, order=replace(ORDER, kind="save", save="main"))
+    made.spoil = {(1, number) for number in range(1, 10)}
+    found = made.run()
+    assert (found.exit_code, "nothing is added to the baseline" in found.sentence) == (3, True)
+    assert not (tmp_path / "reports").exists()
+
+
 def test_a_gate_that_was_stopped_goes_on(machine):
     """Finished blocks are kept, at the rate that was found first; nothing is done twice."""
     made = machine(slower=1.1)
@@ -202,6 +232,10 @@ def test_a_gate_whose_plan_changed_cannot_be_continued(tmp_path):
     with pytest.raises(InvalidFile, match="cannot be continued: the plan and Closeshave changed since it began"):
         directory.refuse_changed(tmp_path, ORDER, changed)
     directory.refuse_changed(tmp_path, ORDER, ORDER)
+    with pytest.raises(InvalidFile, match=r"cannot be continued: scenarios/gate\.py changed since it began"):
+        directory.refuse_changed(
+            tmp_path, replace(ORDER, files={"scenarios/gate.py": "a"}), replace(ORDER, files={"scenarios/gate.py": "b"})
+        )
 
 
 def test_a_directory_that_is_no_gate_is_refused(tmp_path):
