@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks import programs
 from benchmarks.effort import Effort
 from benchmarks.generators import environ, locust_command
-from benchmarks.rate import Tool, interleaved
+from benchmarks.rate import Rates, Tool, interleaved
 from benchmarks.result import Result, at_least
 from benchmarks.target import Target
 from closeshave.loadgen import compiled
@@ -24,13 +24,20 @@ def small_get(target: Target, effort: Effort) -> list[Result]:
         seconds = str(effort.window.total_s + 2)
         tools.append(Tool("wrk", [wrk, "-t1", f"-c{USERS}", f"-d{seconds}", f"{target.url}/json"], {}))
     rates = interleaved(target, tools, effort.window, effort.repeats)
-    ours = rates["engine"]
+    ours = rates.per_cpu_s["engine"]
     results = [
-        at_least("closed GET against k6", ours / _best_k6(rates), "times", 3.5, ratio_to="k6", tools=rates),
-        at_least("closed GET against FastHttpUser", ours / rates["FastHttpUser"], "times", 6.0, ratio_to="FastHttpUser", tools=rates),
+        at_least("closed GET against k6", ours / _best_k6(rates), "times", 3.5, ratio_to="k6", tools=rates.told),
+        at_least(
+            "closed GET against FastHttpUser",
+            ours / rates.per_cpu_s["FastHttpUser"],
+            "times",
+            6.0,
+            ratio_to="FastHttpUser",
+            tools=rates.told,
+        ),
     ]
-    if "wrk" in rates:
-        results.append(at_least("closed GET against wrk", ours / rates["wrk"], "times", 0.45, ratio_to="wrk", tools=rates))
+    if "wrk" in rates.per_cpu_s:
+        results.append(at_least("closed GET against wrk", ours / rates.per_cpu_s["wrk"], "times", 0.45, ratio_to="wrk", tools=rates.told))
     return results
 
 
@@ -38,14 +45,20 @@ def journey(target: Target, effort: Effort) -> list[Result]:
     """Six requests, three of them writes."""
     tools = [*_engines(target, "journey", target.url, effort), *_k6s("journey.js", target.url, effort)]
     rates = interleaved(target, tools, effort.window, effort.repeats)
-    return [at_least("booking journey against k6", rates["engine"] / _best_k6(rates), "times", 4.0, ratio_to="k6", tools=rates)]
+    return [
+        at_least("booking journey against k6", rates.per_cpu_s["engine"] / _best_k6(rates), "times", 4.0, ratio_to="k6", tools=rates.told)
+    ]
 
 
 def tls(target: Target, effort: Effort) -> list[Result]:
     """The same GET, encrypted."""
     tools = [*_engines(target, "closed", target.tls_url, effort), *_k6s("closed.js", target.tls_url, effort)]
     rates = interleaved(target, tools, effort.window, effort.repeats)
-    return [at_least("TLS 1.3 keep-alive GET against k6", rates["engine"] / _best_k6(rates), "times", 3.0, ratio_to="k6", tools=rates)]
+    return [
+        at_least(
+            "TLS 1.3 keep-alive GET against k6", rates.per_cpu_s["engine"] / _best_k6(rates), "times", 3.0, ratio_to="k6", tools=rates.told
+        )
+    ]
 
 
 def _engines(target: Target, generator: str, url: str, effort: Effort) -> list[Tool]:
@@ -73,5 +86,5 @@ def _k6s(script: str, url: str, effort: Effort) -> list[Tool]:
     return [Tool(name, command, environ(url=url, loop=loop)) for name, loop in _LOOPS.items()]
 
 
-def _best_k6(rates: dict[str, float]) -> float:
-    return max(rates[name] for name in _LOOPS)
+def _best_k6(rates: Rates) -> float:
+    return max(rates.per_cpu_s[name] for name in _LOOPS)

@@ -69,9 +69,11 @@ class Screen:
 
     async def after(self, version: int) -> Picture:
         """A newer picture than this one, or after :data:`HELD_S` seconds the newest that there is."""
-        self.asked_s = time.monotonic()
+        before_s, self.asked_s = self.asked_s, time.monotonic()
+        if self.asked_s - before_s > WATCHED_S:
+            # Nobody has watched until now: the next look is not due for long.
+            self.hurry()
         if self.picture is not None and _stale(self.picture):
-            # Nobody has watched until now.
             version = max(version, self.picture.version)
             self.hurry()
         with suppress(TimeoutError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from closeshave.clock import now_ns
 from closeshave.live.picture import Picture, Stage
-from closeshave.live.server import STALE_S, Screen
+from closeshave.live.server import STALE_S, WATCHED_S, Screen
 
 
 def picture(version: int, age_s: float, stage: Stage = Stage.LOADED) -> Picture:
@@ -16,9 +17,9 @@ def picture(version: int, age_s: float, stage: Stage = Stage.LOADED) -> Picture:
     return Picture(version, now_ns() - round(age_s * 1e9), 0.0, stage)
 
 
-async def first(old: Picture, new: Picture) -> tuple[int, bool]:
+async def first(old: Picture, new: Picture, asked_before_s: float = 0.1) -> tuple[int, bool]:
     """The version that a new page gets, and whether a look was made for it; ``new`` is what that look finds."""
-    screen = Screen()
+    screen = Screen(asked_s=time.monotonic() - asked_before_s)
     screen.show(old)
     asking = asyncio.create_task(screen.after(0))
     try:
@@ -43,3 +44,8 @@ async def first(old: Picture, new: Picture) -> tuple[int, bool]:
 def test_the_first_picture_of_a_page(age_s: float, stage: Stage, version: int, looked: bool) -> None:
     """What is old is looked at again at once."""
     assert asyncio.run(first(picture(7, age_s, stage), picture(8, 0.0, stage))) == (version, looked)
+
+
+def test_whoever_comes_first_is_not_left_with_one_picture_for_seconds() -> None:
+    """The picture is new, but the next look was planned for when nobody watched."""
+    assert asyncio.run(first(picture(7, 0.1), picture(8, 0.0), asked_before_s=WATCHED_S + 1)) == (7, True)
