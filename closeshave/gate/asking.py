@@ -35,7 +35,7 @@ from closeshave.trial import named_files
 from closeshave.trial.preparation import Prepared, prepare
 from closeshave.trial.series import Series
 
-NAME = "letters, digits, dots, dashes and underscores"
+NAME = "letters, digits, dots, dashes and underscores, and no dot first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _found(words: GateWords, console: Console, now: Callable[[], datetime]) -> t
 
 def _kind(words: GateWords) -> tuple[Literal["sides", "baseline", "save"], Path | None]:
     """What is compared, and the file of a baseline of other jobs."""
-    if words.save and not all(letter.isalnum() or letter in "._-" for letter in words.save):
+    if words.save and (words.save.startswith(".") or not all(letter.isalnum() or letter in "._-" for letter in words.save)):
         raise InvalidFile(Problem("--save", 0, "", f"{words.save!r} is no name of a baseline; use {NAME}"))
     if words.base is None:
         if not words.save:

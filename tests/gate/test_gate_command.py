@@ -118,6 +118,7 @@ def test_a_refused_gate_is_told_to_the_job_too(tmp_path, command):
         (("gate", "--baseline", "embedded", "--candidate", "atlantis"), "no such file in environments/"),
         (("smoke", "--baseline", "embedded", "--candidate", "embedded"), "a plan with faults or drills is compared over nights"),
         (("gate", "--save", "../x"), "is no name of a baseline"),
+        (("gate", "--save", "."), "no dot first"),
         (("gate", "--baseline", "embedded", "--candidate", "bookedbarber-staging"), "cannot do with a remote one"),
         (("nothing", "--baseline", "embedded", "--candidate", "embedded"), "no such file in scenarios/"),
         (("gate", "--baseline", "current", "--candidate", "bda"), "has no release 'bda' (did you mean bad?); it has: current, next, bad"),
