@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers test-kubernetes fuzz fuzz-runs bench bench-judge gate-power gate-power-short truth capacity-truth noisy truth-plain truth-promises measured-error docs lint lock package clean
+.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers image test-image test-kubernetes fuzz fuzz-runs bench bench-judge gate-power gate-power-short truth capacity-truth noisy truth-plain truth-promises measured-error docs lint lock package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,15 @@ test-trials: $(INSTALLED) ## Whole trials, with planted defects and interruption
 	$(BIN)/python -m pytest -m trial
 
 test-containers: $(INSTALLED) ## Tests that need a container engine, beside a private one (root, docker.io; many minutes)
-	.ci/engine sh -c '$(BIN)/closeshave env images && CI=1 $(BIN)/python -m pytest -m containers'
+	.ci/engine sh -c '$(BIN)/closeshave env images && CI=1 $(BIN)/python -m pytest -m containers --ignore tests/image'
+
+IMAGE ?= closeshave:$(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' closeshave/__init__.py)
+image: ## Build the image of the harness, as IMAGE (needs Docker and a registry; docs/how-to/run-the-image.md)
+	deploy/image/build $(IMAGE)
+
+test-image: $(INSTALLED) ## Build the image twice from a base made here, and run trials in it, beside a private engine (root, docker.io; ten minutes)
+	$(BIN)/python -m deploy.image.local supplies
+	CI=1 .ci/engine $(BIN)/python -m pytest -m containers tests/image
 
 test-kubernetes: $(INSTALLED) ## Tests against a real Kubernetes control plane, built once for this user from its published sources (ten minutes, then minutes)
 	CI=1 $(BIN)/python -m pytest -m kubernetes

@@ -76,7 +76,7 @@ VALUES: Mapping[str, Any] = {
 }
 """What a user of the chart may set, and its defaults, which are the Kustomize base."""
 ABOUT: Mapping[str, str] = {
-    "image": "Your image of the harness: its entry point is closeshave, python3 is on its PATH, and user 65532 may run it.",
+    "image": "The image of the harness, pushed to your registry: `make image` builds it (docs/how-to/run-the-image.md).",
     "namespaces": "The platform's namespaces: roles are made there, and nowhere else. The same as cluster.namespaces of the environment file.",
     "cordonNodes": "Whether nodes may be cordoned (service.node-drained, region.lost). A right on all nodes of the cluster.",
     "files": "Files that the trial and the janitor read, below /files. platform.yaml describes the platform.",

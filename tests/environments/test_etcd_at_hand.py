@@ -2,7 +2,7 @@
 
 import pytest
 
-from closeshave.environments import parts
+from closeshave.environments import gobuild, parts
 from closeshave.environments.gobuild import ETCD
 from closeshave.faults import catalogue
 from closeshave.faults.catalogue import KINDS
@@ -34,6 +34,19 @@ def test_the_current_etcd_is_used_once_it_is_built() -> None:
     ETCD.binary.parent.mkdir(parents=True)
     ETCD.binary.touch()
     assert parts.etcd_at_hand(said.append) == parts.Etcd(ETCD.binary, ETCD.version, rejoins_empty=False)
+    assert said == []
+
+
+@pytest.mark.usefixtures("unbuilt")
+def test_an_etcd_installed_with_the_harness_is_used_at_once(tmp_path, monkeypatch) -> None:
+    """In an image of the harness nothing is built, and the cache may be empty for ever."""
+    monkeypatch.setattr(gobuild, "INSTALLED", tmp_path / "libexec")
+    installed = tmp_path / "libexec" / ETCD.binary.name
+    assert ETCD.binary != installed
+    installed.parent.mkdir()
+    installed.touch()
+    said: list[str] = []
+    assert parts.find_etcd(said.append) == parts.Etcd(installed, ETCD.version, rejoins_empty=False)
     assert said == []
 
 

@@ -63,7 +63,7 @@ def build(say: Say) -> tuple[str, ...]:
 
 def make(recipe: ImageRecipe, say: Say) -> bool:
     """Build one image; false when it is up to date."""
-    tree = _base()
+    tree = base_tree()
     try:
         recipe.fill(tree, say)
     except EnvironmentFailed as error:
@@ -90,7 +90,7 @@ def _made_by() -> str:
     return "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("images.py", "interpreter.py", "tree.py"))
 
 
-def _base() -> Tree:
+def base_tree() -> Tree:
     """A shell and a few tools, named users, and a directory for temporary files."""
     tree = Tree()
     for directory in MERGED:
