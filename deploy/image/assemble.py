@@ -104,7 +104,11 @@ def _compile(paths: Iterable[Path]) -> None:
     command = [sys.executable, "-m", "compileall", "-qq", "-f", "--invalidation-mode", "unchecked-hash"]
     environ = {**os.environ, "PYTHONHASHSEED": "0"}
     with ThreadPoolExecutor(os.cpu_count()) as workers:
-        list(workers.map(lambda path: subprocess.run([*command, str(path)], check=False, env=environ, stdout=subprocess.DEVNULL), sorted(paths)))
+        list(
+            workers.map(
+                lambda path: subprocess.run([*command, str(path)], check=False, env=environ, stdout=subprocess.DEVNULL), sorted(paths)
+            )
+        )
 
 
 def _standard_library() -> Iterator[Path]:

@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -34,8 +35,8 @@ def volume():
 
 
 @contextmanager
-def running(image, *argv, volume=None, **options) -> Iterator:
-    """A container with as little as a container can have: no network, no capability, nothing to write on. Removed at the end, with its anonymous volumes."""
+def running(image, *argv, volume=None, **options) -> Iterator[Any]:
+    """A container with as little as a container can have: no network, no capability, nothing to write on. Removed at the end."""
     container = client().client.containers.run(
         image,
         list(argv),

@@ -57,7 +57,9 @@ def test_its_command_is_the_harness_and_its_help_is_what_is_said_without_argumen
 
 def test_an_ordinary_user_runs_it_whom_the_chart_names_too(image):
     """With a name, without which PostgreSQL would not start."""
-    assert python(image, "import os, pwd; print(os.getuid(), os.getgid(), pwd.getpwuid(os.getuid()).pw_name)") == f"{USER} {USER} closeshave\n"
+    assert (
+        python(image, "import os, pwd; print(os.getuid(), os.getgid(), pwd.getpwuid(os.getuid()).pw_name)") == f"{USER} {USER} closeshave\n"
+    )
     assert client().client.images.get(image).attrs["Config"]["User"] == f"{USER}:{USER}"
 
 
@@ -87,7 +89,10 @@ def test_processes_that_outlive_their_parent_are_reaped(image):
     """By the first process. Otherwise the harness would see processes that have ended as there for ever."""
     assert said(image, "python3", "-c", ORPHANS, entrypoint=["dumb-init", "--"]) == "left:\n"
     with pytest.raises(AssertionError, match=r"left: \d+"):
-        assert said(image, "-c", f"import os\nif os.fork() == 0:\n    exec('''{ORPHANS}''')\nelse:\n    os.wait()", entrypoint=["python3"]) == "left:\n"
+        assert (
+            said(image, "-c", f"import os\nif os.fork() == 0:\n    exec('''{ORPHANS}''')\nelse:\n    os.wait()", entrypoint=["python3"])
+            == "left:\n"
+        )
 
 
 def test_it_is_small(image):

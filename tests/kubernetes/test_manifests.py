@@ -67,7 +67,12 @@ def by_helm(text: str, values: Mapping[str, Any], release: str) -> str:
 
 def test_what_is_kept_is_what_is_made() -> None:
     """``python -m closeshave.reference.manifests deploy`` makes them again."""
-    kept = {str(path.relative_to(DEPLOY)): path.read_text(encoding="utf-8") for path in DEPLOY.rglob("*") if path.is_file()}
+    kept = {
+        str(path.relative_to(DEPLOY)): path.read_text(encoding="utf-8")
+        for part in ("helm", "kustomize")
+        for path in (DEPLOY / part).rglob("*")
+        if path.is_file()
+    }
     assert kept == FILES
 
 
