@@ -90,12 +90,12 @@ def _pip(supplies: Path, command: str, *words: str) -> None:
     """A command of pip in the environment, of which every package that it needs lies in the supplies."""
     where = ["--no-index", "--find-links", str(supplies / "wheels")] if command != "check" else []
     compiling = ["--no-compile", "--root-user-action", "ignore"] if command == "install" else []
-    options = ["--disable-pip-version-check", "--no-cache-dir", "--no-input"]
+    options = ["--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-input"]
     _run(str(PREFIX / "bin" / "python3"), str(PIP / "pip"), command, *options, *where, *compiling, *words)
 
 
 def _site() -> Path:
-    return Path(sysconfig.get_path("purelib", vars={"base": str(PREFIX), "platbase": str(PREFIX)}))
+    return Path(sysconfig.get_path("purelib", "venv", vars={"base": str(PREFIX), "platbase": str(PREFIX)}))
 
 
 def _compile(paths: Iterable[Path]) -> None:
