@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tempfile
 from pathlib import Path
@@ -20,6 +21,8 @@ from deploy.image import supplies
 
 CHECKOUT = Path(__file__).parents[2]
 SUPPLIES = CHECKOUT / "build" / "image" / "supplies"
+EXPECTED = ("dl.so.2", "gcc_s.so.1", "m.so.6", "pthread.so.0", "resolv.so.2", "rt.so.1", "stdc++.so.6", "util.so.1", "z.so.1")
+"""Libraries that packages expect of any system (PEP 600), whether or not its Python needs them."""
 BASE, OF_SUPPLIES = "closeshave/base:local", "closeshave/supplies:local"
 
 
@@ -34,6 +37,10 @@ def make_base() -> None:
     interpreter.add_interpreter(tree)
     for path in [path for path in tree.files if path.endswith(BYTE_CODE)]:
         del tree.files[path]
+    places = [Path("/lib", sysconfig.get_config_var("MULTIARCH") or ""), Path("/lib64")]
+    for library in EXPECTED:
+        source = next(path for place in places if (path := place / f"lib{library}").exists())
+        tree.put(str(source), source)
     # A step of a build would make these, with the time of the build.
     tree.texts |= dict.fromkeys(("dev/.keep", "mnt/.keep", "proc/.keep", "sys/.keep", "etc/hosts", "etc/resolv.conf"), "")
     tree.add_libraries()
