@@ -39,7 +39,7 @@ def make_base() -> None:
         del tree.files[path]
     places = [Path("/lib", sysconfig.get_config_var("MULTIARCH") or ""), Path("/lib64")]
     for library in EXPECTED:
-        source = next(path for place in places if (path := place / f"lib{library}").exists())
+        source = next(there for place in places if (there := place / f"lib{library}").exists())
         tree.put(str(source), source)
     # A step of a build would make these, with the time of the build.
     tree.texts |= dict.fromkeys(("dev/.keep", "mnt/.keep", "proc/.keep", "sys/.keep", "etc/hosts", "etc/resolv.conf"), "")
