@@ -21,6 +21,8 @@ from deploy.image import supplies
 
 CHECKOUT = Path(__file__).parents[2]
 SUPPLIES = CHECKOUT / "build" / "image" / "supplies"
+TOOLS = ("nice", "tar")
+"""What Debian's slim image has, and the images of parts do not need."""
 EXPECTED = ("dl.so.2", "gcc_s.so.1", "m.so.6", "pthread.so.0", "resolv.so.2", "rt.so.1", "stdc++.so.6", "util.so.1", "z.so.1")
 """Libraries that packages expect of any system (PEP 600), whether or not its Python needs them."""
 BASE, OF_SUPPLIES = "closeshave/base:local", "closeshave/supplies:local"
@@ -37,6 +39,8 @@ def make_base() -> None:
     interpreter.add_interpreter(tree)
     for path in [path for path in tree.files if path.endswith(BYTE_CODE)]:
         del tree.files[path]
+    for tool in TOOLS:
+        tree.put(f"/usr/bin/{tool}", Path("/usr/bin", tool))
     places = [Path("/lib", sysconfig.get_config_var("MULTIARCH") or ""), Path("/lib64")]
     for library in EXPECTED:
         source = next(there for place in places if (there := place / f"lib{library}").exists())

@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 BYTES_MAX = 850_000_000
 """Without compression, and with the base of this machine."""
 EVERY_MODULE = """
+import locust  # first: it changes modules that others import
 import importlib, pkgutil, closeshave
 names = [module.name for module in pkgutil.walk_packages(closeshave.__path__, "closeshave.") if not module.name.endswith("__main__")]
 for name in names:
