@@ -43,7 +43,7 @@ def test_smoke_needs_nothing_else_and_leaves_its_report_in_the_volume(image, vol
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "docker stop"])
 def test_a_stopped_container_heals_judges_and_leaves_a_report(image, volume, number):
     """The first process passes the signal on; exit code 130, whichever it was."""
-    with running(image, "run", "smoke", volume=volume) as container:
+    with running(image, "run", "smoke", volume=volume, environment={"XDG_CACHE_HOME": "/reports/cache"}) as container:
         assert poll_until(lambda: b"injected" in container.logs() or container.reload() or container.status != "running", 200)
         assert container.status == "running", container.logs().decode()
         container.kill(signal=number)
