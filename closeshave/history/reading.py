@@ -68,7 +68,7 @@ def load(run: Path) -> History:
     if odd := _count_lines(run / ODD_EFFECTS):
         whose = counted(odd, "effect that does", "effects that do")
         damage.append(f"{EFFECTS_FILE} lacks values of {whose} not fit its columns; {ODD_EFFECTS} holds them")
-    return History(
+    history = History(
         manifest=manifest,
         operations=operations if operations is not None else to_frame(OPERATIONS.empty_table()),
         effects=effects if effects is not None else to_frame(EFFECTS.empty_table()),
@@ -80,17 +80,19 @@ def load(run: Path) -> History:
         people=tuple(event for event in events if isinstance(event, PersonMarked)),
         sent=tuple({(one.source, one.worker): one for one in sent}.values()),
         edges=_whole(run / EDGE_COUNTS, EDGES_CODEC, None, damage),
-        bookings=_customers(_rows(run / BOOKINGS_FILE, BOOKINGS, damage))
+        bookings=_customers(_rows(run / BOOKINGS_FILE, BOOKINGS, damage, room))
         if manifest.final_state or (run / BOOKINGS_FILE).is_file()
         else None,
         # A run that needs no ledger may still have read one.
-        captures=_rows(run / CAPTURES_FILE, CAPTURES, damage) if manifest.payments_ledger or (run / CAPTURES_FILE).is_file() else None,
+        captures=_rows(run / CAPTURES_FILE, CAPTURES, damage, room)
+        if manifest.payments_ledger or (run / CAPTURES_FILE).is_file()
+        else None,
         resources=_rows(run / RESOURCES_FILE, None, damage) if (run / RESOURCES_FILE).exists() else None,
         cache_entries=_rows(run / CACHE_ENTRIES_FILE, CACHE_ENTRIES, damage) if manifest.looked_inside else None,
         placements=_rows(run / PLACEMENTS_FILE, PLACEMENTS, damage) if manifest.looked_inside else None,
         diverged=_customers(_rows(run / DIVERGED_FILE, DIVERGED, damage)) if (run / DIVERGED_FILE).exists() else None,
-        jobs=_rows(run / JOBS_FILE, JOBS, damage) if manifest.jobs else None,
-        updates=_rows(run / UPDATES_FILE, UPDATES, damage) if manifest.followed_within_s is not None else None,
+        jobs=_rows(run / JOBS_FILE, JOBS, damage, room) if manifest.jobs else None,
+        updates=_rows(run / UPDATES_FILE, UPDATES, damage, room) if manifest.followed_within_s is not None else None,
         drills=tuple(event for event in events if isinstance(event, DrillEvent)),
         restored=_restored(run, damage),
         alerts=_alerts(run, damage) if manifest.alerts is not None else None,
@@ -101,6 +103,8 @@ def load(run: Path) -> History:
         # The last one: all that is read before may be damaged.
         damage=tuple(damage),
     )
+    pa.default_memory_pool().release_unused()
+    return history
 
 
 def _alerts(run: Path, damage: list[str]) -> tuple[AlertNote, ...] | None:
@@ -121,7 +125,8 @@ def _customers(rows: pd.DataFrame | None) -> pd.DataFrame | None:
     """Without the bookings of probes, which no sender requested: whatever becomes of them is the probes' own matter."""
     if rows is None or rows.empty:
         return rows
-    return rows[~rows["key"].fillna("").astype(str).str.startswith(PROBE_KEY)].reset_index(drop=True)
+    of_probes = rows["key"].str.startswith(PROBE_KEY, na=False).to_numpy(dtype="bool")
+    return rows[~of_probes].reset_index(drop=True) if of_probes.any() else rows
 
 
 def _count_lines(path: Path) -> int:

@@ -12,12 +12,12 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-LONG_BYTES = 64 << 20
+LONG_BYTES = 16 << 20
 """An array of at least so many bytes is put into a file."""
 
 
@@ -49,13 +49,56 @@ class Room:
                 _reserve(file.fileno(), size)
                 return np.frombuffer(mmap.mmap(file.fileno(), size), kind)
         except OSError as error:
-            raise NoRoom(
-                f"judging needs {size / 2**20:,.0f} MiB more for a column and cannot have them in {self.directory}, where "
-                f"{_free(self.directory)} are free: {error.strerror}. A run needs about 70 bytes for each of its operations there while it is judged"
-            ) from None
+            raise _no_room(size, self.directory, error) from None
+
+    def letters(self) -> Letters:
+        """Room for bytes of which it is not known before how many there will be."""
+        return Letters(self)
+
+
+class Letters:
+    """Bytes that are added piece by piece: in memory while they are few, then in a file without a name."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._pieces = bytearray()
+        self._file: IO[bytes] | None = None
+        self._size = 0
+
+    def add(self, piece: memoryview) -> None:
+        """Raises :class:`NoRoom` if the disk is full."""
+        self._pieces += piece
+        self._size += len(piece)
+        if self._room.directory is not None and len(self._pieces) >= max(1, self._room.long_bytes):
+            self._write(self._room.directory)
+
+    def _write(self, directory: Path) -> None:
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=directory, prefix=".columns-")  # noqa: SIM115 - closed when all of it is mapped
+            self._file.write(self._pieces)
+            self._file.flush()
+        except OSError as error:
+            raise _no_room(len(self._pieces), directory, error) from None
+        self._pieces.clear()
+
+    def whole(self) -> NDArray[np.uint8]:
+        """All of them. Raises :class:`NoRoom` if the disk is full."""
+        if self._file is None or self._room.directory is None:
+            return np.frombuffer(self._pieces, np.uint8) if self._pieces else np.empty(0, np.uint8)
+        self._write(self._room.directory)
+        with self._file as file:
+            return np.frombuffer(mmap.mmap(file.fileno(), self._size), np.uint8)
 
 
 IN_MEMORY = Room()
+
+
+def _no_room(size: int, directory: Path, error: OSError) -> NoRoom:
+    return NoRoom(
+        f"judging needs {size / 2**20:,.0f} MiB more for a column and cannot have them in {directory}, where "
+        f"{_free(directory)} are free: {error.strerror}. A run needs about 70 bytes for each of its operations there while it is judged"
+    )
 
 
 def _reserve(file: int, size: int) -> None:

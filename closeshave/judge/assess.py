@@ -11,6 +11,7 @@ from typing import TypeVar
 from closeshave.extensions import CHECKS
 from closeshave.history import History
 from closeshave.judge import asked, waivers
+from closeshave.judge.evidence import blocks
 from closeshave.judge.evidence.drills import DrillLife, drill_lives
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life
@@ -65,6 +66,11 @@ def assess(history: History, plan: Plan, target: Target, also: Sequence[Verdict]
 
     ``also`` are verdicts that others made of what the run recorded: they count like the judges' own.
     """
+    with blocks.kept_in(history.room):
+        return _assessed(history, plan, target, also)
+
+
+def _assessed(history: History, plan: Plan, target: Target, also: Sequence[Verdict]) -> Assessment:
     known = history.manifest.kinds
     tested = asked.asked(plan, target, known)
     evidence = Evidence(history, plan, replace(target, objectives=tested.objectives), target)

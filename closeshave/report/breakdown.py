@@ -17,7 +17,7 @@ from closeshave.judge.evidence import blocks
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.verdict import Exposure
 from closeshave.report.axis import Axis
-from closeshave.report.series import Floats, Integers, Whole, customers, indexed, percentiles, placed, response_us
+from closeshave.report.series import Floats, Integers, Whole, customers, indexed, percentiles_of_sums, placed, response_us, shard_numbers
 
 MOST_ROWS = 12_000
 """Of all windows together: with very many operations, regions and shards the later windows are left out, so that the page stays small."""
@@ -52,16 +52,32 @@ class BreakdownWindow:
 
 def breakdown(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[BreakdownWindow, ...]:
     """The judged phases first, then calm, then each fault; a window without a request is left out."""
-    rows, due_ns = customers(operations), operations["intended_ns"].to_numpy(np.int64)
+    rows = customers(operations)
+    if not rows.any():
+        return ()
+    cells, due_ns = _cells(operations, rows), operations["intended_ns"].to_numpy(np.int64)
     found: list[BreakdownWindow] = []
     room = most
     for name, fault, spans in _windows(axis):
-        inside = blocks.mask(len(rows), partial(_inside, rows, due_ns, axis.zero_ns, spans))
-        some = tuple(_rows(operations, inside)) if inside.any() else ()
+        inside = blocks.chosen(rows, partial(_inside, due_ns, axis.zero_ns, spans), np.bool_)
+        some = tuple(_rows(cells, inside)) if inside.any() else ()
         if some and (len(some) <= room or not found):
             found.append(BreakdownWindow(name, fault, some))
             room -= len(some)
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Customers' requests by operation, region and shard: arrays have one entry a request."""
+
+    operations: tuple[str, ...]
+    regions: tuple[str, ...]
+    shards: tuple[int, ...]
+    cell: Whole
+    """The operation first, then the region, then the shard."""
+    bad: Flags
+    taken_us: Whole
 
 
 def _windows(axis: Axis) -> Iterator[tuple[str, str, Sequence[tuple[float, float]]]]:
@@ -77,46 +93,61 @@ def _windows(axis: Axis) -> Iterator[tuple[str, str, Sequence[tuple[float, float
         yield band.fault, band.fault, [(band.start_s, max(band.end_s, band.recovered_s or 0.0))]
 
 
-def _inside(rows: Flags, due_ns: Integers, zero_ns: int, spans: Sequence[tuple[float, float]], part: slice) -> Flags:
+def _cells(whole: pd.DataFrame, rows: Flags) -> Cells:
+    operations, operation = indexed(whole["kind"], rows)
+    regions, region = indexed(whole["region"], rows)
+    numbers, good = shard_numbers(whole, rows), whole["good"].to_numpy(np.bool_)
+    most = max(blocks.each(len(numbers), lambda part: int(numbers[part].max())))
+    shards = np.flatnonzero(blocks.counts(len(numbers), lambda part: numbers[part], most + 1))
+    shard = placed(numbers, shards)
+    wide, tall = len(regions), len(shards)
+    cell = blocks.into(
+        blocks.array(len(numbers), np.int32), lambda part: (operation[part].astype(np.int32) * wide + region[part]) * tall + shard[part]
+    )
+    bad = blocks.chosen(rows, lambda part: ~good[part], np.bool_)
+    return Cells(operations, regions, tuple(int(one) for one in shards), cell, bad, response_us(whole, rows))
+
+
+def _inside(due_ns: Integers, zero_ns: int, spans: Sequence[tuple[float, float]], part: slice) -> Flags:
     due_s: Floats = (due_ns[part] - zero_ns) / 1e9
     found = np.zeros(len(due_s), np.bool_)
     for start_s, end_s in spans:
         found |= (due_s >= start_s) & (due_s < end_s)
-    return found & rows[part]
+    return found
 
 
-def _rows(whole: pd.DataFrame, rows: Flags) -> Iterator[BreakdownRow]:
+def _rows(cells: Cells, inside: Flags) -> Iterator[BreakdownRow]:
     """A row for each combination that saw a request, and for each sum over one, two or all three."""
-    operations, operation = indexed(whole["kind"], rows)
-    regions, region = indexed(whole["region"], rows)
-    numbers = whole["shard"].to_numpy()[rows]
-    shards = np.flatnonzero(np.bincount(numbers))
-    shard = placed(numbers, shards)
-    bad, taken_us = ~whole["good"].to_numpy(np.bool_)[rows], response_us(whole, rows)
-    for by_operation, by_region, by_shard in product((True, False), repeat=3):
-        wide, tall = len(regions) if by_region else 1, len(shards) if by_shard else 1
-        at = blocks.into(
-            np.empty(len(bad), np.int32),
-            lambda part: (
-                (operation[part].astype(np.int32) * by_operation * wide + region[part] * by_region) * tall + shard[part] * by_shard  # noqa: B023 - used at once
-            ),
-        )
-        number = (len(operations) if by_operation else 1) * wide * tall
-        for place, figures in _figures(at, bad, taken_us, number):
+    cell, bad, taken_us = (
+        blocks.chosen(inside, lambda part, every=every: every[part], every.dtype)  # type: ignore[misc]  # mypy cannot infer the default's type
+        for every in (cells.cell, cells.bad, cells.taken_us)
+    )
+    wide, tall = len(cells.regions), len(cells.shards)
+    number = len(cells.operations) * wide * tall
+    every, each_region, each_shard = np.unravel_index(np.arange(number), (len(cells.operations), wide, tall))
+    choices = list(product((True, False), repeat=3))
+    sums = [
+        (every * by_operation * (wide if by_region else 1) + each_region * by_region) * (tall if by_shard else 1) + each_shard * by_shard
+        for by_operation, by_region, by_shard in choices
+    ]
+    both = blocks.counts(len(cell), lambda part: 2 * cell[part].astype(np.int64) + bad[part], 2 * number).reshape(number, 2)
+    times = percentiles_of_sums(cell, taken_us, number, sums, (0.5, 0.95, 0.99, 1.0))
+    for (by_operation, by_region, by_shard), of, found in zip(choices, sums, times, strict=True):
+        counts = np.zeros((found.shape[1], 2), dtype=np.int64)
+        np.add.at(counts, of, both)
+        low, across = (tall if by_shard else 1), (wide if by_region else 1)
+        for place, figures in _figures(counts, found / 1_000):
             yield BreakdownRow(
-                operations[place // (wide * tall)] if by_operation else None,
-                regions[place // tall % wide] if by_region else None,
-                int(shards[place % tall]) if by_shard else None,
+                cells.operations[place // (across * low)] if by_operation else None,
+                cells.regions[place // low % across] if by_region else None,
+                cells.shards[place % low] if by_shard else None,
                 *figures,
             )
 
 
-def _figures(
-    group: Whole, bad: Flags, taken_us: Whole, number: int
-) -> Iterator[tuple[int, tuple[int, int, float, float, float, float, float | None]]]:
-    both = blocks.counts(len(group), lambda part: 2 * group[part] + bad[part], 2 * number).reshape(number, 2)
+def _figures(both: Integers, times_ms: Floats) -> Iterator[tuple[int, tuple[int, int, float, float, float, float, float | None]]]:
+    """Of each group that saw a request: its place and its figures. ``both`` says how many were good and how many were not."""
     counts, wrong = both.sum(axis=1), both[:, 1]
-    times_ms = percentiles(group, taken_us, number, (0.5, 0.95, 0.99, 1.0)) / 1_000
     for place in np.flatnonzero(counts).tolist():
         n, not_good = int(counts[place]), int(wrong[place])
         p50, p95, p99, longest = (float(one) for one in times_ms[:, place])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import pyarrow as pa
 from closeshave.comparison.values import Comparison
 from closeshave.files import digest, write_atomically
 from closeshave.history import History
+from closeshave.judge.evidence import blocks
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan
 from closeshave.report import added, bencher, codequality, github, html, junit, markdown, summary
-from closeshave.report.curves import curves
+from closeshave.report.curves import Curves, curves
 from closeshave.report.findings import ATTACHMENTS, INPUTS, Findings
 from closeshave.target import Target
 from closeshave.vocabulary import BENCHER, CHARTS, CODE_QUALITY, JUNIT, MARKDOWN, PAGE, PLAN, RESOURCES_FILE, SUMMARY, TARGET
@@ -44,17 +46,24 @@ def write(
     write_atomically(run / CODE_QUALITY, codequality.render(findings))
     write_atomically(run / MARKDOWN, markdown.render(findings))
     write_atomically(run / BENCHER, bencher.render(findings))
-    drawn = curves(findings)
     page = run / PAGE
-    write_atomically(page, html.render(findings, drawn).encode(errors="replace"))
-    # Here alone: most who judge a run draw nothing, and the library takes most of a second to import.
-    from closeshave.report import charts  # noqa: PLC0415
-
+    # Drawing keeps one processor busy, and what the page needs of a long run can use another one.
+    with blocks.kept_in(history.room), ThreadPoolExecutor(1) as pool:
+        drawn = curves(findings)
+        pictures = pool.submit(_pictures, findings, drawn)
+        write_atomically(page, html.render(findings, drawn).encode(errors="replace"))
     (run / CHARTS).mkdir(exist_ok=True)
-    for name, image in charts.render(findings, drawn).items():
+    for name, image in pictures.result().items():
         write_atomically(run / CHARTS / name, image)
     added.write(run, findings)
     return page
+
+
+def _pictures(findings: Findings, drawn: Curves) -> dict[str, bytes]:
+    # Here alone: most who judge a run draw nothing, and the library takes most of a second to import.
+    from closeshave.report import charts  # noqa: PLC0415
+
+    return charts.render(findings, drawn)
 
 
 def summarize(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from closeshave.judge.evidence import blocks
 from closeshave.report.axis import Axis
 from closeshave.report.series import MOST_BINS, Binned, Floats, Lines, bin_width_s, binned, lines
 
@@ -52,11 +53,13 @@ def _parts(by: Binned) -> Iterator[Selection]:
     regions, shards = len(by.regions), len(by.shards)
     (whole,) = lines(by, np.zeros(len(by.due), np.int8), 1)
     yield Selection(None, None, whole)
-    for shard, found in zip(by.shards, lines(by, by.shard, shards), strict=True):
-        yield Selection(None, shard, found)
-    for region, found in zip(by.regions, lines(by, by.region, regions), strict=True):
-        yield Selection(region, None, found)
-    both = lines(by, by.region.astype(np.int32) * max(shards, 1) + by.shard, regions * shards)
+    for number, found in zip(by.shards, lines(by, by.shard, shards), strict=True):
+        yield Selection(None, number, found)
+    for name, found in zip(by.regions, lines(by, by.region, regions), strict=True):
+        yield Selection(name, None, found)
+    region, shard = by.region, by.shard
+    cell = blocks.into(blocks.array(len(region), np.int32), lambda part: region[part].astype(np.int32) * max(shards, 1) + shard[part])
+    both = lines(by, cell, regions * shards)
     for at, found in enumerate(both):
         if found.offered_per_s.any():
             yield Selection(by.regions[at // shards], by.shards[at % shards], found)

@@ -135,14 +135,16 @@ def binned(operations: pd.DataFrame, axis: Axis, bin_s: float) -> Binned:
 
         return blocks.chosen(rows, inside, np.int32)
 
-    due, good = at("intended_ns"), operations["good"].to_numpy(np.bool_)[rows]
+    well = operations["good"].to_numpy(np.bool_)
+    due, good = at("intended_ns"), blocks.chosen(rows, lambda part: well[part], np.bool_)
     completed = at("ended_ns")
     completed[~good] = -1
     seconds = np.full(bins, bin_s)
     seconds[-1] = axis.span_s - bin_s * (bins - 1) or bin_s
     regions, region = indexed(operations["region"], rows)
-    numbers = operations["shard"].to_numpy()[rows]
-    shards = np.flatnonzero(np.bincount(numbers[due >= 0])) if len(numbers) else np.zeros(0, np.int64)
+    numbers = shard_numbers(operations, rows)
+    most = max(blocks.each(len(numbers), lambda part: int(numbers[part].max())), default=-1)
+    shards = np.flatnonzero(blocks.counts(len(numbers), lambda part: numbers[part][due[part] >= 0], most + 1))
     return Binned(
         bin_s=bin_s,
         starts_s=np.arange(bins, dtype=np.float64) * bin_s,
@@ -158,17 +160,24 @@ def binned(operations: pd.DataFrame, axis: Axis, bin_s: float) -> Binned:
     )
 
 
+def shard_numbers(operations: pd.DataFrame, rows: npt.NDArray[np.bool_]) -> Whole:
+    """The shards of these rows."""
+    every = operations["shard"].to_numpy()
+    return blocks.chosen(rows, lambda part: every[part], every.dtype)
+
+
 def placed(numbers: Whole, known: Integers) -> Whole:
     """The index of each number among ``known``, which ascend; that of the next one where it is not among them."""
     return blocks.into(
-        np.empty(len(numbers), np.int16), lambda part: np.minimum(np.searchsorted(known, numbers[part]), max(len(known) - 1, 0))
+        blocks.array(len(numbers), np.int16), lambda part: np.minimum(np.searchsorted(known, numbers[part]), max(len(known) - 1, 0))
     )
 
 
 def indexed(values: pd.Series, rows: npt.NDArray[np.bool_]) -> tuple[tuple[str, ...], Whole]:
     """The different texts of these rows of a column, sorted, and for each of the rows its index among them."""
     column = values.astype("category")
-    codes: Whole = np.asarray(column.cat.codes)[rows]
+    every: Whole = column.array.codes
+    codes = blocks.chosen(rows, lambda part: every[part], every.dtype)
     size = len(column.cat.categories)
     used = np.flatnonzero(blocks.counts(len(codes), lambda part: codes[part].astype(np.int64) + 1, size + 1)[1:])
     texts = list(column.cat.categories)
@@ -176,7 +185,7 @@ def indexed(values: pd.Series, rows: npt.NDArray[np.bool_]) -> tuple[tuple[str, 
     order = np.argsort(np.array(names, dtype=object), kind="stable")
     place = np.zeros(max(1, size), np.int16)
     place[used[order]] = np.arange(len(order))
-    return tuple(names[at] for at in order), place[np.maximum(codes, 0)]
+    return tuple(names[at] for at in order), blocks.into(blocks.array(len(codes), np.int16), lambda part: place[np.maximum(codes[part], 0)])
 
 
 def lines(by: Binned, group: Whole, number: int) -> tuple[Lines, ...]:
@@ -197,40 +206,93 @@ def lines(by: Binned, group: Whole, number: int) -> tuple[Lines, ...]:
     both = blocks.counts(len(group), lambda part: 2 * places(by.due, part) + by.good[part], 2 * size + 2).reshape(size + 1, 2)
     offered, not_good = rate(both.sum(axis=1)), rate(both[:, 0])
     completed = rate(blocks.counts(len(group), lambda part: places(by.completed, part), size + 1))
-    due = blocks.into(np.empty(len(group), np.int32), lambda part: places(by.due, part))
+    due = blocks.into(blocks.array(len(group), np.int32), lambda part: places(by.due, part))
     p50, p95, p99 = percentiles(due, by.taken_us, size + 1, (0.5, 0.95, 0.99))[:, :size].reshape(3, number, bins) / 1_000
     return tuple(Lines(offered[at], completed[at], not_good[at], p50[at], p95[at], p99[at]) for at in range(number))
 
 
 def percentiles(groups: Whole, values: Whole, number: int, quantiles: Sequence[float]) -> Floats:
-    """Exact percentiles (nearest rank) of ``values`` within each of ``number`` groups: a row a quantile, NaN for an empty group.
+    """Exact percentiles (nearest rank) of ``values`` within each of ``number`` groups: a row a quantile, NaN for an empty group."""
+    return percentiles_of_sums(groups, values, number, [np.arange(number)], quantiles)[0]
 
-    Not by sorting everything. First it is counted how many values of each group lie in each of some hundred ranges, which tells the range of every
-    percentile and its rank there. Then only the values of these ranges are sorted.
+
+def percentiles_of_sums(
+    cells: Whole, values: Whole, number: int, sums: Sequence[Integers], quantiles: Sequence[float]
+) -> tuple[Floats, ...]:
+    """As :func:`percentiles`, for each of several ways to put ``number`` cells together: ``sums`` have the group of each cell, from 0.
+
+    Not by sorting everything. First it is counted how many values of each cell lie in each of some hundred ranges, which tells the range of every
+    percentile of every group, and its rank there. Then only the values of these ranges are sorted.
     """
-    answer = np.full((len(quantiles), number), np.nan)
+    sizes = [int(of.max(initial=-1)) + 1 for of in sums]
     if not len(values):
-        return answer
+        return tuple(np.full((len(quantiles), size), np.nan) for size in sizes)
     fine = _fineness(number)
     ranges = int(_ranges(np.array([_LONGEST]), fine)[0]) + 1
 
     def place(part: slice) -> Integers:
-        return groups[part].astype(np.int64) * ranges + _ranges(values[part], fine)
+        return cells[part].astype(np.int64) * ranges + _ranges(values[part], fine)
 
     counted = blocks.counts(len(values), place, number * ranges).reshape(number, ranges)
+    searches = [_search(_summed(counted, of, size), quantiles) for of, size in zip(sums, sizes, strict=True)]
+    wanted = np.zeros((number, ranges), dtype=np.bool_)
+    for of, search in zip(sums, searches, strict=True):
+        wanted |= search.wanted[of]
+    flat = wanted.ravel()
+    some = blocks.mask(len(values), lambda part: flat[place(part)])
+    places = blocks.chosen(some, place)
+    kept = blocks.chosen(some, lambda part: np.clip(values[part], 0, _LONGEST))
+    return tuple(_found(search, of, places, kept, ranges) for of, search in zip(sums, searches, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where the percentiles of some groups lie."""
+
+    counted: Integers
+    """A row a group: how many values lie in each range."""
+    filled: Integers
+    """Groups that are not empty."""
+    ranks: Sequence[Integers]
+    """For each quantile the rank of the percentile in each filled group."""
+    at: Sequence[Integers]
+    """For each quantile the range in which it lies."""
+    wanted: npt.NDArray[np.bool_]
+    """Ranges in which some percentile of the group lies."""
+
+
+def _summed(counted: Integers, of: Integers, size: int) -> Integers:
+    if size == len(of) and bool((of == np.arange(size)).all()):
+        return counted
+    found = np.zeros((size, counted.shape[1]), dtype=np.int64)
+    np.add.at(found, of, counted)
+    return found
+
+
+def _search(counted: Integers, quantiles: Sequence[float]) -> Search:
     below = np.cumsum(counted, axis=1)
     sizes = below[:, -1]
     filled = np.flatnonzero(sizes)
     ranks = [np.maximum(np.ceil(quantile * sizes[filled]).astype(np.int64), 1) - 1 for quantile in quantiles]
-    cells = [(below[filled] <= rank[:, None]).sum(axis=1) + filled * ranges for rank in ranks]
-    wanted = np.zeros(number * ranges, dtype=np.bool_)
-    wanted[np.concatenate(cells)] = True
-    some = blocks.mask(len(values), lambda part: wanted[place(part)])
-    found = np.sort(blocks.chosen(some, lambda part: (groups[part].astype(np.int64) << _VALUE_BITS) | np.clip(values[part], 0, _LONGEST)))
-    begins = np.cumsum(np.where(wanted, counted.ravel(), 0)) - np.where(wanted, counted.ravel(), 0)
-    before = (below - counted).ravel()
-    for row, (rank, cell) in enumerate(zip(ranks, cells, strict=True)):
-        answer[row, filled] = found[begins[cell] + rank - before[cell]] & _LONGEST
+    at = [(below[filled] <= rank[:, None]).sum(axis=1) for rank in ranks]
+    wanted = np.zeros(counted.shape, dtype=np.bool_)
+    for each in at:
+        wanted[filled, each] = True
+    return Search(counted, filled, ranks, at, wanted)
+
+
+def _found(search: Search, of: Integers, places: Integers, kept: Integers, ranges: int) -> Floats:
+    """The percentiles, by the values that lie in a range which some search wants."""
+    group, mine = of[places // ranges], search.wanted.ravel()
+    own = mine[group * ranges + places % ranges]
+    found = np.sort((group[own] << _VALUE_BITS) | kept[own])
+    counted = search.counted.ravel()
+    begins = np.cumsum(np.where(mine, counted, 0)) - np.where(mine, counted, 0)
+    before = (np.cumsum(search.counted, axis=1) - search.counted).ravel()
+    answer = np.full((len(search.ranks), len(search.counted)), np.nan)
+    for row, (rank, at) in enumerate(zip(search.ranks, search.at, strict=True)):
+        cell = search.filled * ranges + at
+        answer[row, search.filled] = found[begins[cell] + rank - before[cell]] & _LONGEST
     return answer
 
 

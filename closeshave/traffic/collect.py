@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from closeshave.traffic.runfiles import RECORDS
 def collect(run: Path, also: Sequence[Blind] = (), why: Mapping[str, str] | None = None) -> Converted:
     """Convert every worker's records below ``run``; a second call replaces the files. ``also`` is when other machines' workers were blind, ``why`` what
     happened to a worker, by its name. Raises :class:`ValueError` for files that are not records."""
-    converted = convert(run / RECORDS, run / history.OPERATIONS_FILE)
-    convert_effects(run / RECORDS, run / history.EFFECTS_FILE)
+    with ThreadPoolExecutor(1) as pool:
+        effects = pool.submit(convert_effects, run / RECORDS, run / history.EFFECTS_FILE)
+        converted = convert(run / RECORDS, run / history.OPERATIONS_FILE)
+        effects.result()
     for one in converted.sent:
         history.record_sent(run, one)
     # Requests in flight when a worker died are lost too, most likely those that took long.

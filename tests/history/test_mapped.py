@@ -68,3 +68,15 @@ def test_a_full_disk_is_damage_that_says_what_is_needed(run, monkeypatch):
     told = [one for one in history.load(run).damage if one.startswith(history.OPERATIONS_FILE)]
     assert len(told) == 1
     assert "No space left on device" in told[0]
+
+
+def test_letters_are_kept_in_a_file_when_there_are_many(tmp_path):
+    """Piece by piece, and nothing is left of it."""
+    few, many, none = Room(tmp_path, 100).letters(), Room(tmp_path, 100).letters(), Room(tmp_path, 100).letters()
+    few.add(memoryview(b"abc"))
+    for number in range(50):
+        many.add(memoryview(f"{number:07d}".encode()))
+    assert bytes(few.whole()) == b"abc"
+    assert bytes(many.whole()) == b"".join(f"{number:07d}".encode() for number in range(50))
+    assert not len(none.whole())
+    assert not list(tmp_path.iterdir())

@@ -27,6 +27,7 @@ def _both_ways(request):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "ROWS", 3)
         patch.setattr(blocks, "FEW", 4)
+        patch.setattr(blocks, "LONG_BYTES", 0)
         patch.setattr(blocks, "processors", lambda: 2)
         patch.setattr(Room, "array", _in_a_file)
         yield

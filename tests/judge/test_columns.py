@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.judge.evidence.columns import dense, member, shard_ids
+from closeshave.judge.evidence.columns import member, shard_ids
+from closeshave.judge.evidence.joins import dense
 from tests.judge.histories import TOPOLOGY
 
 numbers = st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 2**62)), max_size=20)

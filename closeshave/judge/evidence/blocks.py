@@ -6,13 +6,17 @@ An expression over whole columns of a hundred million rows would make columns of
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from closeshave.history.room import IN_MEMORY, Room
 
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -22,6 +26,25 @@ ROWS = 1 << 18
 """Of a block."""
 FEW = 8
 """So few blocks are not worth threads."""
+LONG_BYTES = 32 << 20
+"""Arrays of at least so many bytes are made in the room of the run, but for masks: these are many, and gone before a file would be worth it."""
+_ROOM: ContextVar[Room] = ContextVar("room", default=IN_MEMORY)
+
+
+@contextmanager
+def kept_in(room: Room) -> Iterator[None]:
+    """Within it, long arrays of this module are made there."""
+    before = _ROOM.set(room)
+    try:
+        yield
+    finally:
+        _ROOM.reset(before)
+
+
+def array(count: int, dtype: Any) -> NDArray[Any]:
+    """An array without contents. Raises :class:`closeshave.history.room.NoRoom` if the disk is full."""
+    kind = np.dtype(dtype)
+    return _ROOM.get().array(count, kind) if kind.itemsize > 1 and count * kind.itemsize >= LONG_BYTES else np.empty(count, kind)
 
 
 def each(count: int, work: Callable[[slice], T]) -> list[T]:
@@ -51,7 +74,7 @@ def into(out: NDArray[Any], of: Callable[[slice], Any]) -> NDArray[Any]:
 
 def mask(count: int, of: Callable[[slice], Any]) -> Flags:
     """A mask over ``count`` rows."""
-    return into(np.empty(count, dtype=np.bool_), of)
+    return into(array(count, np.bool_), of)
 
 
 def counts(count: int, of: Callable[[slice], Any], size: int) -> Ints:
@@ -71,7 +94,7 @@ def chosen(rows: Flags, of: Callable[[slice], NDArray[Any]], dtype: Any = np.int
     """Of the rows that are true, what ``of`` gives of their block, one after the other."""
     sizes = each(len(rows), lambda part: int(np.count_nonzero(rows[part])))
     ends = np.cumsum([0, *sizes])
-    out = np.empty(int(ends[-1]), dtype=dtype)
+    out = array(int(ends[-1]), dtype)
 
     def fill(part: slice) -> None:
         at = part.start // ROWS

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from closeshave.history import Source
-from closeshave.judge.evidence.columns import equal, held_in, ints
+from closeshave.judge.evidence.columns import equal, ints
+from closeshave.judge.evidence.joins import held_in
 from closeshave.judge.evidence.recorded import Recorded
 from closeshave.plurals import counted, plural
 
@@ -52,9 +53,7 @@ def _senders(evidence: Recorded) -> list[str]:
         claimed = sum(sent.recorded for sent in history.sent if sent.source == source)
         if rows != claimed:
             differences.append(f"{source} recorded {counted(claimed, 'operation')}, and the history holds {rows:,}")
-    twice = int(
-        np.count_nonzero(evidence.ids[1:] == evidence.ids[:-1]) if evidence.in_order else evidence.operations["id"].duplicated().sum()
-    )
+    twice = evidence.places.repeated
     if twice:
         differences.append(counted(twice, "operation is recorded twice", "operations are recorded twice"))
     return differences

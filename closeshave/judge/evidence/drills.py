@@ -8,7 +8,7 @@ import numpy as np
 
 from closeshave import scope
 from closeshave.history import STOPPED_AT, DrillEnded, DrillEnding, DrillProven, DrillStepped, FaultEdge
-from closeshave.judge.evidence.columns import Flags
+from closeshave.judge.evidence.columns import Flags, one_of
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.plan import Drill, Role
 
@@ -87,5 +87,5 @@ def customers_in_calm(evidence: Evidence, life: DrillLife) -> Flags:
 
 
 def _customers(evidence: Evidence, life: DrillLife) -> Flags:
-    rows: Flags = evidence.customers & np.isin(evidence.shard, scope.concerned(life.drill, evidence.history.manifest.topology))
+    rows: Flags = evidence.customers & one_of(evidence.shard, scope.concerned(life.drill, evidence.history.manifest.topology))
     return rows

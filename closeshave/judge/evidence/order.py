@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from closeshave.judge.evidence.columns import Ints
+from closeshave.judge.evidence.joins import ascending
+from closeshave.judge.evidence.places import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +22,18 @@ class EffectOrder:
     """Row of its operation."""
 
 
-def ordered(effects: pd.DataFrame, ids: Ints, started_ns: Ints, *, in_order: bool) -> EffectOrder:
+def ordered(effects: pd.DataFrame, places: Places, started_ns: Ints) -> EffectOrder:
     """The order in which effects are judged; it does not depend on the order in the files.
 
-    ``ids`` and ``started_ns`` are those of the operations; ``in_order`` says whether the IDs ascend.
+    ``places`` says where the operation of an ID is, ``started_ns`` is when each operation was sent.
     """
     operation = effects["operation"].to_numpy()
-    if not len(ids) or not len(operation):
-        return EffectOrder(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
-    order = None if in_order else np.argsort(ids, kind="stable")
-    at = np.searchsorted(ids, operation, sorter=order).clip(max=len(ids) - 1)
-    position = at if order is None else order[at]
-    known = np.flatnonzero(ids[position] == operation)
-    action = pd.Categorical(effects["action"]).codes[known]
+    position = places.at(operation)
+    known = np.flatnonzero(position >= 0)
+    if not len(known):
+        return EffectOrder(known, known)
+    position, operation = position[known], operation[known]
+    action = pd.Categorical(effects["action"]).codes[known].astype(np.int64)
     # An effect without an action comes last, wherever its operation is.
-    action = np.where(action < 0, np.iinfo(action.dtype).max, action)
-    by = np.lexsort((action, operation[known], started_ns[position[known]]))
-    return EffectOrder(known[by], position[known[by]])
+    by = ascending(started_ns[position], operation, np.where(action < 0, action.max() + 1, action))
+    return EffectOrder(known[by], position[by])

@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 
 from closeshave.history import PROXY, RATE_LIMITED, SHORTAGE, History, Outcome, Source
 from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member, shard_ids
+from closeshave.judge.evidence.joins import numbers, packed
 from closeshave.judge.evidence.order import EffectOrder, ordered
+from closeshave.judge.evidence.places import Places
+from closeshave.judge.evidence.rows import Rows, Table
+from closeshave.judge.evidence.texts import alike, hashes
 from closeshave.judge.evidence.windows import NEVER_NS, Span
 from closeshave.plan import Plan
 from closeshave.target import Target
@@ -27,13 +31,15 @@ IDENTITY = ["franchise", "booking", "found_on", "barber", "starts_at", "minutes"
 
 def once(bookings: pd.DataFrame) -> pd.DataFrame:
     """The final state without duplicates: of each booking only the newest version."""
-    if bookings["booking"].is_unique:
+    # Few are of one booking, if any: only these are compared in all columns.
+    some = alike(packed(numbers(bookings, "booking", "franchise"))[0])
+    if not bookings.iloc[some].duplicated(IDENTITY).any():
         return bookings
-    twice = bookings.duplicated(IDENTITY, keep=False)
-    if not twice.any():
-        return bookings
-    newest = bookings.sort_values("version", kind="stable", na_position="first").drop_duplicates(IDENTITY, keep="last")
-    return newest.sort_index().reset_index(drop=True)
+    newest = bookings.iloc[some].sort_values("version", kind="stable", na_position="first").drop_duplicates(IDENTITY, keep="last")
+    kept = np.ones(len(bookings), dtype=np.bool_)
+    kept[some] = False
+    kept[newest.index] = True
+    return bookings[kept].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -79,24 +85,27 @@ class Recorded:
     @cached_property
     def order(self) -> EffectOrder:
         """The effects in the order in which they are judged. Cached, because every judge of integrity uses a part of them."""
-        return ordered(self.history.effects, self.ids, self.started_ns, in_order=self.in_order)
+        return ordered(self.history.effects, self.places, self.started_ns)
 
-    def joined_at(self, effects: Ints, positions: Ints) -> pd.DataFrame:
+    def joined_at(self, effects: Ints, positions: Ints) -> Rows:
         """These rows of the effects, each beside its operation, whose position is given."""
-        rows = self.history.effects.take(effects)
-        rows.index = pd.RangeIndex(len(rows))
-        # Beside them at once, because every column that is set alone makes the frame's index again.
-        operations = {
-            "position": positions, "outcome": self.operations["outcome"].array.take(positions),
-            "started_ns": self.started_ns[positions], "ended_ns": self.ended_ns[positions],
-        }  # fmt: skip
-        return pd.concat([rows, pd.DataFrame(operations, copy=False)], axis=1)
+        return Rows([(self.history.effects, effects), (self._beside, positions)], self.history.room, {"position": positions})
 
     @cached_property
-    def no_effects(self) -> pd.DataFrame:
-        """The same of no effect; nobody changes it, but a copy."""
-        none = np.zeros(0, dtype=np.int64)
-        return self.joined_at(none, none)
+    def _beside(self) -> pd.DataFrame:
+        """What an effect needs of its operation."""
+        return pd.DataFrame(
+            {"outcome": self.operations["outcome"].array, "started_ns": self.started_ns, "ended_ns": self.ended_ns}, copy=False
+        )
+
+    @cached_property
+    def _key_hashes(self) -> Ints:
+        return hashes(self.history.effects["key"], self.history.room)
+
+    def hashes_of(self, rows: Rows) -> Ints:
+        """A number for the key of each of these effects."""
+        found: Ints = self._key_hashes[rows.sources[0][1]]
+        return found
 
     @cached_property
     def started_s(self) -> float:
@@ -129,7 +138,7 @@ class Recorded:
         """The same in words."""
         return "; ".join(f"{what}: {why}" for what, why in self.unread.items())
 
-    def unread_of(self, rows: pd.DataFrame) -> Flags:
+    def unread_of(self, rows: Table) -> Flags:
         """Rows of a shard, or of a customer, whose bookings could not be read back. Rows without a shard go by their franchise."""
         found = np.zeros(len(rows), dtype=np.bool_)
         if not self.unread:
@@ -218,9 +227,9 @@ class Recorded:
         return member(self.operations["cache"], ("hit", "miss"))
 
     @cached_property
-    def in_order(self) -> bool:
-        """Whether the IDs ascend through the file, so that ten million of them need not be sorted."""
-        return bool((self.ids[1:] >= self.ids[:-1]).all())
+    def places(self) -> Places:
+        """Where the operation of each ID is."""
+        return Places.of(self.ids)
 
     @cached_property
     def missing(self) -> Mapping[str, str]:

@@ -24,8 +24,9 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, flags, held_in, ints, member, pairs
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, flags, ints, member
 from closeshave.judge.evidence.holding import earliest, of_same_booking
+from closeshave.judge.evidence.joins import held_in, pairs
 from closeshave.judge.evidence.recorded import Recorded
 from closeshave.judge.evidence.windows import NEVER_NS
 from closeshave.judge.evidence.writes import with_operations
@@ -53,7 +54,7 @@ class Refusals:
     """The refused bookings of a run. The masks lie parallel to ``rows``; a refusal that is neither held nor free is unknown."""
 
     rows: pd.DataFrame
-    """As :func:`closeshave.judge.evidence.writes.joined` gives them."""
+    """As :func:`closeshave.judge.evidence.writes.joined` gives them, all columns."""
     held: Flags
     free: Flags
     lost: Ints
@@ -77,7 +78,7 @@ def refusals(evidence: Recorded) -> Refusals:
     asked = np.zeros(len(effects), dtype=np.bool_)
     if refused.any():
         asked = member(effects["action"], ASKING) & held_in(ints(effects["operation"], -1), evidence.ids[refused])
-    rows = with_operations(evidence, asked)
+    rows = with_operations(evidence, asked).frame()
     lost = (
         np.flatnonzero(refused)[~held_in(evidence.ids[refused], ints(effects["operation"], -1))]
         if refused.any()
@@ -100,8 +101,8 @@ def _holders(evidence: Recorded, refused: pd.DataFrame) -> pd.DataFrame:
     """Slots that may have been held, and from when until when: of the refused barbers, or by the refused customers."""
     effects = evidence.history.effects
     near = effects["franchise"].isin(refused["franchise"]) | effects["client"].isin(refused["client"].dropna())
-    rows = with_operations(evidence, near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel")))
-    rows = rows[~equal(rows["outcome"], Outcome.FAIL)]
+    writes = with_operations(evidence, near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel")))
+    rows = writes[~equal(writes["outcome"], Outcome.FAIL)].frame()
     own = np.flatnonzero(member(rows["action"], ASKING) & filled(rows, "starts_at", "minutes"))
     # Only an acknowledged write certainly released a slot.
     releasing = np.flatnonzero(~equal(rows["action"], "create") & equal(rows["outcome"], Outcome.OK) & filled(rows, "booking"))
@@ -147,13 +148,13 @@ def _read_back(evidence: Recorded, rows: pd.DataFrame, unexplained: Ints) -> dic
         return {}
     effects = evidence.history.effects
     offers = effects[equal(effects["action"], "offer")]
-    filled = offers["read_values"].notna() & (offers["read_values"] != "[]")
-    usual = {sort: bool(filled[offers["barber"].notna() == sort].any()) for sort in (True, False)}
-    lists = with_operations(evidence, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
-    lists = lists[equal(lists["outcome"], Outcome.OK) & lists["read_values"].notna().to_numpy()]
+    some = offers["read_values"].notna() & (offers["read_values"] != "[]")
+    usual = {sort: bool(some[offers["barber"].notna() == sort].any()) for sort in (True, False)}
+    answers = with_operations(evidence, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
+    lists = answers[equal(answers["outcome"], Outcome.OK) & filled(answers, "read_values")].frame()
     of_session = dict(iter(lists.groupby("session", observed=True)))
     # Barbers whose times begin at other minutes make the step of a merged list shorter than that of any of them.
-    step_s = {sort: _step_s(offers["read_values"][filled & (offers["barber"].notna() == sort)]) for sort in (True, False)}
+    step_s = {sort: _step_s(offers["read_values"][some & (offers["barber"].notna() == sort)]) for sort in (True, False)}
     found = {}
     for index in unexplained.tolist():
         refused = rows.iloc[index]

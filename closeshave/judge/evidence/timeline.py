@@ -9,7 +9,7 @@ import numpy as np
 
 from closeshave import scope
 from closeshave.history import FaultEdge, FaultEvent, Signal
-from closeshave.judge.evidence.columns import Flags
+from closeshave.judge.evidence.columns import Flags, one_of
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.plan import Fault
 from closeshave.vocabulary import SignalKind
@@ -84,7 +84,7 @@ def operations_of(evidence: Evidence, fault: Fault) -> Flags:
         if key == "shard":
             rows &= evidence.shard == int(value)
         elif key == "region":
-            rows &= evidence.of_region(str(value)) | np.isin(evidence.shard, scope.struck(fault, evidence.history.manifest.topology))
+            rows &= evidence.of_region(str(value)) | one_of(evidence.shard, scope.struck(fault, evidence.history.manifest.topology))
     return rows
 
 

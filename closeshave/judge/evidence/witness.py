@@ -25,6 +25,7 @@ from closeshave.history import (
     Placement,
 )
 from closeshave.judge.evidence.columns import Flags, Ints
+from closeshave.judge.evidence.rows import Table
 from closeshave.judge.witnesses import EffectWitness, OperationWitness
 
 
@@ -33,42 +34,42 @@ def operation_witness(operations: pd.DataFrame, position: int, why: str) -> Oper
     return OperationWitness(why, operation_at(operations, position))
 
 
-def effect_witness(operations: pd.DataFrame, rows: pd.DataFrame, index: int, why: str) -> EffectWitness:
+def effect_witness(operations: pd.DataFrame, rows: Table, index: int, why: str) -> EffectWitness:
     """The effect at ``index`` of rows that lie beside their operations (``position``), with its operation and ``why`` it is a breach."""
     return EffectWitness(why, operation_at(operations, int(rows["position"].iloc[index])), effect_at(rows, index))
 
 
-def operation_at(rows: pd.DataFrame, position: int) -> Operation:
+def operation_at(rows: Table, position: int) -> Operation:
     """The operation in a row."""
     return Operation(**_values(rows, OPERATIONS.names, position))
 
 
-def effect_at(rows: pd.DataFrame, index: int) -> Effect:
+def effect_at(rows: Table, index: int) -> Effect:
     """The effect in a row as its recorder wrote it: positions in files, which may stand beside it, prove nothing."""
     return Effect(**_values(rows, EFFECTS.names, index))
 
 
-def booking_at(rows: pd.DataFrame, position: int) -> Booking:
+def booking_at(rows: Table, position: int) -> Booking:
     """The booking of the final state in a row."""
     return Booking(**_values(rows, BOOKINGS.names, position))
 
 
-def capture_at(rows: pd.DataFrame, position: int) -> Capture:
+def capture_at(rows: Table, position: int) -> Capture:
     """The charge in a row."""
     return Capture(**_values(rows, CAPTURES.names, position))
 
 
-def cache_entry_at(rows: pd.DataFrame, position: int) -> CacheEntry:
+def cache_entry_at(rows: Table, position: int) -> CacheEntry:
     """The cache's entry in a row."""
     return CacheEntry(**_values(rows, CACHE_ENTRIES.names, position))
 
 
-def job_at(rows: pd.DataFrame, position: int) -> Job:
+def job_at(rows: Table, position: int) -> Job:
     """The job in a row, with the effect that the row tells of."""
     return Job(**_values(rows, JOBS.names, position))
 
 
-def placement_at(rows: pd.DataFrame, position: int) -> Placement:
+def placement_at(rows: Table, position: int) -> Placement:
     """What a database member holds, in a row."""
     return Placement(**_values(rows, PLACEMENTS.names, position))
 
@@ -100,9 +101,10 @@ def _most(positions: Ints, key: Ints) -> Ints:
     return found
 
 
-def _values(rows: pd.DataFrame, names: list[str], position: int) -> dict[str, Any]:
+def _values(rows: Table, names: list[str], position: int) -> dict[str, Any]:
     """The columns of one row as plain Python values, absent ones as ``None``."""
-    return {name: _value(rows[name].iloc[position]) for name in names}
+    one = rows.take(np.array([position]))
+    return {name: _value(one[name].iloc[0]) for name in names}
 
 
 def _value(value: Any) -> Any:

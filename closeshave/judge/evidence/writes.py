@@ -8,11 +8,17 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, dense, equal, filled, ints, member
+from closeshave.judge.evidence import blocks
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, member
+from closeshave.judge.evidence.joins import dense, first_equal, numbers, rows_in
 from closeshave.judge.evidence.recorded import Recorded
+from closeshave.judge.evidence.rows import Rows, Table
+from closeshave.judge.evidence.texts import alike
 
 MUTATING = ("create", "cancel", "reschedule")
 """Actions that change a booking."""
+BOOKING = ("booking", "franchise")
+"""What tells a booking from all others. The ID first: IDs ascend while a run goes on, so that what is near in time is found nearby."""
 CANCELLED = "cancelled"
 """The status of a booking that no longer holds its slot."""
 
@@ -21,7 +27,7 @@ CANCELLED = "cancelled"
 class Writes:
     """The writes of a run and their fate. The masks lie parallel to ``rows``."""
 
-    rows: pd.DataFrame
+    rows: Rows
     """Effects that change a booking, with ``position`` (of the operation), ``outcome``, ``started_ns``, ``ended_ns`` and ``final`` (position of
     the booking's row in the final state, -1 for none), ordered by start."""
     absent: Flags
@@ -30,6 +36,8 @@ class Writes:
     """Absent creates whose booking was, or may have been, cancelled: the final state need not show it."""
     unread: Flags
     """Writes at a shard, or of a customer, whose bookings could not be read back: their fate is unknown."""
+    same: Flags
+    """Writes whose row of the final state was found by the booking's ID and has the key that was sent."""
     keeps_cancelled: bool
     """The final state holds cancelled bookings too, so that their absence is evidence."""
 
@@ -51,17 +59,16 @@ class Writes:
         return self.absent if self.keeps_cancelled else self.lost
 
 
-def joined(evidence: Recorded, actions: tuple[str, ...]) -> pd.DataFrame:
+def joined(evidence: Recorded, actions: tuple[str, ...]) -> Rows:
     """The effects of these actions joined with their operations, in an order that does not depend on the order in the files."""
     return with_operations(evidence, member(evidence.history.effects["action"], actions))
 
 
-def with_operations(evidence: Recorded, chosen: Flags) -> pd.DataFrame:
+def with_operations(evidence: Recorded, chosen: Flags) -> Rows:
     """These effects joined with their operations, ordered by start."""
     order = evidence.order
-    mine = np.flatnonzero(chosen[order.effect])
-    # Many a run has no effect of some action, and an empty frame takes as long as a small one.
-    return evidence.joined_at(order.effect[mine], order.position[mine]) if len(mine) else evidence.no_effects.copy(deep=False)
+    mine = chosen[order.effect]
+    return evidence.joined_at(order.effect, order.position) if mine.all() else evidence.joined_at(order.effect[mine], order.position[mine])
 
 
 def fate(evidence: Recorded) -> Writes:
@@ -71,71 +78,92 @@ def fate(evidence: Recorded) -> Writes:
         raise ValueError("the final state of bookings is missing")
     rows = joined(evidence, MUTATING)
     unread = evidence.unread_of(rows)
-    rows["final"] = _found(rows, final)
+    place, same = _found(rows, final)
+    rows = rows.assign(final=place)
     ok = equal(rows["outcome"], Outcome.OK)
     created = ok & equal(rows["action"], "create")
-    absent = ((created & (rows["final"].to_numpy() < 0)) | (ok & _undone(rows, final))) & ~unread
+    absent = ((created & (place < 0)) | (ok & _undone(rows, final))) & ~unread
     may_be_cancelled = rows[equal(rows["action"], "cancel") & ~equal(rows["outcome"], Outcome.FAIL)]
-    excused = created & absent & among(rows, may_be_cancelled)
-    return Writes(rows, absent, excused, unread, keeps_cancelled=bool(equal(final["status"], CANCELLED).any()))
+    excused = created & absent
+    excused[excused] = among(rows[excused], may_be_cancelled)
+    return Writes(rows, absent, excused, unread, same, keeps_cancelled=bool(equal(final["status"], CANCELLED).any()))
 
 
-def among(rows: pd.DataFrame, others: pd.DataFrame) -> Flags:
+def among(rows: Table, others: Table) -> Flags:
     """Which ``rows`` are of a booking that is also in ``others``. A booking is identified by franchise and ID, because IDs may repeat between shards."""
-    if not len(others):
+    if not len(rows) or not len(others):
         return np.zeros(len(rows), dtype=np.bool_)
-    booking = ints(rows["booking"], -1)
-    codes = dense(*(np.concatenate([ints(rows[name], -1), ints(others[name], -1)]) for name in ("franchise", "booking")))
-    theirs = np.zeros(len(codes), dtype=np.bool_)
-    theirs[codes[len(rows) :]] = True
-    return theirs[codes[: len(rows)]] & (booking >= 0)
+    return rows_in(numbers(rows, *BOOKING), numbers(others, *BOOKING)) & (ints(rows["booking"], -1) >= 0)
 
 
-def _found(rows: pd.DataFrame, final: pd.DataFrame) -> Ints:
-    """Position of each write's booking in the final state: found by the booking's ID where an answer gave it, else by the key that was sent."""
-    count, last = len(rows), np.iinfo(np.int64).max
-    codes = dense(*(np.concatenate([ints(rows[name], -1), ints(final[name], -1)]) for name in ("franchise", "booking")))
-    # Of several rows of one booking the one on the first shard counts, so it is written last.
-    by_shard = np.argsort(ints(final["found_on"], last), kind="stable")[::-1]
-    places = np.full(int(codes.max(initial=-1)) + 1, -1, dtype=np.int64)
-    places[codes[count:][by_shard]] = by_shard
-    place = places[codes[:count]]
+def keyed(rows: Rows) -> Flags:
+    """Which rows have a key. Block by block, because the keys of all writes need as much memory as everything else of them."""
+    return blocks.mask(len(rows), lambda part: filled(rows.take(np.arange(part.start, part.stop)), "key"))
+
+
+def retold(evidence: Recorded, rows: Rows) -> int:
+    """How many of these rows, which all have a key, have that of an earlier one."""
+    some = alike(evidence.hashes_of(rows))
+    return len(some) - int(rows.take(some)["key"].nunique())
+
+
+def _found(rows: Rows, final: pd.DataFrame) -> tuple[Ints, Flags]:
+    """Position of each write's booking in the final state: found by the booking's ID where an answer gave it, else by the key that was sent. And which
+    of those that were found by ID have the same key there."""
+    last = np.iinfo(np.int64).max
+    # Of several rows of one booking the one on the first shard counts.
+    place, shard = first_equal(numbers(rows, *BOOKING), numbers(final, *BOOKING), ints(final["found_on"], last)), final["found_on"]
     # After a fail-over that lost writes, a sequence may hand out the lost booking's ID again: the key tells whose row it is.
     create = equal(rows["action"], "create")
+    same = np.zeros(len(rows), dtype=np.bool_)
     known = np.flatnonzero(create & (place >= 0))
-    kept, sent = final["key"].array.take(place[known]), rows["key"].array.take(known)
-    both = np.flatnonzero(~np.asarray(kept.isna()) & ~np.asarray(sent.isna()))
-    place[known[both[np.asarray(kept[both] != sent[both], dtype=np.bool_)]]] = -1
+
+    def compared(part: slice) -> tuple[Ints, Ints]:
+        """Of these writes: those whose row has the same key, and those whose row has another one."""
+        mine = known[part]
+        kept, sent = final["key"].array.take(place[mine]), rows.take(mine)["key"].array
+        both = ~np.asarray(kept.isna()) & ~np.asarray(sent.isna())
+        other = np.zeros(len(mine), dtype=np.bool_)
+        other[both] = np.asarray(kept[both] != sent[both], dtype=np.bool_)
+        return mine[both & ~other], mine[other]
+
+    for confirmed, another in blocks.each(len(known), compared):
+        same[confirmed] = True
+        place[another] = -1
     unnamed = np.flatnonzero((ints(rows["booking"], -1) < 0) & create)
     place[unnamed] = -1
-    unnamed = unnamed[filled(rows, "key")[unnamed]]
+    same[unnamed] = False
+    unnamed = unnamed[filled(rows.take(unnamed), "key")]
     if not len(unnamed):
-        return place
-    wanted = rows["key"].iloc[unnamed]
-    by_shard = by_shard[final["key"].isin(wanted).to_numpy(dtype=np.bool_)[by_shard]]
+        return place, same
+    wanted = rows.take(unnamed)["key"]
+    by_shard = np.flatnonzero(final["key"].isin(wanted).to_numpy(dtype=np.bool_))
+    by_shard = by_shard[np.argsort(ints(shard.iloc[by_shard], last), kind="stable")[::-1]]
     codes, keys = pd.factorize(pd.concat([wanted, final["key"].iloc[by_shard]]))
     places = np.full(len(keys), -1, dtype=np.int64)
     places[codes[len(unnamed) :]] = by_shard
     place[unnamed] = places[codes[: len(unnamed)]]
-    return place
+    return place, same
 
 
-def _undone(rows: pd.DataFrame, final: pd.DataFrame) -> Flags:
+def _undone(rows: Rows, final: pd.DataFrame) -> Flags:
     """Cancels and reschedules that the final state contradicts. Where the booking itself is missing, only its create counts as lost."""
     undone = np.zeros(len(rows), dtype=np.bool_)
-    place = rows["final"].to_numpy()
-    mine = np.flatnonzero(~equal(rows["action"], "create") & (place >= 0))
-    if not len(mine):
+    changing = np.flatnonzero(~equal(rows["action"], "create"))
+    if not len(changing):
         return undone
-    place, action = place[mine], rows["action"].iloc[mine]
+    # Few of all writes change a booking that there is.
+    changes = rows.take(changing)
+    found = changes["final"].to_numpy() >= 0
+    place, action = changes["final"].to_numpy()[found], changes["action"][found]
     cancel = equal(action, "cancel") & ~equal(final["status"].iloc[place], CANCELLED)
-    acknowledged, kept = ints(rows["version"].iloc[mine], -1), ints(final["version"].iloc[place], -1)
+    acknowledged, kept = ints(changes["version"], -1)[found], ints(final["version"].iloc[place], -1)
     versioned = (acknowledged >= 0) & (kept >= 0)
     # Without versions only a booking that was moved once can be judged: of two moves it is unknown which came last.
-    moving = equal(rows["action"], "reschedule") & ~equal(rows["outcome"], Outcome.FAIL)
-    booking = dense(ints(rows["franchise"], -1), ints(rows["booking"], -1))
-    moves = np.bincount(booking[moving], minlength=len(rows))[booking[mine]] * moving[mine]
-    elsewhere = ints(rows["starts_at"].iloc[mine], -1) != ints(final["starts_at"].iloc[place], -1)
+    moving = equal(changes["action"], "reschedule") & ~equal(changes["outcome"], Outcome.FAIL)
+    booking = dense(*numbers(changes, *BOOKING))
+    moves = np.bincount(booking[moving], minlength=len(changes))[booking[found]] * moving[found]
+    elsewhere = ints(changes["starts_at"], -1)[found] != ints(final["starts_at"].iloc[place], -1)
     moved = equal(action, "reschedule")
-    undone[mine] = cancel | (moved & versioned & (kept < acknowledged)) | (moved & ~versioned & (moves == 1) & elsewhere)
+    undone[changing[found]] = cancel | (moved & versioned & (kept < acknowledged)) | (moved & ~versioned & (moves == 1) & elsewhere)
     return undone

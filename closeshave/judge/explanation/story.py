@@ -14,6 +14,7 @@ import pandas as pd
 
 from closeshave.history import OPERATIONS_FILE, TIMELINE, Booking, Capture, Effect, Job, Operation
 from closeshave.judge.evidence.columns import ints, member
+from closeshave.judge.evidence.joins import held_in
 from closeshave.judge.evidence.timeline import Life, shards_of, signals_of
 from closeshave.judge.evidence.windows import NEVER_NS
 from closeshave.judge.explanation.ending import BookingName, in_the_end
@@ -69,11 +70,7 @@ def _operations(analysis: Analysis, accused: set[int], bookings: set[BookingName
 
 def _positions(analysis: Analysis, wanted: list[int]) -> list[int]:
     """Where the operations with these IDs are, in the order of the file."""
-    ids = analysis.evidence.ids
-    if not analysis.evidence.in_order:
-        return np.flatnonzero(np.isin(ids, wanted)).tolist()
-    ends = (np.searchsorted(ids, wanted, side=side).tolist() for side in ("left", "right"))
-    return sorted({position for low, high in zip(*ends, strict=True) for position in range(low, high)})
+    return np.flatnonzero(held_in(analysis.evidence.ids, np.array(wanted, dtype=np.int64))).tolist()
 
 
 def _acted(analysis: Analysis, rows: Iterable[int], accused: set[int]) -> Iterator[Line]:

@@ -8,9 +8,14 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, dense, equal, filled, ints, shared
+from closeshave.judge.evidence import blocks
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints
 from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.joins import dense, numbers, rows_in
+from closeshave.judge.evidence.rows import Rows
+from closeshave.judge.evidence.texts import alike, hashes
 from closeshave.judge.evidence.witness import booking_at, effect_at, first_and_worst, operation_at
+from closeshave.judge.evidence.writes import keyed, retold
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
@@ -18,6 +23,7 @@ from closeshave.judge.witnesses import BookingWitness, KeyWitness, LostWriteWitn
 from closeshave.plurals import plural
 
 RATE_LIMITED_STATUS = 429
+SLOT = ("starts_at", "franchise", "barber")
 
 
 def lost(analysis: Analysis) -> Finding:
@@ -59,13 +65,13 @@ def phantom(analysis: Analysis) -> Finding:
     rest = np.flatnonzero(~asked)
     if len(rest):
         keys = final["key"].iloc[rest]
-        asked[rest] = keys.isin(shared(rows["key"].iloc[possible], keys)).to_numpy(dtype=np.bool_)
+        asked[rest] = keys.isin(_among_keys(rows, possible, keys.dropna())).to_numpy(dtype=np.bool_)
     # A final state that was read through an API may have no keys: then a create without an answer is found by its slot only.
     untold = not final["key"].notna().any()
     nameless = possible[~filled(rows, "booking")[possible]]
-    keyless = nameless if untold else nameless[~filled(rows, "key")[nameless]]
+    keyless = nameless if untold else nameless[~filled(rows.take(nameless), "key")]
     if len(keyless):
-        asked |= _slots(final).isin(_slots(rows.iloc[keyless]))
+        asked |= rows_in(numbers(final, *SLOT), numbers(rows.take(keyless), *SLOT))
     # Rows without a known birth count as this run's.
     older = (final["created_at"] < analysis.evidence.started_s).to_numpy(dtype=np.bool_)
     guilty = np.asarray(~asked & ~older)
@@ -109,10 +115,19 @@ def misplaced(analysis: Analysis) -> Finding:
 def repeated(analysis: Analysis) -> Finding:
     """Keys that made more than one booking, in the final state or in what was acknowledged."""
     final, writes = _final(analysis), analysis.writes
-    known = (writes.rows, writes.ok("create") & ~analysis.forgiven), (final, np.ones(len(final), dtype=np.bool_))
-    chosen = [(rows, np.flatnonzero(mask & rows["key"].notna().to_numpy(dtype=np.bool_))) for rows, mask in known]
-    codes, keys = pd.factorize(pd.concat([rows["key"].iloc[places] for rows, places in chosen]))
-    franchise, booking = (np.concatenate([ints(rows[name], -1)[places] for rows, places in chosen]) for name in ("franchise", "booking"))
+    rows, told = writes.rows, filled(final, "key")
+    made = writes.ok("create") & ~analysis.forgiven & keyed(rows)
+    # A row that was found by its ID and has the key that was sent says nothing new.
+    told[rows["final"].to_numpy()[made & writes.same]] = False
+    acknowledged, others = np.flatnonzero(made), np.flatnonzero(told)
+    numbers_of = np.concatenate(
+        [analysis.evidence.hashes_of(rows.take(acknowledged)), hashes(final["key"].iloc[others], analysis.evidence.history.room)]
+    )
+    some = alike(numbers_of)
+    mine, theirs = acknowledged[some[some < len(acknowledged)]], others[some[some >= len(acknowledged)] - len(acknowledged)]
+    both = rows.take(mine), final.iloc[theirs]
+    codes, keys = pd.factorize(pd.concat([each["key"] for each in both]))
+    franchise, booking = (np.concatenate([ints(each[name], -1) for each in both]) for name in ("franchise", "booking"))
     # Each booking of a key once, however often it was answered.
     _, first = np.unique(dense(codes, franchise, booking), return_index=True)
     counts = np.bincount(codes[first], minlength=len(keys))
@@ -125,10 +140,11 @@ def repeated(analysis: Analysis) -> Finding:
         )
         for key, code in twice[:2]
     )
+    different = len(numbers_of) - len(some) + len(keys)
     retries = _retries(analysis)
     exposure = Exposure(retries, plural(retries, "booking sent again with its key", "bookings sent again with their key"))
     what = plural(len(twice), "idempotency key made more than one booking", "idempotency keys made more than one booking")
-    return Finding("idempotency", len(twice), len(keys), what, witnesses, exposure=exposure)
+    return Finding("idempotency", len(twice), different, what, witnesses, exposure=exposure)
 
 
 def _retries(analysis: Analysis) -> int:
@@ -136,8 +152,8 @@ def _retries(analysis: Analysis) -> int:
     rows = analysis.writes.rows
     status = analysis.evidence.status[rows["position"].to_numpy()]
     turned_away = (equal(rows["outcome"], Outcome.FAIL) & (status == 0)) | (status == RATE_LIMITED_STATUS)
-    keys = rows["key"][equal(rows["action"], "create") & filled(rows, "key") & ~turned_away]
-    return len(keys) - int(keys.nunique())
+    asking = equal(rows["action"], "create") & ~turned_away
+    return retold(analysis.evidence, rows[asking & keyed(rows)])
 
 
 def unresolved(analysis: Analysis) -> Finding:
@@ -173,12 +189,18 @@ def _final(analysis: Analysis) -> pd.DataFrame:
     return final
 
 
-def _pairs(rows: pd.DataFrame, *names: str) -> pd.MultiIndex:
-    return pd.MultiIndex.from_arrays([ints(rows[name], -1) for name in names])
+def _among_keys(rows: Rows, places: Ints, wanted: pd.Series) -> pd.Series:
+    """Which of the wanted keys the writes at these places have. A set of a million texts takes seconds to build, so the set is built of what is wanted."""
+    if not len(wanted):
+        return wanted
 
+    def held(part: slice) -> pd.Series:
+        keys = rows.take(places[part])["key"]
+        found: pd.Series = keys[keys.isin(wanted)]
+        return found
 
-def _slots(rows: pd.DataFrame) -> pd.MultiIndex:
-    return _pairs(rows, "franchise", "barber", "starts_at")
+    known: pd.Series = pd.concat([wanted[:0], *blocks.each(len(places), held)])
+    return known
 
 
 def _of_final(analysis: Analysis, name: str, guilty: Flags, one: str, many: str) -> Finding:

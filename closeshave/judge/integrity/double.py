@@ -20,8 +20,10 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Booking, Effect, Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, dense, equal, filled, ints
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, one_of
 from closeshave.judge.evidence.holding import earliest, of_same_booking
+from closeshave.judge.evidence.joins import ascending, dense
+from closeshave.judge.evidence.rows import Rows, Table
 from closeshave.judge.evidence.windows import NEVER_NS
 from closeshave.judge.evidence.witness import booking_at, effect_at
 from closeshave.judge.evidence.writes import CANCELLED
@@ -45,7 +47,7 @@ def double_booked(analysis: Analysis) -> Finding:
     final = analysis.evidence.final
     if final is None:
         raise ValueError("the final state of bookings is missing")
-    alive = final[~equal(final["status"], CANCELLED)]
+    alive = Rows([(final, np.flatnonzero(~equal(final["status"], CANCELLED)))], analysis.evidence.history.room)
     held = analysis.holdings
     found = {_names(alive, pair): _witness(alive, pair, booking_at, "both are in the final state") for pair in overlapping(alive)}
     # Two rows of the final state need no history to fail; of two bookings in the history a cancel may be unrecorded.
@@ -74,19 +76,19 @@ def contests(analysis: Analysis) -> Flags:
     rows = writes.rows
     status = analysis.evidence.status[rows["position"].to_numpy()]
     failed = equal(rows["outcome"], Outcome.FAIL)
-    asks = (equal(rows["action"], "create") | equal(rows["action"], "reschedule")) & ~(failed & ~np.isin(status, CONFLICTS))
+    asks = (equal(rows["action"], "create") | equal(rows["action"], "reschedule")) & ~(failed & ~one_of(status, CONFLICTS))
     asks &= filled(rows, "barber", "starts_at", "minutes")
     found = np.zeros(len(rows), dtype=np.bool_)
     places = np.flatnonzero(asks)
     group = dense(ints(rows["franchise"], -1)[places], ints(rows["barber"], -1)[places])
     start = ints(rows["starts_at"], 0)[places]
     end = start + 60 * ints(rows["minutes"], 0)[places]
-    order = np.lexsort((end, start, group))
+    order = ascending(group, start, end)
     order = order[_touching(group[order], start[order], end[order])]
     if not len(order):
         return found
     places, group, start, end = places[order], group[order], start[order], end[order]
-    asking = rows.iloc[places]
+    asking = rows.take(places)
     begun = asking["started_ns"].to_numpy()
     over = np.where(failed[places], asking["ended_ns"].to_numpy(), _released(rows, places))
     answered = ~equal(asking["outcome"], Outcome.INFO)
@@ -108,7 +110,7 @@ def contests(analysis: Analysis) -> Flags:
     return found
 
 
-def _released(rows: pd.DataFrame, asking: Ints) -> Ints:
+def _released(rows: Rows, asking: Ints) -> Ints:
     """When the first cancel or move of each booking was sent that was not refused: until then the booking existed, if it was made."""
     releasing = np.flatnonzero(~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL) & filled(rows, "booking"))
     one, by = of_same_booking(rows, asking, releasing)
@@ -131,16 +133,19 @@ def _habit(analysis: Analysis) -> str:
     return f": customers booked nothing, and {every}" if empty else ": customers booked nothing"
 
 
-def overlapping(rows: pd.DataFrame, *, held_ns: bool = False) -> list[Pair]:
+def overlapping(rows: Table, *, held_ns: bool = False) -> list[Pair]:
     """Pairs of rows (positions) of different bookings of one barber whose slots overlap; with ``held_ns`` only those held at one instant."""
     group = dense(ints(rows["franchise"], -1), ints(rows["barber"], -1))
     start = ints(rows["starts_at"], 0)
     end = start + 60 * ints(rows["minutes"], 0)
     booking = ints(rows["booking"], -1)
+    # The same instant for all, where only the slot matters.
     begun, over = (
-        (ints(rows["from_ns"], 0), ints(rows["until_ns"], 0)) if held_ns else (np.zeros_like(start), np.full_like(start, NEVER_NS))
+        (ints(rows["from_ns"], 0), ints(rows["until_ns"], 0))
+        if held_ns
+        else (np.broadcast_to(np.int64(0), len(rows)), np.broadcast_to(np.int64(NEVER_NS), len(rows)))
     )
-    order = np.lexsort((booking, begun, end, start, group))
+    order = ascending(group, start, end, begun, booking)
     order = order[_touching(group[order], start[order], end[order])]
     return _sweep(order, group, start, end, booking, begun, over)
 
@@ -178,12 +183,12 @@ def _sweep(order: Ints, group: Ints, start: Ints, end: Ints, booking: Ints, begu
     return found
 
 
-def _names(rows: pd.DataFrame, pair: Pair) -> tuple[tuple[int, int], tuple[int, int]]:
+def _names(rows: Table, pair: Pair) -> tuple[tuple[int, int], tuple[int, int]]:
     first, second = sorted((int(rows["franchise"].iloc[place]), int(rows["booking"].iloc[place])) for place in pair)
     return first, second
 
 
-def _witness(rows: pd.DataFrame, pair: Pair, row: Callable[[pd.DataFrame, int], Booking | Effect], why: str) -> OverlapWitness:
+def _witness(rows: Table, pair: Pair, row: Callable[[Table, int], Booking | Effect], why: str) -> OverlapWitness:
     one, two = (row(rows, place) for place in pair)
     starts_at, ends_at = _slot(two)
     overlap_s = min(_slot(one)[1], ends_at) - starts_at

@@ -15,9 +15,11 @@ import pandas as pd
 
 from closeshave.history import Outcome
 from closeshave.judge.evidence.backlog import near
-from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, latest_known, member, pairs
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, member
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.holding import earliest
+from closeshave.judge.evidence.joins import latest_known, numbers, pairs
+from closeshave.judge.evidence.rows import Rows
 from closeshave.judge.evidence.windows import NEVER_NS, spans, within
 from closeshave.judge.evidence.witness import effect_witness, first_and_worst
 from closeshave.judge.evidence.writes import joined
@@ -38,14 +40,14 @@ SHOP = ["session", "franchise"]
 def stale_offers(analysis: Analysis) -> Finding:
     """Lists of one barber's free times that offer a start which an acknowledged booking held before and during the whole request."""
     evidence = analysis.evidence
-    offers = joined(evidence, ("offer",))
-    calm = within(offers["started_ns"].to_numpy(), spans(evidence.history.manifest, "calm"))
+    lists = joined(evidence, ("offer",))
+    calm = within(lists["started_ns"].to_numpy(), spans(evidence.history.manifest, "calm"))
     # A question about a single slot gets no list: the answer "no" says nothing about a day.
-    listing = ~member(evidence.operations["kind"].iloc[offers["position"].to_numpy()], CHECKS)
-    offers = offers[calm & listing & equal(offers["outcome"], Outcome.OK) & filled(offers, "barber")].reset_index(drop=True)
+    listing = ~member(evidence.operations["kind"].iloc[lists["position"].to_numpy()], CHECKS)
+    offers = lists[calm & listing & equal(lists["outcome"], Outcome.OK) & filled(lists, "barber")].frame()
     started, ended = offers["started_ns"].to_numpy(), offers["ended_ns"].to_numpy()
     held = analysis.holdings
-    barber, barber_held = _numbers(offers, SLOT[:2]), _numbers(held, SLOT[:2])
+    barber, barber_held = numbers(offers, *SLOT[:2]), numbers(held, *SLOT[:2])
     from_ns, until_ns, booking = held["from_ns"].to_numpy(), held["until_ns"].to_numpy(), ints(held["booking"], -1)
     # Most lists are requested before any booking there, and need not be read.
     place, other = pairs(barber, barber_held)
@@ -93,17 +95,13 @@ def _listed(offers: pd.DataFrame, relevant: Ints) -> OfferedTimes:
     return OfferedTimes(np.array(places, dtype=np.int64), np.array(starts, dtype=np.int64))
 
 
-def _numbers(rows: pd.DataFrame, names: list[str]) -> list[Ints]:
-    return [ints(rows[name], -1) for name in names]
-
-
-def _could_be_wrong(listed: OfferedTimes, offers: pd.DataFrame, held: pd.DataFrame) -> int:
+def _could_be_wrong(listed: OfferedTimes, offers: pd.DataFrame, held: Rows) -> int:
     """Lists of a day of which some time was held before and during the whole request. Empty lists do not count: some platforms always answer one."""
     day, first = np.unique(listed.place, return_index=True)
     if not len(day):
         return 0
     least, most = np.minimum.reduceat(listed.start, first), np.maximum.reduceat(listed.start, first)
-    at, other = pairs([column[day] for column in _numbers(offers, SLOT[:2])], _numbers(held, SLOT[:2]))
+    at, other = pairs([column[day] for column in numbers(offers, *SLOT[:2])], numbers(held, *SLOT[:2]))
     asked, answered = offers["started_ns"].to_numpy()[day[at]], offers["ended_ns"].to_numpy()[day[at]]
     throughout = (held["from_ns"].to_numpy()[other] + MOMENT_NS < asked) & (held["until_ns"].to_numpy()[other] > answered)
     start = ints(held["starts_at"], -1)[other]
@@ -131,8 +129,8 @@ def _why(start: int, booking: int, since_ns: int, asked_ns: int) -> str:
 
 def stale_pages(analysis: Analysis) -> Finding:
     """Pages that show an older version than the one whose storing was acknowledged to the same session."""
-    rows = joined(analysis.evidence, ("read_shop", "change_shop"))
-    rows = rows[equal(rows["outcome"], Outcome.OK) & filled(rows, "version", "session")]
+    told = joined(analysis.evidence, ("read_shop", "change_shop"))
+    rows = told[equal(told["outcome"], Outcome.OK) & filled(told, "version", "session")].frame()
     rows = rows.assign(version=ints(rows["version"], -1))
     changes = rows[equal(rows["action"], "change_shop")]
     calm = within(rows["started_ns"].to_numpy(), spans(analysis.evidence.history.manifest, "calm"))

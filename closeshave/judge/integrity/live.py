@@ -12,6 +12,7 @@ import pandas as pd
 from closeshave.history import Outcome
 from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints
 from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.rows import Table
 from closeshave.judge.evidence.witness import effect_witness, first_and_worst
 from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.measures.analysis import Analysis
@@ -64,7 +65,7 @@ def _told_of(version: int) -> str:
     return f"the newest version that came is {version}" if version else "nothing of this booking came"
 
 
-def _newest(rows: pd.DataFrame, told: pd.DataFrame) -> Ints:
+def _newest(rows: Table, told: pd.DataFrame) -> Ints:
     """For each change the newest version of its booking that its customer was told of; 0 for none."""
     updates = told[equal(told["what"], "update") & filled(told, "booking", "version")]
     newest = updates.groupby(["client", "booking"], observed=True)["version"].max()
@@ -72,7 +73,7 @@ def _newest(rows: pd.DataFrame, told: pd.DataFrame) -> Ints:
     return ints(newest.reindex(wanted), 0)
 
 
-def _away(rows: pd.DataFrame, told: pd.DataFrame) -> Flags:
+def _away(rows: Table, told: pd.DataFrame) -> Flags:
     """Which changes were confirmed while their customer had no connection."""
     found = np.zeros(len(rows), dtype=np.bool_)
     ended, clients = ints(rows["ended_ns"], 0), rows["client"].to_numpy(dtype=object)

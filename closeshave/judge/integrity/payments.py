@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, equal, ints
+from closeshave.judge.evidence.columns import Flags, equal, filled, ints
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.witness import capture_at, effect_at, effect_witness, first_and_worst
-from closeshave.judge.evidence.writes import among
+from closeshave.judge.evidence.writes import among, retold
 from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
@@ -56,7 +56,7 @@ def missing(analysis: Analysis) -> Finding:
     if ledger is None:
         return unknown("missing_payments", NO_LEDGER)
     paid = analysis.payments
-    acknowledged = paid[equal(paid["outcome"], Outcome.OK)].reset_index(drop=True)
+    acknowledged = paid[equal(paid["outcome"], Outcome.OK)]
     gone = ~among(acknowledged, ledger)
     ended = acknowledged["ended_ns"].to_numpy()
     witnesses = tuple(
@@ -95,10 +95,10 @@ def orphan(analysis: Analysis) -> Finding:
 def _earlier(analysis: Analysis, ledger: pd.DataFrame, guilty: Flags) -> str:
     """Why none of these charges may be a breach of this run; empty where there is none, or the booking of one is known to this run."""
     evidence = analysis.evidence
-    known = among(ledger, evidence.history.effects)
-    if evidence.final is not None:
-        known |= among(ledger, evidence.final)
-    return EARLIER if guilty.any() and not (guilty & known).any() else ""
+    wrong = ledger[guilty]
+    if not len(wrong) or among(wrong, evidence.history.effects).any():
+        return ""
+    return "" if evidence.final is not None and among(wrong, evidence.final).any() else EARLIER
 
 
 def _confirmations(analysis: Analysis) -> Exposure:
@@ -106,7 +106,7 @@ def _confirmations(analysis: Analysis) -> Exposure:
     paid = analysis.payments
     status = analysis.evidence.status[paid["position"].to_numpy()]
     sent = paid[~(equal(paid["outcome"], Outcome.FAIL) & (status == 0))]
-    repeated = int(sent["key"].notna().sum()) - int(sent["key"].nunique())
+    repeated = retold(analysis.evidence, sent[filled(sent, "key")])
     return Exposure(len(sent), f"{plural(len(sent), 'payment')} confirmed, {repeated:,} of them again with the same key")
 
 

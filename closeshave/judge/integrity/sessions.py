@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, latest_known
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, one_of
+from closeshave.judge.evidence.joins import latest_known
 from closeshave.judge.evidence.timeline import shards_of
 from closeshave.judge.evidence.witness import effect_witness, first_and_worst
 from closeshave.judge.evidence.writes import MUTATING, among, joined
@@ -30,9 +31,9 @@ def stale(analysis: Analysis) -> Finding:
     """Reads that returned an older version than their session had already read or written."""
     if not equal(analysis.evidence.history.effects["action"], "read").any():
         return _found(0, 0, 0, told_any=False)
-    rows = joined(analysis.evidence, (*MUTATING, "read"))
+    told = joined(analysis.evidence, (*MUTATING, "read"))
     # Nine of ten bookings are never read again and need no comparison.
-    rows = rows[among(rows, rows[equal(rows["action"], "read")])]
+    rows = told[among(told, told[equal(told["action"], "read")])].frame()
     denied = equal(rows["action"], "read") & (analysis.evidence.status[rows["position"].to_numpy()] == NOT_FOUND)
     answered = equal(rows["outcome"], Outcome.OK) | denied
     versions = _versions(rows)
@@ -83,7 +84,7 @@ def _taken(analysis: Analysis, reads: pd.DataFrame, newest: Ints) -> Flags:
     for life in analysis.lives:
         last = analysis.losses.by_fault[life.fault.id].last_ack_ns
         if last is not None:
-            here = np.isin(ints(reads["shard"], -1), shards_of(analysis.evidence, life.fault))
+            here = one_of(ints(reads["shard"], -1), shards_of(analysis.evidence, life.fault))
             taken |= here & (reads["started_ns"].to_numpy() >= last)
     return taken & (_kept(reads, final) < newest) if taken.any() else taken
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from closeshave.judge.evidence.columns import Flags, dense, equal, filled, ints
+from closeshave.judge.evidence.columns import Flags, equal, filled, ints
+from closeshave.judge.evidence.joins import distinct
+from closeshave.judge.evidence.writes import BOOKING
 from closeshave.judge.integrity import asking
 from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.integrity.registry import INVARIANTS, UNKNOWN
@@ -100,10 +102,11 @@ def _acknowledged(analysis: Analysis) -> tuple[int, int]:
     evidence, effects = analysis.evidence, analysis.evidence.history.effects
     created = equal(effects["action"], "create")[evidence.order.effect] & evidence.ok[evidence.order.position]
     effect, position = evidence.order.effect[created], evidence.order.position[created]
-    booking = dense(ints(effects["franchise"], -1)[effect], ints(effects["booking"], -1)[effect])
+    booking = [ints(effects[name], -1)[effect] for name in BOOKING]
     named = filled(effects, "booking")[effect]
 
     def count(promised: Flags) -> int:
-        return int(np.count_nonzero(promised & ~named)) + len(np.unique(booking[promised & named]))
+        known = promised & named
+        return int(np.count_nonzero(promised & ~named)) + distinct(*(column[known] for column in booking))
 
-    return count(np.ones(len(booking), dtype=np.bool_)), count(evidence.customers[position])
+    return count(np.ones(len(effect), dtype=np.bool_)), count(evidence.customers[position])

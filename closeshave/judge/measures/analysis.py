@@ -8,12 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-import pandas as pd
-
-from closeshave.judge.evidence.columns import Flags
+from closeshave.judge.evidence.columns import Flags, one_of
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.holding import holdings
+from closeshave.judge.evidence.rows import Rows
 from closeshave.judge.evidence.timeline import Life, lives, shards_of
 from closeshave.judge.evidence.writes import Writes, fate, joined
 from closeshave.judge.measures.containment import Leakage, leakage
@@ -49,7 +47,7 @@ class Analysis:
         return fate(self.evidence)
 
     @cached_property
-    def payments(self) -> pd.DataFrame:
+    def payments(self) -> Rows:
         """Every attempt to capture a payment, beside its operation."""
         return joined(self.evidence, ("capture",))
 
@@ -64,10 +62,10 @@ class Analysis:
 
         Without such an objective they would not be judged at all, so they stay breaches of integrity.
         """
-        return np.isin(self.losses.owner, [index for index, life in enumerate(self.lives) if self._answered(life)])
+        return one_of(self.losses.owner, [index for index, life in enumerate(self.lives) if self._answered(life)])
 
     @cached_property
-    def holdings(self) -> pd.DataFrame:
+    def holdings(self) -> Rows:
         """When each acknowledged slot was certainly held, without the writes in ``forgiven``. Raises :class:`ValueError` without a final state."""
         return holdings(self.writes, self.forgiven)
 

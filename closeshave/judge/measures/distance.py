@@ -11,6 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from closeshave.judge.evidence.columns import one_of
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import shards_of
 from closeshave.plan import Fault
@@ -57,4 +58,4 @@ def _distance(shard: Shard, domains: set[str]) -> Distance:
 
 def of_shards(evidence: Evidence, shards: list[int]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Operations that concern any of these shards."""
-    return np.isin(evidence.shard, shards)
+    return one_of(evidence.shard, shards)

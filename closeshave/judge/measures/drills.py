@@ -6,8 +6,9 @@ import numpy as np
 
 from closeshave.clock import Anchor
 from closeshave.history import ACKNOWLEDGED, BY_HOOKS, LOSS_S, LOST, TIMED
-from closeshave.judge.evidence.columns import Flags, Ints, equal, held_in, ints, member
+from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member, one_of
 from closeshave.judge.evidence.drills import DrillLife, customers_within
+from closeshave.judge.evidence.joins import held_in
 from closeshave.judge.evidence.writes import MUTATING, joined
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.fenced import fence_of, waits
@@ -97,7 +98,7 @@ def restoration(analysis: Analysis, life: DrillLife) -> Restoration | str:
     instant = Instant.of(target, Anchor(monotonic, wall, unsure), analysis.evidence.history.manifest.anchor)
     writes = joined(analysis.evidence, MUTATING)
     mine = ints(writes["shard"], -1) == int(life.drill.scope["shard"])
-    return compare(writes[mine].reset_index(drop=True), analysis.evidence.operations, restored, analysis.evidence.final, instant)
+    return compare(writes[mine].frame(), analysis.evidence.operations, restored, analysis.evidence.final, instant)
 
 
 def lost_rows(analysis: Analysis, life: DrillLife) -> tuple[Flags, Flags]:
@@ -108,7 +109,7 @@ def lost_rows(analysis: Analysis, life: DrillLife) -> tuple[Flags, Flags]:
     rows = analysis.writes.rows
     ended: Ints = ints(rows["ended_ns"], 0)
     begun_ns, over_ns = (life.ended.began_ns if life.ended else 0), life.over_ns or 0
-    here = np.isin(ints(rows["shard"], -1), concerned(life.drill, analysis.evidence.history.manifest.topology))
+    here = one_of(ints(rows["shard"], -1), concerned(life.drill, analysis.evidence.history.manifest.topology))
     near: Flags = here & equal(rows["outcome"], "ok") & (ended >= begun_ns - NEAR_NS) & (ended <= over_ns)
     return near & analysis.writes.lost, near
 
@@ -150,7 +151,7 @@ def _refused_s(analysis: Analysis, life: DrillLife) -> float | None:
         return max((fence.to_ns - fence.from_ns) / 1e9, waits(evidence, fence).longest_s)
     effects = evidence.history.effects
     writing = held_in(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])
-    here = np.isin(evidence.shard, concerned(life.drill, evidence.history.manifest.topology))
+    here = one_of(evidence.shard, concerned(life.drill, evidence.history.manifest.topology))
     mine = np.flatnonzero(writing & here & (evidence.intended_ns >= life.ended.began_ns) & (evidence.intended_ns <= life.over_ns))
     if not len(mine):
         return None

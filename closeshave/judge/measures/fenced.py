@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from closeshave.history import FENCED_NS, FIRST, LAST, OPENED_NS
-from closeshave.judge.evidence.columns import Ints, held_in, ints, member
+from closeshave.judge.evidence.columns import Ints, ints, member
 from closeshave.judge.evidence.drills import DrillLife
 from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.joins import held_in
 from closeshave.judge.evidence.writes import MUTATING
 
 

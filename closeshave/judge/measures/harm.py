@@ -62,10 +62,10 @@ def first(evidence: Evidence, life: Life, among: Flags | None = None) -> FirstHa
     Raises :class:`ValueError` for a fault that was never injected.
     """
     counted, share = _among(during(evidence, life), among), usual(evidence, life, among)
-    since_ns = np.maximum(evidence.intended_ns, _injected_ns(life))
     bad = np.flatnonzero(counted & ~evidence.good)
     bad = bad[np.lexsort((evidence.ids[bad], evidence.intended_ns[bad]))]
-    due, failed = np.sort(since_ns[counted]), since_ns[bad]
+    due, failed = (np.maximum(evidence.intended_ns[rows], _injected_ns(life)) for rows in (counted, bad))
+    due.sort()
     for position, at_ns in zip(bad, failed, strict=True):
         until = at_ns + WINDOW_NS
         n = int(np.searchsorted(due, until, "right") - np.searchsorted(due, at_ns, "left"))

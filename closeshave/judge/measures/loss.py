@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from closeshave.judge.evidence.columns import Flags, Ints, ints
+from closeshave.judge.evidence.columns import Flags, Ints, ints, one_of
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life, demoted_ns, promoted_ns, shards_of
 from closeshave.judge.evidence.windows import NEVER_NS
@@ -121,13 +121,13 @@ def _refused_ns(evidence: Evidence, writes: Writes, life: Life) -> int | None:
     """
     shards = shards_of(evidence, life.fault)
     failed = (
-        np.isin(evidence.shard, shards)
+        one_of(evidence.shard, shards)
         & ~evidence.good
         & (evidence.started_ns >= (life.injected_ns or 0))
         & (evidence.started_ns < life.unaided_until_ns)
     )
     rows = writes.rows
-    took = np.isin(ints(rows["shard"], -1), shards) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
+    took = one_of(ints(rows["shard"], -1), shards) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
     acknowledged = np.sort(rows["started_ns"].to_numpy()[took])
     by = np.sort(np.minimum(evidence.ended_ns[failed], evidence.started_ns[failed] + ON_ITS_WAY_NS))
     following = np.append(acknowledged, NEVER_NS)[np.searchsorted(acknowledged, by)]
@@ -143,12 +143,12 @@ def _alive_ns(evidence: Evidence, writes: Writes, life: Life, sign_ns: int) -> i
     """
     assert life.injected_ns is not None
     rows, shards = writes.rows, shards_of(evidence, life.fault)
-    here = np.isin(ints(rows["shard"], -1), shards) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
+    here = one_of(ints(rows["shard"], -1), shards) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
     started, ended = rows["started_ns"].to_numpy()[here], rows["ended_ns"].to_numpy()[here]
     last = int(ended[ended <= sign_ns].max(initial=life.injected_ns))
     failed = (
         evidence.canaries
-        & np.isin(evidence.shard, shards)
+        & one_of(evidence.shard, shards)
         & ~evidence.good
         & (evidence.started_ns >= life.injected_ns)
         & (evidence.ended_ns < last)
@@ -196,7 +196,7 @@ def _split(evidence: Evidence, writes: Writes, owner: Ints, life: Life, promoted
     if promoted is None:
         return np.zeros(len(rows), dtype=np.bool_)
     after = _after_promotion(evidence, writes, life)
-    here = np.isin(ints(rows["shard"], -1), shards_of(evidence, life.fault))
+    here = one_of(ints(rows["shard"], -1), shards_of(evidence, life.fault))
     split: Flags = here & writes.vanished & (owner == NOBODY) & after & (rows["started_ns"].to_numpy() < life.horizon_ns)
     return split
 
@@ -209,7 +209,7 @@ def resolution_ns(evidence: Evidence, writes: Writes, life: Life, objective_ns: 
     if life.injected_ns is None:
         return None
     rows = writes.rows
-    here = np.isin(ints(rows["shard"], -1), shards_of(evidence, life.fault)) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
+    here = one_of(ints(rows["shard"], -1), shards_of(evidence, life.fault)) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
     ended = rows["ended_ns"].to_numpy()
     first = life.injected_ns - objective_ns
     seen = np.sort(ended[here & (ended >= first) & (ended <= life.injected_ns)])

@@ -29,8 +29,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from closeshave.judge.evidence.columns import Flags, held_in, ints, member
+from closeshave.judge.evidence.columns import Flags, ints, member
 from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.joins import held_in
 from closeshave.judge.evidence.timeline import Life, operations_of, signals_of
 from closeshave.judge.evidence.writes import MUTATING
 from closeshave.judge.measures import canary

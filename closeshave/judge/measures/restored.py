@@ -15,6 +15,7 @@ import pandas as pd
 from closeshave.clock import Anchor
 from closeshave.history import Booking, Outcome
 from closeshave.judge.evidence.columns import ints
+from closeshave.judge.evidence.rows import Table
 from closeshave.judge.evidence.witness import booking_at, effect_at, operation_at
 from closeshave.judge.evidence.writes import CANCELLED
 from closeshave.judge.witnesses import BookingWitness, LostWriteWitness, Witness
@@ -85,9 +86,7 @@ class _Row:
     key: object
 
 
-def compare(
-    writes: pd.DataFrame, operations: pd.DataFrame, restored: pd.DataFrame, final: pd.DataFrame | None, instant: Instant
-) -> Restoration:
+def compare(writes: Table, operations: pd.DataFrame, restored: pd.DataFrame, final: pd.DataFrame | None, instant: Instant) -> Restoration:
     """Compare the writes of a shard (effects beside their operations: ``position``, ``outcome``, ``started_ns``, ``ended_ns``) with restored rows."""
     rows = _by_booking(restored)
     keys = {str(key) for key in restored["key"].dropna()}
@@ -156,7 +155,7 @@ class _Write:
 class _Told:
     """The writes as plain values, and of each booking when its cancels were possible."""
 
-    def __init__(self, writes: pd.DataFrame, high: int) -> None:
+    def __init__(self, writes: Table, high: int) -> None:
         columns = zip(
             writes["action"].astype(str),
             writes["outcome"].astype(str),
@@ -271,7 +270,7 @@ def _told(one: Booking, other: Booking, names: list[str]) -> list[str]:
     return [f"{name} is {getattr(one, name)!r}, not {getattr(other, name)!r}" for name in names]
 
 
-def _witness(operations: pd.DataFrame, writes: pd.DataFrame, restored: pd.DataFrame, wrong: _Wrong) -> Witness:
+def _witness(operations: pd.DataFrame, writes: Table, restored: pd.DataFrame, wrong: _Wrong) -> Witness:
     position: Any = writes["position"].iloc[wrong.index]
     shown = None if wrong.row is None else booking_at(restored, wrong.row.position)
     return LostWriteWitness(wrong.why, operation_at(operations, int(position)), effect_at(writes, wrong.index), shown)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 
 from closeshave.judge.evidence.columns import equal, ints
 from closeshave.judge.measures.analysis import Analysis
@@ -71,7 +72,7 @@ def _bounds(analysis: Analysis) -> dict[tuple[int, str], tuple[float, float]]:
     source, shard = evidence.operations["source"].iloc[positions], ints(rows["shard"], -1)
     found = {}
     for name in sorted(set(source.dropna())):
-        for here in np.unique(shard):
+        for here in sorted(set(pd.unique(shard).tolist())):
             # Not every platform reports when it stored a booking.
             mine = first & equal(source, name) & (shard == here) & ~np.isnan(stored)
             if np.count_nonzero(mine) >= LEAST:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from closeshave.judge.evidence.columns import held_in, ints, member
+from closeshave.judge.evidence.columns import ints, member, one_of
 from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.joins import held_in
 from closeshave.judge.evidence.timeline import Life, shards_of
 from closeshave.judge.evidence.windows import origin_ns
 from closeshave.judge.evidence.writes import MUTATING
@@ -72,7 +73,7 @@ def _in_flight(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
         return ()
     effects = analysis.evidence.history.effects
     started = analysis.evidence.started_ns
-    under_way = np.isin(analysis.evidence.shard, shards) & (started >= life.injected_ns - IN_FLIGHT_NS) & (started <= life.injected_ns)
+    under_way = one_of(analysis.evidence.shard, shards) & (started >= life.injected_ns - IN_FLIGHT_NS) & (started <= life.injected_ns)
     writing = held_in(analysis.evidence.ids[under_way], ints(effects["operation"][member(effects["action"], MUTATING)], -1))
     count = int(np.count_nonzero(writing))
     trouble = "" if count else f"no write was sent in the last {IN_FLIGHT_NS / 1e9:g} s before {life.fault.id}: there was nothing to lose"

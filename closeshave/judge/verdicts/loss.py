@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from closeshave.judge.evidence.columns import Flags, ints
+from closeshave.judge.evidence.columns import Flags, ints, one_of
 from closeshave.judge.evidence.timeline import Life, shards_of
 from closeshave.judge.evidence.witness import effect_witness, first_and_worst
 from closeshave.judge.evidence.writes import among
@@ -108,7 +108,7 @@ def _too_coarse(gap_ns: int | None, bound_ns: int) -> str:
 
 def unread(analysis: Analysis, life: Life) -> str:
     """Which writes of the fault's shards could not be looked up in the final state, and why; empty if all could."""
-    here = np.isin(ints(analysis.writes.rows["shard"], -1), shards_of(analysis.evidence, life.fault))
+    here = one_of(ints(analysis.writes.rows["shard"], -1), shards_of(analysis.evidence, life.fault))
     if not (here & analysis.writes.unread).any():
         return ""
     return f"it is unknown what was lost, because the final state was only partly read: {analysis.evidence.unread_said}"
