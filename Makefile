@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults drills compiled test test-thorough test-servers test-trials test-containers image test-image test-kubernetes fuzz fuzz-runs bench bench-judge gate-power gate-power-short truth capacity-truth noisy truth-plain truth-promises measured-error docs lint lock package clean
+.PHONY: help run smoke faults drills drills-deploys drills-seconds compiled test test-thorough test-servers test-trials test-containers image test-image test-kubernetes fuzz fuzz-runs bench bench-judge gate-power gate-power-short truth capacity-truth noisy truth-plain truth-promises measured-error docs lint lock package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,14 @@ faults: $(INSTALLED) ## Every kind of fault once, under load: a table of what it
 
 drills: $(INSTALLED) ## Every kind of drill once, under load: a table of what it took and cost (about three quarters of an hour)
 	$(BIN)/python -m proving.drills
+
+TIMES ?= 5
+drills-deploys: $(INSTALLED) ## Good and bad releases by canary and blue-green, and a rollback, TIMES times each: how many passed (two hours)
+	$(BIN)/python -m proving.drills canaries deploys --times $(TIMES)
+
+RESTORES ?= 20
+drills-seconds: $(INSTALLED) ## Shards restored to RESTORES random seconds, and as many with their home region lost (an hour; keeps results and resumes)
+	$(BIN)/python -m proving.seconds --seconds $(RESTORES) --lost $(RESTORES) --page
 
 compiled: $(INSTALLED) ## Compile the hot modules of the load engine, which then takes less processor time (needs a C compiler and Python's headers; a minute)
 	$(BIN)/python hatch_build.py || [ $$? -eq 69 ] # what is lacking was said

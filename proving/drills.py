@@ -1,12 +1,14 @@
-"""``python -m proving.drills [PLAN …] [--of RUN …] [--page FILE]``: carry out the drills of plans and print what each took and cost.
+"""``python -m proving.drills [PLAN …] [--times N] [--of RUN …] [--page FILE]``: carry out the drills of plans and print what each took and cost.
 
-With ``--of`` nothing is run: the table is made from existing runs. With ``--page`` it is written as Markdown, too.
+With ``--times`` each plan is carried out so often, and it is counted how often each of its drills passed. With ``--of`` nothing is run: the table is made
+from existing runs. With ``--page`` it is written as Markdown, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,6 +57,7 @@ Made by `python -m proving.drills` (`make drills`): every kind of drill once, un
 class DrillRow:
     """One drill of a run, and its verdicts."""
 
+    plan: str
     figures: DrillFigures
     verdicts: tuple[Verdict, ...]
 
@@ -87,14 +90,19 @@ def main(arguments: Sequence[str]) -> int:
     """Returns 0 when every drill passes, 1 when one does not, 130 when the operator stopped it."""
     parser = argparse.ArgumentParser(prog="proving.drills", description=__doc__)
     parser.add_argument("plans", nargs="*", default=PLANS, help="which plans; all that have every kind by default")
+    parser.add_argument("--times", type=int, default=1, help="how often each plan is carried out")
     parser.add_argument("--of", nargs="+", type=Path, default=[], help="runs to make the table from")
     parser.add_argument("--page", type=Path, help="where the table is written as Markdown, too")
     told = parser.parse_args(arguments)
+    if told.times < 1:
+        parser.error(f"--times {told.times}: at least once")
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 200)
     found: list[DrillRow] = []
     for run, ending in _runs(told, console):
         found += rows(run)
         console.print(_table(found))
+        for line in counts(found):
+            console.print(line)
         if ending == "interrupted":
             return 130
     if told.page is not None:
@@ -108,7 +116,7 @@ def _runs(told: argparse.Namespace, console: Console) -> Iterator[tuple[Path, st
     if told.of:
         yield from ((run, "") for run in told.of)
         return
-    for plan in told.plans:
+    for plan in (plan for plan in told.plans for _ in range(told.times)):
         run = running.run(prepare(plan), RUNS, Display(console))
         ending = run / "ending"
         yield run, ending.read_text().strip() if ending.exists() else ""
@@ -116,17 +124,41 @@ def _runs(told: argparse.Namespace, console: Console) -> Iterator[tuple[Path, st
 
 def rows(run: Path) -> list[DrillRow]:
     """Every drill of a run."""
-    assessment = conclude(run).assessment
+    conclusion = conclude(run)
+    verdicts = conclusion.assessment.verdicts
     return [
-        DrillRow(drill, tuple(verdict for verdict in assessment.verdicts if verdict.scope == f"drill:{drill.id}"))
-        for drill in assessment.drills
+        DrillRow(conclusion.plan.name, drill, tuple(verdict for verdict in verdicts if verdict.scope == f"drill:{drill.id}"))
+        for drill in conclusion.assessment.drills
+    ]
+
+
+def counts(found: Iterable[DrillRow]) -> list[str]:
+    """How often each drill that was carried out more than once passed, one sentence each: ``deploys/roll-back (deploy.rollback): 5 of 5 pass``."""
+    ended: dict[tuple[str, str, str], Counter[Status]] = {}
+    for row in found:
+        ended.setdefault((row.plan, row.figures.id, row.figures.kind), Counter())[row.status] += 1
+    return [
+        f"{plan}/{drill} ({kind}): {many[Status.PASS]} of {many.total()} pass"
+        + "".join(f", {number} {status.value}" for status, number in sorted(many.items()) if status is not Status.PASS)
+        for (plan, drill, kind), many in ended.items()
+        if many.total() > 1
     ]
 
 
 def page(found: Iterable[DrillRow], when: str) -> str:
     """The page for the documentation, in Markdown."""
-    several = [row.cells for row in found]
-    lines = [INTRODUCTION, f"Measured {when}.", "", _line(HEADS), _line(["---"] * len(HEADS)), *map(_line, several)]
+    there = list(found)
+    several_times = [f"* {line}" for line in counts(there)]
+    lines = [
+        INTRODUCTION,
+        f"Measured {when}.",
+        "",
+        *several_times,
+        *([""] if several_times else []),
+        _line(HEADS),
+        _line(["---"] * len(HEADS)),
+        *(_line(row.cells) for row in there),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -1,18 +1,18 @@
-"""``python -m truth [--short] [--only NAME …] [--again]``: carry out the matrix, print it, write ``docs/truth.md``; continues an interrupted matrix."""
+"""``python -m truth [--short] [--only NAME …] [--again]``: carry out the matrix, print it, write its pages; continues an interrupted matrix."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from closeshave.trial.interrupts import Interrupted, interrupts
-from truth import damages, defects, judging, matrix, promises, result, sabotage
+from truth import damages, defects, disturbed, drill_matrix, judging, matrix, promises, result, sabotage
 from truth.result import Result
 from truth.stage import HERE, SeriesStopped, Stage, stage
 
@@ -20,6 +20,7 @@ RUNS = HERE.parent / "reports" / "runs" / "truth"
 RESULTS = "results.json"
 """The file of results in the directory of the runs."""
 PAGE = HERE.parent / "docs" / "truth.md"
+DRILLS_PAGE = HERE.parent / "docs" / "truth-drills.md"
 CLEAN = ("calm",) * 11 + ("failover",) * 5 + ("europe",) * 2 + ("region",) * 2
 """The plans of the consecutive clean runs."""
 HOME = "embedded"
@@ -29,8 +30,8 @@ SHORT = ("clean-01", "double-booking", "wrong-shard", "double-charge", "dropped-
 
 WHAT = """
 Is the judge right? Plants defects in the stand-in platform, damages the harness and sabotages drills, one case at a time on one environment, and
-says whether each was judged as it must be. Prints the matrix and writes docs/truth.md. Results are kept: the next call continues where this
-one stopped.
+says whether each was judged as it must be. Prints the matrix and writes docs/truth.md, and docs/truth-drills.md of drills. Results are kept: the
+next call continues where this one stopped.
 """
 
 Work = Callable[[Stage], Result]
@@ -66,11 +67,18 @@ def main() -> int:
         console.print("stopped; the next call continues here")
         return 130
     ordered = {name: found[name] for name in work if name in found}
-    page = matrix.render(ordered)
-    console.print(page, markup=False)
-    if keeping:
-        PAGE.write_text(page)
+    for place, page in pages(ordered):
+        console.print(page, markup=False)
+        if keeping:
+            place.write_text(page)
     return 0 if all(name in found and found[name].right for name in wanted) else 1
+
+
+def pages(found: Mapping[str, Result]) -> list[tuple[Path, str]]:
+    """The pages on these results: the one on drills by itself, and none that would have no result."""
+    of_drills = {name: one for name, one in found.items() if one.sort in drill_matrix.SORTS}
+    others = {name: one for name, one in found.items() if name not in of_drills}
+    return [*([(PAGE, matrix.render(others))] if others else ()), *([(DRILLS_PAGE, drill_matrix.render(of_drills))] if of_drills else ())]
 
 
 def cases(runs: Path) -> dict[str, Work]:
@@ -81,6 +89,8 @@ def cases(runs: Path) -> dict[str, Work]:
     work |= {case.defect: partial(judging.defect, case=case) for case in defects.CASES}
     work |= {case.name: partial(_damage, case=case, runs=runs) for case in damages.CASES}
     work |= {case.name: partial(judging.sabotage, case=case) for case in sabotage.CASES}
+    work |= {case.name: partial(judging.disturbed, case=case) for case in disturbed.CASES}
+    work |= {name: partial(judging.clean_drill, name=name, plan=plan) for name, plan in drill_matrix.CLEAN_NAMES.items()}
     return work
 
 
@@ -124,6 +134,8 @@ def carry_out(
 def placed(todo: Sequence[str], usual: str) -> dict[str, list[str]]:
     """Which cases are carried out on which environment, in order: nearly all on the usual one."""
     elsewhere = {case.name: case.environment for case in sabotage.CASES if case.environment}
+    of_plans = {case.plan: case.environment for case in sabotage.CASES}
+    elsewhere |= {name: of_plans[plan] for name, plan in drill_matrix.CLEAN_NAMES.items() if of_plans.get(plan)}
     found: dict[str, list[str]] = {}
     for name in sorted(todo, key=lambda name: name in elsewhere):
         found.setdefault(elsewhere.get(name, usual), []).append(name)

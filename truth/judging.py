@@ -13,14 +13,17 @@ import numpy as np
 
 from closeshave.clients import sentinel, valkey
 from closeshave.conclusion import Conclusion, conclude
-from closeshave.deployment import Deployment
+from closeshave.deployment import Deployment, routing_of
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import read_plan
 from closeshave.standin import defects
 from closeshave.standin.switches import LOOK_EVERY_S
+from truth import disturbed as disturbing
 from truth import drawing, scene
+from truth import sabotage as sabotaging
 from truth.damages import Damage
 from truth.defects import Case
+from truth.disturbed import Disturbance
 from truth.drawing import Drawn
 from truth.result import Result, brief
 from truth.sabotage import Sabotage
@@ -92,8 +95,11 @@ def damage(stage: Stage, case: Damage, clean_run: Path | None) -> Result:
 
 def sabotage(stage: Stage, case: Sabotage) -> Result:
     """Make something wrong with a backup, a restore or a release while its drill's trial runs: the drill must fail for this reason."""
-    with scene.damaged(stage.runs, case.act) as begin:
-        conclusion = stage.carry_out(case.plan, begin)
+    try:
+        with scene.damaged(stage.runs, case.act) as begin:
+            conclusion = stage.carry_out(case.plan, begin)
+    finally:
+        _leave(stage)
     meant = _of(conclusion, (case.verdict,))
     right = [
         verdict
@@ -109,6 +115,62 @@ def sabotage(stage: Stage, case: Sabotage) -> Result:
         reason=shown[0].reason if shown else "", witness=brief(shown[0]) if shown else "", run=conclusion.run.name, attempts=1, detection=None,
         seed=conclusion.recorded.manifest.seed,
     )  # fmt: skip
+
+
+def disturbed(stage: Stage, case: Disturbance) -> Result:
+    """Disturb a drill: it must be inconclusive for this reason, and nothing that is said of it may be a fail."""
+    if case.act is None:
+        conclusion = disturbing.carry_out_and_kill(stage, case.plan)
+    else:
+        with scene.damaged(stage.runs, case.act) as begin:
+            conclusion = stage.carry_out(case.plan, begin)
+    meant = _of(conclusion, (case.verdict,))
+    right = [verdict for verdict in meant if verdict.status is Status.INCONCLUSIVE and re.search(case.reason, verdict.reason)]
+    failing = [verdict for verdict in _of_drills(conclusion) if verdict.status is Status.FAIL]
+    shown = failing or right or meant
+    return Result(
+        case=case.name, sort="disturbed", plan=case.plan, right=bool(right) and not failing, status=conclusion.assessment.status.value,
+        verdict=f"{shown[0].id}: {shown[0].status}" if shown else f"{case.verdict}: not there",
+        reason=shown[0].reason if shown else "", witness="", run=conclusion.run.name, attempts=1, detection=None,
+        seed=conclusion.recorded.manifest.seed,
+    )  # fmt: skip
+
+
+def clean_drill(stage: Stage, name: str, plan: str) -> Result:
+    """A drill of which nothing is wrong: all that is said of it must pass, and nothing else may fail."""
+
+    def wrong(found: Conclusion) -> list[Verdict]:
+        of_drills = _of_drills(found)
+        failing = [verdict for verdict in found.assessment.verdicts if verdict.gates and verdict.status is Status.FAIL]
+        return [*failing, *(verdict for verdict in of_drills if verdict.status is Status.INCONCLUSIVE)]
+
+    try:
+        conclusion, attempts = _sound(stage, plan, lambda found: bool(_of_drills(found)) and not wrong(found))
+    finally:
+        _leave(stage)
+    left = wrong(conclusion)
+    told = _of_drills(conclusion)
+    return Result(
+        case=name, sort="clean drill", plan=plan, right=bool(told) and not left, status=conclusion.assessment.status.value,
+        verdict="; ".join(f"{verdict.id}: {verdict.status}" for verdict in left[:4]) or ("" if told else "nothing is said of the drill"),
+        reason=left[0].reason if left else "", witness=brief(left[0]) if left else "", run=conclusion.run.name, attempts=attempts, detection=None,
+        seed=conclusion.recorded.manifest.seed,
+    )  # fmt: skip
+
+
+def _of_drills(conclusion: Conclusion) -> list[Verdict]:
+    """What is said of the drills and faults of a run, and of jobs that faults may have cost."""
+    return [
+        verdict
+        for verdict in conclusion.assessment.verdicts
+        if verdict.scope.startswith("drill:") or verdict.id in sabotaging.OF_JOBS or verdict.id.startswith("healed/")
+    ]
+
+
+def _leave(stage: Stage) -> None:
+    """A range that has moved stays where it is, and does not move again: the next trial gets a new environment."""
+    if routing_of(stage.deployed).moves:
+        stage.spoil()
 
 
 def clean(stage: Stage, name: str, plan: str) -> Result:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from closeshave.judge.measures import sampling
 from closeshave.plurals import counted
-from truth import damages, defects, sabotage
+from truth import damages, defects
 from truth.result import Result
 
 CONFIDENCE = 0.95
@@ -19,10 +19,10 @@ def false_alarm_bound(failures: int, n: int) -> float:
 
 def render(results: Mapping[str, Result]) -> str:
     """All results as Markdown."""
-    of = {sort: [result for result in results.values() if result.sort == sort] for sort in ("defect", "damage", "sabotage", "clean")}
-    planned = {"defect": len(defects.CASES), "damage": len(damages.CASES), "sabotage": len(sabotage.CASES)}
+    of = {sort: [result for result in results.values() if result.sort == sort] for sort in ("defect", "damage", "clean")}
+    planned = {"defect": len(defects.CASES), "damage": len(damages.CASES)}
     right = {sort: sum(result.right for result in found) for sort, found in of.items()}
-    whats = {case.name: case.what for case in (*damages.CASES, *sabotage.CASES)}
+    whats = {case.name: case.what for case in damages.CASES}
     lines = [
         "# Is the judge right?",
         "",
@@ -49,7 +49,6 @@ def render(results: Mapping[str, Result]) -> str:
             (whats.get(r.case, r.case), r.plan, mark(r), r.verdict, r.reason) for r in of["damage"]
         ]),
         "",
-        *_sabotage(of["sabotage"], right["sabotage"], planned["sabotage"], whats),
         "## Clean platform",
         "",
         *table(("run", "plan", "", "what did not pass", "runs"), [
@@ -60,21 +59,6 @@ def render(results: Mapping[str, Result]) -> str:
         "*runs* includes runs that the machine disturbed (a late generator, and nothing failed): they are repeated, three runs at most."),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
-
-
-def _sabotage(found: Sequence[Result], right: int, planned: int, whats: Mapping[str, str]) -> list[str]:
-    """The section on drills; empty before any was sabotaged."""
-    if not found:
-        return []
-    rows = [(whats.get(r.case, r.case), r.plan, mark(r), r.verdict, r.reason) for r in found]
-    return [
-        "## Sabotaged drills: each must fail, with a right witness",
-        "",
-        f"**{right} of {len(found)}** (of {planned}).",
-        "",
-        *table(("sabotage", "plan", "", "verdict", "reason"), rows),
-        "",
-    ]
 
 
 def _clean_line(runs: Sequence[Result], passed: int) -> str:

@@ -18,7 +18,7 @@ class Result:
 
     case: str
     sort: str
-    """``defect``, ``damage``, ``sabotage`` or ``clean``."""
+    """``defect``, ``damage``, ``clean``, ``sabotage``, ``disturbed`` or ``clean drill``."""
     plan: str
     right: bool
     """Whether the verdict was the required one."""

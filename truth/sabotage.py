@@ -88,14 +88,14 @@ class Sabotage:
 def flip_a_page(scene: Scene) -> None:
     """Change a byte in the middle of the largest file of the base backup."""
     scene.sleep_until_phase("broken", DONE_S)
-    with _kept(_server(scene)) as server:
+    with _kept(server_of(scene)) as server:
         largest = max((path for path in Path(server.bases).rglob("base/*/*") if path.is_file()), key=lambda path: path.stat().st_size)
         with largest.open("r+b") as file:
             file.seek(largest.stat().st_size // 2)
             byte = file.read(1)[0]
             file.seek(-1, 1)
             file.write(bytes([byte ^ 0xFF]))
-        _wait(scene)
+        wait(scene)
 
 
 def lose_a_segment(scene: Scene) -> None:
@@ -108,7 +108,7 @@ def lose_a_segment(scene: Scene) -> None:
             connection.execute("SELECT pg_switch_wal()")
             time.sleep(0.2)
     time.sleep(2)
-    server = _server(scene)
+    server = server_of(scene)
     first = backups.bases(server)[-1]
     whole = sorted(
         path for path in Path(server.log).iterdir() if backups.SEGMENT.fullmatch(path.name) and not path.name.endswith(".partial")
@@ -118,7 +118,7 @@ def lose_a_segment(scene: Scene) -> None:
     aside = lost.with_name(f"{lost.name}.aside")
     lost.rename(aside)
     try:
-        _wait(scene)
+        wait(scene)
     finally:
         aside.rename(lost)
 
@@ -127,10 +127,10 @@ def never_archive(scene: Scene) -> None:
     """Stop the receiver of the log: it runs, and writes nothing any more."""
     scene.sleep_until_phase("broken", DONE_S)
     deployment = scene.deployment
-    frozen = processes.family(Path(deployment.root), deployment.process(_server(scene).process))
+    frozen = processes.family(Path(deployment.root), deployment.process(server_of(scene).process))
     processes.send(frozen, signal.SIGSTOP)
     try:
-        _wait(scene)
+        wait(scene)
     finally:
         processes.send(frozen, signal.SIGCONT)
 
@@ -141,19 +141,19 @@ def take_another_shards(scene: Scene) -> None:
     other = backups.server_of(scene.deployment, OTHER_SHARD)
     if other is None:
         raise LookupError(f"shard {OTHER_SHARD} has no backup server in {scene.deployment.name}")
-    with _kept(_server(scene)) as server:
+    with _kept(server_of(scene)) as server:
         shutil.rmtree(server.bases)
         shutil.copytree(other.bases, server.bases, symlinks=True)
-        _wait(scene)
+        wait(scene)
 
 
 def remove_too_much(scene: Scene) -> None:
     """Remove every base backup, as a retention job does that counts wrongly."""
     scene.sleep_until_phase("broken", DONE_S)
-    with _kept(_server(scene)) as server:
+    with _kept(server_of(scene)) as server:
         for path in Path(server.bases).iterdir():
             shutil.rmtree(path)
-        _wait(scene)
+        wait(scene)
 
 
 def stop_early(scene: Scene) -> None:
@@ -179,7 +179,7 @@ def _shift(scene: Scene, seconds: int) -> None:
     write_atomically(place / "postgres", OFF_BY.format(python=sys.executable, seconds=seconds, program=str(own / "postgres")), 0o755)
     replace(right, programs=replace(right.programs, postgres=str(place))).save()
     try:
-        _wait(scene)
+        wait(scene)
     finally:
         right.save()
         shutil.rmtree(place)
@@ -226,7 +226,7 @@ def never_scale_in(scene: Scene) -> None:
     frozen = processes.family(Path(scene.deployment.root), scaler)[:1]
     processes.send(frozen, signal.SIGSTOP)
     try:
-        _wait(scene)
+        wait(scene)
     finally:
         processes.send(frozen, signal.SIGCONT)
 
@@ -244,7 +244,7 @@ def serve_the_old_certificate(scene: Scene) -> None:
         time.sleep(0.002)
     if not scene.over():
         edge_tls.install(edge, old)
-        _wait(scene)
+        wait(scene)
 
 
 def acknowledge_early(scene: Scene) -> None:
@@ -257,7 +257,7 @@ def acknowledge_early(scene: Scene) -> None:
     hasty = replace(right, argv=(sys.executable, "-c", EARLY), environ={**right.environ, "JOB_WORK_S": SLOW_JOB_S})
     processes.start(root, scene.deployment.id, hasty)
     # Killed by the fault, it is started again as it is declared.
-    _wait(scene)
+    wait(scene)
 
 
 def lose_the_last_writes(scene: Scene) -> None:
@@ -266,7 +266,7 @@ def lose_the_last_writes(scene: Scene) -> None:
     with _trigger(
         scene, SPARE_SHARD, "bookings", "BEFORE INSERT", f"IF NEW.created_at > '{datetime.now(UTC)}' THEN RETURN NULL; END IF; RETURN NEW;"
     ):
-        _wait(scene)
+        wait(scene)
 
 
 def double_rows(scene: Scene) -> None:
@@ -282,7 +282,7 @@ def double_rows(scene: Scene) -> None:
         RETURN NEW;
     """
     with _trigger(scene, SPARE_SHARD, "bookings", "BEFORE INSERT", twin):
-        _wait(scene)
+        wait(scene)
 
 
 def leave_old_rows(scene: Scene) -> None:
@@ -291,7 +291,7 @@ def leave_old_rows(scene: Scene) -> None:
     with _trigger(scene, SHARD, "opening_hours", "BEFORE DELETE", "RETURN NULL;"):
         while not scene.over() and not scene.drill_ended():
             time.sleep(0.05)
-    _wait(scene)
+    wait(scene)
 
 
 @contextmanager
@@ -320,21 +320,22 @@ def _release(scene: Scene, variables: Mapping[str, str]) -> None:
     """Give the instances of the release ``next`` these variables in addition, until the trial is over."""
     root = Path(scene.deployment.root)
 
-    def processes(change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    def change_release(change: Callable[[dict[str, str]], dict[str, str]]) -> None:
         deployment = load(root)
         release = deployment.application.releases[NEXT]
         changed = tuple(replace(process, environ=change(dict(process.environ))) for process in release.processes)
         releases = {**deployment.application.releases, NEXT: replace(release, processes=changed)}
         replace(deployment, application=replace(deployment.application, releases=releases)).save()
 
-    processes(lambda environ: {**environ, **variables})
+    change_release(lambda environ: {**environ, **variables})
     try:
-        _wait(scene)
+        wait(scene)
     finally:
-        processes(lambda environ: {name: value for name, value in environ.items() if name not in variables})
+        change_release(lambda environ: {name: value for name, value in environ.items() if name not in variables})
 
 
-def _server(scene: Scene) -> BackupServer:
+def server_of(scene: Scene) -> BackupServer:
+    """The backup server of the shard that is restored."""
     found = backups.server_of(scene.deployment, SHARD)
     if found is None:
         raise LookupError(f"shard {SHARD} has no backup server in {scene.deployment.name}")
@@ -353,11 +354,14 @@ def _kept(server: BackupServer) -> Iterator[BackupServer]:
         aside.rename(server.bases)
 
 
-def _wait(scene: Scene) -> None:
+def wait(scene: Scene) -> None:
+    """Until the trial is over."""
     while not scene.over():
         time.sleep(0.1)
 
 
+OF_JOBS = frozenset({"integrity/jobs_lost", "integrity/jobs_twice", "integrity/jobs_late"})
+"""Verdicts on what workers did, of a plan that breaks them."""
 STOPPED = "the release next was bad and was stopped at 10%"
 MISSING, BEYOND = "acknowledged before the target", "requested only after the target"
 CASES = (
@@ -367,7 +371,7 @@ CASES = (
              "the log has a gap", lose_a_segment),
     Sabotage("never-archived", "the newest log is never received", "drill/restore", "the log after the target did not reach the backup server",
              "did not reach the backup server", never_archive),
-    Sabotage("wrong-shard", "the base backup is of another shard", "drill/restore", "did not start from the backup|the log has a gap",
+    Sabotage("another-shards-base", "the base backup is of another shard", "drill/restore", "did not start from the backup|the log has a gap",
              "did not start from the backup|the log has a gap", take_another_shards),
     Sabotage("removed-too-much", "a retention job removed the base backups", "drill/restore", "no base backup is older than the target",
              "no base backup is older", remove_too_much),
@@ -389,7 +393,6 @@ CASES = (
              "is on shard 1 and not on shard 5", lose_the_last_writes, MIGRATE),
     Sabotage("row-doubled", "a move doubles a row", "drill/move", "bookings \\d+ is on shard 5 and not on shard 1", "is on shard 5 and not on shard 1",
              double_rows, MIGRATE),
-    # The last one: afterwards the range is on its new shard, and does not move again.
     Sabotage("old-rows-left", "a move leaves old rows", "drill/move", "\\d+ rows of opening_hours are still there", "of opening_hours are still there",
              leave_old_rows, MIGRATE),
 )  # fmt: skip

@@ -53,6 +53,10 @@ class Scene:
         """Whether a drill of the trial has ended; what it changed may still be put back."""
         return any(line["type"] == "drill-end" for line in read_lines(self.run / history.TIMELINE))
 
+    def drill_did(self, step: str) -> bool:
+        """Whether a drill of the trial has done this step."""
+        return any(line["type"] == "drill-step" and line["step"] == step for line in read_lines(self.run / history.TIMELINE))
+
     def hog(self, core: int) -> subprocess.Popen[bytes]:
         """Start a process that uses one processor completely."""
         process = subprocess.Popen([sys.executable, "-c", _HOG, str(core)], start_new_session=True)

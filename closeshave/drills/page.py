@@ -33,6 +33,10 @@ Each drill is carried out under load, in steps that are timed. Its end state is 
 back, and that is proven too. A drill is in the ledger before its first step, as a fault is: if the harness is killed in the middle, the janitor puts
 everything back. Only one drill or fault may work on a part at a time; drills must be in phases of role `fault`.
 
+What cannot be put back stays, and the proof says so: a range that `shard.migrate-range` has moved stays on its new shard, where customers have booked
+since, and what `platform.rebuild` and `region.rebuild` built anew replaces what was lost. An environment that a run was attached to (`--attach`) is left
+like that. The same range does not move again there.
+
 A drill has these verdicts:
 
 * `drill/ID`: *fail* if a step could not be done, or a proof of the end state does not hold. *Inconclusive* if something that the drill does not test
@@ -91,7 +95,9 @@ times its time has *failed*. A load that does not rise or fall far enough is *ov
 On a remote platform a drill is the operator's own procedure, by hooks of the environment file, under any name
 ([how](how-to/carry-out-your-own-drills.md)).
 
-`closeshave validate` refuses a drill that its environment cannot do. `make drills` carries out every kind and shows what it took."""
+`closeshave validate` refuses a drill that its environment cannot do. `make drills` carries out every kind and shows what it took; `make drills-deploys`
+repeats the deploys, and `make drills-seconds` restores shards to random seconds. `make truth` makes something wrong with drills, which must fail then
+([results](truth-drills.md))."""
 
 
 def page(kinds: Mapping[str, DrillKind] = KINDS) -> str:

@@ -118,7 +118,7 @@ def safe(aim: Aim) -> tuple[Proof, ...]:
     proven = [_nothing_left(deployment, shard) for shard in (move.source, move.target)]
     return (
         *proven,
-        _whole(deployment, move, right),
+        _whole(deployment, move, right, moved=moved),
         _empty(deployment, move, wrong),
         *(proofs.shard(deployment, shard, at_home=False)() for shard in (move.source, move.target)),
     )
@@ -134,8 +134,9 @@ def _nothing_left(deployment: Deployment, shard: int) -> Proof:
     return Proof(what, not left, str(left or "no publication, subscription, replication slot, trigger or index"))
 
 
-def _whole(deployment: Deployment, move: Move, shard: int) -> Proof:
-    what, wanted = f"every franchise of the range is on shard {shard}", move.last - move.first + 1
+def _whole(deployment: Deployment, move: Move, shard: int, *, moved: bool) -> Proof:
+    where = "where it stays: customers have booked there" if moved else "where it was"
+    what, wanted = f"every franchise of the range is on shard {shard}, {where}", move.last - move.first + 1
     try:
         with owner(deployment, shard) as connection:
             there = int(str(one(connection, moving.franchises(move))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from closeshave.judge.integrity.registry import INVARIANTS
@@ -12,7 +14,7 @@ from closeshave.trial.preparation import prepare
 from tests.tiers import thorough
 from tests.traffic.loads import FOUR
 from truth import __main__ as command
-from truth import damages, defects, drawing, matrix, result, sabotage
+from truth import damages, defects, disturbed, drawing, drill_matrix, matrix, result, sabotage
 from truth.breaking import Planted
 from truth.result import Result
 from truth.rows import ROWS
@@ -29,7 +31,8 @@ def test_every_defect_of_the_stand_in_has_a_case() -> None:
     assert len(defects.CASES) == len({case.defect for case in defects.CASES})
 
 
-PLANS = {case.plan for case in (*defects.CASES, *damages.CASES, *sabotage.CASES)} | set(command.CLEAN)
+PLANS = {case.plan for case in (*defects.CASES, *damages.CASES, *sabotage.CASES, *disturbed.CASES)}
+PLANS |= {*command.CLEAN, *drill_matrix.CLEAN}
 OF_EACH_SORT = {"failover"}
 """Of the others the matrix itself would say at once that they cannot be carried out."""
 
@@ -107,6 +110,30 @@ def test_the_matrix_says_what_was_missed() -> None:
     assert "**missed** | latency/all: fail" in page
 
 
+@pytest.mark.parametrize("sort", drill_matrix.SORTS)
+def test_drills_have_a_page_of_their_own(sort: str) -> None:
+    """A matrix of drills alone does not replace the page on defects, and what was missed is never hidden."""
+    missed = Result("b", sort, "restore", False, "pass", "drill/restore: pass", "nothing seen", "", "run", 1, None, 7)
+    assert [place for place, _ in command.pages({"b": missed})] == [command.DRILLS_PAGE]
+    places = dict(command.pages({"a": KNOWN, "b": missed}))
+    assert places.keys() == {command.PAGE, command.DRILLS_PAGE}
+    assert "drill/restore" not in places[command.PAGE]
+    assert "**0 of 1**" in places[command.DRILLS_PAGE]
+    assert "nothing seen" in places[command.DRILLS_PAGE]
+
+
+def test_every_case_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """Or one would stand for the other, unseen."""
+    names = [case.defect for case in defects.CASES] + [case.name for case in (*damages.CASES, *sabotage.CASES, *disturbed.CASES)]
+    assert len(command.cases(tmp_path)) == len(names) + len(command.CLEAN) + len(drill_matrix.CLEAN)
+
+
+def test_every_plan_of_a_sabotaged_drill_is_carried_out_clean_too() -> None:
+    """Ten clean drills; one that nothing can pass would fail for any reason."""
+    assert len(drill_matrix.CLEAN) == 10
+    assert {case.plan for case in (*sabotage.CASES, *disturbed.CASES)} == set(drill_matrix.CLEAN)
+
+
 def test_the_target_states_every_promise_that_a_defect_breaks() -> None:
     """Its objectives give the verdicts that are meant."""
     stated = {objective.id for objective in read_target(TARGET).objectives}
@@ -116,7 +143,7 @@ def test_the_target_states_every_promise_that_a_defect_breaks() -> None:
 
 def test_a_case_that_needs_an_environment_of_its_own_is_carried_out_there() -> None:
     """The others stay together and in order, so that their environment is started once."""
-    assert command.placed(["old-certificate", "clean-01", "page-flipped"], "embedded") == {
+    assert command.placed(["old-certificate", "clean-01", "clean-drill-10", "page-flipped"], "embedded") == {
         "embedded": ["clean-01", "page-flipped"],
-        "embedded-tls": ["old-certificate"],
+        "embedded-tls": ["old-certificate", "clean-drill-10"],
     }

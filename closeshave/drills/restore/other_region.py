@@ -7,11 +7,25 @@ from pathlib import Path
 from closeshave.control import processes
 from closeshave.deployment import Process
 from closeshave.drills import backups, restored_server
-from closeshave.drills.kind import DrillKind, DrillStep
-from closeshave.drills.restore import latest, steps
+from closeshave.drills.kind import DrillKind, DrillStep, DrillWork, Facts
+from closeshave.drills.restore import steps
 from closeshave.drills.restore.steps import CHECK, CHOOSE, COPY, RECOVER
-from closeshave.faults.kind import Aim, Proof
+from closeshave.faults.kind import Aim, Parameter, Proof
 from closeshave.faults.shard.cluster import shard_of
+
+BACK = Parameter(
+    "back",
+    int,
+    default=0,
+    about="The target: this many seconds before the drill begins, down to a whole second; it must be before the loss of the region. "
+    "0: as far as the log goes.",
+    at_most=3600,
+)
+
+
+def choose(work: DrillWork) -> Facts:
+    """Choose the target and the base backup. Nobody can be asked to write more log: what arrived before the loss must reach the target."""
+    return steps.instants(work, float(work.aim.parameters[BACK.name]) or None)
 
 
 def unfit(aim: Aim) -> str:
@@ -44,15 +58,17 @@ def _runs(root: Path, part: Process) -> bool:
 KIND = DrillKind(
     name="restore.other-region",
     does="While the home region of a shard is lost, restores the shard in the region of its backup server, from its newest base backup and all of the log "
-    "that arrived there. A plan loses the region before, by the fault `region.lost`.",
-    proven_by="SQL to the restored database: it accepts a write, and its bookings are read. What was acknowledged before it and is missing is lost.",
+    "that arrived there, or as far as a chosen second. A plan loses the region before, by the fault `region.lost`.",
+    proven_by="SQL to the restored database: it accepts a write, and its bookings are read. What was acknowledged before it and is missing is lost; "
+    "of a chosen second, nothing may be missing.",
     put_back_by="Ends the restored database and removes its files; proven by both being gone.",
     scope=("shard",),
-    steps=(DrillStep(CHOOSE, latest.choose), DrillStep(CHECK, steps.check), DrillStep(COPY, steps.copy), DrillStep(RECOVER, steps.recover)),
+    steps=(DrillStep(CHOOSE, choose), DrillStep(CHECK, steps.check), DrillStep(COPY, steps.copy), DrillStep(RECOVER, steps.recover)),
     unfit=unfit,
     prove=steps.proven,
     undo=steps.undo,
     safe=safe,
+    parameters=(BACK,),
     uses=("backups", "rows"),
     proven_within_s=20.0,
 )

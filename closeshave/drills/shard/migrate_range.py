@@ -185,7 +185,7 @@ def unfit(aim: Aim) -> str:
         return reason
     for done in routing_of(deployment).moves:
         if done.first <= move.last and move.first <= done.last:
-            return f"franchises {done.first} to {done.last} were moved to shard {done.target} already"
+            return f"franchises {done.first} to {done.last} were moved to shard {done.target} already; they stay there until the environment is new"
     for check in (proofs.shard(deployment, move.source, at_home=False), proofs.shard(deployment, move.target, at_home=False)):
         if not (found := check()).holds:
             return str(found)
