@@ -60,18 +60,20 @@ def status(name: EnvironmentName = "embedded", root: Root = None, json: Json = F
     place = _root(name, root)
     parts = drivers.at(place).status(place)
     left = record.unfinished(place)
+    moved = _moved_at(place)
     Voice(json, quiet).result(
         {
             "root": str(place),
             "release": _release_at(place),
             "unfinished_rollout": left.told() if left else None,
+            "moved": moved,
             "parts": [
                 {"part": part.name, "role": part.role, "region": part.region, "running": part.running, "detail": part.detail}
                 for part in parts
             ],
         },
         [*(f"down: {part.name}" for part in parts if not part.running), *([left.told()] if left else [])],
-        lambda console: _show(parts, left.told() if left else "", console),
+        lambda console: _show(parts, moved, left.told() if left else "", console),
     )
     raise typer.Exit(0 if all(part.running for part in parts) and left is None else Exit.BROKEN)
 
@@ -86,12 +88,25 @@ def _release_at(place: Path) -> str | None:
         return None
 
 
-def _show(parts: tuple[PartStatus, ...], unfinished: str, console: Console) -> None:
+def _moved_at(place: Path) -> list[str]:
+    """Which ranges of franchises drills have moved to other shards, where they stay: a sentence each."""
+    from closeshave import deployment
+
+    try:
+        moves = deployment.routing_of(deployment.load(place)).moves
+    except FileNotFoundError:
+        return []
+    return [f"franchises {move.first} to {move.last} were moved from shard {move.source} to shard {move.target}" for move in moves]
+
+
+def _show(parts: tuple[PartStatus, ...], moved: list[str], unfinished: str, console: Console) -> None:
     table = Table("part", "role", "region", "", "detail")
     for part in parts:
         word = Text("up", style="green") if part.running else Text("down", style="red")
         table.add_row(part.name, part.role, part.region or "-", word, Text(clean(part.detail)))
     console.print(table)
+    for each in moved:
+        console.print(Text(each))
     if unfinished:
         console.print(Text(clean(unfinished), style="red"))
 
