@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-WARM_UP_S, CALM_S = 6, 44
+WARM_UP_S, CALM_S = 6, 30
 EARLIEST_S, MARGIN_S = 4, 4
 """Seconds between a target and the start of the load before it, and the drill or the loss of the region after it: writes on both sides make it sharp."""
-LIMIT_S, EVERY_S, FIRST_S = 32, 40, 6
+LIMIT_S, EVERY_S, FIRST_S = 26, 30, 6
 """Of the drills of a trial: their limit, from one to the next, and when in their phase the first one begins."""
-LOST_AT_S, LOST_FIRST_S, HEAL_S = 3, 20, 75
+LOST_AT_S, LOST_FIRST_S, HEAL_S = 3, 20, 60
 """When the region is lost, when the first drill begins, and what is left of the phase after the last one, for the region to come back."""
 SESSIONS_PER_S = 14
 

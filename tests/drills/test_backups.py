@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,11 @@ from hypothesis import strategies as st
 from closeshave.deployment import BackupServer
 from closeshave.drills.backup.verify import promised
 from closeshave.drills.backups import BaseBackup, base_before, bases, gap
+from closeshave.drills.catalogue import KINDS
+from closeshave.drills.kind import DrillWork
+from closeshave.drills.restore.other_region import choose
+from closeshave.faults.waiting import after
+from tests.faults import toys
 from tests.tiers import examples
 
 SIZE = 4 << 20
@@ -112,3 +120,21 @@ def test_a_retention_is_kept_or_what_it_lacks_is_said(ages_s: tuple[int, ...], k
     now_ns = 10**18
     found = tuple(BaseBackup(str(age), Path(), 1, 0, now_ns - age * A_SECOND_NS) for age in ages_s)
     assert promised(found, kept, reach_s, now_ns) == lacking
+
+
+@pytest.mark.parametrize("back", [0, 7])
+def test_a_restore_in_another_region_goes_to_the_end_of_the_log_or_to_a_chosen_second(tmp_path: Path, back: int) -> None:
+    """A chosen second is a whole one, and exact: nothing from before it may be missing."""
+    made = server(tmp_path / "backup")
+    base(made)
+    before_ns = time.time_ns() - 60 * A_SECOND_NS
+    os.utime(Path(made.bases, "000001", "backup_manifest"), ns=(before_ns, before_ns))
+    there = replace(toys.described(tmp_path), backups=(made,))
+    aim = KINDS["restore.other-region"].way_back.aim(there, {"shard": 1}, {"back": back})
+    work = DrillWork("drill", aim, tmp_path, after(10), lambda: False, lambda _member, _path: 0, print)
+    facts = choose(work)
+    ago_ns = int(str(facts["wall_ns"])) - int(str(facts["target_wall_ns"]))
+    assert facts["exact"] is (back > 0)
+    assert facts["base"] == "000001"
+    assert back * A_SECOND_NS <= ago_ns < (back + 1) * A_SECOND_NS if back else ago_ns == 0
+    assert not back or int(str(facts["target_wall_ns"])) % A_SECOND_NS == 0
