@@ -42,8 +42,8 @@ HEADS = ("", "shard", "home region", "target", "before the restore", "requests/s
 INTRODUCTION = """# Random seconds, restored
 
 Made by `python -m proving.seconds` (`make drills-seconds`): shards are restored to random seconds, drawn from a seed, while customers book at the rate
-that the machine sustains. *Runs*: beside the running shard (`restore.point-in-time`). *Lost*: in the region of the backup server, while the home region
-of the shard is lost (`restore.other-region`).
+that the machine sustains, or at the one that `--rate-scale` gave. *Runs*: beside the running shard (`restore.point-in-time`). *Lost*: in the region of
+the backup server, while the home region of the shard is lost (`restore.other-region`).
 
 * *Exact*: every write that was acknowledged before the target is there, and none that was requested after it. *The evidence* says how many there were, and
   how near to the target the nearest ones: an error that is smaller than that could not be seen.
@@ -99,15 +99,28 @@ class RestoredSecond:
         )
 
 
+@dataclass(slots=True)
 class SecondsSeries(Series):
     """The trials of seconds, one after the other on one environment."""
+
+    rate_scale: float | None = None
+    """The share of the plans' rate; ``None``: each trial is calibrated."""
+
+    def key(self, trial: SecondsTrial) -> str:
+        """The trial's name in the series: the same only for the same seconds at the same rate."""
+        return trial.key if self.rate_scale is None else f"{trial.key}-at-{self.rate_scale:g}"
+
+    def has(self, trial: SecondsTrial) -> bool:
+        """Whether its run is there."""
+        known = self.kept().get(self.key(trial))
+        return known is not None and (self.runs / known.run).is_dir()
 
     def carry_out(self, trial: SecondsTrial) -> Conclusion:
         """One trial, or its recorded run. Raises :class:`SeriesStopped`."""
         written = self.runs / "plans" / f"{trial.key}.yaml"
         written.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(written, plan(trial))
-        return self.once(trial.key, prepare(str(written)), sound=decided, attempts_max=2)
+        return self.once(self.key(trial), prepare(str(written), rate_scale=self.rate_scale), sound=decided, attempts_max=2)
 
 
 def decided(conclusion: Conclusion) -> bool:
@@ -203,6 +216,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--lost", type=_count, default=COUNT, help="how many while the home region is lost")
     parser.add_argument("--each", type=_count, default=EACH, help="how many in one trial, 1 to 10")
     parser.add_argument("--seed", type=_count, default=SEED, help="from which the seconds are drawn")
+    parser.add_argument(
+        "--rate-scale", type=_share, help="the share of 14 sessions/s at which customers come, instead of what each calibration finds"
+    )
     parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories are created, and kept for the next call")
     parser.add_argument("--of", nargs="+", type=Path, default=[], help="runs to make the table from")
     parser.add_argument(
@@ -214,6 +230,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     if not told.of and not told.seconds + told.lost:
         parser.error("--seconds 0 --lost 0: nothing would be restored")
     return told
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return number
 
 
 def _count(text: str) -> int:
@@ -231,9 +254,8 @@ def _conclusions(told: argparse.Namespace, console: Console) -> Iterator[Conclus
         *trials(Home.RUNS, told.seconds, told.each, told.seed),
         *trials(Home.LOST, told.lost, told.each, told.seed),
     ]
-    series = SecondsSeries(told.runs, console)
-    known = series.kept()
-    if all(trial.key in known and (told.runs / known[trial.key].run).is_dir() for trial in wanted):
+    series = SecondsSeries(told.runs, console, rate_scale=told.rate_scale)
+    if all(series.has(trial) for trial in wanted):
         # Nothing has to be started for what is there.
         yield from (series.carry_out(trial) for trial in wanted)
         return

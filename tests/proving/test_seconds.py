@@ -57,7 +57,16 @@ def test_trials_of_other_seconds_have_other_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--each", "0"], ["--each", "11"], ["--seconds", "0", "--lost", "0"], ["--seconds", "-1"], ["--seed", "x"]]
+    "arguments",
+    [
+        ["--each", "0"],
+        ["--each", "11"],
+        ["--seconds", "0", "--lost", "0"],
+        ["--seconds", "-1"],
+        ["--seed", "x"],
+        ["--rate-scale", "0"],
+        ["--rate-scale", "2"],
+    ],
 )
 def test_numbers_that_cannot_be_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything starts."""
