@@ -21,6 +21,7 @@ from rich.table import Table
 
 from closeshave.conclusion import Conclusion, conclude
 from closeshave.files import write_atomically
+from closeshave.history import MANIFEST
 from closeshave.judge.evidence.drills import DrillLife, drill_lives
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.verdict import DrillFigures, Status, Verdict
@@ -227,6 +228,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     told = parser.parse_args(arguments)
     if not 1 <= told.each <= 10:
         parser.error(f"--each {told.each}: from 1 to 10 seconds fit into a trial")
+    if nowhere := [str(run) for run in told.of if not (run / MANIFEST).is_file()]:
+        parser.error(f"--of {', '.join(nowhere)}: not a run directory")
     if not told.of and not told.seconds + told.lost:
         parser.error("--seconds 0 --lost 0: nothing would be restored")
     return told
