@@ -107,11 +107,11 @@ def test_each_leg_of_a_block_says_what_it_took(side: GateSide, monkeypatch: pyte
     assert [each.times for each in done.legs] == [LegTimes(5, 2 + 1 + 20 + 4, 21, 3)] * 4
 
 
-@pytest.mark.parametrize(("rate_scale", "scale", "load_s"), [(None, None, 19), (0.6, None, 19), (None, 0.6, 19), (None, 1.0, 19)])
+@pytest.mark.parametrize(("rate_scale", "scale", "load_s"), [(None, None, 19.5), (0.6, None, 19.5), (None, 0.6, 19.5), (None, 1.0, 19.5)])
 def test_a_warm_up_is_not_lengthened(rate_scale: float | None, scale: float | None, load_s: float) -> None:
-    """Nothing of it is counted. A leg at 60 % of the rate has 26 s of calm instead of 16 s."""
+    """Nothing of it is counted. A leg at 60 % of the rate has 27 s of calm instead of 16.5 s."""
     prepared = prepare("gate", rate_scale=rate_scale)
-    assert prepared.calibrated(0.6).plan.duration_s == 29
+    assert prepared.calibrated(0.6).plan.duration_s == 30
     found = legs._as_long_as_planned(prepared, scale)
     assert found.plan.duration_s == load_s
     assert found.plan.peak_per_s == pytest.approx(prepared.written.peak_per_s * (scale or rate_scale or 1.0))

@@ -279,9 +279,9 @@ def test_what_a_stage_takes_is_told_before_its_first_leg_and_after_each_block(ma
     made.task.sides[Side.BASE] = SimpleNamespace(label="current", series="one", release="current", prepared=prepare("gate"))
     made.run()
     warm = made.said.index("warming up current; this leg does not count")
-    # At 71 % of the plan's rate the calm phase of 16 s becomes one of 22.5 s: 40 s a leg, 24 legs.
-    assert made.said[warm + 1].startswith("6 blocks of 160 s: a stage takes 16.0 minutes on this machine")
-    assert "each leg lasts 6 s longer (13.6 minutes)" in made.said[warm + 2]
+    # At 71 % of the plan's rate the calm phase of 16.5 s becomes one of 23 s: 41 s a leg, 24 legs.
+    assert made.said[warm + 1].startswith("6 blocks of 164 s: a stage takes 16.4 minutes on this machine")
+    assert "each leg lasts 6 s longer (13.8 minutes)" in made.said[warm + 2]
     told = [line for line in made.said if line.startswith("stage 1, block 2 took ")]
     assert [line.endswith("about 0.0 minutes of this stage are left") for line in told] == [True]
     assert made.said[-1] == "stage 1, block 6 took 0 s; the stage is complete"
