@@ -18,9 +18,20 @@ from closeshave.judge.evidence.timeline import Life
 from closeshave.judge.integrity import verdicts as integrity
 from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.integrity.registry import BREACHES, INVARIANTS, UNKNOWN
-from closeshave.judge.measures import load
+from closeshave.judge.measures import alerting, load
 from closeshave.judge.measures.analysis import Analysis
-from closeshave.judge.verdict import NO_RESILIENCE, Assessment, DrillFigures, FaultFigures, LoadFigures, NotRun, Status, Verdict, worst
+from closeshave.judge.verdict import (
+    NO_RESILIENCE,
+    AlertFigures,
+    Assessment,
+    DrillFigures,
+    FaultFigures,
+    LoadFigures,
+    NotRun,
+    Status,
+    Verdict,
+    worst,
+)
 from closeshave.judge.verdicts import (
     alerts,
     clocks,
@@ -50,6 +61,7 @@ NOTHING: tuple[NotRun, ...] = ()
 NO_FIGURES: tuple[FaultFigures, ...] = ()
 NO_DRILLS: tuple[DrillLife, ...] = ()
 NO_DRILL_FIGURES: tuple[DrillFigures, ...] = ()
+NO_ALERTS: tuple[AlertFigures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,7 @@ def _assessed(history: History, plan: Plan, target: Target, also: Sequence[Verdi
     verdicts += resilience.judge(analysis, score, lives, verdicts)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, analysis, life), NO_FIGURES, broken) for life in lives]
     drill_figures = [_guarded(f"figures of {one.drill.id}", partial(_drilled, analysis, one), NO_DRILL_FIGURES, broken) for one in drilled]
+    alert_figures = _guarded("figures of alerts", partial(alerting.figures, evidence, lives), NO_ALERTS, broken)
     load_figures = _guarded("load", partial(load.figures, evidence), UNKNOWN_LOAD, broken)
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, analysis, findings), UNKNOWN, broken)
     verdicts += asked.without_verdict(plan, target, tested.objectives, verdicts, known)
@@ -107,6 +120,7 @@ def _assessed(history: History, plan: Plan, target: Target, also: Sequence[Verdi
         verdicts=tuple(verdicts),
         faults=tuple(figures for told in fault_figures for figures in told),
         drills=tuple(figures for told in drill_figures for figures in told),
+        alerts=alert_figures,
         integrity=integrity_figures,
         resilience=score,
         not_run=tested.not_run,

@@ -239,6 +239,32 @@ class DrillFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertFigures:
+    """An alert of the platform's monitoring as the report shows it. Instants are seconds after the run's first phase began; ``None`` is unknown."""
+
+    name: str
+    """Of the rule that raised it."""
+    severity: str
+    """``critical``, ``high``, ``medium`` or ``low``; of an alert without the label ``severity`` empty."""
+    category: str
+    """``infrastructure``, ``application``, ``database``, ``business`` or ``security``; of an alert without the label ``category`` empty."""
+    scope: str
+    """What it is about by its labels: ``shard:1``, ``store:cache`` or ``region:us-west-2``; empty if they do not say."""
+    fault: str | None
+    """The fault that it belongs to; ``null`` for one that began while there was none."""
+    expected: bool
+    """Whether the plan expects it of this fault."""
+    raised_at_s: float | None
+    """Instant at which the harness learned of it; ``null`` for one that was expected and not raised."""
+    ended_at_s: float | None
+    """Instant at which the harness learned of its end; ``null`` if it did not end while the harness listened."""
+    harmed_at_s: float | None
+    """Instant at which the first request was due that failed by its fault's doing; ``null`` if no customer was harmed."""
+    after_s: float | None
+    """Time to alert in seconds: from the first harmed customer, or from the injection if nobody was harmed; 0 for an alert that came before."""
+
+
+@dataclass(frozen=True, slots=True)
 class IntegrityFigures:
     """Counts over the whole run; ``None`` where the evidence to count is missing."""
 
@@ -287,5 +313,7 @@ class Assessment:
     """Invariants that this platform cannot show, and that its target does not name."""
     drills: tuple[DrillFigures, ...] = ()
     """Every drill of the plan."""
+    alerts: tuple[AlertFigures, ...] = ()
+    """Every alert that was raised, in the order in which they began, and then those that the plan expects and that were not."""
     tracebacks: Mapping[str, str] = field(default_factory=dict)
     """Of the judges that raised an error, by name; for the logs of the run, not for its report."""

@@ -20,7 +20,7 @@ from closeshave.comparison import views as compared
 from closeshave.comparison.values import Comparison
 from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.judge.verdictkinds import VerdictKind
-from closeshave.report import rate, recovery, vendor, views, words
+from closeshave.report import alerts, rate, recovery, vendor, views, words
 from closeshave.report.breakdown import breakdown
 from closeshave.report.chartdata import chartdata
 from closeshave.report.curves import Curves
@@ -72,6 +72,9 @@ def render(findings: Findings, curves: Curves) -> str:
         "faults": placed.faults,
         "fault_anchors": placed.fault_anchors,
         "drills": [(views.drill_view(one), _of_drill(one.id, placed.verdicts)) for one in assessment.drills],
+        "alerts": alerts.rows(assessment.alerts[: alerts.MOST]),
+        "more_alerts": max(0, len(assessment.alerts) - alerts.MOST),
+        "alert_anchors": {one.view.id: one.anchor for one in placed.verdicts},
         "silences": views.silences(assessment),
         "reasons": [
             words.clean(reason)

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from closeshave.judge.verdict import DrillFigures, FaultFigures
 from closeshave.plurals import counted
-from closeshave.report import ranking, rate, views, words
+from closeshave.report import alerts, ranking, rate, views, words
+from closeshave.report.alerts import AlertRow
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning
 from closeshave.report.recovery import HealingOutcome, healing, recovered, struck
 from closeshave.report.views import VerdictView
 
 _LONGEST_CELL = 200
+_MOST_ALERTS = 30
 
 
 def render(findings: Findings) -> str:
@@ -40,6 +42,10 @@ def render(findings: Findings) -> str:
         lines += ["### Faults", "", *faults(assessment.faults), ""]
         score, name, remark = views.resilience(assessment.resilience)
         lines += [f"{name.capitalize()}: {score} ({_safe(remark)}).", ""]
+    if assessment.alerts:
+        lines += ["### Alerts", "", *_alerts(alerts.rows(assessment.alerts[:_MOST_ALERTS]))]
+        more = len(assessment.alerts) - _MOST_ALERTS
+        lines += ["", f"{counted(more, 'more alert is', 'more alerts are')} in `summary.json`.", ""] if more > 0 else [""]
     if assessment.drills:
         heads = ("drill", "scope", "ended", "took", "steps", "requests not good", "writes refused", "loss window", "put back")
         lines += ["### Drills", "", *_table(heads, [_drill(one) for one in assessment.drills]), ""]
@@ -99,6 +105,13 @@ def _fault(fault: FaultFigures) -> tuple[str, ...]:
         words.seconds(fault.loss_window_s),
         words.count(fault.lost_writes),
         "**not proven**" if (healed := healing(fault)) is HealingOutcome.NOT_PROVEN else healed,
+    )
+
+
+def _alerts(rows: Iterable[AlertRow]) -> list[str]:
+    columns = ("alert", "classified", "about", "fault", "first harm", "raised", "time to alert", "ended")
+    return _table(
+        columns, ((row.name, row.classified, row.about, row.fault or "none", row.harmed, row.raised, row.after, row.ended) for row in rows)
     )
 
 

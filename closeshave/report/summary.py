@@ -21,6 +21,7 @@ from closeshave.history import Rate
 from closeshave.judge.integrity.registry import UNKNOWN
 from closeshave.judge.verdict import (
     NO_RESILIENCE,
+    AlertFigures,
     DrillFigures,
     FaultFigures,
     IntegrityFigures,
@@ -117,6 +118,9 @@ class Summary:
     """Every fault of the plan, with its figures."""
     drills: tuple[DrillFigures, ...]
     """Every drill of the plan, with its figures; empty in summaries of older versions."""
+    alerts: tuple[AlertFigures, ...]
+    """Every alert that was raised, in the order in which they began, and then those that the plan expects and that were not; empty in summaries of
+    older versions, and for plans that ask for no alerts."""
     integrity: Mapping[str, int | None]
     """Counts over the whole run; ``null`` where the evidence to count is missing."""
     resilience: ResilienceFigures
@@ -136,7 +140,7 @@ class Summary:
 
 
 _CODEC = TypeAdapter(Summary)
-_LATER: Mapping[str, Any] = {"drills": (), "resilience": asdict(NO_RESILIENCE), "not_run": (), "not_asked": (), "rate": None}
+_LATER: Mapping[str, Any] = {"drills": (), "alerts": (), "resilience": asdict(NO_RESILIENCE), "not_run": (), "not_asked": (), "rate": None}
 """Fields that the first summaries lack."""
 
 
@@ -185,6 +189,7 @@ def render(findings: Findings) -> bytes:
         verdicts=tuple(SummaryVerdict.of(verdict, findings.digests) for verdict in assessment.verdicts),
         faults=assessment.faults,
         drills=assessment.drills,
+        alerts=assessment.alerts,
         integrity=_counts(assessment.integrity),
         resilience=assessment.resilience,
         not_run=assessment.not_run,
