@@ -36,6 +36,8 @@ class ProbeBasis:
     """Process of every store → its tier, group and region."""
     poolers: tuple[str, ...] = ()
     """Processes of the poolers; empty where there are none, or the harness does not run them."""
+    services: Mapping[str, str] = field(default_factory=dict)
+    """Service → ``host:port`` at which it must refuse whoever shows no certificate, as the environment file names them."""
     sentinels: int = 0
     """How many there are."""
     stored: bool = False

@@ -85,6 +85,7 @@ class ProbePlace:
             members={member.process: (member.shard, member.region) for member in deployment.members},
             stores={store.process: (store.tier, store.group, store.region) for store in deployment.stores},
             poolers=tuple(process.name for process in deployment.processes if process.role == "pooler"),
+            services=definition.services if isinstance(definition, Remote) else {},
             sentinels=len(deployment.sentinels),
             stored=bool(deployment.members or deployment.stores),
             page_prefix=cached.prefix if cached is not None else "",

@@ -31,8 +31,8 @@ SHIPPED = locate("environments", "embedded")
 ENTERPRISE, SINGLE = (locate("environments/targets", f"bookedbarber-{name}") for name in ("enterprise", "single-region"))
 FEWER_REPLICAS = "replicas.as-many-as-promised"
 """The shipped environment has one standby for each shard, and three are promised: it is no copy of the platform in this."""
-NOT_OF_A_STAND_IN = {"keys.kind-by-stage", *(name for name in PROBES if name.startswith("tls."))}
-"""It shows no payment key, and its endpoints speak plain HTTP."""
+NOT_OF_A_STAND_IN = {"keys.kind-by-stage", *(name for name in PROBES if name.startswith(("tls.", "mesh.")))}
+"""It shows no payment key, its endpoints speak plain HTTP, and its file names no services with mutual TLS."""
 
 
 @pytest.fixture(scope="module")

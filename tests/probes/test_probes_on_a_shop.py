@@ -96,7 +96,7 @@ def test_every_probe_that_needs_no_servers_is_in_the_table() -> None:
     elsewhere = {
         name
         for name, probe in PROBES.items()
-        if probe.inside or probe.family in {"tls", "described", "suite"} or name == "keys.kind-by-stage"
+        if probe.inside or probe.family in {"tls", "mesh", "described", "suite"} or name == "keys.kind-by-stage"
     }
     assert set(PROBES) - elsewhere == set(BROKEN_BY)
 

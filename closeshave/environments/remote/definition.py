@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Protocol
@@ -21,6 +22,8 @@ QUERY = """
 SELECT id, barber_id, client_id, start_time, duration_minutes, status, notes, created_at, price FROM appointments WHERE notes = %(tag)s
 """.strip()
 Stage = Literal["development", "staging", "production"]
+SERVICE = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$"
+"""Where a service is: a host or an IPv6 address in brackets, and a port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,8 @@ class Remote:
     """Drills that the platform's operator carries out; without one, a run has no drills here."""
     metrics: Metrics = Metrics()
     """Where the platform's own measurements are."""
+    services: Mapping[str, Annotated[str, stated(pattern=SERVICE)]] = field(default_factory=dict)
+    """Service → ``host:port``, as this machine reaches it. A probe tries whether it refuses whoever shows no certificate (mutual TLS)."""
     proxy: Proxy | None = None
     """The proxy for requests to the regions' hosts; all other requests bypass it."""
     evidence: Literal["measured", "verified"] | None = None
@@ -205,6 +210,7 @@ def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
     yield from wrong_hooks(definition.hooks)
     yield from wrong_hooks(definition.drill_hooks, "drill_hooks")
     yield from _wrong_proxy(definition)
+    yield from _wrong_services(definition)
     if "@" in (definition.metrics.prometheus or ""):
         yield ("metrics", "prometheus"), CREDENTIALS
 
@@ -276,6 +282,12 @@ def _wrong_proxy(definition: Remote) -> Iterator[tuple[Location, str]]:
     for region, url in definition.regions.items():
         if _is_here(url):
             yield ("regions", region), "is this machine, which needs no proxy: leave proxy out"
+
+
+def _wrong_services(definition: Remote) -> Iterator[tuple[Location, str]]:
+    for name, address in definition.services.items():
+        if not re.fullmatch(SERVICE, address) or not 0 < int(address.rpartition(":")[2]) < 65_536:
+            yield ("services", name), f"{address!r} is no address with a port, like payments.internal.example.com:8443"
 
 
 def _is_here(url: str) -> bool:
