@@ -78,6 +78,25 @@ def lasts_s(found: Sequence[DueWork]) -> float:
     return sum(one.work.lasts_s for one in found) + ENVIRONMENT_S * len({one.work.environment for one in found})
 
 
+def fitting(found: Sequence[DueWork], within_s: float) -> tuple[DueWork, ...]:
+    """Of what is due as much as its estimates fit into this time: rounds of probes before plans, because they test the most in the shortest time; then in
+    the order in which it is due. What is too long is passed over, and a shorter one that comes later is taken.
+    """
+    chosen: list[DueWork] = []
+    for one in sorted(found, key=lambda one: not one.work.is_round):
+        if lasts_s([*chosen, one]) <= within_s:
+            chosen.append(one)
+    return tuple(one for one in found if one in chosen)
+
+
+def left_out(found: Sequence[DueWork], chosen: Sequence[DueWork], within_s: float) -> Iterator[str]:
+    """What does not fit into the time, in lines; none if everything does."""
+    left = [one for one in found if one not in chosen]
+    if left:
+        names = ", ".join(f"{one.work.called} on {one.work.environment}" for one in left)
+        yield f"not carried out, because {minutes(within_s)} are given: {names}, {minutes(lasts_s(left))}; without --within they are"
+
+
 def minutes(seconds: float) -> str:
     """``about 3 min``: at least one."""
     return f"about {max(1, round(seconds / 60)):,} min"

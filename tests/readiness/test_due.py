@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.probes import record
-from closeshave.readiness.due import AROUND_S, ENVIRONMENT_S, NEVER, DueWork, TargetWork, due, lasts_s, missing, told
+from closeshave.readiness.due import AROUND_S, ENVIRONMENT_S, NEVER, DueWork, TargetWork, due, fitting, lasts_s, left_out, missing, told
 from closeshave.readiness.evidence import RunEvidence
 from closeshave.readiness.standing import builds, standing
 from tests.readiness.ledgers import NOW, POLICY, run
@@ -77,6 +77,28 @@ def test_the_estimate_counts_each_environment_once() -> None:
     ]
     assert list(told(())) == ["nothing is missing or stale: every plan of the target has a run that counts"]
     assert AROUND_S > 0
+
+
+@pytest.mark.parametrize(
+    ("within_s", "chosen"),
+    [
+        (10_000.0, [NIGHTLY, WEEKLY, ROUND, ELSEWHERE]),
+        # Rounds first; then what is listed first, if it fits.
+        (100.0 + ENVIRONMENT_S, [ROUND]),
+        (430.0, [NIGHTLY, ROUND]),
+        # The longer one does not fit, and a shorter one that comes later does.
+        (320.0, [WEEKLY, ROUND]),
+        (0.0, []),
+    ],
+)
+def test_what_fits_into_a_time(within_s: float, chosen: list[TargetWork]) -> None:
+    """By the estimates, each environment once; in the order in which it is carried out. The rest is named."""
+    found = due([NIGHTLY, WEEKLY, ROUND, ELSEWHERE], ())
+    fits = fitting(found, within_s)
+    assert [one.work for one in fits] == chosen
+    assert lasts_s(fits) <= within_s
+    said = " ".join(left_out(found, fits, within_s))
+    assert all((f"{one.work.called} on {one.work.environment}" in said) is (one not in fits) for one in found)
 
 
 @given(

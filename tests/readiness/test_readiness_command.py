@@ -222,6 +222,8 @@ def test_without_runs_nothing_is_verified(ready, tmp_path):
         (["--target", "bookedbarber-smoke", "--environment", "embeded"], "(did you mean embedded?)"),
         (["--target", "bookedbarber-smoke", "--until", "tomorrow"], "--until: 'tomorrow' is no instant in ISO 8601"),
         (["--target", "bookedbarber-smoke", "--runs", "nowhere"], "nowhere"),
+        (["--target", "bookedbarber-smoke", "--within", "10m"], "--within"),
+        (["--target", "bookedbarber-smoke", "--run", "--within", "ten minutes"], "'ten minutes' is not a duration"),
         ([], "--target"),
     ],
 )

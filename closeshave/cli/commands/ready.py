@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from closeshave.cli import exits, hosted, options, output
 from closeshave.cli.app import app
 from closeshave.cli.options import CAPACITIES, ROUNDS, RUNS
 from closeshave.cli.saying import Json, Quiet, Voice, complain
-from closeshave.files.yamlfile import InvalidFile, Problem
+from closeshave.files.yamlfile import InvalidFile, Problem, seconds
 from closeshave.vocabulary import Exit
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ FOLDER = Path("reports/readiness")
 
 
 @app.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE))
-def readiness(
+def readiness(  # noqa: PLR0917 - an option each
     target: Annotated[
         str, typer.Option(help="A target file, or the name of one in environments/targets/.", autocompletion=options.targets)
     ],
@@ -53,6 +54,13 @@ def readiness(
             "Without it this is only said, with an estimate of the time.",
         ),
     ] = False,
+    within: Annotated[
+        str,
+        typer.Option(
+            help="With --run: carry out only what fits into this time by its estimate, like 10m; probes first, then plans in their order. "
+            "What is left out is named, and stays as it is."
+        ),
+    ] = "",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -62,11 +70,12 @@ def readiness(
     from closeshave.readiness import asking, telling, writing
 
     voice = Voice(json, quiet)
+    within_s = _seconds(within, run=run)
     asked = asking.question(target, environment, until, datetime.now(UTC))
     folder = out if out is not None else FOLDER / asked.target.name
     places = list(runs) if runs is not None else [place for place in (RUNS, ROUNDS, CAPACITIES) if place.is_dir()]
     if run:
-        places = _carried_out(asked, environment, until, places, runs, folder, voice)
+        places = _carried_out(asked, environment, until, places, runs, folder, voice, within_s)
         asked = asking.question(target, environment, until, datetime.now(UTC))
     found = asking.answer(asked, places, voice.note)
     page = writing.write(found, folder)
@@ -95,14 +104,33 @@ def _offered(asked: ReadinessQuestion, environment: str | None, places: list[Pat
         voice.note(f"--run would carry out what is missing or stale, {minutes(lasts_s(found))}: {names}")
 
 
+def _seconds(within: str, *, run: bool) -> float:
+    """The time that is given, in seconds. Raises :class:`InvalidFile`."""
+    if not within:
+        return math.inf
+    if not run:
+        raise InvalidFile(Problem("--within", 0, "", "says how long --run may take: give both"))
+    try:
+        return seconds(within)
+    except ValueError as error:
+        raise InvalidFile(Problem("--within", 0, "", str(error))) from None
+
+
 def _carried_out(
-    asked: ReadinessQuestion, environment: str | None, until: str, places: list[Path], given: list[Path] | None, folder: Path, voice: Voice
+    asked: ReadinessQuestion,
+    environment: str | None,
+    until: str,
+    places: list[Path],
+    given: list[Path] | None,
+    folder: Path,
+    voice: Voice,
+    within_s: float,
 ) -> list[Path]:
     """Carry out what is missing or stale, and return where the runs are. Raises :class:`InvalidFile` and :class:`typer.Exit`."""
     from datetime import UTC, datetime
 
     from closeshave.readiness import asking, carrying, gathering
-    from closeshave.readiness.due import due, told
+    from closeshave.readiness.due import due, fitting, left_out, told
     from closeshave.trial.interrupts import Interrupted, interrupts
     from closeshave.trial.series import SeriesStopped
 
@@ -114,8 +142,9 @@ def _carried_out(
         )
     work = carrying.WorkPlaces(given[0] if given else RUNS, given[0] if given else ROUNDS, folder / "environments")
     there = carrying.listed(asked.target, asked.called, environment)
-    found = due(there.work, asking.known(asked, places))
-    for line in (*told(found), *there.unfit):
+    missing = due(there.work, asking.known(asked, places))
+    found = fitting(missing, within_s)
+    for line in (*told(missing), *left_out(missing, found, within_s), *there.unfit):
         voice.note(line)
     output.hurry()
     try:
