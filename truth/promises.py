@@ -47,6 +47,9 @@ UNBROKEN = "unbroken"
 TEMPORARY = re.compile(r"/tmp/closeshave-row-\w+/")  # noqa: S108 - it is taken out of what is published, and not used
 """The directory in which a row described an environment in another way."""
 ROW_NAMES = frozenset(row.name for row in ROWS)
+MARK, RIGHT, WRONG, NOT_RUN = 4, "✓", "**wrong**", "not run"
+"""Of a row on the page: which cell says whether it is right, and how."""
+NOTHING: Mapping[str, tuple[str, ...]] = {}
 ATTEMPTS = 2
 """A row that is wrong is asked again: a machine that is busy leaves probes unknown."""
 
@@ -113,9 +116,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except (Interrupted, SeriesStopped):
         console.print("stopped; the next call continues here")
         return 130
-    console.print(render(kept), markup=False)
+    page = render(kept, told(PAGE.read_text()) if PAGE.exists() else {})
+    console.print(page, markup=False)
     if not options.no_page:
-        PAGE.write_text(render(kept))
+        PAGE.write_text(page)
     return 0 if all(row.name in kept and kept[row.name].right for row in wanted) else 1
 
 
@@ -205,7 +209,7 @@ def _alone(row: PromiseRow, kept: Results, runs: Path, console: Console) -> None
 
 
 def _round_and_run(row: PromiseRow, system: RowSystem, runs: Path) -> list[Path]:
-    asked = _question(system, runs, tuple(filter(None, (row.environment_edit,))))
+    asked = _question(system, runs, tuple(filter(None, (row.environment_also, row.environment_edit))))
     with _place(asked, runs) as found, row.breaking(found.deployment) if row.breaking else contextlib.nullcontext():
         evidence = _round(asked, found, runs)
     return [*evidence, _run(row, asked, system, runs)] if row.plan else evidence
@@ -300,11 +304,22 @@ def load(path: Path) -> Results:
     return jsonfile.read(path, _CODEC) if path.exists() else {}
 
 
-def render(results: Mapping[str, RowResult]) -> str:
-    """All rows as Markdown; those that were not carried out are named. Pure."""
-    done = [row for row in ROWS if row.name in results]
-    right = sum(results[row.name].right for row in done)
-    missing = [row.name for row in ROWS if row.name not in results]
+def told(page: str) -> Mapping[str, tuple[str, ...]]:
+    """The cells of each row that an earlier page tells of, by the row's name. Pure."""
+    lines = (line.strip("|").split(" | ") for line in page.splitlines() if line.startswith("| "))
+    cells = (tuple(cell.strip() for cell in line) for line in lines)
+    return {line[0]: line for line in cells if line[0] in ROW_NAMES}
+
+
+def render(results: Mapping[str, RowResult], earlier: Mapping[str, tuple[str, ...]] = NOTHING) -> str:
+    """All rows as Markdown; those that were not carried out are named. Pure.
+
+    A row without a result is as the earlier page tells it, if it is the same row: results stay on the machine that made them, and pages do not.
+    """
+    table_rows = {row.name: _cells(row, results, earlier) for row in ROWS}
+    done = [name for name, cells in table_rows.items() if cells[MARK] != NOT_RUN]
+    right = sum(table_rows[name][MARK] == RIGHT for name in done)
+    missing = [name for name in table_rows if name not in done]
     lines = [
         "# Does breaking one thing refute exactly the right promises?",
         "",
@@ -320,22 +335,18 @@ def render(results: Mapping[str, RowResult]) -> str:
     for system in SYSTEMS.values():
         rows = [row for row in ROWS if row.system == system.letter]
         lines += [f"## {system.letter.upper()}: {system.target} on {system.environment}", ""]
-        lines += table(("row", "what is broken", "must refute", "plan", "", "why it is refuted"), [_cells(row, results) for row in rows])
+        lines += table(("row", "what is broken", "must refute", "plan", "", "why it is refuted"), [table_rows[row.name] for row in rows])
         lines += [""]
     return "\n".join(lines[:-1]) + "\n"
 
 
-def _cells(row: PromiseRow, results: Mapping[str, RowResult]) -> tuple[str, ...]:
+def _cells(row: PromiseRow, results: Mapping[str, RowResult], earlier: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     found = results.get(row.name)
-    mark = "not run" if found is None else "✓" if found.right else "**wrong**"
-    return (
-        row.name,
-        row.what,
-        " ".join(sorted(row.refuted)),
-        row.plan or "probes alone",
-        mark,
-        TEMPORARY.sub("", found.reason) if found else "",
-    )
+    same = (row.name, row.what, " ".join(sorted(row.refuted)), row.plan or "probes alone")
+    if found is None:
+        before = earlier.get(row.name, ())
+        return before if before[:MARK] == same and len(before) == len(same) + 2 else (*same, NOT_RUN, "")
+    return (*same, RIGHT if found.right else WRONG, TEMPORARY.sub("", found.reason))
 
 
 if __name__ == "__main__":

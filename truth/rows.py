@@ -11,6 +11,7 @@ from closeshave.standin.switches import Defect
 from closeshave.topology import Topology
 from truth import breaking
 from truth.breaking import Breaking, Planted
+from truth.stage import HERE
 
 INVALIDATED = 50
 """The number of the franchise that the probes of invalidation change (:func:`closeshave.probes.people.franchise`)."""
@@ -48,6 +49,8 @@ class PromiseRow:
     shown_by: str
     """A regular expression for the reason: the verdict that must refute it."""
     breaking: Breaking | None = None
+    environment_also: TextEdit | None = None
+    """What is changed in the environment file for this row and for the unbroken platform that it is compared with."""
     environment_edit: TextEdit | None = None
     plan_edit: TextEdit | None = None
     plan: str = ""
@@ -93,6 +96,7 @@ caps: {{requests_per_s: 50, requests: 20000, duration: 10m}}
 """
 
 
+RULES = HERE / "plans" / "rules"
 OPTIONS, TLS = "ssl-default-bind-options ", "ssl-min-ver TLSv1.2"
 OLD_CIPHERS = "ssl-default-bind-ciphers DEFAULT@SECLEVEL=0"
 """Without it OpenSSL 3 agrees on no old version, whatever the program permits."""
@@ -136,6 +140,10 @@ ROWS = (
     _row("t-old-tls", "the entrance speaks no TLS 1.3", "T13", "probe/tls.newest-version-accepted",
          breaking.edges_with(TLS, f"{TLS} ssl-max-ver TLSv1.2")),
     _row("t-errors", "some answers with status 200 hold an error", "T03", "availability/all", Planted(Defect.ERROR_IN_200), plan="t-calm"),
+    _row("t-warning", "the bound of the rule about slow responses is in milliseconds, and the metric in seconds", "T08",
+         "alert/zone-slow/ResponseTimeElevated|warning/zone-slow", plan="t-warnings",
+         environment_also=TextEdit("apps_per_region: 1", "apps_per_region: 1\nalerts: {rules: [application, infrastructure], every: 2s}"),
+         environment_edit=TextEdit("rules: [application,", f"rules: [{RULES / 'milliseconds.yaml'},")),
     _row("t-release", "the release that is deployed reaches no primary", "T10", "drill.*/blue-green", plan="t-deploy",
          plan_edit=TextEdit("release: next", "release: bad")),
     # A: the appointment-booking monorepo

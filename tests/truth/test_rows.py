@@ -118,7 +118,7 @@ def test_a_row_is_about_promises_of_its_target(row: PromiseRow) -> None:
 def test_what_a_row_edits_is_in_its_file(row: PromiseRow, tmp_path: Path) -> None:
     """A file that changed would otherwise leave the row without its break."""
     system = SYSTEMS[row.system]
-    edits = [edit for edit in (system.edit, row.environment_edit) if edit]
+    edits = [edit for edit in (system.edit, row.environment_also, row.environment_edit) if edit]
     promises._edited(locate("environments", system.environment), edits, tmp_path / "environment.yaml")
     if row.plan_edit:
         promises._edited(promises.PLANS / f"{row.plan}.yaml", [row.plan_edit], tmp_path / "plan.yaml")
@@ -136,10 +136,12 @@ PLANNED = [row for row in ROWS if row.plan]
 
 
 @pytest.mark.parametrize("row", [PLANNED[0], *thorough(*PLANNED[1:])], ids=lambda row: row.name)
-def test_every_plan_of_a_row_can_be_carried_out(row: PromiseRow) -> None:
-    """On its system's environment."""
+def test_every_plan_of_a_row_can_be_carried_out(row: PromiseRow, tmp_path: Path) -> None:
+    """On its system's environment, as the row wants it before anything is broken."""
     system = SYSTEMS[row.system]
-    prepared = prepare(str(promises.PLANS / f"{row.plan}.yaml"), target=system.target, environment=system.environment)
+    edits = [edit for edit in (system.edit, row.environment_also) if edit]
+    environment = promises._edited(locate("environments", system.environment), edits, tmp_path / f"{system.environment}.yaml")
+    prepared = prepare(str(promises.PLANS / f"{row.plan}.yaml"), target=system.target, environment=str(environment))
     assert prepared.plan.name == f"row-{row.plan}"
 
 
@@ -174,6 +176,26 @@ def test_results_survive_an_interruption_and_the_page_names_what_was_not_run(tmp
     assert f"**1 of 2** rows are right (of {len(ROWS)} that exist)." in page
     assert f"Not carried out yet: {', '.join(row.name for row in rest)}." in page
     assert f"| {second.name} | {second.what} | E14 | probes alone | **wrong** | E14 is not refuted |" in page
+
+
+def test_a_row_without_a_result_stays_as_the_page_tells_it() -> None:
+    """But not one that has changed since, and not if there is a result."""
+    first, second, third, *_ = ROWS
+    right = RowResult(first.name, True, "E14: a | b", {"E14": GONE}, ("round-1",), "2026-12-01T00:00:00+00:00", 60.0)
+    page = promises.render({row.name: replace(right, name=row.name) for row in (first, second, third)})
+    page = page.replace(f"| {second.name} | {second.what} |", f"| {second.name} | something else |")
+    again = promises.render({third.name: replace(right, name=third.name, right=False)}, promises.told(page))
+    lines = {line.split(" ")[1]: line for line in again.splitlines() if line.startswith("| ")}
+    assert lines[first.name] == next(line for line in page.splitlines() if line.startswith(f"| {first.name} |"))
+    assert "| not run |" in lines[second.name]
+    assert "| **wrong** |" in lines[third.name]
+    assert "**1 of 2** rows are right" in again
+
+
+def test_the_page_that_is_published_is_read_back() -> None:
+    """Every row that it says was carried out."""
+    page = promises.PAGE.read_text()
+    assert promises.render({}, promises.told(page)) == page
 
 
 def result(name: str, ledger: Mapping[str, SeenPromise]) -> RowResult:
