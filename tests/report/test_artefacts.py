@@ -66,6 +66,7 @@ def test_the_summary_has_the_fields_of_version_1():
         "verdicts",
         "faults",
         "drills",
+        "alerts",
         "integrity",
         "resilience",
         "not_run",
