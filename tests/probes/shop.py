@@ -34,6 +34,7 @@ class Shop:
 
     def __init__(self, *lies: str) -> None:
         self.lies = set(lies)
+        self.late: set[str] = set()
         self.passwords = dict.fromkeys(ACCOUNTS, PASSWORD)
         self.bookings: dict[int, dict[str, Any]] = {}
         self.keys: dict[str, int] = {}
@@ -123,6 +124,9 @@ class Shop:
         email, password = told.get("email"), told.get("password")
         if "sql" in self.lies and "OR 1=1" in str(email):
             email, password = "customer.1@us-east-1.example", PASSWORD
+        if "busy" in self.lies and "pg_sleep(3)" in str(email) and not self.late:
+            self.late.add(email)
+            time.sleep(3)
         if "sleeps" in self.lies and "pg_sleep(3)" in str(email):
             time.sleep(3)
         if "crashes" in self.lies and "'" in str(email):

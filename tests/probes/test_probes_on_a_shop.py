@@ -123,3 +123,8 @@ def test_from_nothing_nothing_holds(name: str) -> None:
     assert findings([name], (), rounds.BASIS)[name].outcome is ProbeOutcome.UNKNOWN
     empty = Observation(name, "something", "a question", {})
     assert findings([name], (empty,), rounds.BASIS)[name].outcome is not ProbeOutcome.HOLDS
+
+
+def test_a_busy_machine_is_no_text_that_was_carried_out() -> None:
+    """An answer that is late once is asked for again; that one that is late every time was carried out is in the table."""
+    assert asked("hostile.login", "busy")[0].outcome is ProbeOutcome.HOLDS

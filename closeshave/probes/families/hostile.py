@@ -24,6 +24,8 @@ from closeshave.probes.values import Observation, ProbeFinding, ProbeReach
 CLAIMS = ("P10",)
 SLEPT_SHARE = 0.9
 """An answer that takes this share of a case's time longer than the usual ones may have been waiting for it."""
+AGAIN = 1
+"""So often is a late answer asked for again."""
 DATABASE_WORDS = re.compile(
     r"syntax error at or near|unterminated quoted|SQLSTATE|psycopg|asyncpg|sqlalchemy|pg_query|ORA-\d{5}|you have an error in your sql|"
     r"Traceback \(most recent call last\)",
@@ -54,7 +56,13 @@ def _probe(name: str, says: str, send: Send, fitting: Callable[[HostileCase], bo
     def ask(scene: ProbeScene) -> None:
         def one(case: HostileCase) -> None:
             answer, saw = send(scene, case)
-            scene.saw(case.id, f"{name.partition('.')[2]}: {case.whole[:200]!r}", answer, **_facts(case, answer), **saw)
+            facts = _facts(case, answer)
+            for _ in range(AGAIN):
+                # On a busy machine any answer may be late; a text that is carried out is late every time.
+                if case.sleeps and facts["took_s"] >= SLEPT_SHARE * case.sleeps:
+                    again, _saw = send(scene, case)
+                    facts["took_s"] = facts["took_s"] if again.trouble else min(facts["took_s"], round(again.took_s, 3))
+            scene.saw(case.id, f"{name.partition('.')[2]}: {case.whole[:200]!r}", answer, **facts, **saw)
 
         scene.several(one, [case for case in cases() if fitting(case)])
 
