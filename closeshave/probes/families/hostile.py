@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -24,8 +25,6 @@ from closeshave.probes.values import Observation, ProbeFinding, ProbeReach
 CLAIMS = ("P10",)
 SLEPT_SHARE = 0.9
 """An answer that takes this share of a case's time longer than the usual ones may have been waiting for it."""
-AGAIN = 1
-"""So often is a late answer asked for again."""
 DATABASE_WORDS = re.compile(
     r"syntax error at or near|unterminated quoted|SQLSTATE|psycopg|asyncpg|sqlalchemy|pg_query|ORA-\d{5}|you have an error in your sql|"
     r"Traceback \(most recent call last\)",
@@ -57,11 +56,10 @@ def _probe(name: str, says: str, send: Send, fitting: Callable[[HostileCase], bo
         def one(case: HostileCase) -> None:
             answer, saw = send(scene, case)
             facts = _facts(case, answer)
-            for _ in range(AGAIN):
-                # On a busy machine any answer may be late; a text that is carried out is late every time.
-                if case.sleeps and facts["took_s"] >= SLEPT_SHARE * case.sleeps:
-                    again, _saw = send(scene, case)
-                    facts["took_s"] = facts["took_s"] if again.trouble else min(facts["took_s"], round(again.took_s, 3))
+            if case.sleeps and answer.took_s >= SLEPT_SHARE * case.sleeps:
+                # On a busy machine any answer may be late.
+                again, _saw = send(scene, case)
+                facts |= {} if again.trouble else {"took_again_s": round(again.took_s, 3)}
             scene.saw(case.id, f"{name.partition('.')[2]}: {case.whole[:200]!r}", answer, **facts, **saw)
 
         scene.several(one, [case for case in cases() if fitting(case)])
@@ -81,12 +79,15 @@ def _judge(seen: Sequence[Observation], asked: Iterable[HostileCase]) -> ProbeFi
         case, took_s = known.get(one.subject), figure(one, "took_s")
         if case is None or took_s is None:
             return Unclear("this case is not in the corpus")
-        waited = bool(case.sleeps) and took_s >= usual_s + SLEPT_SHARE * case.sleeps
+        late_s = usual_s + SLEPT_SHARE * case.sleeps if case.sleeps else math.inf
+        again_s = took_s if (again := figure(one, "took_again_s")) is None else again
+        once = took_s >= late_s > again_s
         cases_of = (
             *((one.saw.get(fact) is True, said) for fact, said in _TOLD.items()),
             (status(one) >= 500, f"answers {status(one)}"),
-            (waited, f"takes {took_s:.1f} s and the usual answer {usual_s:.2f} s: it was carried out"),
+            (took_s >= late_s and not once, f"takes {took_s:.1f} s and the usual answer {usual_s:.2f} s: it was carried out"),
             (status(one) == 429, Unclear("a rate limit refused it")),
+            (once, Unclear(f"took {took_s:.1f} s, and {again_s:.1f} s when it was asked again: a busy machine, or a cache")),
             (one.saw.get("stored") == "lost", Unclear("it was accepted and cannot be read back")),
         )
         return next((said for so, said in cases_of if so), "")
