@@ -24,6 +24,12 @@ ALERT = 0x15
 """The first byte of a TLS alert (RFC 8446, 5.1)."""
 
 
+CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "ACCESS_DENIED")
+"""Words of OpenSSL's names of the alerts by which a server says that it does not accept who asks (RFC 8446, 6.2; in TLS 1.2 ``handshake_failure``, RFC
+5246, 7.2.2, also where both sides have no cipher in common). Any other failed handshake, such as of a version, says nothing about certificates."""
+CLOSED = "it closes the connection after the handshake without an alert: it may not have understood the question"
+
+
 @dataclass(frozen=True, slots=True)
 class Reception:
     """How a stranger was received."""
@@ -87,7 +93,7 @@ def _shaken(host: str, port: int, timeout_s: float, context: ssl.SSLContext) -> 
         try:
             carried = context.wrap_socket(plain, server_hostname=host)
         except ssl.SSLError as error:
-            return Reception(refusal=error.reason or str(error))
+            return _alerted(error)
         with carried:
             try:
                 # Before anything is sent: an alert that is on its way would be lost with the connection.
@@ -96,16 +102,23 @@ def _shaken(host: str, port: int, timeout_s: float, context: ssl.SSLContext) -> 
                 with suppress(TimeoutError):
                     first = carried.recv(TOLD_MOST)
                     if not first:
-                        return Reception(refusal="it closes the connection after the handshake")
+                        return Reception(trouble=CLOSED)
                 carried.settimeout(timeout_s)
                 told = first or _asked(carried, host)
             except ssl.SSLError as error:
-                return Reception(refusal=error.reason or str(error))
+                return _alerted(error)
             except ConnectionError as error:
-                return Reception(refusal=f"it closes the connection after the handshake ({type(error).__name__})")
-            return Reception(answer=_text(told)) if told else Reception(refusal="it closes the connection after the handshake")
+                return Reception(trouble=f"{CLOSED} ({type(error).__name__})")
+            return Reception(answer=_text(told)) if told else Reception(trouble=CLOSED)
 
     return _connected(host, port, timeout_s, ask)
+
+
+def _alerted(error: ssl.SSLError) -> Reception:
+    reason = error.reason or str(error)
+    if any(word in reason for word in CERTIFICATE_ALERTS):
+        return Reception(refusal=reason)
+    return Reception(trouble=f"the handshake fails, and not for want of a certificate: {reason}")
 
 
 def _asked(connection: socket.socket, host: str) -> bytes:

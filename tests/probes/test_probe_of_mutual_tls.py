@@ -46,8 +46,9 @@ def context(directory: Path, verify: ssl.VerifyMode, most: ssl.TLSVersion) -> ss
 
 
 @contextlib.contextmanager
-def service(by: ssl.SSLContext | None, *, mute: bool = False) -> Iterator[str]:
-    """A service that answers any request, through TLS if there is a context; a mute one keeps the connection open and says nothing."""
+def service(by: ssl.SSLContext | None, *, mute: bool = False, closes: bool = False) -> Iterator[str]:
+    """A service that answers any request, through TLS if there is a context; a mute one keeps the connection open and says nothing, and one that closes
+    understands no HTTP."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -57,7 +58,7 @@ def service(by: ssl.SSLContext | None, *, mute: bool = False) -> Iterator[str]:
             except OSError:
                 return
             with contextlib.suppress(OSError), plain, by.wrap_socket(plain, server_side=True) if by else plain as carried:
-                if carried.recv(1000) and not mute:
+                if carried.recv(1000) and not mute and not closes:
                     carried.sendall(ANSWER)
                 elif mute:
                     carried.recv(1000)
@@ -110,9 +111,10 @@ def test_a_service_that_serves_strangers(tmp_path: Path, most: ssl.TLSVersion, v
 
 
 def test_a_service_without_tls() -> None:
-    """It serves whoever comes."""
+    """It serves whoever comes. That a handshake with it fails is no refusal: certificates were not even looked at."""
     with service(None) as address:
-        found, _ = asked({"payments": address})
+        found, seen = asked({"payments": address})
+    assert not any(one.saw["refusal"] for one in seen)
     assert (found.outcome, found.why.startswith("payments, without TLS: a stranger is served")) == (BROKEN, True), found.why
 
 
@@ -122,6 +124,13 @@ def test_silence_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked({"payments": "127.0.0.1:1"})[0].outcome is UNKNOWN
     with service(None, mute=True) as address:
         assert asked({"payments": address})[0].outcome is UNKNOWN
+
+
+def test_a_closed_connection_is_no_refusal(tmp_path: Path) -> None:
+    """A service of another protocol that asks nobody for a certificate closes when it does not understand the question."""
+    with service(context(tmp_path, ssl.CERT_NONE, ssl.TLSVersion.TLSv1_3), closes=True) as address:
+        found, _ = asked({"payments": address})
+    assert (found.outcome, "without an alert" in found.why) == (UNKNOWN, True), found.why
 
 
 def test_where_no_service_is_named() -> None:
