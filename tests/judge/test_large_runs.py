@@ -25,6 +25,11 @@ from tests.judge.test_properties import runs
 few = settings(max_examples=4, deadline=None)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _both_ways() -> None:
+    """Each test of this file compares both ways itself."""
+
+
 def assess_in_blocks(run: Run, rows: int) -> object:
     """Everything that is said of the run, read from files and judged in blocks of so many rows."""
     with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:

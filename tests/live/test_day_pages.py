@@ -22,7 +22,7 @@ SIZES = [
     for width in (1440, 1024, 390)
     for scheme in ("light", "dark")
 ]
-WITHIN_S = 15.0
+WITHIN_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def visit(chromium):
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(browsing.WAIT_MS)
         got = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
@@ -224,7 +225,7 @@ def test_a_server_that_is_killed_in_the_middle_loses_nothing(visit, day, tmp_pat
     page.wait_for_selector('#answer:has-text("Nobody answers")')
     assert not held.clock.held
     with serving(held.run.path, tokens=first.tokens, place=settings.read("127.0.0.1", lost.port, None, None)):
-        page.wait_for_selector('main[data-stage="loaded"]', timeout=20_000)
+        page.wait_for_selector('main[data-stage="loaded"]')
         page.keyboard.press("h")
         until(lambda: held.clock.held, "it is held")
     assert held.begun.count("shard-dies") == 1
