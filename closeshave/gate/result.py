@@ -183,8 +183,8 @@ def conclude(
         (one.answer for one in decision.metrics if one.metric not in aside), key=lambda each: each.severity, default=GateAnswer.UNKNOWN
     )
     sentence = _sentence(decision.metrics, broken, waived)
-    if answer is GateAnswer.UNKNOWN and (speeds := machine_speeds(blocks)) is not None and speeds[1] > STEADY * speeds[0]:
-        sentence += f" {unsteady(speeds)}"
+    if answer is GateAnswer.UNKNOWN and (told_of := unsteady(blocks)):
+        sentence += f" {told_of}"
     return _result(about, answer, sentence, blocks, broken, fingerprint, metrics=decision.metrics, waived=waived, unlike=unlike)
 
 
@@ -250,9 +250,11 @@ def machine_speeds(blocks: Iterable[JudgedBlock]) -> tuple[float, float] | None:
     return (min(found), max(found)) if len(found) > 1 and min(found) > 0 else None
 
 
-def unsteady(speeds: tuple[float, float]) -> str:
-    """What a reader must know of a machine whose speed changed."""
-    least_ms, most_ms = speeds
+def unsteady(blocks: Iterable[JudgedBlock]) -> str:
+    """What a reader must know of a machine whose speed changed; empty where it was steady, or is not known."""
+    least_ms, most_ms = machine_speeds(blocks) or (1.0, 1.0)
+    if most_ms <= STEADY * least_ms:
+        return ""
     return (
         f"The machine itself was up to {most_ms / least_ms - 1:.0%} slower in one leg than in another: the senders used {least_ms:.2f} to "
         f"{most_ms:.2f} ms of processor time for a request of the same kind. On a machine of steady speed fewer blocks are enough."

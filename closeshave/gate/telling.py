@@ -20,7 +20,7 @@ from closeshave.files import write_atomically
 from closeshave.gate import directory
 from closeshave.gate.decision import GateAnswer, MetricAnswer, percent
 from closeshave.gate.design import Side
-from closeshave.gate.result import STEADY, BrokenPromise, GateResult, machine_speeds, unsteady
+from closeshave.gate.result import BrokenPromise, GateResult, unsteady
 from closeshave.gate.rules import MetricRule
 from closeshave.judge.waivers import OF_A_GATE
 from closeshave.plan import GATE_SHARES
@@ -113,8 +113,8 @@ def notes(found: GateResult) -> Iterator[str]:
     if disturbed:
         most = max(leg.disturbed for leg in disturbed)
         yield f"other programs disturbed {len(disturbed)} of {len(legs)} legs, at most {words.ratio(most)} of one; that time counts for no response time"
-    if (speeds := machine_speeds(found.blocks)) is not None and speeds[1] > STEADY * speeds[0]:
-        yield unsteady(speeds)
+    if told_of := unsteady(found.blocks):
+        yield told_of
     for one in found.unlike:
         yield words.clean(f"the baseline differs in what changes no figure: {one}")
 
