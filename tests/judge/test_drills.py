@@ -159,6 +159,18 @@ def test_a_shard_that_was_not_read_back_may_have_lost_writes() -> None:
     assert [drill.lost_writes for drill in run.assess(breaches=False).drills] == [None]
 
 
+def test_a_loss_within_its_bound_is_no_pass_where_not_everything_was_read() -> None:
+    """What was not looked for may be older than what is known to be missing; beyond the bound it fails all the same."""
+    allowed = replace(MOVE, expected=replace(MOVE.expected, loss=30.0))
+    for unread, bound_s, status in ((False, 30.0, PASS), (True, 30.0, INCONCLUSIVE), (True, 1.0, FAIL)):
+        run = booked(replace(allowed, expected=replace(allowed.expected, loss=bound_s)))
+        run.book(136, 3000, final=False)
+        run.book(136.5, 3001, client="7")
+        if unread:
+            run.marks.append(Mark(START_NS, "part-missing", "final state of client 7: it could not log in"))
+        assert carried_out(run).verdict("drill-loss/move").status is status
+
+
 def test_a_drill_is_not_an_unplanned_fault() -> None:
     """Though it stands in the ledger."""
     assert [verdict.id for verdict in carried_out(booked()).assess(breaches=False).verdicts if verdict.id.startswith("unplanned")] == []

@@ -250,6 +250,11 @@ def _loss(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: floa
     said = f"{counted(lost, 'acknowledged write is missing', 'acknowledged writes are missing')}, the oldest from {window_s:.3f} s before"
     if window_s > bound_s or (lost and not bound_s):
         return replace(measured, status=Status.FAIL, reason=f"{said}; the bound is {bound_s:g} s", witnesses=witnesses)
+    if not restores_rows(life) and _unread_near(analysis, life):
+        # What is missing beyond the bound is missing, whatever else was not read; what is within it may not be all.
+        return replace(
+            blank, reason=f"it is unknown what was lost, because the final state was only partly read: {analysis.evidence.unread_said}"
+        )
     return enough(
         replace(measured, status=Status.PASS, reason=said if lost else ""), Exposure(n, f"acknowledged {plural(n, 'write', 'writes')}")
     )
@@ -290,15 +295,18 @@ def _moved_loss(analysis: Analysis, life: DrillLife) -> tuple[int, tuple[Witness
     rows, near = lost_rows(analysis, life)
     if not near.any():
         return "no write was acknowledged near it, so nothing could be lost"
-    if (near & analysis.writes.unread).any() and not rows.any():
-        # One that is missing is missing, whatever else was not read.
-        return f"it is unknown what was lost, because the final state was only partly read: {analysis.evidence.unread_said}"
     ended = ints(analysis.writes.rows["ended_ns"], 0)
     shown = first_and_worst(rows, ended, ended, ints(analysis.writes.rows["operation"], -1))
     why = "acknowledged, but missing from the final state"
     return int(np.count_nonzero(near)), tuple(
         effect_witness(analysis.evidence.operations, analysis.writes.rows, index, why) for index in shown
     )
+
+
+def _unread_near(analysis: Analysis, life: DrillLife) -> bool:
+    """Whether a write near the drill could not be looked up in the final state."""
+    _, near = lost_rows(analysis, life)
+    return bool((near & analysis.writes.unread).any())
 
 
 def _refusal(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: float, why: str) -> Verdict:
