@@ -97,7 +97,7 @@ def _target(name: str) -> Found:
         "objectives": [
             {
                 "id": one.id,
-                "judges": promised.named(one),
+                "judges": one.told,
                 "bound": promised.bound(one),
                 "where": promised.where(one),
                 "promises": list(one.claims),

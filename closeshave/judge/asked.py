@@ -27,6 +27,7 @@ SCOPES = {
 OF_JOURNEYS = frozenset({Measure.DATABASE_TIME, Measure.CACHE_TIME, Measure.CACHE_HIT_RATIO})
 """Measures that only the harness's own journeys record."""
 NO_VERDICT = "no-verdict"
+PART = "part/"
 NOBODY = {
     "attest": "attested by {owner}",
     "drill": "not run in this plan: it needs a drill, and a plan has none",
@@ -43,6 +44,8 @@ class PlanCoverage:
     objectives: tuple[Objective, ...]
     not_run: tuple[NotRun, ...]
     """Every promise that none of these objectives covers, with the reason."""
+    in_part: tuple[NotRun, ...] = ()
+    """The objectives that are not judged, of promises that something else answers; their IDs begin with :data:`PART`."""
 
 
 def asked(plan: Plan, target: Target, known: Collection[str] = ()) -> PlanCoverage:
@@ -55,7 +58,14 @@ def asked(plan: Plan, target: Target, known: Collection[str] = ()) -> PlanCovera
     answered |= {claim for each in (plan.alerts.expected if plan.alerts else ()) for claim in each.claims}
     answered |= {claim.id for claim in target.claims if _in_rounds(claim, plan)}
     rows = [NotRun(claim.id, claim.text, _why(plan, target, claim, known)) for claim in target.claims if claim.id not in answered]
-    return PlanCoverage(chosen, tuple(rows))
+    return PlanCoverage(chosen, tuple(rows), tuple(_in_part(plan, target, answered, known)))
+
+
+def _in_part(plan: Plan, target: Target, answered: Collection[str], known: Collection[str]) -> Iterator[NotRun]:
+    for objective in target.objectives:
+        half = [claim for claim in objective.claims if claim in answered]
+        if half and (why := left_out(plan, target, objective, known)):
+            yield NotRun(f"{PART}{objective.told}", f"{', '.join(half)} in part", why)
 
 
 def _in_rounds(claim: Claim, plan: Plan) -> bool:

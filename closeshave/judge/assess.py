@@ -124,7 +124,7 @@ def _assessed(history: History, plan: Plan, target: Target, also: Sequence[Verdi
         integrity=integrity_figures,
         resilience=score,
         not_run=tested.not_run,
-        not_asked=(*not_asked, *asked.unsaid(plan), *waivers.idle(verdicts, waived)),
+        not_asked=(*not_asked, *tested.in_part, *asked.unsaid(plan), *waivers.idle(verdicts, waived)),
         tracebacks=broken.tracebacks,
     )
 

@@ -8,13 +8,6 @@ from closeshave.target import MEASURES, STEADY, Measure, Objective
 WINDOWS = {"calm": "in calm", "run": "over the whole run", "fault": "while faults are in effect", "degraded": "while it is degraded"}
 
 
-def named(objective: Objective) -> str:
-    """Its ID, with the parts or the kinds of faults for which it gives a verdict each."""
-    per = "" if objective.per == "all" else f" per {objective.per.replace('_', ' ')}"
-    faults = f" by {', '.join(objective.faults)}" if objective.faults else ""
-    return f"{objective.id}{per}{faults}"
-
-
 def bound(objective: Objective) -> str:
     """What it bounds, and by how much."""
     if objective.measure is Measure.INTEGRITY:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from closeshave.history import FaultEdge, FaultEvent
+from closeshave.judge.asked import PART
 from closeshave.judge.verdict import Assessment, DrillFigures, FaultFigures, ResilienceFigures, Status, Verdict
 from closeshave.judge.verdictkinds import VerdictKind, kind_of
 from closeshave.judge.waivers import IDLE
@@ -241,12 +242,14 @@ def integrity_figures(assessment: Assessment) -> tuple[tuple[str, str], ...]:
 
 
 def silences(assessment: Assessment) -> tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]:
-    """What has no verdict in this run: promises that the plan does not test, invariants that were not judged, and waivers of no verdict; counted, each
-    with the reason."""
+    """What has no verdict in this run: promises that the plan does not test, or only in part, invariants that were not judged, and waivers of no verdict;
+    counted, each with the reason."""
     idle = [one for one in assessment.not_asked if one.id.startswith(IDLE)]
+    half = [replace(one, id=one.id.removeprefix(PART)) for one in assessment.not_asked if one.id.startswith(PART)]
     parts = (
         ("promise", "not tested by this plan", assessment.not_run),
-        ("invariant", "not judged", [one for one in assessment.not_asked if one not in idle]),
+        ("objective", "not judged, of promises that are tested only in part", half),
+        ("invariant", "not judged", [one for one in assessment.not_asked if not one.id.startswith((IDLE, PART))]),
         ("waiver", "without effect", idle),
     )
     return tuple(

@@ -194,6 +194,13 @@ class Objective:
         """The bound that is set: ``at_most`` or ``at_least``."""
         return self.at_most if self.at_most is not None else self.at_least
 
+    @property
+    def told(self) -> str:
+        """Its ID, with the parts or the kinds of faults for which it gives a verdict each: ``recovery by shard.*``."""
+        per = "" if self.per == "all" else f" per {self.per.replace('_', ' ')}"
+        faults = f" by {', '.join(self.faults)}" if self.faults else ""
+        return f"{self.id}{per}{faults}"
+
     def covers(self, fault: Fault) -> bool:
         """Whether this objective judges ``fault``, or the time in which it was in effect."""
         return any(fnmatch.fnmatch(fault.kind, pattern) for pattern in self.faults)

@@ -48,6 +48,7 @@ def show(prepared: Prepared, console: Console) -> None:
         console.print(Text(f"  {_automatic(prepared)}"), soft_wrap=True)
     for titles, rows in _tables(prepared):
         _table(console, titles, rows)
+    console.print(Text(f"  {_tested(prepared)}"), soft_wrap=True)
     warn(prepared, console)
 
 
@@ -98,7 +99,7 @@ def foreseen(prepared: Prepared) -> list[str]:
 
 def _short(plan: Plan, found: Prospect, planned: Prospect) -> str:
     """The sentence for an objective with too few requests: what would be enough."""
-    name, bound = promised.named(found.objective), promised.bound(found.objective)
+    name, bound = found.objective.told, promised.bound(found.objective)
     lasting_s = prospects.lasting_s(plan, found)
     if planned.enough:
         where = "on this machine"
@@ -134,14 +135,22 @@ def _tables(prepared: Prepared) -> tuple[tuple[tuple[str, ...], list[tuple[str, 
     """What is judged, how many requests that takes, and what is not: the titles of the columns, and rows."""
     said = asked.asked(prepared.plan, prepared.target)
     judged: list[tuple[str, ...]] = [
-        (promised.named(each), promised.bound(each), ", ".join(each.claims) or "of the harness") for each in said.objectives
+        (each.told, promised.bound(each), ", ".join(each.claims) or "of the harness") for each in said.objectives
     ]
-    not_run: list[tuple[str, ...]] = [(row.id, row.text, row.why) for row in said.not_run]
+    not_run: list[tuple[str, ...]] = [(row.id.removeprefix(asked.PART), row.text, row.why) for row in (*said.not_run, *said.in_part)]
     return (
         (("will be judged", "bound", "promises"), judged),
         (("requests for a verdict", "needed", "expected", "enough down to"), _samples(prepared)),
         (("not run in this plan", "promise", "why"), not_run),
     )
+
+
+def _tested(prepared: Prepared) -> str:
+    """The sentence on how many of the target's promises the plan tests."""
+    target, said = prepared.target, asked.asked(prepared.plan, prepared.target)
+    tested = {claim.id for claim in target.claims} - {row.id for row in said.not_run}
+    whole = f"this plan tests {len(tested):,} of {counted(len(target.claims), 'promise')} of {target.name}"
+    return f"{whole}, not all of them whole: see the objectives above that it does not test" if said.in_part else whole
 
 
 def _samples(prepared: Prepared) -> list[tuple[str, ...]]:
@@ -153,7 +162,7 @@ def _samples(prepared: Prepared) -> list[tuple[str, ...]]:
     for at, one in enumerate(prospects.prospects(prepared.plan, target, topology)):
         least = next((share for share, found in zip(shares, smaller, strict=True) if found[at].enough), None)
         each = f" in each of {one.parts} parts" if one.parts > 1 else ""
-        rows.append((promised.named(one.objective), f"{one.needs:,}{each}", f"{one.expects:,.0f}{each}", _enough(one, least)))
+        rows.append((one.objective.told, f"{one.needs:,}{each}", f"{one.expects:,.0f}{each}", _enough(one, least)))
     return rows
 
 
@@ -165,7 +174,7 @@ def _enough(found: Prospect, least: float | None) -> str:
 
 
 def _name(objective: Objective) -> str:
-    return f"{promised.named(objective)} ({promised.bound(objective)})"
+    return f"{objective.told} ({promised.bound(objective)})"
 
 
 def _table(console: Console, titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -60,6 +60,24 @@ def good_ids() -> list[str]:
     return [verdict.id for verdict in run.assess().verdicts]
 
 
+def test_an_objective_that_is_not_judged_is_named_although_another_one_answers_its_promise() -> None:
+    """A plan that has lost its fault must not look as if it tested the whole promise."""
+    run = Run((AVAILABILITY, RECOVERY), ())
+    run.steady(1000)
+    said = asked(run.plan, run.target)
+    assert said.not_run == ()
+    assert [(one.id, one.text, one.why) for one in said.in_part] == [
+        ("part/recovery by shard.*", "C1 in part", "its objective needs a fault of shard.*, and the plan has none")
+    ]
+    assert said.in_part[0] in run.assess().not_asked
+
+
+def test_an_objective_of_a_promise_that_nothing_answers_is_not_named_twice() -> None:
+    """The promise is named, with the reason."""
+    said = asked(Run((RECOVERY,), ()).plan, Run((RECOVERY,), ()).target)
+    assert ([one.id for one in said.not_run], said.in_part) == (["C1"], ())
+
+
 @pytest.mark.parametrize(
     ("objective", "faults", "why"),
     [

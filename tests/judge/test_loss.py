@@ -68,6 +68,35 @@ def test_exactly_at_the_bound_is_allowed_and_a_nanosecond_more_is_not(extra_ns: 
     assert run.verdict("loss/kill").status is expected
 
 
+NOTHING = replace(LOSS, at_most=0.0)
+
+
+@pytest.mark.parametrize(
+    ("missing_from", "until", "expected", "said"),
+    [
+        (None, 120.0, PASS, "no acknowledged write is missing; for at most 0.500 s of the last second none was acknowledged"),
+        (119.5, 120.0, FAIL, "1 acknowledged write is missing"),
+        (None, 118.5, INCONCLUSIVE, "no write was acknowledged in the 1 s before the fault"),
+    ],
+)
+def test_a_bound_of_zero_asks_whether_any_acknowledged_write_is_missing(
+    missing_from: float | None, until: float, expected: Status, said: str
+) -> None:
+    """No gap between writes is narrower than 0 s, so such a bound could once fail and never pass."""
+    answer = replace(killed(missing_from, until=until), objectives=(NOTHING, INTEGRITY)).verdict("loss/kill")
+    assert answer.status is expected
+    assert said in answer.reason
+
+
+def test_with_a_bound_of_zero_a_write_that_was_under_way_when_the_primary_died_may_not_be_missing_either() -> None:
+    """Its window is zero, and its customer was told that it is booked."""
+    run = killed()
+    run.book(119.999, 5000, took=0.005, final=False)
+    answer = replace(run, objectives=(NOTHING, INTEGRITY)).verdict("loss/kill")
+    assert (answer.status, answer.measured) == (FAIL, 0.0)
+    assert answer.witnesses
+
+
 def test_lost_writes_of_a_fault_are_no_breach_of_integrity() -> None:
     """They are judged only by the fault's own bound, together with the orphan payments that they cause."""
     run = killed(119.0)

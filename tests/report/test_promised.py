@@ -38,4 +38,4 @@ AVAILABLE = {"id": "up", "claims": ("S01",), "measure": Measure.AVAILABILITY, "a
 def test_an_objective_is_told_with_its_bound_and_what_it_counts(stated, told):
     """The same words in ``validate`` and ``list``."""
     objective = Objective(**stated)
-    assert (promised.named(objective), promised.bound(objective), promised.where(objective)) == told
+    assert (objective.told, promised.bound(objective), promised.where(objective)) == told

@@ -19,6 +19,9 @@ from closeshave.plurals import counted, plural
 from closeshave.target import Measure, Objective
 
 WITHIN = "acknowledged within the allowed loss window before the primary ended"
+NEWEST_NS = 1_000_000_000
+"""A bound of 0 s asks whether any acknowledged write is missing. The newest are lost first, so some must have been acknowledged this shortly before."""
+NEWEST = "acknowledged in the last second before the primary ended"
 AFTER = "that started after the promotion"
 
 
@@ -27,7 +30,8 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     objectives = [each for each in analysis.evidence.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
     losses = ((_loss(analysis, life, objective), objective) for objective in objectives)
     exposed = (
-        enough(each, Exposure(each.n, f"{plural(each.n, 'write')} {WITHIN}"), objective.at_least_chances) for each, objective in losses
+        enough(each, Exposure(each.n, f"{plural(each.n, 'write')} {WITHIN if objective.at_most else NEWEST}"), objective.at_least_chances)
+        for each, objective in losses
     )
     return (
         *exposed,
@@ -64,17 +68,19 @@ def _why_no_figure(analysis: Analysis, life: Life) -> str:
 def _measured(analysis: Analysis, life: Life, blank: Verdict, bound_ns: int) -> Verdict:
     """Missing writes fail the objective even with incomplete evidence; a pass needs complete evidence."""
     loss = analysis.losses.by_fault[life.fault.id]
-    gap_ns = resolution_ns(analysis.evidence, analysis.writes, life, bound_ns)
+    back_ns = bound_ns or NEWEST_NS
+    gap_ns = resolution_ns(analysis.evidence, analysis.writes, life, back_ns)
     count = int(np.count_nonzero(loss.lost))
     low_ns, high_ns = loss.unsure_ns
-    n = _acknowledged(analysis, life, bound_ns)
+    n = _acknowledged(analysis, life, back_ns)
     figures = replace(blank, measured=loss.window_ns / 1e9, n=n, confidence=_interval(loss.unsure_ns, gap_ns))
     seen = _seen_alone(analysis, loss.lost)
     far = f"{low_ns / 1e9:.3f} s" if low_ns == high_ns else f"between {low_ns / 1e9:.3f} s and {high_ns / 1e9:.3f} s"
     window = f"{seen}the oldest was acknowledged {far} before the primary ended; the bound is {bound_ns / 1e9:g} s"
     uncertainty_ns = analysis.evidence.history.uncertainty_ns
     missing = f"{counted(count, 'acknowledged write is missing', 'acknowledged writes are missing')}, {window}"
-    if low_ns - uncertainty_ns > bound_ns:
+    # However sure the clocks are: with a bound of 0 s no acknowledged write may be missing, also none that was under way when the primary ended.
+    if low_ns - uncertainty_ns > bound_ns or (count and not bound_ns):
         doubt = _doubt(analysis, life, high_ns)
         witnesses = () if doubt else _witnesses(analysis, loss.lost, "acknowledged, but missing from the final state")
         status = Status.INCONCLUSIVE if doubt else Status.FAIL
@@ -85,9 +91,12 @@ def _measured(analysis: Analysis, life: Life, blank: Verdict, bound_ns: int) -> 
         return replace(figures, reason=f"{missing}: the difference is within the uncertainty of the clocks")
     if life.observed_ns is None:
         return replace(figures, reason=f"{life.fault.id} was injected, but no probe saw it take effect: nothing could be lost")
-    if unseen := unread(analysis, life) or _too_coarse(gap_ns, bound_ns):
+    if unseen := unread(analysis, life) or _too_coarse(gap_ns, back_ns):
         return replace(figures, reason=unseen)
-    return replace(figures, status=Status.PASS, reason=missing if count else "")
+    said = missing if count else ""
+    if not bound_ns and gap_ns is not None:
+        said = f"no acknowledged write is missing; for at most {gap_ns / 1e9:.3f} s of the last second none was acknowledged"
+    return replace(figures, status=Status.PASS, reason=said)
 
 
 def _doubt(analysis: Analysis, life: Life, window_ns: int) -> str:
@@ -98,12 +107,12 @@ def _doubt(analysis: Analysis, life: Life, window_ns: int) -> str:
     return f"while they were being replicated, {found[0].cause}" if found else ""
 
 
-def _too_coarse(gap_ns: int | None, bound_ns: int) -> str:
+def _too_coarse(gap_ns: int | None, back_ns: int) -> str:
     """Why a loss could not be seen; empty if it could."""
-    if gap_ns is not None and gap_ns <= bound_ns:
+    if gap_ns is not None and gap_ns <= back_ns:
         return ""
     seen = "no write was" if gap_ns is None else f"for {gap_ns / 1e9:.1f} s no write was"
-    return f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault, so a loss could not be seen"
+    return f"{seen} acknowledged in the {back_ns / 1e9:g} s before the fault, so a loss could not be seen"
 
 
 def unread(analysis: Analysis, life: Life) -> str:
@@ -128,12 +137,12 @@ def _interval(unsure_ns: tuple[int, int], gap_ns: int | None) -> tuple[float, fl
     return None if gap_ns is None else (unsure_ns[0] / 1e9, (unsure_ns[1] + gap_ns) / 1e9)
 
 
-def _acknowledged(analysis: Analysis, life: Life, bound_ns: int) -> int:
-    """Writes of the fault's shards that were acknowledged within the allowed window before the injection."""
+def _acknowledged(analysis: Analysis, life: Life, back_ns: int) -> int:
+    """Writes of the fault's shards that were acknowledged within this time before the injection."""
     assert life.injected_ns is not None
     rows = analysis.writes.rows
     here = rows["shard"].isin(shards_of(analysis.evidence, life.fault)) & (rows["outcome"] == "ok")
-    return int((here & rows["ended_ns"].between(life.injected_ns - bound_ns, life.injected_ns)).sum())
+    return int((here & rows["ended_ns"].between(life.injected_ns - back_ns, life.injected_ns)).sum())
 
 
 def _split_brain(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
