@@ -21,6 +21,7 @@ from closeshave.capacity.search import SearchRules
 from closeshave.capacity.states import CALM, FailureState, parsed
 from closeshave.environments import drivers
 from closeshave.environments.driver import Permission
+from closeshave.environments.fingerprint import machine
 from closeshave.files import digest
 from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of
 from closeshave.plan import Plan, Role
@@ -107,6 +108,7 @@ def _found(words: CapacityWords, console: Console, started_at: str) -> CapacityT
         environment_digest=digest(base.inputs.environment),
         target_digest=digest(base.inputs.target),
         files=named_files.digests([base]),
+        machine=machine(),
     )
     return CapacityTask(Path(), order, base, plan, rules, states, promised, _ground(base, console, words, unbroken=not states))
 

@@ -46,6 +46,8 @@ class CapacityOrder:
     """Of Closeshave."""
     files: Mapping[str, str] = field(default_factory=dict)
     """What else decides what customers send → its digest: the Locust file, the profiles, replayed arrivals."""
+    machine: Mapping[str, str | float | None] = field(default_factory=dict)
+    """On which it began: kernel, processor, cores, memory, architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def refuse_changed(path: Path, before: CapacityOrder, now: CapacityOrder) -> Non
         "the target": (before.target_digest, now.target_digest),
         "the environment file": (before.environment_digest, now.environment_digest),
         "Closeshave": (before.version, now.version),
+        **resumed.machine(before.machine, now.machine),
         **resumed.files(before.files, now.files),
     }
     resumed.refuse_changed(path, inputs, "a new search")

@@ -94,14 +94,23 @@ class Trend:
         return tuple(name for name, points in self.series.items() if len(points) >= SEGMENT_MIN and points[-1][0] < newest)
 
     @property
+    def unknown(self) -> str:
+        """Why these nights cannot say that nothing became worse, in a sentence; empty if they can."""
+        gone = [title_of(name) for name in self.unmeasured]
+        return self._changed if not self._enough else f"Not measured in the newest {SEGMENT_MIN} nights: {_few(gone)}." if gone else ""
+
+    @property
     def sentence(self) -> str:
         """One line for the report of the newest night."""
-        gone = [title_of(name) for name in self.unmeasured]
-        return f"{self._changed}{f' Not measured in the newest {SEGMENT_MIN} nights: {_few(gone)}.' if gone else ''}"
+        return " ".join(dict.fromkeys(filter(None, (self._changed, self.unknown))))
+
+    @property
+    def _enough(self) -> tuple[str, ...]:
+        return tuple(name for name, points in self.series.items() if len(points) >= 2 * SEGMENT_MIN)
 
     @property
     def _changed(self) -> str:
-        enough = [name for name, points in self.series.items() if len(points) >= 2 * SEGMENT_MIN]
+        enough = self._enough
         if not enough:
             return f"{counted(len(self.nights), 'night')} stored; a change can be seen after {2 * SEGMENT_MIN}."
         if not self.shifts:

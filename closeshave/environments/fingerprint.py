@@ -50,7 +50,7 @@ def describe(deployment: Deployment | None, seed: int, rate: Rate | None = None)
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
         "packages": dict(versions(PACKAGES)),
         "machine": {
-            "cpu_model": cpu_model(_text(Path("/proc/cpuinfo")) or "") or platform.processor() or None,
+            "cpu_model": _processor(),
             "cpu_count": os.cpu_count(),
             "cpu_usable": len(os.sched_getaffinity(0)),
             "cpu_available": processors.available(),
@@ -62,6 +62,21 @@ def describe(deployment: Deployment | None, seed: int, rate: Rate | None = None)
         "container": _container(),
         "git": checkout(Path(__file__).parents[1]),
     }
+
+
+def machine() -> dict[str, str | float | None]:
+    """This machine, as the fingerprint of a run names it."""
+    return {
+        "kernel": platform.release(),
+        "processor": _processor(),
+        "cores": float(processors.available()),
+        "memory (GiB)": round(psutil.virtual_memory().total / 2**30, 1),
+        "architecture": platform.machine(),
+    }
+
+
+def _processor() -> str | None:
+    return cpu_model(_text(Path("/proc/cpuinfo")) or "") or platform.processor() or None
 
 
 def startup_s(deployment: Deployment) -> float | None:

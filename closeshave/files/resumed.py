@@ -6,6 +6,7 @@ A part that was not finished is not there, and is done again.
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -19,6 +20,8 @@ from closeshave.files.rundir import NotARun
 from closeshave.files.yamlfile import InvalidFile, Problem
 
 T = TypeVar("T")
+NEAR = 0.05
+"""Relative: decimal numbers that differ by less are of one machine."""
 
 
 def create(parent: Path, plan: str, started: datetime) -> Path:
@@ -55,6 +58,21 @@ def refuse_changed(path: Path, inputs: Mapping[str, tuple[object, object]], agai
 def files(then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[object, object]]:
     """The digests of named files, then and now, for :func:`refuse_changed`; a file that only one of them has is another one."""
     return {name: (then.get(name), now.get(name)) for name in sorted({*then, *now})}
+
+
+def machine(then: Mapping[str, object], now: Mapping[str, object]) -> dict[str, tuple[object, object]]:
+    """The machine on which the work began, and this one, for :func:`refuse_changed`: what one machine measured is not continued on another one.
+
+    Both by what is known of them (``kernel``, ``processor``). Decimal numbers, such as its memory, differ by some pages from start to start.
+    """
+    if not then:
+        return {"the machine (on which one it began was not recorded)": (None, now)}
+    return {f"the machine's {name}": _told_apart(then.get(name), now.get(name)) for name in sorted({*then, *now})}
+
+
+def _told_apart(then: object, now: object) -> tuple[object, object]:
+    near = isinstance(then, float) and isinstance(now, float) and math.isclose(then, now, rel_tol=NEAR)
+    return (then, then) if near else (then, now)
 
 
 def keep(path: Path, codec: TypeAdapter[T], part: T) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import psutil
 from rich.console import Console
 
-from closeshave.comparison.fingerprint import Fact, RunFingerprint, differences, unknown
-from closeshave.control import processors
+from closeshave.comparison.fingerprint import RunFingerprint, differences, unknown
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
-from closeshave.environments.fingerprint import cpu_model
+from closeshave.environments.fingerprint import machine
 from closeshave.environments.stack import Stack
 from closeshave.files import digest
 from closeshave.files.closest import meant
@@ -131,6 +128,7 @@ def _found(words: GateWords, console: Console, now: Callable[[], datetime]) -> t
         environment=words.environment,
         files=named_files.digests(environments),
         kind=kind,
+        machine=machine(),
     )
     return order, sides, candidate
 
@@ -157,6 +155,10 @@ def _kind(words: GateWords) -> tuple[Literal["sides", "baseline", "save"], Path 
         return "baseline", baseline.FOLDER / f"{words.base}.json"
     if words.candidate is None:
         raise InvalidFile(Problem("--candidate", 0, "", f"name what to compare {words.base} with"))
+    if words.save:
+        told = f"a job that compares {words.base} with {words.candidate} is added to no baseline"
+        said = f"{told}; leave out --baseline, or name a baseline of other jobs there"
+        raise InvalidFile(Problem("--save", 0, "", said))
     return "sides", None
 
 
@@ -259,22 +261,3 @@ def _known(found: Baseline, order: GateOrder) -> RunFingerprint:
         plan=baseline.with_files({**found.fingerprint.plan, "plan file": order.plan_digest, "seed": order.seed}, order.files),
         harness={**found.fingerprint.harness, "Closeshave": order.version},
     )
-
-
-def machine() -> dict[str, Fact]:
-    """This machine, as the fingerprint of a run names it."""
-    return {
-        "kernel": platform.release(),
-        "processor": _processor(),
-        "cores": float(processors.available()),
-        "memory (GiB)": round(psutil.virtual_memory().total / 2**30, 1),
-        "architecture": platform.machine(),
-    }
-
-
-def _processor() -> str | None:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    return cpu_model(text) or platform.processor() or None

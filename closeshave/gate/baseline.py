@@ -130,6 +130,11 @@ def added(before: Baseline | None, name: str, plan: str, conditions: RunFingerpr
     return replace(before, jobs=tuple(sorted([*kept, job], key=lambda each: each.at))[-JOBS_KEPT:])
 
 
+def without(found: Baseline, job: BaselineJob) -> Baseline:
+    """The other jobs: one that is concluded again may be in the baseline already, and is not compared with itself."""
+    return replace(found, jobs=tuple(each for each in found.jobs if each.runs != job.runs))
+
+
 def save(path: Path, baseline: Baseline) -> None:
     """Write a baseline. Raises :class:`OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)

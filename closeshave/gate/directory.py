@@ -51,6 +51,8 @@ class GateOrder:
     """What else decides what customers send, as the plan and the environments name it → its digest: the Locust file, the profiles, replayed arrivals."""
     kind: Literal["sides", "baseline", "save"] = "sides"
     """Two sides in one job, one against a baseline of other jobs, or one that is only saved."""
+    machine: Mapping[str, str | float | None] = field(default_factory=dict)
+    """On which it began: kernel, processor, cores, memory, architecture."""
 
 
 _ORDER = TypeAdapter(GateOrder)
@@ -81,6 +83,7 @@ def refuse_changed(path: Path, before: GateOrder, now: GateOrder) -> None:
         "the target": (before.target_digest, now.target_digest),
         "an environment file": (before.environment_digests, now.environment_digests),
         "Closeshave": (before.version, now.version),
+        **resumed.machine(before.machine, now.machine),
         **resumed.files(before.files, now.files),
     }
     resumed.refuse_changed(path, inputs, "a new gate")

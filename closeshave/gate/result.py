@@ -266,6 +266,11 @@ def breaks_invariant(blocks: Sequence[JudgedBlock], waivers: Sequence[Waiver], s
     return any(one.verdict.startswith(INVARIANTS) for one in _guilty(_broken(blocks, waivers, day_of(started_at))))
 
 
+def breaks(blocks: Sequence[JudgedBlock], waivers: Sequence[Waiver], started_at: str) -> tuple[str, ...]:
+    """The promises that the candidate broke and that nobody waived, each once."""
+    return tuple(dict.fromkeys(one.verdict for one in _guilty(_broken(blocks, waivers, day_of(started_at)))))
+
+
 def _waived(name: str, waivers: Sequence[Waiver], on: date | None) -> Waived | None:
     found = in_force(name, waivers, on)
     return None if found is None else Waived(found.owner, found.reason, found.until.isoformat())

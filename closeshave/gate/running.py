@@ -10,23 +10,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closeshave.comparison import stored
-from closeshave.comparison.fingerprint import RunFingerprint
+from closeshave.comparison.fingerprint import RunFingerprint, differences
 from closeshave.environments.rollout.instances import VersionNotSeen
 from closeshave.files import append_line, read_lines, write_atomically
+from closeshave.files.jsonfile import Damaged
 from closeshave.gate import baseline, directory, legs, pace
 from closeshave.gate.baseline import BaselineJob, BaselineUnusable
-from closeshave.gate.decision import Changes, change_of, decide, doubted, suspicious
+from closeshave.gate.decision import Changes, Decision, GateAnswer, change_of, decide, doubted, suspicious
 from closeshave.gate.design import STAGES, Block, Side, draw
 from closeshave.gate.directory import GateOrder
 from closeshave.gate.legs import GateSide, WarmedUp
 from closeshave.gate.pace import StagePace
-from closeshave.gate.result import GateAbout, GateResult, JudgedBlock, breaks_invariant, conclude, nothing, told
+from closeshave.gate.result import GateAbout, GateResult, JudgedBlock, breaks, breaks_invariant, conclude, nothing, told
 from closeshave.gate.rules import Rules
 from closeshave.plan import Waiver
 from closeshave.plurals import counted
+from closeshave.trial import fitting
 
 Say = Callable[[str], None]
 WARM_UP = "warm-up.jsonl"
+OF_THE_PLACE = frozenset({"machine", "parts", "harness"})
+"""Sections of a fingerprint in which all legs of a job are alike; each leg has a plan of its own, with its own seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,28 +157,49 @@ def _decided(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> Gat
     refused = ""
     unlike: tuple[str, ...] = ()
     decision = None
+    job = _job(task, rules, blocks)
     if _settled(task, blocks) and not _whole(rules, blocks, 1):
         refused = "the gate ended with the block in which the candidate broke an invariant; no metric was compared"
     elif order.kind == "sides":
         decision = decide(rules, _stages_of(rules, blocks))
     else:
-        job = _job(task, rules, blocks)
         try:
+            _refuse_mixed(task.directory, job)
             if order.kind == "baseline":
-                against = baseline.read(Path(order.base))
+                against = baseline.without(baseline.read(Path(order.base)), job)
                 unlike = tuple(each.text for each in baseline.refuse_unlike(against, task.plan_name, conditions))
                 decision = baseline.decide_against(rules, against, job.figures)
         except BaselineUnusable as error:
             refused = str(error)
-        if order.save:
-            try:
-                _save(order.save, task.plan_name, conditions, job)
-            except BaselineUnusable as error:
-                refused = refused or str(error)
+    unsaved = _kept(task, conditions, _without(job, _endless(blocks)), _unfit(task, blocks, decision)) if order.save else ""
     if decision is None:
-        why = refused or f"nothing was compared; this job is saved in the baseline {order.save}"
-        return nothing(about, why, blocks, task.waivers, conditions)
-    return conclude(about, doubted(decision, _endless(blocks)), blocks, task.waivers, conditions, unlike)
+        said = "; ".join(dict.fromkeys(filter(None, (refused, unsaved))))
+        return nothing(
+            about, said or f"nothing was compared; this job is saved in the baseline {order.save}", blocks, task.waivers, conditions
+        )
+    found = conclude(about, doubted(decision, _endless(blocks)), blocks, task.waivers, conditions, unlike)
+    return replace(found, sentence=f"{found.sentence} Not saved: {unsaved}.") if unsaved else found
+
+
+def _unfit(task: GateTask, blocks: Sequence[JudgedBlock], decision: Decision | None) -> str:
+    """Why this job may not be added to a baseline; empty if it may. A level that is worse, or that was reached by breaking a promise, would become the
+    one that later jobs are compared with. A waiver accepts a release for some days, and not its level for ever."""
+    if broken := breaks(blocks, task.waivers, task.order.started_at):
+        return f"the candidate broke {', '.join(broken)}"
+    worse = [] if decision is None else [one.metric for one in decision.metrics if one.answer is GateAnswer.WORSE]
+    return f"{', '.join(worse)} {'is' if len(worse) == 1 else 'are'} worse than in {task.order.base}" if worse else ""
+
+
+def _kept(task: GateTask, conditions: RunFingerprint, job: BaselineJob, unfit: str) -> str:
+    """Add the job to its baseline. Why it was not added; empty if it was."""
+    if unfit:
+        return f"{unfit}, so this job is not added to the baseline {task.order.save}"
+    try:
+        _refuse_mixed(task.directory, job)
+        _save(task.order.save, task.plan_name, conditions, job)
+    except BaselineUnusable as error:
+        return str(error)
+    return ""
 
 
 def _stages_of(rules: Rules, blocks: Sequence[JudgedBlock]) -> list[list[Changes]]:
@@ -191,6 +216,11 @@ def _endless(blocks: Sequence[JudgedBlock]) -> Mapping[str, int]:
     )
 
 
+def _without(job: BaselineJob, endless: Mapping[str, int]) -> BaselineJob:
+    """The job without percentiles that did not exist in some legs: the others alone would make a baseline quicker than the job was."""
+    return replace(job, figures={metric: figure for metric, figure in job.figures.items() if metric not in endless})
+
+
 def _job(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> BaselineJob:
     sound = [leg for block in blocks if not block.spoilt for leg in block.legs if leg.side is Side.CANDIDATE]
     return BaselineJob(task.order.started_at, tuple(leg.run for leg in sound), baseline.over_legs([leg.figures for leg in sound], rules))
@@ -202,6 +232,16 @@ def _save(name: str, plan: str, conditions: RunFingerprint, job: BaselineJob) ->
         raise BaselineUnusable(f"no leg of this job could be used, so nothing is added to the baseline {path}")
     before = baseline.read(path) if path.exists() else None
     baseline.save(path, baseline.added(before, name, plan, conditions, job))
+
+
+def _refuse_mixed(path: Path, job: BaselineJob) -> None:
+    """Raises :class:`BaselineUnusable` where the legs of a job ran under conditions that differ, as after an update on the way: its figures are of
+    neither. Blocks of two sides are compared within themselves, and need no such check."""
+    runs = [run for run in job.runs if (path / run).is_dir()]
+    prints = [stored.load(path / run).fingerprint for run in runs]
+    for run, each in zip(runs, prints, strict=True):
+        if moved := [one.text for one in differences(prints[0], each) if one.moves and one.section in OF_THE_PLACE]:
+            raise BaselineUnusable(f"the conditions of this job changed between {runs[0]} and {run}: {'; '.join(moved)}")
 
 
 def _conditions(path: Path, blocks: Sequence[JudgedBlock]) -> RunFingerprint:
@@ -220,7 +260,7 @@ def _conditions(path: Path, blocks: Sequence[JudgedBlock]) -> RunFingerprint:
 def _warmed_up(task: GateTask, rules: Rules, say: Say) -> float:
     """The factor on the plan's rates, found once: legs at different rates cannot be compared. Each environment is warmed up after every start, by every
     release; what that took says what a stage will take."""
-    known = next((float(record["scale"]) for record in read_lines(task.directory / WARM_UP)), None)
+    known = _rate_found(task.directory / WARM_UP)
     found: dict[tuple[int, str | None], WarmedUp] = {}
     for side in task.sides.values():
         if (key := (id(side.series), side.release)) not in found:
@@ -234,6 +274,19 @@ def _warmed_up(task: GateTask, rules: Rules, say: Say) -> float:
     for line in () if expected is None else pace.foreseen(expected):
         say(line)
     return known
+
+
+def _rate_found(path: Path) -> float | None:
+    """The factor that an earlier warm-up found; ``None`` before the first one. Raises :class:`closeshave.files.jsonfile.Damaged`."""
+    try:
+        found = next((float(record["scale"]) for record in read_lines(path)), None)
+    except (ValueError, TypeError, KeyError) as error:
+        raise Damaged(f"{path} is damaged: {error!r}; start a new gate") from None
+    if found is not None and not 0 < found <= fitting.MOST:
+        raise Damaged(
+            f"{path} is damaged: {found:g} is no factor on the plan's rates, which is above 0 and at most {fitting.MOST:g}; start a new gate"
+        )
+    return found
 
 
 def _pace(task: GateTask, rules: Rules, warm: Mapping[Side, WarmedUp], scale: float) -> StagePace | None:

@@ -52,7 +52,8 @@ class Gate:
     repeats: Annotated[WholeNumber, stated(maximum=GATE_BLOCKS[1])] = 3
     """How many blocks of a stage may be thrown away and repeated, because the machine disturbed one of their legs."""
     trend: Literal["warns", "gates"] = "warns"
-    """What ``closeshave trend`` does about a change for the worse that is still there: ``gates`` ends it with exit code 1."""
+    """What ``closeshave trend`` does about a change for the worse that is still there: ``gates`` ends it with exit code 1, and with 3 where the nights
+    are too few to see one, or the newest ones did not measure a figure."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.metrics) <= GATE_METRICS_MAX:

@@ -145,3 +145,10 @@ def test_a_search_whose_plan_was_changed_is_not_continued(task, tmp_path):
         asking.continued(task.directory, Console(quiet=True))
     path.write_text(json.dumps(told))
     assert asking.continued(task.directory, Console(quiet=True)).order == task.order
+
+
+def test_a_search_is_not_continued_on_another_machine(task, monkeypatch):
+    """Its levels would be those of two machines, and the capacity of neither."""
+    monkeypatch.setattr(asking, "machine", lambda: {**task.order.machine, "processor": "another one"})
+    with pytest.raises(InvalidFile, match="cannot be continued: the machine's processor changed since it began; start a new search"):
+        asking.continued(task.directory, Console(quiet=True))

@@ -177,7 +177,8 @@ def test_the_command_gates_only_where_the_plan_says_so(tmp_path, command):
     assert command("trend", runs, "--plan", tmp_path / "warns.yaml").code == 0
     assert command("trend", runs, "--plan", tmp_path / "gates.yaml").code == 1
     (tmp_path / "others.yaml").write_text(plan.replace("NAME", "other") + "gate: {trend: gates}\n", encoding="utf-8")
-    assert command("trend", runs, "--plan", tmp_path / "others.yaml").code == 0
+    done = command("trend", runs, "--plan", tmp_path / "others.yaml", "--quiet")
+    assert (done.code, done.stdout) == (3, b"0 nights stored; a change can be seen after 10.\n"), "unknown is never success"
 
 
 def test_a_figure_that_is_no_longer_measured_is_said():
@@ -189,6 +190,8 @@ def test_a_figure_that_is_no_longer_measured_is_said():
     assert trending.told(found)["unmeasured"] == ["recovery/shard-primary-killed"]
     assert [row[2] for row in trending.rows(found)] == ["100 ms", "unknown"]
     assert trend([*before, *after[:4]]).unmeasured == ()
+    assert found.unknown == "Not measured in the newest 5 nights: recovery, shard-primary-killed."
+    assert trend(before).unknown == ""
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999"])
@@ -225,7 +228,20 @@ def test_a_damaged_file_of_nights_is_named_with_its_line(tmp_path, command):
     with pytest.raises(Damaged, match=r"nights.jsonl:2 is no night"):
         nights.append(file, one)
     assert file.read_bytes() == before
-    assert command("trend", file).code == 4
+    done = command("trend", file)
+    assert (done.code, done.stderr.count(b"\n"), b"nights.jsonl:2: is no night: run: " in done.stderr) == (2, 1, True), done.stderr
+
+
+@pytest.mark.parametrize("told", [b'{"some": "thing"}\n', b"a,b\n1,2\n", b"\xff\xfe\x00\n", b"[1]\n", b"{}"])
+def test_a_file_of_something_else_is_refused(tmp_path, command, told):
+    """As a wrong argument, in a sentence: nothing of the harness failed."""
+    file = tmp_path / "other.jsonl"
+    file.write_bytes(told)
+    for more in ((), ("--add", kept(tmp_path / "runs", "run"))):
+        done = command("trend", file, *more)
+        assert (done.code, done.stderr.count(b"\n")) == (2, 1), done.stderr
+        assert b"name a directory of runs, or a file of nights that 'run --history' or 'trend --add' wrote" in done.stderr
+        assert file.read_bytes() == told
 
 
 def test_a_run_that_ended_early_is_no_night(tmp_path, command):

@@ -118,6 +118,10 @@ def test_a_refused_gate_is_told_to_the_job_too(tmp_path, command):
         (("gate", "--baseline", "embedded", "--candidate", "atlantis"), "no such file in environments/"),
         (("smoke", "--baseline", "embedded", "--candidate", "embedded"), "a plan with faults or drills is compared over nights"),
         (("gate", "--save", "../x"), "is no name of a baseline"),
+        (
+            ("gate", "--baseline", "embedded", "--candidate", "embedded", "--save", "main"),
+            "a job that compares embedded with embedded is added to no baseline",
+        ),
         (("gate", "--save", "."), "no dot first"),
         (("gate", "--baseline", "embedded", "--candidate", "bookedbarber-staging"), "cannot do with a remote one"),
         (("nothing", "--baseline", "embedded", "--candidate", "embedded"), "no such file in scenarios/"),

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from benchmarks import gate_resampling
+from closeshave.comparison.fingerprint import RunFingerprint
 from closeshave.environments.rollout.instances import VersionNotSeen
 from closeshave.files import jsonfile
 from closeshave.files.rundir import NotARun
 from closeshave.files.yamlfile import InvalidFile
-from closeshave.gate import directory, legs, running
+from closeshave.gate import baseline, directory, legs, running
+from closeshave.gate.baseline import Baseline, BaselineJob
 from closeshave.gate.design import Side
 from closeshave.gate.directory import GateOrder
 from closeshave.gate.legs import WarmedUp
@@ -29,7 +31,7 @@ from closeshave.trial.preparation import prepare
 from closeshave.trial.series import SeriesStopped
 from tests.gate.stages import block, leg
 
-ORDER = GateOrder("gate.yaml", "current", "next", 1, "2026-11-29T20:00:00+00:00", rules(Gate()), "p", ("a", "b"), "t")
+ORDER = GateOrder("gate.yaml", "current", "next", 1, "2026-11-29T20:00:00+00:00", rules(Gate()), "p", ("a", "b"), "t", machine={"kernel": "6.1"})
 
 
 class Machine:
@@ -343,3 +345,142 @@ def test_an_invariant_that_is_waived_ends_nothing(machine):
     made = machine(broken=Side.CANDIDATE)
     made.task = replace(made.task, waivers=(Waiver("integrity/*", "Mara", "known", date(2026, 12, 1)),))
     assert (made.run().exit_code, len(made.done)) == (0, 6)
+
+
+def _jobs(figures, number=6):
+    """A baseline of earlier jobs like this one."""
+    return tuple(
+        BaselineJob(
+            f"2026-11-{at + 1:02}T02:00:00+00:00",
+            (f"before-{at}",),
+            {name: replace(one, value=one.value * (1 + at * 0.002)) for name, one in figures.items()},
+        )
+        for at in range(number)
+    )
+
+
+@pytest.fixture
+def known(machine, tmp_path, monkeypatch):
+    """Makes a machine whose jobs are compared with the baseline ``main`` and saved in it; the conditions of every run are the same."""
+    monkeypatch.chdir(tmp_path)
+    conditions = RunFingerprint(
+        {"kernel": "6.1", "processor": "p", "cores": 2.0}, {}, {"plan file": "p", "seed": 1}, {"Closeshave": "0.1.0"}
+    )
+    monkeypatch.setattr(running, "_conditions", lambda *_: conditions)
+    file = baseline.FOLDER / "main.json"
+
+    def make(*, jobs=6, **told):
+        usual = machine()
+        usual.task = replace(usual.task, order=replace(ORDER, kind="save", save="main"))
+        usual.run()
+        (job,) = baseline.read(file).jobs
+        baseline.save(file, Baseline("main", "gate", conditions, _jobs(job.figures, jobs)))
+        (usual.task.directory / directory.BLOCKS).unlink()
+        made = machine(**told)
+        made.task = replace(made.task, order=replace(ORDER, kind="baseline", base=str(file), save="main"))
+        return made
+
+    return make
+
+
+def _saved():
+    return [one.runs[0] for one in baseline.read(baseline.FOLDER / "main.json").jobs]
+
+
+def test_a_job_like_those_of_its_baseline_is_added_to_it(known):
+    """And compared with the others alone when it is concluded once more."""
+    made = known()
+    found = made.run()
+    assert (found.exit_code, len(_saved())) == (0, 7), found.sentence
+    again = made.run()
+    assert again == found
+    assert len(_saved()) == 7
+
+
+@pytest.mark.parametrize(
+    ("told", "why"), [({"slower": 1.5}, "p95/book is worse than in "), ({"broken": Side.CANDIDATE}, "the candidate broke integrity/lost")]
+)
+def test_a_job_that_is_worse_does_not_become_what_later_ones_are_compared_with(known, told, why):
+    """Else the next job is *same* as the fault, and the baseline drifts with every release that is a little slower."""
+    made = known(**told)
+    found = made.run()
+    assert found.exit_code == 1
+    assert f"{why}" in found.sentence
+    assert "so this job is not added to the baseline main" in found.sentence
+    assert len(_saved()) == 6
+
+
+def test_a_waiver_accepts_a_release_and_not_its_level(known):
+    """After its last day the metric would be compared with the level that was waived."""
+    made = known(slower=1.5)
+    made.task = replace(made.task, waivers=(Waiver("gate/p95/book", "Mara", "until the index is there", date(2026, 12, 1)),))
+    found = made.run()
+    assert (found.exit_code, "is not added to the baseline main" in found.sentence, len(_saved())) == (0, True, 6), found.sentence
+
+
+def test_a_job_that_could_not_be_saved_says_so_beside_its_answer(known):
+    """Its answer stands."""
+    made = known()
+    made.task = replace(made.task, order=replace(made.task.order, save="other"))
+    (baseline.FOLDER / "other.json").write_text("{", encoding="utf-8")
+    found = made.run()
+    assert found.exit_code == 0
+    assert "Not saved: the baseline reports/baselines/other.json is damaged or cut off" in found.sentence
+
+
+def test_legs_under_conditions_that_changed_are_no_job(known, monkeypatch):
+    """A gate that was continued after an update: the first leg alone was asked for its conditions."""
+    made = known()
+    versions = iter(["18.5"] * 4 + ["18.6"] * 100)
+
+    def load(path):
+        version = "18.5" if path.name.startswith(("run-1-1-", "run-1-2-")) else next(versions)
+        return SimpleNamespace(fingerprint=RunFingerprint({"kernel": "6.1"}, {"PostgreSQL": version}))
+
+    monkeypatch.setattr(running.stored, "load", load)
+    for block_, number in ((block_, number) for block_ in range(1, 7) for number in range(4)):
+        (made.task.directory / f"run-1-{block_}-{number}").mkdir()
+    found = made.run()
+    assert found.exit_code == 3
+    assert "the conditions of this job changed between run-1-1-0 and run-1-" in found.sentence
+    assert "PostgreSQL 18.5 → 18.6" in found.sentence
+    assert len(_saved()) == 6
+
+
+def test_a_percentile_that_did_not_exist_is_in_no_baseline(machine, tmp_path, monkeypatch):
+    """The legs that had one would make the job look quicker than it was."""
+    monkeypatch.chdir(tmp_path)
+    made = machine()
+    made.task = replace(made.task, order=replace(ORDER, kind="save", save="main"))
+    whole = legs.carry_out
+
+    def carried_out(planned, *rest):
+        found = whole(planned, *rest)
+        return found if planned.number != 3 else replace(found, legs=tuple(leg(planned, at, endless=True) for at in range(len(found.legs))))
+
+    monkeypatch.setattr(legs, "carry_out", carried_out)
+    made.run()
+    (job,) = baseline.read(baseline.FOLDER / "main.json").jobs
+    assert set(job.figures) == {"p95/slots", "not-good", "cpu-per-request", "cache-misses"}
+
+
+def test_a_gate_is_not_continued_on_another_machine(tmp_path):
+    """Its legs would be compared across two machines. Memory differs by some pages from start to start."""
+    here = {"kernel": "6.1.0", "processor": "AMD EPYC", "cores": 2.0, "memory (GiB)": 7.8, "architecture": "x86_64"}
+    began = replace(ORDER, machine=here)
+    directory.refuse_changed(tmp_path, began, replace(ORDER, machine={**here, "memory (GiB)": 7.7}))
+    with pytest.raises(
+        InvalidFile, match=r"the machine's memory \(GiB\) and the machine's processor changed since it began; start a new gate"
+    ):
+        directory.refuse_changed(tmp_path, began, replace(ORDER, machine={**here, "memory (GiB)": 3.9, "processor": "Intel Xeon"}))
+    with pytest.raises(InvalidFile, match=r"the machine \(on which one it began was not recorded\) changed"):
+        directory.refuse_changed(tmp_path, replace(ORDER, machine={}), began)
+
+
+@pytest.mark.parametrize("record", ["{}", '{"scale": "fast"}', '{"scale": null}', '{"scale": 0}', '{"scale": NaN}', "[1]", "{"])
+def test_a_damaged_record_of_the_warm_up_is_named(machine, record):
+    """Rather than an error without the file, or legs at no rate."""
+    made = machine()
+    (made.task.directory / running.WARM_UP).write_text(f"{record}\n", encoding="utf-8")
+    with pytest.raises(jsonfile.Damaged, match=r"warm-up\.jsonl is damaged: "):
+        made.run()

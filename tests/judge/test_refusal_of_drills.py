@@ -75,15 +75,48 @@ def test_a_write_that_was_refused_waits_for_the_next_one_that_is_accepted() -> N
     assert verdict.measured == pytest.approx(138.21 - 137.1)
 
 
-def test_a_range_that_nobody_wrote_to_was_refused_for_as_long_as_the_fence_stood() -> None:
-    """It is known from the drill itself."""
+@pytest.mark.parametrize(
+    ("after", "status", "said"),
+    [
+        ((), INCONCLUSIVE, "none was accepted after it: it is unknown how long a customer would have waited"),
+        ((138.0,), PASS, "the first one after it was accepted 1.010 s after it began, so nobody would have waited longer"),
+        ((139.5,), INCONCLUSIVE, "the first one after it was accepted only 2.510 s after it began"),
+    ],
+)
+def test_a_fence_that_no_write_met_passes_only_by_a_write_soon_after_it(after: tuple[float, ...], status: Status, said: str) -> None:
+    """That the fence stood for a quarter of a second is what the drill says of itself: what a customer would have met nobody tried."""
     run = Run((INTEGRITY,), drills=(RANGE,))
     run.book(130, 1000, franchise=50)
+    run.book(138, 1001, franchise=50)
+    for number, at in enumerate(after):
+        run.book(at, 2000 + number, franchise=1)
     begun(run, 137.25)
     verdict = run.verdict("drill-refusal/range")
-    assert verdict.status is PASS
-    assert verdict.measured == 0.25
+    assert (verdict.status, verdict.n, verdict.measured) == (status, int(status is PASS), 0.25)
     assert "0 writes met the fence" in verdict.reason
+    assert said in verdict.reason
+
+
+def test_a_fence_that_stood_too_long_fails_without_a_write() -> None:
+    """The drill itself says so."""
+    run = Run((INTEGRITY,), drills=(RANGE,))
+    run.book(130, 1000, franchise=50)
+    assert begun(run, 139.5).verdict("drill-refusal/range").status is FAIL
+
+
+def test_a_refusal_between_two_writes_that_are_far_apart_is_unknown() -> None:
+    """A bound of 0.4 s, and from 136 to 138 nobody wrote: two seconds of refusal would look the same."""
+    run = Run((INTEGRITY,), drills=(replace(MOVE, expected=DrillBounds(refusal=0.4)),))
+    for index in range(200):
+        at = 120 + index / 8
+        if not 136 < at < 138:
+            run.book(at, 1000 + index)
+    verdict = carried_out(run).verdict("drill-refusal/move")
+    assert verdict.status is INCONCLUSIVE
+    assert (
+        verdict.reason
+        == "no write was accepted for 0.000 s, but no write was due in its scope for 2.000 s: a longer refusal could not be seen"
+    )
 
 
 def test_a_move_that_was_given_up_says_nothing_of_its_refusal() -> None:
@@ -95,7 +128,14 @@ def test_a_move_that_was_given_up_says_nothing_of_its_refusal() -> None:
 
 def test_another_drill_is_bound_by_the_gap_between_acknowledged_writes() -> None:
     """Half a second without one, in which one was refused."""
-    run = carried_out(booked(replace(MOVE, expected=DrillBounds(refusal=0.4))))
-    assert run.verdict("drill-refusal/move").status is PASS
-    run.act("create", 137.2, outcome="info", good=False, status=503, key="a")
-    assert run.verdict("drill-refusal/move").status is FAIL
+    drill = replace(MOVE, expected=DrillBounds(refusal=0.4))
+    assert carried_out(booked(drill)).verdict("drill-refusal/move").status is INCONCLUSIVE
+    for first, last, status in ((137.0, 137.125, PASS), (137.0, 137.5, FAIL)):
+        run = Run((INTEGRITY,), drills=(drill,))
+        for index in range(200):
+            if not first < 120 + index / 8 < last:
+                run.book(120 + index / 8, 1000 + index)
+        if status is FAIL:
+            run.act("create", 137.2, outcome="info", good=False, status=503, key="a")
+        verdict = carried_out(run).verdict("drill-refusal/move")
+        assert (verdict.status, verdict.n > 30) == (status, True), verdict.reason

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from closeshave.comparison.stored import StoredRun
     from closeshave.plan import Plan
 
+NIGHTS = "name a directory of runs, or a file of nights that 'run --history' or 'trend --add' wrote"
+
 
 @app.command(epilog=exits.told())
 def compare(
@@ -55,7 +57,7 @@ def _timelines(before: StoredRun, now: StoredRun, voice: Voice) -> str | None:
     return timelines(*((run.summary.run.id, curves_of(run.path)) for run in (before, now)))
 
 
-@app.command(epilog=exits.told(Exit.FAIL))
+@app.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE))
 def trend(
     nights: Annotated[
         Path, typer.Argument(help="A directory of runs, or a file to which each night is appended.", autocompletion=runs_below)
@@ -92,11 +94,12 @@ def trend(
         write_atomically(html, trending.page(found))
     if otava is not None:
         write_atomically(otava, render(found.nights))
-    brief = [each.sentence for each in found.shifts] or [found.sentence]
+    brief = [*(each.sentence for each in found.shifts), *filter(None, (found.unknown,))] or [found.sentence]
     voice.result(trending.told(found), brief, lambda console: trending.show(found, console))
     if html is not None:
         voice.last("page", html)
-    raise typer.Exit(Exit.FAIL if stated is not None and stated.gate.trend == "gates" and found.worse else 0)
+    gates = stated is not None and stated.gate.trend == "gates"
+    raise typer.Exit(Exit.PASS if not gates else Exit.FAIL if found.worse else Exit.INCONCLUSIVE if found.unknown else Exit.PASS)
 
 
 def _plan(name: str) -> Plan | None:
@@ -114,17 +117,34 @@ def _append(nights: Path, run: Path) -> None:
         raise InvalidFile(
             Problem("--add", 0, "", f"{nights} is a directory, which has its runs already; name a file, like reports/nights.jsonl")
         )
+    if nights.exists():
+        _read(nights)
     one = stored_nights.night(stored.load(run))
     if one is None:
         raise InvalidFile(Problem("--add", 0, "", f"{run} ended early, so its figures are not those of a whole night"))
     stored_nights.append(nights, one)
 
 
+def _read(path: Path) -> tuple[Night, ...]:
+    """All nights. Raises :class:`InvalidFile` for a file that has none: it is an argument, and the wrong one or damaged."""
+    from closeshave.comparison import nights as stored_nights
+    from closeshave.files.jsonfile import Damaged
+
+    try:
+        found = stored_nights.read(path)
+    except Damaged as error:
+        line, _, said = str(error).removeprefix(str(path)).removeprefix(":").partition(" ")
+        raise InvalidFile(Problem(str(path), int(line or 0), "", f"{said}; {NIGHTS}")) from None
+    if not found and path.is_file() and path.stat().st_size:
+        raise InvalidFile(Problem(str(path), 0, "", f"it holds no night; {NIGHTS}"))
+    return found
+
+
 def _of_one_plan(path: Path, plan: Plan | None) -> tuple[Night, ...]:
     """The nights of the plan, else of the plan of the newest night."""
-    from closeshave.comparison.nights import alike, read
+    from closeshave.comparison.nights import alike
 
-    found = read(path)
+    found = _read(path)
     if plan is not None:
         found = tuple(each for each in found if each.plan == plan.name)
     return alike(found, found[-1]) if found else ()

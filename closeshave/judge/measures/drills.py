@@ -6,12 +6,12 @@ import numpy as np
 
 from closeshave.clock import Anchor
 from closeshave.history import ACKNOWLEDGED, BY_HOOKS, LOSS_S, LOST, TIMED
-from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member, one_of
+from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, one_of
 from closeshave.judge.evidence.drills import DrillLife, customers_within
-from closeshave.judge.evidence.joins import held_in
+from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.writes import MUTATING, joined
 from closeshave.judge.measures.analysis import Analysis
-from closeshave.judge.measures.fenced import fence_of, waits
+from closeshave.judge.measures.fenced import fence_of, waits, writing
 from closeshave.judge.measures.restored import Instant, Restoration, compare
 from closeshave.judge.verdict import DrillFigures, StepFigures
 from closeshave.scope import concerned
@@ -149,10 +149,7 @@ def _refused_s(analysis: Analysis, life: DrillLife) -> float | None:
         return None
     if (fence := fence_of(life)) is not None:
         return max((fence.to_ns - fence.from_ns) / 1e9, waits(evidence, fence).longest_s)
-    effects = evidence.history.effects
-    writing = held_in(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])
-    here = one_of(evidence.shard, concerned(life.drill, evidence.history.manifest.topology))
-    mine = np.flatnonzero(writing & here & (evidence.intended_ns >= life.ended.began_ns) & (evidence.intended_ns <= life.over_ns))
+    mine = writes_within(evidence, life)
     if not len(mine):
         return None
     good = evidence.good[mine]
@@ -165,3 +162,20 @@ def _refused_s(analysis: Analysis, life: DrillLife) -> float | None:
         after = int(acknowledged[place]) if place < len(acknowledged) else life.over_ns
         longest_ns = max(longest_ns, after - before)
     return longest_ns / 1e9
+
+
+def writes_within(evidence: Evidence, life: DrillLife) -> Ints:
+    """The positions of the writes to the drill's shards that were due while it was under way, until everything was put back."""
+    if life.ended is None or life.over_ns is None:
+        return np.empty(0, dtype=np.int64)
+    here = one_of(evidence.shard, concerned(life.drill, evidence.history.manifest.topology))
+    due = (evidence.intended_ns >= life.ended.began_ns) & (evidence.intended_ns <= life.over_ns)
+    return np.flatnonzero(writing(evidence) & here & due)
+
+
+def unseen_s(evidence: Evidence, life: DrillLife) -> float:
+    """The longest time of the drill in which no write to its shards was due, in seconds: what was refused meanwhile nobody saw."""
+    assert life.ended is not None  # or it would not be judged
+    due = np.sort(evidence.intended_ns[writes_within(evidence, life)])
+    edges = np.concatenate([[life.ended.began_ns], due[due <= life.ended.ended_ns], [life.ended.ended_ns]])
+    return float(np.diff(edges).max()) / 1e9

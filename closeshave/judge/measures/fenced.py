@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closeshave.history import FENCED_NS, FIRST, LAST, OPENED_NS
-from closeshave.judge.evidence.columns import Ints, ints, member
+from closeshave.judge.evidence.columns import Flags, Ints, ints, member
 from closeshave.judge.evidence.drills import DrillLife
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.joins import held_in
@@ -47,9 +47,7 @@ def fence_of(life: DrillLife) -> Fence | None:
 
 def waits(evidence: Evidence, fence: Fence) -> Waits:
     """Of a write that was answered well, the time until its answer. Of any other, until the next write to the range was answered well, or for ever."""
-    effects = evidence.history.effects
-    writing = held_in(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])
-    mine = writing & (evidence.franchise >= fence.first) & (evidence.franchise <= fence.last)
+    mine = _writes(evidence, fence)
     met = np.flatnonzero(mine & (evidence.intended_ns <= fence.to_ns) & (evidence.ended_ns >= fence.from_ns))
     waited = evidence.response_ns[met].copy()
     accepted = np.sort(evidence.ended_ns[mine & evidence.good])
@@ -59,3 +57,22 @@ def waits(evidence: Evidence, fence: Fence) -> Waits:
         after = int(np.searchsorted(accepted, due, side="right"))
         waited[place] = (int(accepted[after]) if after < len(accepted) else max(last_ns, due)) - due
     return Waits(met, waited)
+
+
+def open_again_s(evidence: Evidence, fence: Fence) -> float | None:
+    """How long after the fence began the first write to the range that was due when it had ended was accepted, in seconds: nobody who wrote in between
+    waited longer. ``None`` if there was no such write."""
+    after = _writes(evidence, fence) & evidence.good & (evidence.intended_ns > fence.to_ns)
+    return (int(evidence.ended_ns[after].min()) - fence.from_ns) / 1e9 if after.any() else None
+
+
+def _writes(evidence: Evidence, fence: Fence) -> Flags:
+    """The writes to the range."""
+    mine: Flags = writing(evidence) & (evidence.franchise >= fence.first) & (evidence.franchise <= fence.last)
+    return mine
+
+
+def writing(evidence: Evidence) -> Flags:
+    """The operations that write."""
+    effects = evidence.history.effects
+    return held_in(evidence.ids, ints(effects["operation"], -1)[member(effects["action"], MUTATING)])

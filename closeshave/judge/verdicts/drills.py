@@ -12,8 +12,18 @@ from closeshave.judge.evidence.columns import Flags, ints
 from closeshave.judge.evidence.drills import DrillLife, customers_in_calm, customers_within
 from closeshave.judge.evidence.witness import effect_witness, first_and_worst, operation_witness
 from closeshave.judge.measures.analysis import Analysis
-from closeshave.judge.measures.drills import exact, figures, files_lost, lost_rows, restoration, restores_files, restores_rows
-from closeshave.judge.measures.fenced import fence_of, waits
+from closeshave.judge.measures.drills import (
+    exact,
+    figures,
+    files_lost,
+    lost_rows,
+    restoration,
+    restores_files,
+    restores_rows,
+    unseen_s,
+    writes_within,
+)
+from closeshave.judge.measures.fenced import fence_of, open_again_s, waits
 from closeshave.judge.measures.restored import Restoration
 from closeshave.judge.verdict import DrillFigures, Exposure, Status, Verdict
 from closeshave.judge.verdicts.exposure import enough
@@ -323,9 +333,10 @@ def _refusal(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: f
     if fence is not None and met is not None:
         there = counted(len(met.positions), "write met the fence", "writes met the fence")
         said = f"the fence stood for {(fence.to_ns - fence.from_ns) / 1e9:.3f} s; {there}, the longest waited for {met.longest_s:.3f} s"
-    found = replace(blank, measured=told.writes_refused_s, n=1 if met is None else len(met.positions), reason=said)
+    n = len(writes_within(evidence, life)) if met is None else len(met.positions)
+    found = replace(blank, measured=told.writes_refused_s, n=n, reason=said)
     if told.writes_refused_s <= bound_s:
-        return replace(found, status=Status.PASS)
+        return _accepted(analysis, life, found, bound_s)
     if doubts := evidence.doubts_within(life.ended.began_ns, life.ended.ended_ns):
         return replace(found, reason=f"{said}, but meanwhile {doubts[0].cause}")
     if met is None or not len(met.positions):
@@ -334,6 +345,27 @@ def _refusal(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: f
         worst = int(met.positions[int(np.argmax(met.waited_ns))])
         witnesses = (operation_witness(evidence.operations, worst, "waited for the move of its franchise"),)
     return replace(found, status=Status.FAIL, reason=f"{said}; the bound is {bound_s:g} s", witnesses=witnesses)
+
+
+def _accepted(analysis: Analysis, life: DrillLife, found: Verdict, bound_s: float) -> Verdict:
+    """A refusal within its bound passes where writes would have shown a longer one."""
+    evidence, fence = analysis.evidence, fence_of(life)
+    if fence is None:
+        if (blind_s := unseen_s(evidence, life)) > bound_s:
+            return replace(
+                found, reason=f"{found.reason}, but no write was due in its scope for {blind_s:.3f} s: a longer refusal could not be seen"
+            )
+        return replace(found, status=Status.PASS)
+    if found.n:
+        return replace(found, status=Status.PASS)
+    after_s = open_again_s(evidence, fence)
+    if after_s is not None and after_s <= bound_s:
+        reason = (
+            f"{found.reason}, but the first one after it was accepted {after_s:.3f} s after it began, so nobody would have waited longer"
+        )
+        return replace(found, status=Status.PASS, n=1, reason=reason)
+    there = "none was accepted after it" if after_s is None else f"the first one after it was accepted only {after_s:.3f} s after it began"
+    return replace(found, reason=f"{found.reason}, and {there}: it is unknown how long a customer would have waited")
 
 
 def _put_back(analysis: Analysis, life: DrillLife) -> Verdict:
