@@ -1,5 +1,7 @@
 """Bookings that are lost, that no request asked for, that one key made twice, or that are on the wrong shard."""
 
+from typing import Any
+
 import pytest
 
 from closeshave.history import Routed
@@ -224,3 +226,40 @@ def unheard_without_a_key(run: Run) -> None:
 def test_the_slot_alone_decides_what_became_of_a_create() -> None:
     """The slot has a booking, so nothing is lost and nothing is a phantom."""
     assert not_passing(unheard_without_a_key) == set()
+
+
+def test_a_key_whose_answer_names_no_booking_made_one_booking_only() -> None:
+    """The row with this key is that booking, and not a second one; two rows are two."""
+    run = clean()
+    slot = EIGHT + 900_000
+    for at in (80, 81):
+        run.book(at, None, final=False, key="once", starts_at=slot)
+    run.row(990, key="once", starts_at=slot)
+    assert run.verdict("integrity/idempotency").status is Status.PASS
+    run.row(991, key="once", starts_at=slot + 36_000)
+    verdict = run.verdict("integrity/idempotency")
+    assert (verdict.status, verdict.measured) == (Status.FAIL, 1)
+    assert verdict.witnesses[0].facts()["bookings"] == [990, 991]
+
+
+def test_a_booking_that_was_answered_without_an_id_and_a_key_is_found_by_its_slot() -> None:
+    """As by a Locust file of one's own whose platform answers with an empty body. Without a row it is lost, unless its slot was given up."""
+    slot: dict[str, Any] = {"barber": 7, "starts_at": EIGHT + 900_000, "minutes": 30}
+    there, lost, cancelled = clean(), clean(), clean()
+    for run in (there, lost, cancelled):
+        run.book(80, None, final=False, key=None, **slot)
+    there.row(990, key=None, **slot)
+    cancelled.act("cancel", 82, booking=None, **slot)
+    found = [run.verdict("integrity/lost").status for run in (there, lost, cancelled)]
+    assert found == [Status.PASS, Status.FAIL, Status.PASS]
+    cancelled.act("cancel", 82, booking=None, **{**slot, "barber": 8})
+    lost.act("cancel", 82, booking=None, **{**slot, "barber": 8})
+    assert lost.verdict("integrity/lost").status is Status.FAIL
+
+
+def test_a_cancel_without_an_id_is_of_no_booking_without_an_id() -> None:
+    """Two rows that lack the same thing are not one."""
+    run = clean()
+    run.act("cancel", 80, booking=None, barber=None, starts_at=None)
+    run.row(990, key=None)
+    assert run.verdict("integrity/lost").status is Status.PASS

@@ -2,6 +2,7 @@
 
 import pytest
 
+from closeshave.judge.verdict import Status
 from tests.judge.clean import Plant, clean, not_passing, verdict
 from tests.judge.histories import EIGHT, Run
 
@@ -98,3 +99,19 @@ def test_three_at_once_are_counted_in_pairs() -> None:
     for number in (50, 51, 52):
         run.book(30 + number / 100, number, starts_at=EIGHT)
     assert verdict(run, "double_booked").measured == 3
+
+
+@pytest.mark.parametrize("unknown", ["barber", "minutes"])
+def test_bookings_that_do_not_say_whose_slot_they_take_are_unknown(unknown: str) -> None:
+    """A platform whose lists name no barber: two customers at eight o'clock are no double booking, and no proof that there was none."""
+    run = clean()
+    for number in (990, 991):
+        run.row(number, starts_at=EIGHT + 900_000, **{unknown: None})
+    verdict = run.verdict("integrity/double_booked")
+    assert verdict.status is Status.INCONCLUSIVE
+    assert (
+        verdict.reason == "2 bookings read back do not say their barber, time or length, so it is unknown whether they overlap another one"
+    )
+    for number in (992, 993):
+        run.row(number, starts_at=EIGHT + 990_000)
+    assert run.verdict("integrity/double_booked").status is Status.FAIL

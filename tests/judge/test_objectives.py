@@ -315,3 +315,17 @@ def test_an_operation_without_an_end_is_not_quick() -> None:
     run.steady(3)
     run.changes["operations"] = run.history.operations.assign(ended_ns=pd.array([ns(11), pd.NA, pd.NA], dtype="Int64"))
     assert run.verdict("latency/all").measured is None
+
+
+def test_a_platform_that_falls_behind_does_not_pass_a_throughput_by_answers_after_the_load() -> None:
+    """Twenty requests a second for 100 s, of which it answers ten a second: the last answer comes 100 s after the last request. All are good."""
+    run = Run((objective("throughput", at_least=19.0),))
+    for index in range(2000):
+        run.op(10 + index / 20, took=0.01 + index / 20)
+    verdict = run.verdict("throughput/all")
+    assert verdict.status is INCONCLUSIVE
+    assert verdict.measured == pytest.approx(10.1, abs=0.05)
+    assert "requests were answered well only after the load had ended: the platform may not have kept up with it" in verdict.reason
+    steady = Run((objective("throughput", at_least=19.999),))
+    steady.steady(2000, took=0.5)
+    assert steady.verdict("throughput/all").status is PASS

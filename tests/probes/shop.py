@@ -219,6 +219,11 @@ class Shop:
             "start_time": f"{told['date']}T{told['time']}:00",
         }  # fmt: skip
         self.keys[key] = booking
+        if "sleeps-once" in self.lies and "pg_sleep(3)" in str(notes) and not self.late:
+            self.late.add(str(notes))
+            time.sleep(3)
+        if "sleeps" in self.lies and "pg_sleep(3)" in str(notes):
+            time.sleep(3)
         return 200, self.bookings[booking], {}
 
     def on_get_appointments(self, _region, _where, _asked, head, _told) -> SAID:
@@ -227,7 +232,7 @@ class Shop:
         return (200, {"appointments": mine, "total": len(mine)}, {}) if email else (401, {}, {})
 
     def one_booking(self, method: str, parts: list[str], head: dict[str, str]) -> SAID:
-        email = self.who(head)
+        email = None if "forgets-everybody" in self.lies else self.who(head)
         if "crashes" in self.lies and "'" in parts[0]:
             return 500, {"error": "Internal server error"}, {}
         found = self.bookings.get(int(parts[0])) if parts[0].isascii() and parts[0].isdecimal() and len(parts[0]) < 9 else None

@@ -131,3 +131,23 @@ def test_a_busy_machine_is_no_text_that_was_carried_out() -> None:
     found = asked("hostile.login", "busy")[0]
     assert found.outcome is ProbeOutcome.UNKNOWN
     assert "when it was asked again" in found.why
+
+
+def test_notes_that_are_late_once_are_asked_for_again() -> None:
+    """As every other place that takes text: by booking them once more. Notes that are late every time were carried out."""
+    once = asked("hostile.booking-notes", "sleeps-once")[0]
+    assert (once.outcome, "when it was asked again" in once.why) == (ProbeOutcome.UNKNOWN, True), once.why
+    always = asked("hostile.booking-notes", "sleeps")[0]
+    assert (always.outcome, "it was carried out" in always.why) == (ProbeOutcome.BROKEN, True), always.why
+
+
+def test_notes_at_a_time_that_was_taken_were_not_looked_at() -> None:
+    """A platform that cancels nothing refuses every booking after the first one, whatever it says: that is no refusal of hostile notes."""
+    found = asked("hostile.booking-notes", "never-cancels")[0]
+    assert (found.outcome, "was refused without a look at it: the time was taken" in found.why) == (ProbeOutcome.UNKNOWN, True), found.why
+
+
+def test_a_booking_id_of_a_customer_who_is_not_admitted_was_not_looked_at() -> None:
+    """A session that ended: 401 for every path."""
+    found = asked("hostile.booking-id", "forgets-everybody")[0]
+    assert (found.outcome, "the customer was not admitted (status 401)" in found.why) == (ProbeOutcome.UNKNOWN, True), found.why

@@ -21,6 +21,8 @@ BOOKING = ("booking", "franchise")
 """What tells a booking from all others. The ID first: IDs ascend while a run goes on, so that what is near in time is found nearby."""
 CANCELLED = "cancelled"
 """The status of a booking that no longer holds its slot."""
+SLOT = ("starts_at", "franchise", "barber")
+"""What tells a booking that has neither an ID nor a key from all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def fate(evidence: Recorded) -> Writes:
     absent = ((created & (place < 0)) | (ok & _undone(rows, final))) & ~unread
     may_be_cancelled = rows[equal(rows["action"], "cancel") & ~equal(rows["outcome"], Outcome.FAIL)]
     excused = created & absent
-    excused[excused] = among(rows[excused], may_be_cancelled)
+    excused[excused] = among(rows[excused], may_be_cancelled) | _at_one_slot(rows[excused], may_be_cancelled)
     return Writes(rows, absent, excused, unread, same, keeps_cancelled=bool(equal(final["status"], CANCELLED).any()))
 
 
@@ -94,6 +96,16 @@ def among(rows: Table, others: Table) -> Flags:
     if not len(rows) or not len(others):
         return np.zeros(len(rows), dtype=np.bool_)
     return rows_in(numbers(rows, *BOOKING), numbers(others, *BOOKING)) & (ints(rows["booking"], -1) >= 0)
+
+
+def _at_one_slot(rows: Table, others: Table) -> Flags:
+    """Which ``rows`` without an ID are of the slot of one of ``others`` without an ID: a platform that tells no IDs is asked to cancel a slot."""
+    if not len(rows) or not len(others):
+        return np.zeros(len(rows), dtype=np.bool_)
+    nameless, theirs = (filled(each, "starts_at", "barber") & ~filled(each, "booking") for each in (rows, others))
+    found = np.zeros(len(rows), dtype=np.bool_)
+    found[nameless] = rows_in(numbers(rows[nameless], *SLOT), numbers(others[theirs], *SLOT)) if nameless.any() and theirs.any() else False
+    return found
 
 
 def keyed(rows: Rows) -> Flags:
@@ -130,10 +142,13 @@ def _found(rows: Rows, final: pd.DataFrame) -> tuple[Ints, Flags]:
     for confirmed, another in blocks.each(len(known), compared):
         same[confirmed] = True
         place[another] = -1
-    unnamed = np.flatnonzero((ints(rows["booking"], -1) < 0) & create)
-    place[unnamed] = -1
-    same[unnamed] = False
-    unnamed = unnamed[filled(rows.take(unnamed), "key")]
+    nameless = ints(rows["booking"], -1) < 0
+    place[nameless] = -1
+    same[nameless] = False
+    unnamed = np.flatnonzero(nameless & create)
+    with_key = filled(rows.take(unnamed), "key")
+    _by_slot(rows, final, unnamed[~with_key], place)
+    unnamed = unnamed[with_key]
     if not len(unnamed):
         return place, same
     wanted = rows.take(unnamed)["key"]
@@ -144,6 +159,16 @@ def _found(rows: Rows, final: pd.DataFrame) -> tuple[Ints, Flags]:
     places[codes[len(unnamed) :]] = by_shard
     place[unnamed] = places[codes[: len(unnamed)]]
     return place, same
+
+
+def _by_slot(rows: Rows, final: pd.DataFrame, some: Ints, place: Ints) -> None:
+    """Find acknowledged creates that have neither ID nor key by their slot: nothing else tells whose row it is."""
+    some = some[filled(rows.take(some), "starts_at", "barber") & equal(rows.take(some)["outcome"], Outcome.OK)] if len(some) else some
+    if not len(some):
+        return
+    # Of several rows of one slot that of a booking that stands counts.
+    cancelled = equal(final["status"], CANCELLED).astype(np.int64)
+    place[some] = first_equal(numbers(rows.take(some), *SLOT), numbers(final, *SLOT), cancelled)
 
 
 def _undone(rows: Rows, final: pd.DataFrame) -> Flags:

@@ -15,7 +15,7 @@ from closeshave.judge.evidence.joins import dense, numbers, rows_in
 from closeshave.judge.evidence.rows import Rows
 from closeshave.judge.evidence.texts import alike, hashes
 from closeshave.judge.evidence.witness import booking_at, effect_at, first_and_worst, operation_at
-from closeshave.judge.evidence.writes import keyed, retold
+from closeshave.judge.evidence.writes import SLOT, keyed, retold
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
@@ -23,7 +23,6 @@ from closeshave.judge.witnesses import BookingWitness, KeyWitness, LostWriteWitn
 from closeshave.plurals import plural
 
 RATE_LIMITED_STATUS = 429
-SLOT = ("starts_at", "franchise", "barber")
 
 
 def lost(analysis: Analysis) -> Finding:
@@ -130,6 +129,8 @@ def repeated(analysis: Analysis) -> Finding:
     franchise, booking = (np.concatenate([ints(each[name], -1) for each in both]) for name in ("franchise", "booking"))
     # Each booking of a key once, however often it was answered.
     _, first = np.unique(dense(codes, franchise, booking), return_index=True)
+    # An answer without an ID may be of any of them, and is no booking more.
+    first = first[booking[first] >= 0]
     counts = np.bincount(codes[first], minlength=len(keys))
     twice = sorted((str(keys[code]), code) for code in np.flatnonzero(counts > 1).tolist())
     witnesses = tuple(

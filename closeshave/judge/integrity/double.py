@@ -47,7 +47,11 @@ def double_booked(analysis: Analysis) -> Finding:
     final = analysis.evidence.final
     if final is None:
         raise ValueError("the final state of bookings is missing")
-    alive = Rows([(final, np.flatnonzero(~equal(final["status"], CANCELLED)))], analysis.evidence.history.room)
+    standing = ~equal(final["status"], CANCELLED)
+    # What does not say whose slot it takes, and which, overlaps nothing and is no evidence either.
+    told = filled(final, "barber", "starts_at", "minutes")
+    alive = Rows([(final, np.flatnonzero(standing & told))], analysis.evidence.history.room)
+    untold = int(np.count_nonzero(standing & ~told))
     held = analysis.holdings
     found = {_names(alive, pair): _witness(alive, pair, booking_at, "both are in the final state") for pair in overlapping(alive)}
     # Two rows of the final state need no history to fail; of two bookings in the history a cancel may be unrecorded.
@@ -63,7 +67,13 @@ def double_booked(analysis: Analysis) -> Finding:
     chances = int(np.count_nonzero(contests(analysis)))
     exposure = Exposure(chances, f"{plural(chances, 'contest', 'contests')} for a slot{_habit(analysis)}")
     what = plural(len(found), "pair of bookings of one barber overlaps", "pairs of bookings of one barber overlap")
-    return Finding("double_booked", len(found), len(alive) + len(held), what, tuple(shown), doubt=doubt, exposure=exposure)
+    whose = counted(
+        untold,
+        "booking read back does not say its barber, its time or its length",
+        "bookings read back do not say their barber, time or length",
+    )
+    gap = f"{whose}, so it is unknown whether {plural(untold, 'it overlaps', 'they overlap')} another one" if untold else ""
+    return Finding("double_booked", len(found), len(alive) + len(held), what, tuple(shown), doubt=doubt, exposure=exposure, gap=gap)
 
 
 def contests(analysis: Analysis) -> Flags:

@@ -23,6 +23,8 @@ from closeshave.probes.scene import AT_ONCE, CSRF, CannotAsk, ProbeAnswer, Probe
 from closeshave.probes.values import Observation, ProbeFinding, ProbeReach
 
 CLAIMS = ("P10",)
+UNADMITTED = (401, 403)
+"""Statuses of whoever may not ask at all."""
 SLEPT_SHARE = 0.9
 """An answer that takes this share of a case's time longer than the usual ones may have been waiting for it."""
 DATABASE_WORDS = re.compile(
@@ -49,6 +51,16 @@ def _facts(case: HostileCase, answer: ProbeAnswer) -> dict[str, Any]:
     }
 
 
+def _waited(case: HostileCase, answer: ProbeAnswer) -> bool:
+    """Whether an answer took as long as a case that was carried out: on a busy machine any answer may, so it is asked for again."""
+    return bool(case.sleeps) and answer.took_s >= SLEPT_SHARE * case.sleeps
+
+
+def _again(answer: ProbeAnswer) -> dict[str, Any]:
+    """What the second answer to such a case shows."""
+    return {} if answer.trouble else {"took_again_s": round(answer.took_s, 3)}
+
+
 def _probe(name: str, says: str, send: Send, fitting: Callable[[HostileCase], bool] = lambda _case: True, **more: Any) -> PromiseProbe:
     """A probe that sends every case to one place where text is taken."""
 
@@ -56,10 +68,9 @@ def _probe(name: str, says: str, send: Send, fitting: Callable[[HostileCase], bo
         def one(case: HostileCase) -> None:
             answer, saw = send(scene, case)
             facts = _facts(case, answer)
-            if case.sleeps and answer.took_s >= SLEPT_SHARE * case.sleeps:
-                # On a busy machine any answer may be late.
+            if _waited(case, answer):
                 again, _saw = send(scene, case)
-                facts |= {} if again.trouble else {"took_again_s": round(again.took_s, 3)}
+                facts |= _again(again)
             scene.saw(case.id, f"{name.partition('.')[2]}: {case.whole[:200]!r}", answer, **facts, **saw)
 
         scene.several(one, [case for case in cases() if fitting(case)])
@@ -88,6 +99,7 @@ def _judge(seen: Sequence[Observation], asked: Iterable[HostileCase]) -> ProbeFi
             (took_s >= late_s and not once, f"takes {took_s:.1f} s and the usual answer {usual_s:.2f} s: it was carried out"),
             (status(one) == 429, Unclear("a rate limit refused it")),
             (once, Unclear(f"took {took_s:.1f} s, and {again_s:.1f} s when it was asked again: a busy machine, or a cache")),
+            (bool(one.saw.get("unread")), Unclear(f"was refused without a look at it: {one.saw.get('unread')}")),
             (one.saw.get("stored") == "lost", Unclear("it was accepted and cannot be read back")),
         )
         return next((said for so, said in cases_of if so), "")
@@ -136,7 +148,7 @@ def _identity(scene: ProbeScene, case: HostileCase) -> tuple[ProbeAnswer, dict[s
     answer = scene.call(
         "read_booking", replace(who, address=scene.new_address()), scene.basis.topology.shards[0].first, booking=case.whole or "x"
     )
-    return answer, {}
+    return answer, {"unread": _unread(scene, answer)}
 
 
 def _franchise(scene: ProbeScene, case: HostileCase) -> tuple[ProbeAnswer, dict[str, Any]]:
@@ -161,6 +173,13 @@ def _guest(scene: ProbeScene, case: HostileCase) -> tuple[ProbeAnswer, dict[str,
     return scene.send(shard.home, ApiRequest("POST", path, headers, json.dumps(body).encode())), {}
 
 
+def _unread(scene: ProbeScene, answer: ProbeAnswer) -> str:
+    """Why a refusal says nothing about the text, which nobody looked at; empty if it may."""
+    if answer.status in UNADMITTED:
+        return f"the customer was not admitted (status {answer.status})"
+    return "the time was taken" if not answer.good and scene.api.is_taken(answer.status, answer.json) else ""
+
+
 def _day() -> date:
     return (datetime.now(UTC) + timedelta(days=3)).date()
 
@@ -179,7 +198,7 @@ def _ask_notes(scene: ProbeScene) -> None:
 
 def _book(scene: ProbeScene, who: ProbeCustomer, at: FreeTime, case: HostileCase) -> None:
     answer, booking = people.book(scene, who, at, case.whole)
-    facts, stored = _facts(case, answer), ""
+    facts, stored = _facts(case, answer) | {"unread": _unread(scene, answer)}, ""
     if booking:
         shown, told = people.read(scene, who, at.franchise, booking["id"])
         facts = {name: value or facts[name] for name, value in _facts(case, shown).items() if name != "took_s"} | {
@@ -188,6 +207,11 @@ def _book(scene: ProbeScene, who: ProbeCustomer, at: FreeTime, case: HostileCase
         notes = told.get("notes")
         stored = "as sent" if notes == case.whole else "changed" if told else "lost"
         people.cancel(scene, who, at.franchise, booking["id"])
+    if _waited(case, answer):
+        again, another = people.book(scene, who, at, case.whole)
+        if another:
+            people.cancel(scene, who, at.franchise, another["id"])
+        facts |= _again(again) if not _unread(scene, again) else {}
     scene.saw(case.id, f"booking-notes: {case.whole[:200]!r}", answer, **facts, stored=stored)
 
 
