@@ -55,6 +55,8 @@ UNKNOWN_LOAD = LoadFigures(0, 0, 0, None, None, None, dict.fromkeys(load.PERCENT
 
 REHEARSAL = "rehearsal"
 """The measure of the verdict that says so."""
+PROMISES = "promises"
+"""The measure of the verdict that none was tested."""
 NO_LIVES: tuple[Life, ...] = ()
 NO_VERDICTS: tuple[Verdict, ...] = ()
 NOTHING: tuple[NotRun, ...] = ()
@@ -110,6 +112,8 @@ def _assessed(history: History, plan: Plan, target: Target, also: Sequence[Verdi
     verdicts = waivers.applied(verdicts, waived, history.manifest.started_at)
     if waivers.nothing_counts(verdicts):
         verdicts.append(_unjudged("waivers", "every promise that was tested is waived, so nothing is left that could count"))
+    elif not waivers.any_promise(verdicts):
+        verdicts.append(_untested(target, tested))
     if history.manifest.game_day == "rehearsed":
         verdicts = [_not_evidence(verdict) for verdict in verdicts]
     gating = [verdict for verdict in verdicts if verdict.gates]
@@ -219,6 +223,22 @@ def _unjudged(name: str, reason: str) -> Verdict:
         bound=None,
         unit="count",
         reason=reason,
+    )
+
+
+def _untested(target: Target, tested: asked.PlanCoverage) -> Verdict:
+    """A run that tested no promise is no success, however well it went."""
+    first = next((f": {one.id}: {one.why}" for one in tested.not_run), "")
+    return Verdict(
+        id=f"{PROMISES}/{asked.NO_VERDICT}",
+        claims=(),
+        status=Status.INCONCLUSIVE,
+        measure=PROMISES,
+        scope="all",
+        measured=None,
+        bound=None,
+        unit="count",
+        reason=f"no promise of {target.name} was tested{first}",
     )
 
 

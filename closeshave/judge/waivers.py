@@ -26,10 +26,15 @@ def applied(verdicts: Iterable[Verdict], waivers: Sequence[Waiver], started_at: 
     return [_applied(verdict, waivers, on) for verdict in verdicts]
 
 
-def nothing_counts(verdicts: Iterable[Verdict]) -> bool:
+def any_promise(verdicts: Iterable[Verdict]) -> bool:
+    """Whether a verdict on a promise, an invariant, a fault or a drill counts."""
+    return any(verdict.gates for verdict in verdicts if kind_of(verdict) is not VerdictKind.PRECONDITION)
+
+
+def nothing_counts(verdicts: Sequence[Verdict]) -> bool:
     """Whether promises were waived, and none is left that counts."""
     promises = [verdict for verdict in verdicts if kind_of(verdict) is not VerdictKind.PRECONDITION]
-    return any(verdict.waived is not None for verdict in promises) and not any(verdict.gates for verdict in promises)
+    return any(verdict.waived is not None for verdict in promises) and not any_promise(promises)
 
 
 def idle(verdicts: Sequence[Verdict], waivers: Sequence[Waiver]) -> tuple[NotRun, ...]:

@@ -91,6 +91,7 @@ def _worthless(run: RunEvidence, target: str, now: datetime, policy: Policy) -> 
         (policy.environment is not None and run.environment != policy.environment, f"it ran on the environment {run.environment}"),
         (run.started is None, "when it started is not recorded"),
         (run.started is not None and run.started > now, "it started after the instant of this ledger"),
+        (run.ended is not None and run.ended > now, "it had not ended at the instant of this ledger"),
         (run.stopped and not run.for_safety, f"it did not run to its end: {run.stopped}"),
         (not run.stopped and run.ended is None, "it did not run to its end: when it ended is not recorded"),
     )

@@ -175,3 +175,17 @@ def test_keys_that_contradict_each_other_are_refused(more: dict) -> None:  # typ
     """Otherwise one of them would be ignored without a message."""
     with pytest.raises(ValueError, match=r"exclude each other|faults is for"):
         replace(LATENCY, except_operations=("login",), **more)
+
+
+def test_a_run_that_tested_no_promise_is_no_pass() -> None:
+    """Everything was recorded and went well, and nothing was asked of it."""
+    needs_a_fault = Objective("latency", ("C1",), Measure.LATENCY, at_most=0.1, percentile=0.95, window="degraded", faults=("shard.*",))
+    for objectives, why in (
+        ((), ": C1: not run in this plan: no objective in this target"),
+        ((needs_a_fault,), ": C1: its objective needs a fault of shard.*, and the plan has none"),
+    ):
+        run = Run(objectives)
+        run.steady(100)
+        found = run.assess()
+        assert found.status is Status.INCONCLUSIVE
+        assert found.reasons == (f"promises/no-verdict: no promise of t was tested{why}",)

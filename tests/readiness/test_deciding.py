@@ -70,6 +70,10 @@ NOTHING: dict[str, tuple[dict[str, Any], str]] = {
     "without a start": ({"started": None}, "when it started is not recorded"),
     "without a history": ({"trouble": "it has no history"}, "it has no history"),
     "of the future": ({"started": NOW + timedelta(hours=1)}, "it started after the instant of this ledger"),
+    "still running then": (
+        {"started": NOW - timedelta(hours=1), "ended": NOW + timedelta(hours=1)},
+        "it had not ended at the instant of this ledger",
+    ),
 }
 
 
