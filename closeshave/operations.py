@@ -31,7 +31,7 @@ OPERATIONS: Mapping[str, ApiOperation] = MappingProxyType(
         "barbers": ApiOperation(question="barbers"),
         "slots": ApiOperation(canary="canary_slots", question="slots"),
         "check_barber": ApiOperation(optional=False, canary="canary_check"),
-        "login": ApiOperation(question="login"),
+        "login": ApiOperation(canary="canary_login", question="login"),
         "refresh": ApiOperation(canary="canary_refresh", question="refresh"),
         "profile": ApiOperation(personal=True, question="profile"),
         "book": ApiOperation(personal=True, canary="canary_write", question="book"),
@@ -48,5 +48,7 @@ OPERATIONS: Mapping[str, ApiOperation] = MappingProxyType(
 PAYING = tuple(name for name, each in OPERATIONS.items() if each.paying)
 PERSONAL = tuple(recorded for name, each in OPERATIONS.items() if each.personal for recorded in (name, each.canary) if recorded)
 """As customers and as canaries send them."""
+LOGIN_AGAIN = "login_again"
+"""As what a customer's log-in is recorded that follows a lost session, and is none of the scenario's; that of a canary has the name of its log-in."""
 CANARY: Mapping[str, str] = MappingProxyType({name: each.canary for name, each in OPERATIONS.items() if each.canary})
 """ApiOperation → as what it is recorded when a canary sends it."""

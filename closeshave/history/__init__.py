@@ -58,6 +58,7 @@ from closeshave.history.files import (
 )
 from closeshave.history.reading import load
 from closeshave.history.rows import (
+    LOGGED_OUT,
     PROXY,
     RATE_LIMITED,
     SHORTAGE,
@@ -72,6 +73,8 @@ from closeshave.history.rows import (
     Placement,
     Source,
     Told,
+    age_s,
+    aged,
 )
 from closeshave.history.touched import (
     Touched,
@@ -128,6 +131,7 @@ __all__ = [
     "JOBS",
     "JOBS_FILE",
     "LAST",
+    "LOGGED_OUT",
     "LOSS_S",
     "LOST",
     "MANIFEST",
@@ -206,6 +210,8 @@ __all__ = [
     "TouchedSettings",
     "TouchedText",
     "TouchedUser",
+    "age_s",
+    "aged",
     "alert_of",
     "event_of",
     "evidence_of",

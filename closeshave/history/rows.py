@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,6 +32,25 @@ SHORTAGE = "shortage"
 
 It says nothing about the platform.
 """
+
+
+LOGGED_OUT = "logged_out"
+"""The action of an additional effect of a request that was refused as not logged in; its ``read_values`` are those of :func:`aged`."""
+
+
+def aged(age_s: float | None) -> str | None:
+    """How old the session of a refused request was, in seconds, as JSON; ``None`` if it is not known. Relative, because clocks of load machines differ."""
+    return None if age_s is None else json.dumps({"age_s": age_s})
+
+
+def age_s(read_values: str | None) -> float | None:
+    """What :func:`aged` wrote; ``None`` if it is not known."""
+    try:
+        told = json.loads(read_values or "")
+    except ValueError:
+        return None
+    age = told.get("age_s") if isinstance(told, dict) else None
+    return float(age) if isinstance(age, int | float) and not isinstance(age, bool) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +95,8 @@ class Effect:
 
     operation: int
     action: str
-    """``create``, ``cancel``, ``reschedule``, ``intent``, ``capture`` or ``read``; ``offer`` (a list of free times), ``read_shop``, ``change_shop``."""
+    """``create``, ``cancel``, ``reschedule``, ``intent``, ``capture`` or ``read``; ``offer`` (a list of free times), ``read_shop``, ``change_shop``;
+    :data:`LOGGED_OUT`."""
     franchise: int
     shard: int
     key: str | None = None

@@ -236,6 +236,12 @@ class DrillFigures:
     """Acknowledged writes that are missing."""
     proofs: tuple[str, ...]
     """What was checked of its end state, and what was seen."""
+    lost_sessions: int | None = None
+    """Customers who were refused as not logged in, with a session from before it was over."""
+    logins_again: int | None = None
+    """Log-ins of customers and canaries whose session was lost, from its begin until the next drill: a load that no plan states."""
+    logins_again_per_s: int | None = None
+    """The most of them in a second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ DRILLS = {
     "drill_failed_requests": "Requests not good during the drill",
     "drill_loss": "Data loss window of the drill",
     "drill_refusal": "Longest refusal of writes by the drill",
+    "drill_lost_sessions": "Customers logged out by the drill",
 }
 """Measures of drills, and their titles: bounds are the plan's."""
 

@@ -78,6 +78,9 @@ class DrillBounds:
     refusal: Lasting | None = None
     """The longest time for which writes may not be accepted: of a range that moves, by the fence and by what its customers waited; of other drills, at the
     shards of the scope, between two acknowledged writes."""
+    lost_sessions: Share | None = None
+    """The drill may cost sessions: at most this share of the customers who come after it began may be refused as not logged in, once or more, with
+    a session from before it was over. Without it no session may be lost, and each one breaks integrity (`lost_sessions`)."""
     stopped: Share | None = None
     """The release is bad, and the deploy must stop by itself while the release gets at most this share of the requests, and go back. It is no verdict
     of its own: without it a deploy that stopped has failed, with it one that did not."""

@@ -174,10 +174,18 @@ def drill_view(drill: DrillFigures) -> DrillView:
             ("Writes refused for", words.seconds(drill.writes_refused_s)),
             ("Loss window", words.seconds(drill.loss_window_s)),
             ("Lost acknowledged writes", words.count(drill.lost_writes)),
+            ("Customers logged out", words.count(drill.lost_sessions)),
+            ("Log-ins again", _logins_again(drill)),
             ("Put back within", back),
         ),
         proofs=tuple(words.clean(proof) for proof in drill.proofs),
     )
+
+
+def _logins_again(drill: DrillFigures) -> str:
+    if not drill.logins_again:
+        return words.count(drill.logins_again)
+    return f"{words.count(drill.logins_again)}, at most {words.count(drill.logins_again_per_s)} in a second"
 
 
 def key_figures(assessment: Assessment) -> tuple[tuple[str, str, str], ...]:

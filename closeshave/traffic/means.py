@@ -63,6 +63,9 @@ class _Book:
         """Nobody reads it."""
         return 0
 
+    def add_effect(self, effect: Effect) -> None:
+        """Nothing is kept."""
+
     def record(self, operation: Operation, method: str, effect: Effect | None = None, arrival: int | None = None) -> None:  # noqa: ARG002 - the protocol's
         """Count it. Raises :class:`NotAnswered` for one that is not good."""
         if operation.kind not in _ANSWERS:

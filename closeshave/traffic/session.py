@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from closeshave.clock import now_ns
-from closeshave.history import Effect, Operation, Outcome, Source
+from closeshave.history import LOGGED_OUT, Effect, Operation, Outcome, Source, aged
 from closeshave.loadgen.outcomes import Meaning
 from closeshave.loadgen.transport import Answer, Failure, Request, Transport
+from closeshave.operations import OPERATIONS
 from closeshave.topology import Topology
 from closeshave.traffic import answers
+from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.answers import Body, Check
 from closeshave.traffic.conventions import EVERYTHING, Conventions
 from closeshave.traffic.dialect import Caller
@@ -26,6 +28,9 @@ from closeshave.traffic.limits import AddressTally
 LEFT_OUT = Meaning(Outcome.FAIL, good=False, error="left_out")
 """The status of an operation that was not sent, because the platform does not support it."""
 
+
+UNAUTHENTICATED = 401
+_PERSONAL = frozenset(name for name, each in OPERATIONS.items() if each.personal)
 
 BEFORE_THE_END_S = 0.05
 """A last step that would be due after the load's end is due this long before it instead."""
@@ -56,6 +61,10 @@ class Recorder(Protocol):
 
     def record(self, operation: Operation, method: str, effect: Effect | None = None, arrival: int | None = None) -> None:
         """Record a finished operation, the method of its request, its effect, and the number of the arrival that it belongs to."""
+        ...
+
+    def add_effect(self, effect: Effect) -> None:
+        """Record one more effect of an operation, just before or after the operation itself."""
         ...
 
 
@@ -130,6 +139,10 @@ class Session:
     """The number of the arrival that began the visit, among all of the load."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Names of operations in the history that differ from those of the API's client."""
+    opened_ns: int | None = None
+    """When the token that is used was asked for: its session was opened no earlier. ``None`` if that is not known."""
+    wallet: Wallet | None = None
+    """The accounts of the generator; ``None`` where the customer is not one of them, and never logs in again."""
     _tally: AddressTally = field(init=False)
 
     def __post_init__(self) -> None:
@@ -146,12 +159,19 @@ class Session:
         return shard.id if shard else 0
 
     def call(
-        self, request: Request, check: Check = answers.anything, effects: Effects | None = None, *, attempt: int = 1, idle: bool = False
+        self,
+        request: Request,
+        check: Check = answers.anything,
+        effects: Effects | None = None,
+        *,
+        attempt: int = 1,
+        idle: bool = False,
+        recorded: str = "",
     ) -> Reply:
         """Carry out one operation, now due, and record it. Raises :class:`Over` when the load has ended before it was due.
 
-        ``idle``: the barber is known to accept no bookings. An operation that the platform does not support is left out: nothing is sent or counted,
-        and there is no good answer.
+        ``idle``: the barber is known to accept no bookings. ``recorded``: the name in the history, if it differs. An operation that the platform does
+        not support is left out: nothing is sent or counted, and there is no good answer.
         """
         conventions = self.surroundings.conventions
         if request.kind in conventions.steps_off:
@@ -173,13 +193,21 @@ class Session:
             # every run ends, and its own clients do not count it.
             if self.open_model:
                 self._keep(
-                    asked, request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt, idle
+                    asked,
+                    request,
+                    Answer(started_ns, now_ns(), failure=Failure.STOPPED),
+                    check,
+                    effects,
+                    intended_ns,
+                    attempt,
+                    idle,
+                    recorded=recorded,
                 )
             else:
                 recorder.counters.intended -= 1
                 recorder.counters.sent -= 1
             raise
-        return self._keep(asked, request, answer, check, effects, intended_ns, attempt, idle)
+        return self._keep(asked, request, answer, check, effects, intended_ns, attempt, idle, recorded=recorded)
 
     def wait(self, seconds: float) -> None:
         """Wait for ``seconds`` after the last answer. Raises :class:`Over` when the next step would be due after the load's end."""
@@ -214,6 +242,8 @@ class Session:
         intended_ns: int,
         attempt: int,
         idle: bool,
+        *,
+        recorded: str,
     ) -> Reply:
         """``asked`` is the operation; ``request`` has the name under which it is recorded."""
         recorder, api = self.surroundings.recorder, self.caller.api
@@ -229,10 +259,19 @@ class Session:
             learnt.served.add(request.kind)
         elif 400 <= answer.status < 500:
             learnt.turned_away[request.kind, answer.status] += 1
-        operation = self._operation(request, answer, meaning, intended_ns, attempt)
+        operation = self._operation(replace(request, kind=recorded) if recorded else request, answer, meaning, intended_ns, attempt)
+        if answer.status == UNAUTHENTICATED and asked in _PERSONAL:
+            recorder.add_effect(self._logged_out(operation))
         recorder.record(operation, request.method, effects(operation.id, meaning, body) if effects else None, self.arrival)
         self.due_ns = answer.ended_ns
         return Reply(meaning, body, answer)
+
+    def _logged_out(self, operation: Operation) -> Effect:
+        """What a refusal as not logged in says of the session: whose it is, and how old."""
+        age_s = None if self.opened_ns is None else (operation.started_ns - self.opened_ns) / 1e9
+        return Effect(
+            operation.id, LOGGED_OUT, self.caller.franchise, self.shard, session=self.id, client=self.client, read_values=aged(age_s)
+        )
 
     def _operation(self, request: Request, answer: Answer, meaning: Meaning, intended_ns: int, attempt: int) -> Operation:
         told = answers.trace(answer.headers)

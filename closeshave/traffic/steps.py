@@ -14,11 +14,13 @@ from closeshave.api.spoken import SpokenApi
 from closeshave.clock import now_ns
 from closeshave.history import Effect, Outcome
 from closeshave.loadgen.outcomes import Meaning
+from closeshave.loadgen.transport import Request
+from closeshave.operations import LOGIN_AGAIN
 from closeshave.traffic import answers, dialect
 from closeshave.traffic.accounts import Wallet
-from closeshave.traffic.answers import Body
+from closeshave.traffic.answers import Body, Check
 from closeshave.traffic.dialect import Id, Slot
-from closeshave.traffic.session import LEFT_OUT, Effects, Reply, Session
+from closeshave.traffic.session import LEFT_OUT, UNAUTHENTICATED, Effects, Reply, Session
 
 RETRY_AFTER_S = 1.0
 """How long a customer waits before trying the same booking again."""
@@ -201,26 +203,62 @@ class SessionSteps:
 
     def log_in(self) -> None:
         """Log in with the password, and use the new token from then on."""
-        caller = self.session.caller
-        reply = self.session.call(dialect.log_in(caller), answers.a_token)
-        if reply.meaning.good and isinstance(reply.body, dict):
-            self.session.caller = caller.admitted(str(reply.body["access_token"]), reply.body.get("csrf_token"))
+        self._log_in()
+
+    def _log_in(self, recorded: str = "") -> Mapping[str, Any] | None:
+        """Log in, recorded under this name if one is given; the answer, or ``None`` when it was not good."""
+        session, asked_ns = self.session, now_ns()
+        reply = session.call(dialect.log_in(session.caller), answers.a_token, recorded=recorded)
+        if not reply.meaning.good or not isinstance(reply.body, dict):
+            return None
+        session.caller = session.caller.admitted(str(reply.body["access_token"]), reply.body.get("csrf_token"))
+        session.opened_ns = asked_ns
+        return reply.body
+
+    def _log_in_again(self) -> None:
+        """After a refusal as not logged in: use the token that another visit of this account has got since, or log in with the password, as an app does.
+
+        That is one more request, which no scenario intends, and a hash of the password; so an account waits longer each time before it tries again.
+        """
+        session, wallet = self.session, self.session.wallet
+        if wallet is None or "login" not in self._api.offers:
+            return
+        email = session.caller.email
+        if session.opened_ns is not None and wallet.opened_ns(email) > session.opened_ns:
+            kept = wallet.account(email)
+            session.caller, session.opened_ns = session.caller.admitted(kept.token, kept.csrf), wallet.opened_ns(email)
+            return
+        if not wallet.claim_log_in(email, now_ns()):
+            return
+        told = self._log_in(session.names.get("login", LOGIN_AGAIN))
+        if told is not None and session.opened_ns is not None:
+            refresh = str(told.get("refresh_token") or wallet.refresh_token(email))
+            wallet.renew(email, session.caller.token, refresh, session.opened_ns, session.caller.csrf)
+
+    def _call(
+        self, request: Request, check: Check = answers.anything, effects: Effects | None = None, *, attempt: int = 1, idle: bool = False
+    ) -> Reply:
+        """A request of a customer who is logged in. One that is refused as not logged in is not repeated, but the next one has a new token."""
+        reply = self.session.call(request, check, effects, attempt=attempt, idle=idle)
+        if reply.answer.status == UNAUTHENTICATED:
+            self._log_in_again()
+        return reply
 
     def renew(self, wallet: Wallet) -> None:
         """Renew the account's token if it soon expires, as a customer's app does."""
         caller = self.session.caller
         if not wallet.claim_refresh(caller.email, now_ns()):
             return
-        old = wallet.refresh_token(caller.email)
+        old, asked_ns = wallet.refresh_token(caller.email), now_ns()
         reply = self.session.call(dialect.refresh(caller, old), answers.a_token)
         if reply.meaning.good and isinstance(reply.body, dict):
             token = str(reply.body["access_token"])
-            wallet.renew(caller.email, token, str(reply.body.get("refresh_token") or old))
-            self.session.caller = caller.admitted(token)
+            wallet.renew(caller.email, token, str(reply.body.get("refresh_token") or old), asked_ns)
+            self.session.caller, self.session.opened_ns = caller.admitted(token), asked_ns
 
     def profile(self) -> None:
         """Read the customer's own profile."""
-        self.session.call(dialect.me(self.session.caller), answers.having("client_id"))
+        self._call(dialect.me(self.session.caller), answers.having("client_id"))
 
     # -- appointments ----------------------------------------------------------------------------------------------------------------------
 
@@ -231,13 +269,18 @@ class SessionSteps:
         """
         session = self.session
         key = self._key("book")
-        request = dialect.book(session.caller, slot, service, session.surroundings.tag, key)
         check = answers.booked(slot, session.caller.franchise, self._api)
         idle = session.surroundings.learnt.idle(session.caller.franchise, slot.barber)
-        reply = session.call(request, check, self._created(slot, service, key), idle=idle)
+
+        def send(attempt: int, *, idle: bool = False) -> Reply:
+            # Written each time: the customer may have logged in since.
+            request = dialect.book(session.caller, slot, service, session.surroundings.tag, key)
+            return self._call(request, check, self._created(slot, service, key), attempt=attempt, idle=idle)
+
+        reply = send(1, idle=idle)
         if reply.meaning.outcome is Outcome.INFO and self._retries:
             session.wait(RETRY_AFTER_S)
-            reply = session.call(request, check, self._created(slot, service, key), attempt=2, idle=idle)
+            reply = send(2, idle=idle)
         self._learn(slot, reply)
         if answers.is_conflict(reply.answer.status, reply.body, self._api):
             self._look_again(slot, service)
@@ -245,7 +288,7 @@ class SessionSteps:
             return None
         # If the platform ignores the key, sending the form again requests another booking, which no customer intends.
         for attempt in range(2, submissions + 1 if session.surroundings.conventions.keyed_bookings else 2):
-            session.call(request, check, self._created(slot, service, key), attempt=attempt)
+            send(attempt)
         return Appointment(reply.body["id"], slot, service)
 
     def _learn(self, slot: Slot, reply: Reply) -> None:
@@ -271,12 +314,12 @@ class SessionSteps:
             shown = orjson.dumps({"booking": body["id"], **values}).decode()
             return self._effect(operation, "read", told, booking, read_values=shown)
 
-        self.session.call(dialect.read_booking(self.session.caller, booking.id), answers.booking_of(booking.id), effects)
+        self._call(dialect.read_booking(self.session.caller, booking.id), answers.booking_of(booking.id), effects)
 
     def reschedule(self, booking: Appointment, slot: Slot) -> Appointment:
         """Move the booking; returns it with its current slot, as far as the customer knows."""
         moved = replace(booking, slot=slot)
-        reply = self.session.call(
+        reply = self._call(
             dialect.reschedule(self.session.caller, booking.id, slot, booking.service),
             answers.moved,
             lambda operation, _meaning, body: self._effect(operation, "reschedule", body, moved),
@@ -287,7 +330,7 @@ class SessionSteps:
 
     def cancel(self, booking: Appointment) -> None:
         """Cancel the booking."""
-        self.session.call(
+        self._call(
             dialect.cancel(self.session.caller, booking.id),
             effects=lambda operation, _meaning, body: self._effect(operation, "cancel", body, booking),
         )
@@ -298,7 +341,7 @@ class SessionSteps:
         """Announce a payment; ``None`` when that failed."""
         key = self._key("intent")
         request = dialect.create_intent(self.session.caller, booking.id, key)
-        reply = self.session.call(request, answers.an_intent, self._paying("intent", booking, key))
+        reply = self._call(request, answers.an_intent, self._paying("intent", booking, key))
         if not reply.meaning.good or not isinstance(reply.body, dict):
             return None
         return Intent(str(reply.body["payment_intent_id"]), _cents(reply.body, "amount"))
@@ -306,9 +349,9 @@ class SessionSteps:
     def confirm(self, booking: Appointment, intent: Intent, submissions: int = 1) -> None:
         """Confirm an announced payment; further ``submissions`` use the same key."""
         key = self._key("pay")
-        request = dialect.confirm(self.session.caller, booking.id, intent.id, key)
         for attempt in range(1, submissions + 1):
-            self.session.call(request, effects=self._paying("capture", booking, key, intent.amount), attempt=attempt)
+            request = dialect.confirm(self.session.caller, booking.id, intent.id, key)
+            self._call(request, effects=self._paying("capture", booking, key, intent.amount), attempt=attempt)
 
     # -- records ---------------------------------------------------------------------------------------------------------------------------
 

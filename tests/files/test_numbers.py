@@ -49,7 +49,7 @@ PLAN = {
     "drills": [
         {
             "id": "b", "kind": "database.switchover", "phase": "broken", "at": "18s", "limit": "9s", "scope": {"shard": 1},
-            "expected": {"duration": "9s", "failed_requests": 0.001, "loss": "9s", "refusal": "9s", "stopped": 0.1},
+            "expected": {"duration": "9s", "failed_requests": 0.001, "loss": "9s", "refusal": "9s", "lost_sessions": 0.1, "stopped": 0.1},
         },
     ],
     "traffic": {

@@ -51,6 +51,7 @@ WRONG = [
     ("plan", "drills.0.expected.duration", "0s"),
     ("plan", "drills.0.expected.loss", "-1s"),
     ("plan", "drills.0.expected.refusal", "0s"),
+    ("plan", "drills.0.expected.lost_sessions", "101%"),
     ("plan", "drills.0.expected.recovery", "5s"),
     # alerts
     ("plan", "alerts.silent_within", "0s"),

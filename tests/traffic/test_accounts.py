@@ -39,10 +39,28 @@ def test_a_token_is_renewed_once_before_it_expires() -> None:
     assert not wallet.claim_refresh("a", REFRESH_AFTER_NS - 1)
     assert wallet.claim_refresh("a", REFRESH_AFTER_NS)
     assert not wallet.claim_refresh("a", REFRESH_AFTER_NS + 1)
-    wallet.renew("a", "new", "newer")
+    wallet.renew("a", "new", "newer", REFRESH_AFTER_NS)
     assert wallet.pick("x", 0).token == "new"
     assert wallet.refresh_token("a") == "newer"
     assert wallet.claim_refresh("a", 2 * REFRESH_AFTER_NS)
+
+
+def test_an_account_that_lost_its_session_logs_in_at_once_and_then_waits_longer_each_time() -> None:
+    """5, 10, 20, 40 and then 60 seconds; each account for itself. A token of another kind changes nothing of it."""
+    wallet, second = Wallet(EVERYBODY, ("x",), 0), 1_000_000_000
+    tried = [at for at in range(200) if wallet.claim_log_in("a", at * second)]
+    assert tried == [0, 5, 15, 35, 75, 135, 195]
+    assert wallet.claim_log_in("b", second)
+
+
+def test_a_new_token_says_when_it_was_asked_for() -> None:
+    """Everybody gets it who comes later, with its CSRF token; one without leaves the old one."""
+    wallet = Wallet(EVERYBODY, ("x",), 7)
+    assert wallet.opened_ns("a") == 7
+    wallet.renew("a", "new", "newer", 9, "d")
+    assert (wallet.account("a").token, wallet.account("a").csrf, wallet.opened_ns("a"), wallet.opened_ns("b")) == ("new", "d", 9, 7)
+    wallet.renew("a", "newest", "newer", 11)
+    assert (wallet.account("a").token, wallet.account("a").csrf, wallet.opened_ns("a")) == ("newest", "d", 11)
 
 
 def test_without_accounts_no_customer_is_logged_in() -> None:

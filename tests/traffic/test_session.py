@@ -62,6 +62,9 @@ class Kept:
     def next_id(self) -> int:
         return len(self.operations)
 
+    def add_effect(self, effect: Effect) -> None:
+        self.effects.append(effect)
+
     def record(self, operation: Operation, method: str, effect: Effect | None = None, arrival: int | None = None) -> None:
         self.operations.append(operation)
         self.effects += [effect] if effect else []

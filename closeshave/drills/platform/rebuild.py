@@ -161,7 +161,7 @@ KIND = DrillKind(
     name="platform.rebuild",
     does="Cuts the customers off, kills every process of the platform in all regions, and removes all its files and data but the backups: databases, "
     "etcd, caches, sessions, settings. Builds everything anew: databases from base backups and log, settings from the environment's definition, caches "
-    "and sessions empty: customers are logged out, which `integrity/lost_sessions` of the run reports. "
+    "and sessions empty: customers are logged out, and log in again. That breaks `integrity/lost_sessions` unless the plan allows it (`lost_sessions`). "
     "Edges (which stand for DNS) and the payment provider are no part of the platform. Its duration counts from the loss.",
     proven_by="SQL to every database: each has files and a server from after the loss, and has what was just committed on its primary. Backup servers "
     "have base backups from after the loss, and every edge leads to its own region. The final state is compared with all that customers were told.",

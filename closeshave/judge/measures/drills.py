@@ -10,6 +10,7 @@ from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, one_of
 from closeshave.judge.evidence.drills import DrillLife, customers_within
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.writes import MUTATING, joined
+from closeshave.judge.measures import logged_out
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.fenced import fence_of, waits, writing
 from closeshave.judge.measures.restored import Instant, Restoration, compare
@@ -30,6 +31,7 @@ def figures(analysis: Analysis, life: DrillLife) -> DrillFigures:
     rows = customers_within(evidence, life)
     begun = life.ended is not None and life.in_ledger
     window_s, lost = _loss(analysis, life)
+    sessions = logged_out.lost_by(evidence, life) if begun else None
     return DrillFigures(
         id=drill.id,
         kind=drill.kind,
@@ -46,6 +48,9 @@ def figures(analysis: Analysis, life: DrillLife) -> DrillFigures:
         loss_window_s=window_s,
         lost_writes=lost,
         proofs=tuple(f"{proof.what}: {proof.saw}" for proof in life.proofs),
+        lost_sessions=None if sessions is None else sessions.customers,
+        logins_again=None if sessions is None else int(np.count_nonzero(sessions.again)),
+        logins_again_per_s=None if sessions is None else sessions.busiest,
     )
 
 

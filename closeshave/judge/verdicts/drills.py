@@ -11,6 +11,7 @@ from closeshave.history import OLDEST_LOST, DrillEnding
 from closeshave.judge.evidence.columns import Flags, ints
 from closeshave.judge.evidence.drills import DrillLife, customers_in_calm, customers_within
 from closeshave.judge.evidence.witness import effect_witness, first_and_worst, operation_witness
+from closeshave.judge.measures import logged_out
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.drills import (
     exact,
@@ -198,6 +199,8 @@ def _bounds(analysis: Analysis, life: DrillLife, told: DrillFigures) -> Iterator
         yield _loss(analysis, life, told, expected.loss, why)
     if expected.refusal is not None:
         yield _refusal(analysis, life, told, expected.refusal, why)
+    if expected.lost_sessions is not None:
+        yield _lost_sessions(analysis, life, expected.lost_sessions, why)
 
 
 def _duration(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: float, why: str) -> Verdict:
@@ -366,6 +369,31 @@ def _accepted(analysis: Analysis, life: DrillLife, found: Verdict, bound_s: floa
         return replace(found, status=Status.PASS, n=1, reason=reason)
     there = "none was accepted after it" if after_s is None else f"the first one after it was accepted only {after_s:.3f} s after it began"
     return replace(found, reason=f"{found.reason}, and {there}: it is unknown how long a customer would have waited")
+
+
+def _lost_sessions(analysis: Analysis, life: DrillLife, bound: float, why: str) -> Verdict:
+    """The share of the customers whose session it cost. How many logged in again, and how fast, is said in any case: no plan states that load."""
+    blank, evidence = _blank(life, "drill_lost_sessions", "drill-lost-sessions", "ratio", bound), analysis.evidence
+    lost = logged_out.lost_by(evidence, life)
+    if why or lost is None:
+        return replace(blank, reason=why or "it is unknown when it was over")
+    seen = logged_out.seen_after(evidence, life)
+    if not seen:
+        return replace(
+            blank, reason="no customer asked for anything that needs a session after it began, so it is unknown whether one was lost"
+        )
+    again = int(np.count_nonzero(lost.again))
+    failed = int(np.count_nonzero(lost.again & ~evidence.good))
+    said = (
+        f"{lost.customers:,} of {counted(seen, 'customer')} {plural(lost.customers, 'was', 'were')} refused as not logged in; "
+        f"{counted(again, 'log-in', 'log-ins')} followed, at most {lost.busiest:,} in a second, {failed:,} of them not good"
+    )
+    found = replace(blank, measured=lost.customers / seen, n=seen, reason=said)
+    if lost.customers <= bound * seen + ROUNDING:
+        return replace(found, status=Status.PASS)
+    shown = first_and_worst(lost.refused, evidence.started_ns, evidence.started_ns, evidence.ids)
+    witnesses = tuple(operation_witness(evidence.operations, position, "refused as not logged in") for position in shown)
+    return replace(found, status=Status.FAIL, reason=f"{said}; the bound is {bound:.3%}", witnesses=witnesses)
 
 
 def _put_back(analysis: Analysis, life: DrillLife) -> Verdict:

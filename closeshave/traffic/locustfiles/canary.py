@@ -85,7 +85,11 @@ class CanarySender:
             self._conventions.api,
         )  # fmt: skip
         transport = EngineTransport(self._engine, self._load.edges[region], total_timeout_s=TIMEOUT_S)
-        return Session(id, "canary", region, caller, account.client, transport, self._around, self._rng, due_ns, names=CANARY)
+        opened_ns = self._wallet.opened_ns(account.email)
+        return Session(
+            id, "canary", region, caller, account.client, transport, self._around, self._rng, due_ns, names=CANARY, opened_ns=opened_ns,
+            wallet=self._wallet,
+        )  # fmt: skip
 
     # -- before the start ------------------------------------------------------------------------------------------------------------------
 

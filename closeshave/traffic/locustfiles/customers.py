@@ -86,6 +86,8 @@ class CustomerSender:
             rng=rng,
             due_ns=due_ns,
             arrival=row,
+            opened_ns=self._wallet.opened_ns(account.email),
+            wallet=self._wallet,
         )
 
 
