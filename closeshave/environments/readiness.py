@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from closeshave.clients import alerting, edges, etcd, pooler, ports, postgres, sentinel, valkey
-from closeshave.deployment import Deployment, Edge, Link, Member, Monitoring, Process, Readiness, Sentinel, Store
+from closeshave.deployment import OWN_REQUESTS, Deployment, Edge, Link, Member, Monitoring, Process, Readiness, Sentinel, Store
 from closeshave.environments.errors import EnvironmentFailed
+from closeshave.files import append_line
 from closeshave.plurals import counted
 
 
@@ -128,7 +130,11 @@ def of_door(name: str, port: int, readiness: Readiness) -> str:
 
 
 def of_edge(deployment: Deployment, edge: Edge) -> str:
-    """Of an edge behind which an instance of the application should say that it is ready."""
+    """Of an edge behind which an instance of the application should say that it is ready.
+
+    Noted before, because the edges' counters are compared with the customers' requests: what is rebuilt under load is asked while they are counted.
+    """
+    append_line(Path(deployment.root, OWN_REQUESTS), {"region": edge.region})
     asked = deployment.application.readiness
     port = urlsplit(edge.url).port or 0
     return _of_answer(f"the edge of {edge.region}", port, asked, edges.fresh_answer(deployment, edge, asked.path))

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from closeshave.deployment import Member, Readiness, Sentinel, Store
+from closeshave.deployment import OWN_REQUESTS, Edge, Member, Readiness, Sentinel, Store
 from closeshave.environments import readiness
 from closeshave.environments.errors import EnvironmentFailed
+from closeshave.files import read_lines
 from tests.faults import toys
 
 
@@ -142,6 +143,16 @@ def test_a_member_of_etcd_must_say_that_it_is_healthy(answer: bytes, healthy: bo
     """Whatever its status."""
     with answering(answer) as port:
         assert (readiness.of_etcd(port) == "") is healthy
+
+
+def test_the_requests_at_an_edge_are_noted(tmp_path: Path) -> None:
+    """What is built anew under load asks edges that count customers' requests meanwhile; each question is taken off, whatever the answer is."""
+    toy = toys.deployment(tmp_path)
+    with answering(http("503 Not ready")) as port:
+        edge = Edge(toys.NEAR, f"http://127.0.0.1:{port}", "", "")
+        assert readiness.of_edge(toy, edge).startswith(f"the edge of {toys.NEAR} answers 503")
+        assert readiness.of_edge(toy, edge)
+    assert list(read_lines(tmp_path / OWN_REQUESTS)) == [{"region": toys.NEAR}] * 2
 
 
 def test_a_part_that_does_not_answer_is_named(tmp_path: Path) -> None:
