@@ -57,7 +57,7 @@ def session(port: int, *, decode: bool = True, again: int = 0, timeout_s: float 
 
 def groups_of(deployment: Deployment, tier: str) -> tuple[str, ...]:
     """The declared groups of a tier (several if residency requires one inside a region)."""
-    return tuple(dict.fromkeys(store.group for store in deployment.stores if store.tier == tier))
+    return tuple(dict.fromkeys(store.group for store in deployment.stores if tier in store.tiers))
 
 
 def stores_of(deployment: Deployment, group: str) -> tuple[Store, ...]:

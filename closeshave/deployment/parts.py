@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from closeshave.hash_slots import SlotRange
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
@@ -110,7 +112,8 @@ class BackupServer:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One Valkey node. ``group`` is its name in Sentinel: a tier, or the part of a tier that stays inside one region."""
+    """One Valkey node. ``group`` is its name in Sentinel: a tier, or the part of a tier that stays inside one region; or the cluster of which it is a
+    node."""
 
     process: str
     tier: str
@@ -118,6 +121,18 @@ class Store:
     group: str
     region: str
     port: int
+    slots: SlotRange | None = None
+    """A node of a cluster: the range of hash slots that it is declared to serve, or whose primary it is declared to follow. ``None``: Sentinel watches
+    it."""
+    bus_port: int = 0
+    """At which the nodes of its cluster speak with each other."""
+    also: tuple[str, ...] = ()
+    """Further tiers that it holds: those of a cluster share its nodes."""
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """Every tier that it holds."""
+        return (self.tier, *self.also)
 
 
 @dataclass(frozen=True, slots=True)

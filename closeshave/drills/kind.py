@@ -30,6 +30,7 @@ USES: Mapping[str, str] = MappingProxyType(
         "instances": "two instances of the application in each region, or more (apps_per_region)",
         "releases": "another release of the application (application.releases)",
         "tls": "edges that serve HTTPS (edges: {tls: true})",
+        "valkey cluster": NEEDS["valkey cluster"],
         BACKGROUND: NEEDS[BACKGROUND],
         LIVE: NEEDS[LIVE],
         "spare": "a spare shard with the same home as the shard (spare)",

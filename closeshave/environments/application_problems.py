@@ -143,8 +143,7 @@ def _unusable(definition: Stack, name: str, without: frozenset[str]) -> str:
         return _not_a_shard(definition, stem, place if dot else None)
     tier = TIERS.get(stem)
     if tier is not None and not definition.has(tier):
-        there = dict.fromkeys(group.tier for group in definition.tiers)
-        return f"{{{name}}}: this environment has no tier {tier}; available: {', '.join(there) or 'none'}"
+        return f"{{{name}}}: this environment has no tier {tier}; available: {', '.join(definition.tier_names) or 'none'}"
     if dot and (tier is None or stem.endswith("s")):
         return f"{{{name}}} has no parts; write {{{stem}}}"
     known_places = ", ".join(definition.regions)

@@ -25,7 +25,7 @@ from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
 from closeshave.environments.remote import speaking
 from closeshave.environments.remote.definition import Accounts, Remote
-from closeshave.environments.stack import Containers, Embedded, Stack
+from closeshave.environments.stack import NODE_TIMEOUT_S_MIN, PRIMARIES_MAX, PRIMARIES_MIN, Containers, Embedded, Stack
 from closeshave.environments.standin_application import WITH_WORKERS
 from closeshave.files import record_of
 from closeshave.files.closest import meant
@@ -209,6 +209,7 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     yield from _wrong_shards(definition)
     yield from _wrong_spare(definition)
     yield from _wrong_tiers(definition)
+    yield from _wrong_cluster(definition)
     yield from _wrong_entrances(definition)
     yield from application_problems.find(definition)
     yield from wrong_hooks(definition.hooks)
@@ -217,7 +218,7 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     if isinstance(definition, Containers):
         yield from _wrong_images(definition)
     for key, regions in (("etcd", definition.etcd), ("sentinels", definition.sentinels)):
-        if len(regions) % 2 == 0:
+        if len(regions) % 2 == 0 and (regions or key == "etcd" or definition.tiers):
             yield (key,), "an odd number of members is needed, so that a majority survives the loss of one"
     if definition.apps_per_region < 1:
         yield ("apps_per_region",), "must be at least 1"
@@ -257,6 +258,9 @@ def _unknown_regions(definition: Stack) -> Iterator[tuple[Location, str]]:
         named += [(("tiers", index, "primary"), group.primary), (("tiers", index, "replica"), group.replica)]
         named += [(("tiers", index, "further_replicas"), region) for region in group.further_replicas]
         named += [(("tiers", index, "serves"), region) for region in group.serves]
+    if (cluster := definition.valkey_cluster) is not None:
+        named += [(("valkey_cluster", "primaries"), region) for region in cluster.primaries]
+        named += [(("valkey_cluster", "replicas"), region) for region in cluster.replicas]
     for location, region in named:
         if region not in definition.regions:
             yield location, f"{region!r} is not a region of this environment; available: {', '.join(definition.regions)}"
@@ -299,6 +303,8 @@ def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:
     if len({group.name for group in definition.tiers}) != len(definition.tiers):
         yield ("tiers",), "two groups have the same name"
     for tier in ("cache", "sessions", "ratelimit", "broker"):
+        if definition.in_cluster(tier):
+            continue
         serving = [region for group in definition.tiers if group.tier == tier for region in group.serves]
         for region in definition.regions if definition.has(tier) else ():
             if serving.count(region) != 1:
@@ -314,6 +320,33 @@ def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:
         for region in definition.resident:
             if region in group.serves and set(group.nodes) != {region}:
                 yield ("tiers", index), f"entries of {region} may not leave it, so a group that serves it must have all nodes there"
+
+
+def _wrong_cluster(definition: Stack) -> Iterator[tuple[Location, str]]:
+    cluster = definition.valkey_cluster
+    if cluster is None:
+        if not definition.sentinels and not definition.tiers:
+            yield ("tiers",), "name at least one group, or a Valkey cluster that holds the tiers (valkey_cluster)"
+        return
+    place: Location = ("valkey_cluster",)
+    if isinstance(definition, Containers):
+        yield place, "a Valkey cluster does not run in containers yet; leave this key out"
+    if any(group.name == cluster.name for group in definition.tiers):
+        yield (*place, "name"), f"{cluster.name!r} is the name of a group in tiers; the cluster needs one of its own"
+    if not cluster.holds or len(set(cluster.holds)) != len(cluster.holds):
+        yield (*place, "holds"), "name at least one tier, and each once"
+    if not PRIMARIES_MIN <= len(cluster.primaries) <= PRIMARIES_MAX:
+        yield (*place, "primaries"), f"{PRIMARIES_MIN} to {PRIMARIES_MAX}: a majority of them decides that one is lost"
+    elif not cluster.replicas or len(cluster.replicas) % len(cluster.primaries):
+        yield (*place, "replicas"), f"as many for each of the {len(cluster.primaries)} primaries, and at least one: without it a lost node loses its keys"
+    if cluster.node_timeout < NODE_TIMEOUT_S_MIN:
+        yield (*place, "node_timeout"), f"at least {NODE_TIMEOUT_S_MIN:g} s: below it a node that waits for a processor counts as lost"
+    for index, group in enumerate(definition.tiers):
+        if group.tier in cluster.holds:
+            yield ("tiers", index, "tier"), f"the Valkey cluster {cluster.name} holds {group.tier}; leave it out here, or there"
+    abroad = [region for region in definition.resident if {*cluster.nodes} - {region}]
+    if abroad and set(cluster.holds) - {"ratelimit"}:
+        yield (*place, "holds"), f"entries of {abroad[0]} may not leave it, and a cluster spreads them over all of its nodes"
 
 
 def _wrong_entrances(definition: Stack) -> Iterator[tuple[Location, str]]:

@@ -84,7 +84,7 @@ EMBEDDED = Driver(
     releases=lambda definition: definition.application.names_of_releases,
     instances=lambda definition: definition.apps_per_region,
     alert_rules=_alert_rules,
-    tiers=lambda definition: tuple(dict.fromkeys(group.tier for group in definition.tiers)),
+    tiers=lambda definition: definition.tier_names,
 )
 
 CONTAINERS = replace(

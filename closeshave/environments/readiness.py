@@ -6,11 +6,11 @@ Of several parts only the first that lacks something is told: while an environme
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from closeshave.clients import alerting, edges, etcd, pooler, ports, postgres, sentinel, valkey
+from closeshave.clients import alerting, edges, etcd, pooler, ports, postgres, sentinel, valkey, valkey_cluster
 from closeshave.deployment import OWN_REQUESTS, Deployment, Edge, Link, Member, Monitoring, Process, Readiness, Sentinel, Store
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.files import append_line
@@ -103,6 +103,39 @@ def of_replica(store: Store) -> str:
         return f"{store.process} does not answer"
     link = told.get("master_link_status", "none")
     return "" if link == "up" else f"{store.process} is {told.get('role', 'without a role')}, its link to a primary is {link}"
+
+
+def of_node(store: Store) -> str:
+    """Of a node of a cluster that should answer."""
+    try:
+        valkey_cluster.view(store)
+    except sentinel.Unavailable:
+        return f"{store.process} does not answer"
+    return ""
+
+
+def of_joined(store: Store, nodes: int) -> str:
+    """Of a node that should know every node of its cluster, itself included."""
+    try:
+        known = len(valkey_cluster.view(store).joined)
+    except sentinel.Unavailable:
+        return f"{store.process} does not answer"
+    return "" if known == nodes else f"{store.process} knows {known} of {counted(nodes, 'node')} of its cluster"
+
+
+def of_cluster(stores: Sequence[Store]) -> str:
+    """Of the nodes of a cluster that should all say that it is well, with the declared roles and linked replicas."""
+    primaries = valkey_cluster.declared(stores)
+    for store in stores:
+        try:
+            seen = valkey_cluster.view(store)
+        except sentinel.Unavailable:
+            return f"{store.process} does not answer"
+        if not seen.serves:
+            return f"{store.process} does not say that its cluster is well"
+        if found := {port for port, node in seen.nodes.items() if node.primary} ^ {primary.port for primary in primaries}:
+            return f"{store.process} does not know the role of {counted(len(found), 'node')} yet"
+    return first(of_replica(replica) for replicas in primaries.values() for replica in replicas)
 
 
 def of_sentinel(asked: Sentinel, group: str, replicas: int, others: int) -> str:

@@ -21,6 +21,11 @@ from closeshave.vocabulary import BACKGROUND
 FURTHER_MAX = 2
 """Standbys of a shard, or replicas of a store group, beside the first. PostgreSQL's settings here have room for three that stream, and a backup server."""
 
+PRIMARIES_MIN = 3
+PRIMARIES_MAX = 9
+NODE_TIMEOUT_S_MIN = 0.5
+"""Below this a node that only waits for a processor counts as lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShardOf:
@@ -93,6 +98,32 @@ class StoreGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class ValkeyClusterOf:
+    """A Valkey cluster: primaries that share 16,384 hash slots, and their replicas. It looks after itself, without Sentinel, and is one for the whole
+    environment: several tiers share its nodes, as they do in one Redis cluster."""
+
+    __pydantic_config__ = STRICT
+
+    name: Name
+    """The name of the cluster, unlike that of any group of `tiers`; its processes are named after it."""
+    holds: Annotated[tuple[Literal["cache", "sessions", "ratelimit"], ...], stated(minItems=1, uniqueItems=True)]
+    """The tiers that it holds, for all regions, instead of groups in `tiers`. A broker cannot be in a cluster."""
+    primaries: Annotated[tuple[str, ...], stated(minItems=PRIMARIES_MIN, maxItems=PRIMARIES_MAX)]
+    """The region of each primary: three to nine, because a majority of them decides that one is lost. Each serves an equal range of slots."""
+    replicas: Annotated[tuple[str, ...], stated(minItems=PRIMARIES_MIN)]
+    """The region of each replica, as many for each primary: the first ones follow the primaries in their order, and so on."""
+    append_only: Flag = False
+    """Whether every write goes to a log on disk, so that a restart keeps it. Entries are then not evicted where memory is short: writes are refused."""
+    node_timeout: Annotated[Lasting, stated(minimum=NODE_TIMEOUT_S_MIN)] = 2.0
+    """How long a node may not be heard until the others suspect that it is lost (`cluster-node-timeout`); a replica takes over a moment later."""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The region of every node, those of the primaries first."""
+        return (*self.primaries, *self.replicas)
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
     """Settings of PostgreSQL and Patroni. Patroni refuses shorter times than these defaults."""
 
@@ -162,11 +193,12 @@ class Stack:
     shards: Annotated[tuple[ShardOf, ...], stated(minItems=1)]
     """The PostgreSQL clusters, by range of franchises."""
     tiers: tuple[StoreGroup, ...]
-    """The groups of Valkey nodes; an application with one cache for everything needs only the tier ``cache``."""
+    """The groups of Valkey nodes under Sentinel; an application with one cache for everything needs only the tier ``cache``. Empty if a Valkey cluster
+    holds all of them."""
     etcd: Annotated[tuple[str, ...], stated(minItems=1)]
     """The region of each member of etcd: an odd number, so that a majority survives the loss of one."""
-    sentinels: Annotated[tuple[str, ...], stated(minItems=1)]
-    """The region of each sentinel: an odd number."""
+    sentinels: tuple[str, ...]
+    """The region of each sentinel: an odd number; empty if there are no groups in `tiers`."""
     resident: tuple[str, ...] = ()
     """Regions whose rows and cache entries may not leave them: shards and groups there have all nodes inside."""
     apps_per_region: Annotated[WholeNumber, Field(le=100), stated(minimum=1)] = 2
@@ -182,6 +214,8 @@ class Stack:
     links: tuple[LinkKind, ...] = LINK_KINDS
     """Which kinds of links lead through a Toxiproxy, so that a fault can disturb them. A run that starts its environment itself uses only those that
     its plan disturbs, because each costs a hop."""
+    valkey_cluster: ValkeyClusterOf | None = None
+    """A Valkey cluster that holds some of the tiers, or all. Only where `kind` is `embedded`."""
     edges: EdgesOf = EdgesOf()
     """How customers reach the regions: by HTTP, or by HTTPS."""
     rate_limit_scale: Annotated[NotNegative, stated(exclusiveMinimum=0)] = 1.0
@@ -241,7 +275,8 @@ class Stack:
         """What faults may need of the application and of this environment; see :attr:`closeshave.faults.kind.Kind.uses`."""
         pooled = {"pooler"} if self.pooler is not None else set()
         served = {"tls"} if self.edges.tls else set()
-        return self.application.offers | pooled | served | ({BACKGROUND} if self.works_later else set())
+        stores = ({"sentinels"} if self.tiers else set()) | ({"valkey cluster"} if self.valkey_cluster else set())
+        return self.application.offers | pooled | served | stores | ({BACKGROUND} if self.works_later else set())
 
     @property
     def works_later(self) -> bool:
@@ -268,12 +303,22 @@ class Stack:
         return Secrets(reading=(admin,) if admin else (), hooks=variables(self.hooks))
 
     def group_serving(self, tier: str, home: str) -> StoreGroup:
-        """The group of ``tier`` that holds the entries of franchises or accounts at home in ``home``. The tier must be there."""
+        """The group of ``tier`` that holds the entries of franchises or accounts at home in ``home``. The tier must be there, and not in the cluster."""
         return next(group for group in self.tiers if group.tier == tier and home in group.serves)
 
     def has(self, tier: str) -> bool:
         """Whether the tier is a part of this environment."""
-        return any(group.tier == tier for group in self.tiers)
+        return tier in self.tier_names
+
+    @property
+    def tier_names(self) -> tuple[str, ...]:
+        """Every tier that is a part of this environment."""
+        held = self.valkey_cluster.holds if self.valkey_cluster else ()
+        return tuple(dict.fromkeys((*(group.tier for group in self.tiers), *held)))
+
+    def in_cluster(self, tier: str) -> bool:
+        """Whether the Valkey cluster holds the tier."""
+        return self.valkey_cluster is not None and tier in self.valkey_cluster.holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ STAND_IN = ApplicationOf(
         "CACHE_URLS": "{cache_urls}",
         "SESSIONS_URLS": "{sessions_urls}",
         "RATELIMIT_URL": "{ratelimit_url}",
+        "CLUSTER_NODES": "{cluster_nodes}",
         "PAYMENTS_URL": "{payments_url}",
         "SIGNING_KEY_FILE": "{private_key_file}",
         "OPERATIONS_FILE": "{operations_file}",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from closeshave.clients import valkey_cluster
+from closeshave.clients.sentinel import Unavailable
 from closeshave.control import processes
-from closeshave.deployment import BackupServer, Deployment, Member, Process
+from closeshave.deployment import BackupServer, Deployment, Member, Process, Store
 from closeshave.environments import listening, logs, readiness
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.helper import Helper
@@ -158,8 +160,9 @@ class Startup:
 
     def _cache_milestones(self) -> list[Milestone]:
         deployment = self._deployment
-        nodes = Counter(store.group for store in deployment.stores)
-        replicas = [store for store in deployment.stores if store.process not in self.layout.declared_primaries]
+        watched = [store for store in deployment.stores if store.slots is None]
+        nodes = Counter(store.group for store in watched)
+        replicas = [store for store in watched if store.process not in self.layout.declared_primaries]
 
         def disagree() -> str:
             others = len(deployment.sentinels) - 1
@@ -171,23 +174,61 @@ class Startup:
             # A sentinel that starts earlier learns of no replica for ten seconds.
             Milestone("caches connected", lambda: first(map(readiness.of_replica, replicas)), then=partial(self._start, "sentinel")),
             Milestone("sentinels agree", disagree, ("caches connected",)),
+            *self._cluster_milestones(),
             # An application that cannot wait may end, if it finds no database or no cache.
             *(
                 ()
                 if self.layout.patient
                 else (
-                    Milestone("application started", lambda: "", (self._databases, "sentinels agree"), partial(self._start, *APPLICATION)),
+                    Milestone("application started", lambda: "", (self._databases, *self._caches), partial(self._start, *APPLICATION)),
                 )
             ),
         ]
 
+    @property
+    def _cluster(self) -> tuple[Store, ...]:
+        """The nodes of the Valkey cluster, if there is one."""
+        return tuple(store for store in self._deployment.stores if store.slots is not None)
+
+    @property
+    def _caches(self) -> tuple[str, ...]:
+        """The milestones at which every tier serves."""
+        return ("sentinels agree", *(("cluster serves",) if self._cluster else ()))
+
+    def _cluster_milestones(self) -> list[Milestone]:
+        """The nodes meet, replicas are told whom to follow, and every node says that the cluster is well."""
+        if not (nodes := self._cluster):
+            return []
+        return [
+            Milestone("cluster nodes answer", lambda: first(map(readiness.of_node, nodes)), then=self._form),
+            Milestone(
+                "cluster joined",
+                lambda: first(readiness.of_joined(node, len(nodes)) for node in nodes),
+                ("cluster nodes answer",),
+                self._follow,
+            ),
+            Milestone("cluster serves", lambda: readiness.of_cluster(nodes), ("cluster joined",)),
+        ]
+
+    def _form(self) -> None:
+        self._changed(lambda: valkey_cluster.form(self._deployment, self._cluster))
+
+    def _follow(self) -> None:
+        self._changed(lambda: valkey_cluster.follow(self._cluster))
+
+    def _changed(self, change: Callable[[], object]) -> None:
+        try:
+            change()
+        except Unavailable as error:
+            raise EnvironmentFailed(f"the Valkey cluster cannot be formed: {type(error).__name__}: {error}") from None
+
     def _region_milestones(self) -> list[Milestone]:
         found = []
-        before = self._databases if self.layout.patient else "application started"
+        before = (self._databases, *(("cluster serves",) if self._cluster else ())) if self.layout.patient else ("application started",)
         for edge in self._deployment.edges:
             apps = [process for process in self._deployment.owned_by(edge.region) if process.role == "app"]
             # An entrance has no instances of its own.
-            found.append(Milestone(f"{edge.region} applications", partial(self._unready, apps), (before,)))
+            found.append(Milestone(f"{edge.region} applications", partial(self._unready, apps), before))
             found.append(
                 Milestone(f"{edge.region} edge", partial(readiness.of_edge, self._deployment, edge), (f"{edge.region} applications",))
             )

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from closeshave.clients import etcd, patroni, ports, sentinel, valkey
+from closeshave.clients import etcd, patroni, ports, sentinel, valkey, valkey_cluster
 from closeshave.control import processes
-from closeshave.deployment import Deployment, Member, Process, Sentinel, load
+from closeshave.deployment import Deployment, Member, Process, Sentinel, Store, load
+from closeshave.hash_slots import told
 from closeshave.plurals import counted
 
 
@@ -44,7 +45,7 @@ def _detail(deployment: Deployment, process: Process) -> str:
         case "patroni":
             return _patroni(next(member for member in deployment.members if member.process == process.name))
         case "valkey":
-            return _valkey(port)
+            return _valkey(next(store for store in deployment.stores if store.process == process.name))
         case "sentinel":
             return _sentinel(deployment, next(each for each in deployment.sentinels if each.process == process.name))
         case "app":
@@ -67,18 +68,29 @@ def _patroni(member: Member) -> str:
     return f"{answer.get('role')}, {answer.get('replication_state') or answer.get('state')}, timeline {answer.get('timeline', '?')}"
 
 
-def _valkey(port: int) -> str:
-    answer = valkey.replication(port)
+def _valkey(store: Store) -> str:
+    answer = valkey.replication(store.port)
     if answer is None:
         return "no answer"
-    return (
+    role = (
         f"primary, {counted(int(answer['connected_slaves']), 'replica')}"
         if answer["role"] == "master"
         else f"replica, link {answer['master_link_status']}"
     )
+    return role if store.slots is None else f"{role}, {_in_cluster(store)}"
+
+
+def _in_cluster(store: Store) -> str:
+    try:
+        seen = valkey_cluster.view(store)
+    except sentinel.Unavailable:
+        return "its cluster unknown"
+    moving = f", {counted(len(seen.own.open), 'slot')} being moved" if seen.own.open else ""
+    served = f", serves slots {told(seen.own.slots)}" if seen.own.primary else ""
+    return f"cluster {'well' if seen.serves else 'not well'}{served}{moving}"
 
 
 def _sentinel(deployment: Deployment, asked: Sentinel) -> str:
-    known = {group: sentinel.known(asked, group) for group in dict.fromkeys(store.group for store in deployment.stores)}
+    known = {group: sentinel.known(asked, group) for group in dict.fromkeys(store.group for store in deployment.stores if store.slots is None)}
     bad = [group for group, answer in known.items() if answer is None or answer["flags"] != "master"]
     return f"reports problems in {', '.join(bad)}" if bad else f"{counted(len(known), 'group')} healthy"

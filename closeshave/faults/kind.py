@@ -27,6 +27,8 @@ USES: Mapping[str, str] = MappingProxyType(
         "tables": "the tables of the stand-in (application.tables: stand-in)",
         "pooler": "a pooler (pooler of the environment file)",
         "tls": "edges that serve HTTPS (edges: {tls: true} of the environment file)",
+        "sentinels": "a tier under Sentinel (tiers of the environment file)",
+        "valkey cluster": "a Valkey cluster (valkey_cluster of the environment file)",
         LIVE: "live updates over WebSocket (application.live_updates)",
         BACKGROUND: "workers, a broker and a query for their jobs (application.workers, tiers of the tier broker, application.read_back.jobs)",
     }

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from closeshave.clients import edges as edges_
-from closeshave.clients import patroni, ports, postgres, sentinel
+from closeshave.clients import patroni, ports, postgres, sentinel, valkey_cluster
 from closeshave.control import processes
 from closeshave.deployment import OWN_REQUESTS, Deployment, Edge, Process
-from closeshave.faults import repair
+from closeshave.faults import repair, store_clusters
 from closeshave.faults.kind import Proof
 from closeshave.files import append_line, foreign
 from closeshave.plurals import counted
@@ -78,7 +78,10 @@ def unsettled(deployment: Deployment, id: int) -> str:
 
 
 def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
-    """A store group has a primary that every sentinel names and reports as healthy; it accepts a write, and every other store follows it."""
+    """A store group has a primary that every sentinel names and reports as healthy; it accepts a write, and every other store follows it. Of a cluster see
+    :func:`closeshave.faults.store_clusters.whole`."""
+    if valkey_cluster.clustered(deployment, name):
+        return lambda: store_clusters.whole(deployment, name, at_home=at_home)
 
     def check() -> Proof:
         what = f"{name} accepts a write, its replicas are connected, its sentinels agree{' and its primary is the declared one' if at_home else ''}"

@@ -9,9 +9,10 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
-from closeshave.clients import patroni, ports, postgres, sentinel
+from closeshave.clients import patroni, ports, postgres, sentinel, valkey_cluster
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Member, Process, Store
+from closeshave.faults import store_clusters
 from closeshave.faults.kind import Say
 from closeshave.faults.waiting import after, until
 
@@ -38,9 +39,12 @@ def revive(deployment: Deployment, names: Iterable[str], deadline_ns: int, say: 
 
 
 def link_stores(deployment: Deployment, group: str, deadline_ns: int) -> None:
-    """Make every store of a group follow the one that Sentinel considers primary, without waiting for Sentinel to do it."""
+    """Make every store of a group follow the one that Sentinel considers primary, without waiting for Sentinel to do it. The nodes of a cluster find
+    their roles themselves; they are waited for."""
 
     def linked() -> bool:
+        if valkey_cluster.clustered(deployment, group):
+            return store_clusters.joined(deployment, group)
         try:
             return _linked(deployment, group, sentinel.primary(deployment, group))
         except (sentinel.Unavailable, sentinel.NoPrimary):
@@ -77,7 +81,10 @@ def declared(deployment: Deployment, shard: int) -> Member:
 
 
 def group_home(deployment: Deployment, group: str, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Let Sentinel fail a group over until its declared primary leads again and all follow it; returns what was done."""
+    """Let Sentinel fail a group over until its declared primary leads again and all follow it; returns what was done. In a cluster every declared primary
+    takes its slots over."""
+    if valkey_cluster.clustered(deployment, group):
+        return store_clusters.home(deployment, group, deadline_ns, say)
     wanted = sentinel.stores_of(deployment, group)[0]
     done: list[str] = []
 

@@ -26,7 +26,7 @@ class Tier:
 
     def __init__(self, name: str, host: str, port: int) -> None:
         self.name = name
-        self.breaker = Breaker()
+        self.breaker: Breaker = Breaker()
         self._host = host
         self._port = port
         self._wire: Wire | None = None
@@ -52,12 +52,16 @@ class Tier:
             self._wire.close()
             self._wire = None
 
-    async def _run(self, commands: Sequence[Command]) -> list[Any] | None:
+    async def ask(self, commands: Sequence[Command]) -> list[Any] | None:
+        """The same as :meth:`run` for one node of a cluster: errors are answers, and nothing is counted."""
+        return await self._run(commands, refusals=True)
+
+    async def _run(self, commands: Sequence[Command], *, refusals: bool = False) -> list[Any] | None:
         wire = self._wire
         try:
             if wire is None or wire.closed:
                 wire = await self._connected()
-            answers = await wire.ask(commands, TIMEOUT_S)
+            answers = await wire.ask(commands, TIMEOUT_S, refusals=refusals)
         except (OSError, TimeoutError, ReadOnly, QueryRefused) as error:
             self.breaker.failed()
             if (self.breaker.open or isinstance(error, ReadOnly)) and wire is self._wire:

@@ -124,4 +124,5 @@ def franchise_of(key: str) -> int | None:
 
 
 def _generation(franchise: int) -> str:
-    return f"franchise:{franchise}:generation"
+    # In a cluster both keys are asked for at once, so they must be in one slot: what stands in braces decides which.
+    return f"generation:{{{entry(franchise)}}}"

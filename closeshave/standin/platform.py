@@ -10,6 +10,7 @@ from closeshave.standin.accounts import AccountStore
 from closeshave.standin.billing import Billing
 from closeshave.standin.bookings import Bookings
 from closeshave.standin.caches import Tier
+from closeshave.standin.clustered import ClusterTier
 from closeshave.standin.database import DatabaseLink
 from closeshave.standin.defective.billing import DefectiveBilling
 from closeshave.standin.defective.bookings import DefectiveBookings
@@ -62,14 +63,21 @@ class Platform:
         switches = Switches(settings.defects)
         shards = await DefectiveShards.open(settings, DefectiveLink.opener(switches))
         shards.switches = switches
-        caches = _tiers("cache", settings.tiers_host, settings.caches)
-        sessions = _tiers("sessions", settings.tiers_host, settings.sessions)
-        ratelimit = Tier("ratelimit", settings.tiers_host, settings.ratelimit)
+        cluster = ClusterTier("cluster", settings.tiers_host, settings.cluster) if settings.cluster else None
+
+        def tiers(name: str, ports: Mapping[str, int]) -> dict[str, Tier]:
+            found = _tiers(name, settings.tiers_host, ports)
+            return {home: cluster if cluster and ports[home] in settings.cluster else tier for home, tier in found.items()}
+
+        caches = tiers("cache", settings.caches)
+        sessions = tiers("sessions", settings.sessions)
+        in_cluster = settings.ratelimit in settings.cluster
+        ratelimit = cluster if cluster and in_cluster else Tier("ratelimit", settings.tiers_host, settings.ratelimit)
         provider = Provider(settings.payments_url)
         return cls(
             settings=settings,
             shards=shards,
-            tiers=(*dict.fromkeys(caches.values()), *dict.fromkeys(sessions.values()), ratelimit),
+            tiers=tuple(dict.fromkeys((*caches.values(), *sessions.values(), ratelimit))),
             franchises=DefectiveFranchises(shards, caches, switches),
             bookings=DefectiveBookings(shards, switches, settings.remind_after),
             accounts=AccountStore(shards),

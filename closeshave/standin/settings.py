@@ -77,6 +77,8 @@ class StandinSettings:
     (:mod:`closeshave.standin.background`)."""
     live: bool = False
     """Whether customers may follow their bookings by WebSocket (:mod:`closeshave.standin.live`)."""
+    cluster: tuple[int, ...] = ()
+    """Ports of the nodes of the Valkey cluster: a tier whose port is one of them is in the cluster (:mod:`closeshave.standin.clustered`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def of_process(environ: Mapping[str, str]) -> StandinSettings:
         burden=environ.get("BURDEN", ""),
         remind_after=timedelta(seconds=float(environ.get("REMIND_AFTER_S", REMIND_AFTER_S))) if environ.get("BACKGROUND") == "on" else None,
         live=environ.get("LIVE_UPDATES") == "on",
+        cluster=tuple(int(node.rpartition(":")[2]) for node in environ.get("CLUSTER_NODES", "").split(",") if node),
     )
 
 
@@ -157,6 +160,7 @@ def to_variables(settings: StandinSettings) -> dict[str, str]:
         "BURDEN": settings.burden,
         **({"BACKGROUND": "on", "REMIND_AFTER_S": str(settings.remind_after.total_seconds())} if settings.remind_after else {}),
         "LIVE_UPDATES": "on" if settings.live else "off",
+        "CLUSTER_NODES": ",".join(f"{settings.tiers_host}:{port}" for port in settings.cluster),
     }
 
 

@@ -30,11 +30,13 @@ class QueryRefused(Exception):
 class _Question:
     """Commands that were sent together."""
 
-    __slots__ = ("answers", "future", "wanted")
+    __slots__ = ("answers", "future", "refusals", "wanted")
 
-    def __init__(self, wanted: int, future: asyncio.Future[list[Any]]) -> None:
+    def __init__(self, wanted: int, future: asyncio.Future[list[Any]], *, refusals: bool) -> None:
+        """``refusals``: errors are answers like others."""
         self.wanted = wanted
         self.future = future
+        self.refusals = refusals
         self.answers: list[Any] = []
 
     def take(self, answer: Any) -> bool:
@@ -43,7 +45,9 @@ class _Question:
         if len(self.answers) < self.wanted:
             return False
         if not self.future.done():
-            if error := next((each for each in self.answers if isinstance(each, hiredis.ReplyError)), None):
+            if self.refusals:
+                self.future.set_result([QueryRefused(str(each)) if isinstance(each, hiredis.ReplyError) else each for each in self.answers])
+            elif error := next((each for each in self.answers if isinstance(each, hiredis.ReplyError)), None):
                 self.future.set_exception(ReadOnly(str(error)) if str(error).startswith("READONLY") else QueryRefused(str(error)))
             else:
                 self.future.set_result(self.answers)
@@ -69,8 +73,9 @@ class Wire(asyncio.Protocol):
         """Whether no command can be sent any more."""
         return self._transport is None or self._transport.is_closing()
 
-    async def ask(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
-        """The answers. Raises :class:`TimeoutError`, :class:`Lost`, and :class:`ReadOnly` or :class:`QueryRefused` for an error among them.
+    async def ask(self, commands: Sequence[Command], timeout_s: float, *, refusals: bool = False) -> list[Any]:
+        """The answers. Raises :class:`TimeoutError`, :class:`Lost`, and :class:`ReadOnly` or :class:`QueryRefused` for an error among them; with
+        ``refusals`` each error is a :class:`QueryRefused` among the answers.
 
         An answer after the time-out is dropped, and does not affect other answers.
         """
@@ -78,7 +83,7 @@ class Wire(asyncio.Protocol):
             raise Lost
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Any]] = loop.create_future()
-        self._waiting.append(_Question(len(commands), future))
+        self._waiting.append(_Question(len(commands), future, refusals=refusals))
         packed = (hiredis.pack_command(command) for command in commands)  # type: ignore[arg-type]  # its stub knows commands of one word only
         self._transport.write(b"".join(packed))
         late = loop.call_later(timeout_s, _give_up, future)

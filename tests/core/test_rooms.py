@@ -17,6 +17,7 @@ VALUES = {
     "clock",
     "cluster",
     "deployment",
+    "hash_slots",
     "operations",
     "plan",
     "plurals",

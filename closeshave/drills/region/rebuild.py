@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from closeshave.clients import leads as leads_of
 from closeshave.clients import patroni, sentinel
 from closeshave.clock import now_ns
 from closeshave.deployment import BackupServer, Deployment, Member
@@ -52,7 +53,7 @@ def _leading(aim: Aim) -> str:
     elsewhere = {store.group for store in deployment.stores if store.region != here}
     try:
         leads = [patroni.leader(deployment, shard) for shard in domain.shards_of(aim)]
-        primaries = [sentinel.primary(deployment, group) for group in domain.groups_of(aim) if group in elsewhere]
+        primaries = [lead for group in domain.groups_of(aim) if group in elsewhere for lead in leads_of.primaries(deployment, group)]
     except (patroni.NoLeader, sentinel.NoPrimary, sentinel.Unavailable) as error:
         return str(error)
     at = {**{lead.process: lead.region for lead in leads}, **{store.process: store.region for store in primaries}}

@@ -99,7 +99,7 @@ class MemberMetrics:
 
 
 def _of_store(store: Store) -> tuple[Callable[[], Sequence[MetricSample]], Sequence[MetricSample]]:
-    labels = {"instance": store.process, "group": store.group, "tier": store.tier, "region": store.region}
+    labels = {"instance": store.process, "group": store.group, "tier": ",".join(store.tiers), "region": store.region}
 
     def ask() -> Sequence[MetricSample]:
         told = valkey.figures(store.port)

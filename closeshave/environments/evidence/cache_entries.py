@@ -50,7 +50,7 @@ class ComparedEntry:
 
 def read(deployment: Deployment, pages: CachedPages, promoted: Mapping[int, Member], rng: random.Random) -> pa.Table:
     """The entries of every cache node; ``promoted`` are the shards' primaries. Raises :class:`FinalStateUnreadable`."""
-    stores = [store for store in deployment.stores if store.tier == TIER]
+    stores = [store for store in deployment.stores if TIER in store.tiers]
     rows = [asdict(row) for store in stores for row in _held(deployment, pages, promoted, store, rng)]
     return pa.Table.from_pylist(rows, schema=CACHE_ENTRIES)
 
@@ -101,7 +101,11 @@ def _pairs(
 ) -> dict[int, ComparedEntry]:
     if not franchises:
         return {}
-    texts = node.mget([f"{pages.prefix}{franchise}" for franchise in franchises])
+    # One by one: keys of several slots of a cluster cannot be asked for at once.
+    asked = node.pipeline(transaction=False)
+    for franchise in franchises:
+        asked.get(f"{pages.prefix}{franchise}")
+    texts = asked.execute()
     cached = {franchise: _text(text) for franchise, text in zip(franchises, texts, strict=True) if text is not None}
     stored = _stored(deployment, pages.query, promoted, cached)
     return {franchise: ComparedEntry(text, stored[franchise]) for franchise, text in cached.items() if franchise in stored}

@@ -88,6 +88,29 @@ def sentinel(line: str) -> Word | None:
     return None
 
 
+_NODE_LINE = re.compile(r"\d+:[MS] (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) [#*] (.*)")
+_NODE_EVENTS = (
+    (re.compile(r"NODE \S+ \(.*\) possibly failing\."), SignalKind.SUSPECTED),
+    (re.compile(r"Marking node \S+ \(.*\) as failing"), SignalKind.SUSPECTED),
+    (re.compile(r"FAIL message received from "), SignalKind.SUSPECTED),
+    (re.compile(r"Failover election won: "), SignalKind.PROMOTED),
+    (re.compile(r"Configuration change detected\. Reconfiguring myself as a replica of "), SignalKind.DEMOTED),
+    (re.compile(r"Cluster state changed: fail"), SignalKind.ALERT),
+)
+
+
+def cluster_node(line: str, tier: str) -> Word | None:
+    """The signal in a line of a node of a Valkey cluster, for one of the tiers that it holds; votes, epochs and replication do not count."""
+    found = _NODE_LINE.match(line)
+    if found is None:
+        return None
+    wall, event = found.groups()
+    for pattern, kind in _NODE_EVENTS:
+        if pattern.match(event):
+            return _word(_instant(wall, "%d %b %Y %H:%M:%S.%f"), kind, f"store:{tier}", _short(event))
+    return None
+
+
 _HAPROXY_LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+[+-]\d\d:\d\d) (.*)")
 _HAPROXY_DOWN = re.compile(r"(?:Backup )?Server (?P<backend>[^/\s]+)/(?P<server>\S+) is DOWN")
 _HAPROXY_EMPTY = re.compile(r"(?:proxy|backend) (?P<backend>\S+) has no server available!")
@@ -166,6 +189,9 @@ class GrowingSignals:
 def _speakers(logs: Path, deployment: Deployment) -> Iterator[tuple[Path, Parser]]:
     shards = {member.process: member.shard for member in deployment.members}
     groups = {store.group for store in deployment.stores}
+    for store in deployment.stores:
+        if store.slots is not None:
+            yield from ((logs / f"{store.process}.log", partial(cluster_node, tier=tier)) for tier in store.tiers)
     for process in deployment.processes:
         parse: Parser
         match process.role:

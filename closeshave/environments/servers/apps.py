@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from closeshave.deployment import Application, LiveUpdates, Process, RunnableRelease
 from closeshave.environments import placeholders
 from closeshave.environments.application import ApplicationOf, Setting, text_of
-from closeshave.environments.servers import patroni, pooler, toxiproxy
+from closeshave.environments.servers import patroni, pooler, toxiproxy, valkey
 from closeshave.environments.site import APP_NICE, Site
 from closeshave.standin import settings as standin_settings
 from closeshave.standin.settings import TOPOLOGY
@@ -77,6 +77,7 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
         "topology": TOPOLOGY.dump_json(definition.topology).decode(),
         "rate_limit_scale": str(definition.rate_limit_scale),
         "live_updates": "on" if definition.application.live_updates else "off",
+        "cluster_nodes": ",".join(f"{site.address(node.process)}:{node.port}" for node in valkey.cluster_nodes(site)),
         "background": "on" if definition.application.workers else "off",
         "python": site.parts.python.program,
         "harness": site.parts.python.harness,
@@ -90,7 +91,7 @@ def values(site: Site, name: str, region: str, port: int | None = None) -> dict[
             found[f"{kind}_url"] = next(iter(urls.values()))
     for tier in ("cache", "sessions", "ratelimit", "broker"):
         if definition.has(tier):
-            urls = {home: _tier_url(*doors[definition.group_serving(tier, home).name]) for home in definition.regions}
+            urls = {home: _tier_url(*_door(site, doors, tier, home)) for home in definition.regions}
             found |= {f"{tier}_url.{home}": url for home, url in urls.items()} | {f"{tier}_url": urls[region]}
             if tier != "ratelimit":
                 # A customer's limit counts in all regions, so that this tier is one.
@@ -158,6 +159,14 @@ def _routing_file(site: Site) -> str:
 
 def _operations_file(site: Site, name: str) -> str:
     return str(site.config(f"{name}.operations.json"))
+
+
+def _door(site: Site, doors: Mapping[str, tuple[str, int]], tier: str, home: str) -> tuple[str, int]:
+    """Where a part connects to for the entries of a region: of a cluster the first node, which tells where the others are."""
+    if site.definition.in_cluster(tier):
+        first = valkey.cluster_nodes(site)[0]
+        return site.address(first.process), first.port
+    return doors[site.definition.group_serving(tier, home).name]
 
 
 def _database_url(host: str, port: int) -> str:

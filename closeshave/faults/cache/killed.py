@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from closeshave.clients import ports, wire
+from closeshave.clients import ports, valkey_cluster, wire
 from closeshave.control import processes
 from closeshave.deployment import Store
 from closeshave.faults.cache import tier
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Kind, NotSeen
+from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter
+from closeshave.hash_slots import SLOTS
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
+SLOT = Parameter("slot", int, default=0, about="A hash slot: the primary that serves it is killed.", at_most=SLOTS - 1)
 HUNG_S = 0.3
 """A live store answers within a millisecond, and a platform waits less than this."""
 
@@ -23,6 +25,20 @@ def inject_primary_killed(aim: Aim, strike_ns: int) -> Injection:
     """Kill the current primary of each group of the tier."""
     leads = tier.leads_of(aim)
     return _kill(aim, leads, leads, strike_ns)
+
+
+def unfit_node(aim: Aim) -> str:
+    """Unfit unless the tier is in a cluster, and that is whole: each primary has a replica that could take over."""
+    if any(store.slots is None for store in tier.stores_of(aim)):
+        return f"the tier {tier.name_of(aim)} is no Valkey cluster, but under Sentinel; cache.primary-killed kills its primary"
+    return tier.unfit(aim)
+
+
+def inject_node_lost(aim: Aim, strike_ns: int) -> Injection:
+    """Kill the primary that serves the slot."""
+    serving = valkey_cluster.leads(tier.stores_of(aim))
+    victims = [store for store, slots in serving.items() if int(aim.parameters["slot"]) in slots]
+    return _kill(aim, victims, victims, strike_ns)
 
 
 def inject_tier_lost(aim: Aim, strike_ns: int) -> Injection:
@@ -78,8 +94,26 @@ PRIMARY_KILLED = Kind(
     scope=("tier",),
     parameters=(tier.SWITCH_BACK,),
     expected=Expected.RECOVERS,
-    unfit=tier.unfit,
+    uses=("sentinels",),
+    unfit=tier.unfit_in_cluster,
     inject=inject_primary_killed,
+    look=look_killed,
+    undo=tier.undo,
+    prove=tier.prove,
+    healed_within_s=tier.HEAL_WITHIN_S,
+)
+NODE_LOST = Kind(
+    name="cache.node-lost",
+    does="Kills one primary of the tier's Valkey cluster by SIGKILL, the one that serves a slot, so that its replica takes its slots over.",
+    observed_by="Connections to the killed node's own port are refused.",
+    undone_by="Starts the node again, which becomes a replica, and lets it take its slots over again; proven by every node: all slots are served, each "
+    "once and none in the middle of a move, links, a write to each primary that its replicas have, ready applications.",
+    scope=("tier",),
+    parameters=(SLOT, tier.SWITCH_BACK),
+    expected=Expected.RECOVERS,
+    uses=("valkey cluster",),
+    unfit=unfit_node,
+    inject=inject_node_lost,
     look=look_killed,
     undo=tier.undo,
     prove=tier.prove,
@@ -108,7 +142,8 @@ PRIMARY_HUNG = Kind(
     scope=("tier",),
     parameters=(tier.SWITCH_BACK,),
     expected=Expected.RECOVERS,
-    unfit=tier.unfit,
+    uses=("sentinels",),
+    unfit=tier.unfit_in_cluster,
     inject=inject_primary_hung,
     look=look_hung,
     undo=tier.undo,

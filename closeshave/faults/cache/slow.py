@@ -34,8 +34,8 @@ FAULT = LinkFault(
 
 
 def unfit(aim: Aim) -> str:
-    """Unfit if no link can be disturbed, or while the tier is not healthy."""
-    return links.unfit(aim.deployment) or tier.unfit(aim)
+    """Unfit if no link can be disturbed, or while the tier is not healthy. The nodes of a cluster are reached without links."""
+    return tier.unfit_in_cluster(aim) or links.unfit(aim.deployment)
 
 
 KIND = Kind(
@@ -47,6 +47,7 @@ KIND = Kind(
     parameters=(LATENCY_MS,),
     expected=Expected.DEGRADES,
     links=("app-cache",),
+    uses=("sentinels",),
     unfit=unfit,
     inject=FAULT.inject,
     look=FAULT.look,

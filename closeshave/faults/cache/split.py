@@ -16,7 +16,7 @@ from closeshave.plurals import counted
 
 def unfit(aim: Aim) -> str:
     """Unfit if sentinels have no user of their own: they could not be locked out without locking out the clients."""
-    if reason := tier.unfit(aim):
+    if reason := tier.unfit_in_cluster(aim):
         return reason
     try:
         deaf = [f"{store.process} refuses the sentinels' user" for store in tier.stores_of(aim) if not valkey.hears_sentinels(store)]
@@ -90,6 +90,7 @@ KIND = Kind(
     scope=("tier",),
     parameters=(tier.SWITCH_BACK,),
     expected=Expected.RECOVERS,
+    uses=("sentinels",),
     unfit=unfit,
     inject=inject,
     look=look,

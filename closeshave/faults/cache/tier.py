@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from closeshave.clients import sentinel
+from closeshave.clients import leads, sentinel
 from closeshave.deployment import Store
 from closeshave.faults import proofs
 from closeshave.faults.affected import Affected
@@ -23,12 +23,13 @@ def name_of(aim: Aim) -> str:
 
 def stores_of(aim: Aim) -> tuple[Store, ...]:
     """Every store of the tier, in all its groups."""
-    return tuple(store for store in aim.deployment.stores if store.tier == name_of(aim))
+    return tuple(store for store in aim.deployment.stores if name_of(aim) in store.tiers)
 
 
 def leads_of(aim: Aim) -> tuple[Store, ...]:
-    """The current primary of each group of the tier. Raises :class:`~closeshave.clients.sentinel.NoPrimary`."""
-    return tuple(sentinel.primary(aim.deployment, group) for group in sentinel.groups_of(aim.deployment, name_of(aim)))
+    """The current primary of each group of the tier, and every one of a cluster. Raises :class:`~closeshave.clients.sentinel.NoPrimary`."""
+    groups = sentinel.groups_of(aim.deployment, name_of(aim))
+    return tuple(lead for group in groups for lead in leads.primaries(aim.deployment, group))
 
 
 def affected(aim: Aim) -> Affected:
@@ -40,6 +41,13 @@ def affected(aim: Aim) -> Affected:
 def unfit(aim: Aim) -> str:
     """Unfit until every group's replicas are connected and its sentinels agree: before that there is no replica to fail over to."""
     return affected(aim).unfit() if stores_of(aim) else f"this environment has no tier {name_of(aim)!r}"
+
+
+def unfit_in_cluster(aim: Aim) -> str:
+    """As :func:`unfit`, for a fault between Sentinel and its stores: a cluster has none."""
+    if stores_of(aim) and all(store.slots is not None for store in stores_of(aim)):
+        return f"the tier {name_of(aim)} is in a Valkey cluster, which Sentinel does not watch; cache.node-lost loses one of its nodes"
+    return unfit(aim)
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from closeshave.clients import patroni, postgres, sentinel
+from closeshave.clients import leads as clients_leads
+from closeshave.clients import patroni, postgres
 from closeshave.deployment import Process
 from closeshave.faults import proofs
 from closeshave.faults.affected import Affected
@@ -44,7 +45,7 @@ def leads_of(aim: Aim) -> tuple[str, ...]:
     here = name_of(aim)
     members = [patroni.leader(aim.deployment, shard) for shard in shards_of(aim)]
     own = [lead for lead in members if lead.region == here and not postgres.standing(aim.deployment, lead).in_recovery]
-    stores = [sentinel.primary(aim.deployment, group) for group in groups_of(aim)]
+    stores = [lead for group in groups_of(aim) for lead in clients_leads.primaries(aim.deployment, group)]
     return (*(lead.process for lead in own), *(store.process for store in stores if store.region == here))
 
 

@@ -61,7 +61,8 @@ def crossing(aim: Aim) -> tuple[Link, ...]:
     here, deployment = domain.name_of(aim), aim.deployment
     shards = sorted({member.shard for member in deployment.members})
     leads = {shard: patroni.leader(deployment, shard) for shard in shards}
-    groups = {store.group: "" for store in deployment.stores}
+    # The nodes of a cluster are reached without links.
+    groups = {store.group: "" for store in deployment.stores if store.slots is None}
     groups = {group: sentinel.primary(deployment, group).region for group in groups}
 
     def far_ends(link: Link) -> set[str]:

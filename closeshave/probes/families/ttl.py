@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from closeshave.clients import sentinel, valkey
+from closeshave.clients import leads, sentinel, valkey, valkey_cluster
 from closeshave.files import foreign
 from closeshave.probes import people
 from closeshave.probes.basis import ProbeBasis
@@ -25,9 +25,9 @@ def _longest(scene: ProbeScene, tier: str, pattern: str) -> tuple[str, float] | 
     found: list[tuple[str, float]] = []
     for group in sentinel.groups_of(scene.deployment, tier):
         try:
-            store = sentinel.primary(scene.deployment, group)
-            lives = ((key, valkey.lives_s(store, key)) for key in valkey.matching(store, pattern))
-            found += [(key, lives_s) for key, lives_s in lives if lives_s is not None]
+            for store in leads.primaries(scene.deployment, group):
+                lives = ((key, valkey.lives_s(store, key)) for key in valkey.matching(store, pattern))
+                found += [(key, lives_s) for key, lives_s in lives if lives_s is not None]
         except (sentinel.Unavailable, sentinel.NoPrimary) as error:
             raise CannotAsk(f"group {group} cannot be read: {error}") from None
     return max(found, key=lambda one: one[1], default=None)
@@ -86,6 +86,9 @@ def _ask_pages(scene: ProbeScene) -> None:
 def _forget(scene: ProbeScene, group: str, key: str) -> None:
     """An entry that was there before says nothing of the time that a new one gets."""
     try:
+        if valkey_cluster.clustered(scene.deployment, group):
+            valkey_cluster.forget(sentinel.stores_of(scene.deployment, group), key)
+            return
         with sentinel.session(sentinel.primary(scene.deployment, group).port) as store:
             store.delete(key)
     except (sentinel.Unavailable, sentinel.NoPrimary) as error:

@@ -1,0 +1,298 @@
+"""The nodes of a Valkey cluster, each asked at its own port: what it says of the cluster, and the commands that change the cluster.
+
+A node knows the others by gossip: what two nodes say may differ for about a second. What a node says of itself is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import redis
+
+from closeshave.clients.address import HOST
+from closeshave.clients.sentinel import Connection, NoPrimary, Unavailable, session, stores_of
+from closeshave.deployment import Deployment, Store
+from closeshave.hash_slots import SLOTS, SlotRange, slot_of, told, within
+
+MOVED_AT_ONCE = 100
+"""Keys that one MIGRATE moves: a larger number would keep the source from answering for longer."""
+MIGRATE_MS = 1_000
+"""How long the source waits for the target within one MIGRATE."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterNode:
+    """A node, as one node of its cluster sees it."""
+
+    id: str
+    flags: frozenset[str]
+    """``master`` or ``slave``, and ``myself``, ``fail?``, ``fail``, ``handshake``, ``noaddr`` …, as Redis calls them."""
+    follows: str
+    """The ID of its primary; empty for a primary."""
+    slots: frozenset[int]
+    epoch: int
+    migrating: Mapping[int, str] = field(default_factory=dict)
+    """Slot → the ID of the node to which it is moving; only a node itself tells its own."""
+    importing: Mapping[int, str] = field(default_factory=dict)
+    """Slot → the ID of the node from which it is moving here; likewise."""
+
+    @property
+    def primary(self) -> bool:
+        """Whether it is a primary, with or without slots."""
+        return "master" in self.flags
+
+    @property
+    def open(self) -> frozenset[int]:
+        """The slots that are in the middle of a move, by its own word."""
+        return frozenset((*self.migrating, *self.importing))
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """What one node says."""
+
+    port: int
+    serves: bool
+    """Whether it says ``cluster_state:ok``."""
+    nodes: Mapping[int, ClusterNode]
+    """Port → node, itself included."""
+
+    @property
+    def own(self) -> ClusterNode:
+        """Itself."""
+        return self.nodes[self.port]
+
+    @property
+    def joined(self) -> frozenset[int]:
+        """Ports of the nodes that it knows for certain."""
+        return frozenset(port for port, node in self.nodes.items() if not node.flags & {"handshake", "noaddr"})
+
+    @property
+    def owners(self) -> Mapping[int, int]:
+        """Slot → the port of the primary that serves it."""
+        return {slot: port for port, node in self.nodes.items() if node.primary for slot in node.slots}
+
+
+def clustered(deployment: Deployment, group: str) -> bool:
+    """Whether a group of stores is a cluster: Sentinel does not watch it then."""
+    return any(store.slots is not None for store in stores_of(deployment, group))
+
+
+def view(store: Store) -> ClusterView:
+    """What a node says of its cluster. Raises :data:`~closeshave.clients.sentinel.Unavailable`, as everything here."""
+    with session(store.port) as connection:
+        state = cast("Mapping[str, Any]", connection.cluster("INFO"))
+        raw = cast("Mapping[str, Mapping[str, Any]]", connection.cluster("NODES"))
+    try:
+        return parse(store.port, state, raw)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise Unavailable(f"{store.process} does not tell its cluster: {type(error).__name__}: {error}") from None
+
+
+def parse(port: int, state: Mapping[str, Any], raw: Mapping[str, Mapping[str, Any]]) -> ClusterView:
+    """The same from the answers to ``CLUSTER INFO`` and ``CLUSTER NODES``, as redis-py takes them apart. Pure; raises :class:`KeyError` and such."""
+    nodes = {}
+    for address, each in raw.items():
+        flags = frozenset(str(each["flags"]).split(","))
+        own = port if "myself" in flags else int(address.rpartition(":")[2])
+        moves = [(int(one["slot"]), str(one["node_id"]), str(one["state"])) for one in each["migrations"]]
+        nodes[own] = ClusterNode(
+            id=str(each["node_id"]),
+            flags=flags,
+            follows="" if each["master_id"] == "-" else str(each["master_id"]),
+            slots=within((int(one[0]), int(one[-1])) for one in each["slots"]),
+            epoch=int(each["epoch"]),
+            migrating={slot: other for slot, other, kind in moves if kind == "migrating"},
+            importing={slot: other for slot, other, kind in moves if kind == "importing"},
+        )
+    if port not in nodes:
+        raise KeyError("it does not name itself")
+    return ClusterView(port, state["cluster_state"] == "ok", nodes)
+
+
+def views(stores: Iterable[Store]) -> dict[Store, ClusterView]:
+    """What each answering node says."""
+    found = {}
+    for store in stores:
+        try:
+            found[store] = view(store)
+        except Unavailable:
+            continue
+    return found
+
+
+def leads(stores: Sequence[Store]) -> dict[Store, frozenset[int]]:
+    """The primaries that serve slots, by their own word, with their slots. Raises :class:`~closeshave.clients.sentinel.NoPrimary` unless every slot is
+    served exactly once."""
+    found = {store: seen.own.slots for store, seen in views(stores).items() if seen.own.primary and seen.own.slots}
+    if wrong := uncovered(found.values()):
+        raise NoPrimary(f"{stores[0].group if stores else 'the cluster'}: {wrong}")
+    return found
+
+
+def uncovered(shares: Iterable[frozenset[int]]) -> str:
+    """Which slots nobody serves, or several do; empty when each is served exactly once. Pure."""
+    once: set[int] = set()
+    twice: set[int] = set()
+    for share in shares:
+        twice |= once & share
+        once |= share
+    nobody = frozenset(range(SLOTS)) - once
+    wrong = [f"nobody serves slots {told(nobody)}"] if nobody else []
+    wrong += [f"several serve slots {told(twice)}"] if twice else []
+    return "; ".join(wrong)
+
+
+def declared(stores: Sequence[Store]) -> dict[Store, tuple[Store, ...]]:
+    """The declared primaries, in the order of their slots, each with its declared replicas. Pure."""
+    ranges: dict[SlotRange, list[Store]] = {}
+    for store in stores:
+        if store.slots is not None:
+            ranges.setdefault(store.slots, []).append(store)
+    return {nodes[0]: tuple(nodes[1:]) for _, nodes in sorted(ranges.items())}
+
+
+def addresses_of(deployment: Deployment, store: Store) -> tuple[str, int, int]:
+    """Where other nodes reach it: host, port, and the port of the cluster's bus. Pure."""
+    return deployment.process(store.process).address, store.port, store.bus_port
+
+
+def form(deployment: Deployment, stores: Sequence[Store]) -> None:
+    """Give every declared primary its slots, and introduce all nodes to each other. A node that has done so already is left as it is."""
+    first = stores[0]
+    for number, store in enumerate(declared(stores), 1):
+        if view(store).own.slots or store.slots is None:
+            continue
+        with session(store.port) as connection:
+            # Two primaries with one epoch would have to settle first whose it is.
+            _say(connection, "CLUSTER", "SET-CONFIG-EPOCH", number)
+            _say(connection, "CLUSTER", "ADDSLOTSRANGE", *store.slots)
+    for store in stores[1:]:
+        meet(deployment, first, store)
+
+
+def meet(deployment: Deployment, store: Store, other: Store) -> None:
+    """Introduce another node to a node; gossip tells the rest."""
+    with session(store.port) as connection:
+        _say(connection, "CLUSTER", "MEET", *addresses_of(deployment, other))
+
+
+def replicate(store: Store, primary: Store) -> None:
+    """Make a node the replica of another one of its cluster, which it must know."""
+    with session(store.port) as connection:
+        _say(connection, "CLUSTER", "REPLICATE", view(primary).own.id)
+
+
+def follow(stores: Sequence[Store]) -> None:
+    """Make every declared replica follow its declared primary."""
+    for primary, replicas in declared(stores).items():
+        for replica in replicas:
+            replicate(replica, primary)
+
+
+def take_over(store: Store) -> None:
+    """Make a replica the primary of its slots, once it has everything that its primary has: no acknowledged write is lost."""
+    with session(store.port) as connection:
+        _say(connection, "CLUSTER", "FAILOVER")
+
+
+def begin_move(slot: int, source: Store, target: Store) -> None:
+    """Open a slot for a move: from now on the source sends whoever asks for a key that it does not have to the target (``ASK``)."""
+    with session(target.port) as there:
+        _say(there, "CLUSTER", "SETSLOT", slot, "IMPORTING", view(source).own.id)
+    with session(source.port) as here:
+        _say(here, "CLUSTER", "SETSLOT", slot, "MIGRATING", view(target).own.id)
+
+
+def move_keys(deployment: Deployment, slot: int, source: Store, target: Store) -> int:
+    """Move up to :data:`MOVED_AT_ONCE` keys of an open slot, each at once with its time to live; returns how many there were."""
+    host, port, _ = addresses_of(deployment, target)
+    with session(source.port, decode=False, timeout_s=2 * MIGRATE_MS / 1e3) as connection:
+        keys = cast("list[bytes]", connection.cluster("GETKEYSINSLOT", slot, MOVED_AT_ONCE))
+        if keys:
+            _say(connection, "MIGRATE", host, port, "", 0, MIGRATE_MS, "REPLACE", "KEYS", *keys)
+    return len(keys)
+
+
+def end_move(slot: int, target: Store, others: Iterable[Store]) -> None:
+    """Close an open slot: the target serves it from now on. The target is told first, so that no instant is without an owner; whoever cannot be told
+    hears of it by gossip."""
+    owner = view(target).own.id
+    with session(target.port) as connection:
+        _say(connection, "CLUSTER", "SETSLOT", slot, "NODE", owner)
+    for store in others:
+        try:
+            with session(store.port) as connection:
+                _say(connection, "CLUSTER", "SETSLOT", slot, "NODE", owner)
+        except Unavailable:
+            continue
+
+
+def close(slot: int, store: Store) -> None:
+    """Take back that a slot of this node is open, where no key was moved."""
+    with session(store.port) as connection:
+        _say(connection, "CLUSTER", "SETSLOT", slot, "STABLE")
+
+
+def held(slot: int, store: Store) -> int:
+    """How many keys of a slot a node holds, its own or not."""
+    with session(store.port) as connection:
+        return int(cast("int", connection.cluster("COUNTKEYSINSLOT", slot)))
+
+
+def owners(store: Store) -> dict[int, int]:
+    """Slot → the port of its primary, as a client that asks this node is told (``CLUSTER SLOTS``)."""
+    with session(store.port) as connection:
+        listed = cast("Sequence[Sequence[Any]]", _say(connection, "CLUSTER SLOTS"))
+    try:
+        return _owners(listed)
+    except (IndexError, ValueError, TypeError) as error:
+        raise Unavailable(f"{store.process} does not tell who serves which slots: {type(error).__name__}: {error}") from None
+
+
+def _say(connection: Connection, *words: str | int | bytes) -> Any:
+    """A command by its words: redis-py has no types for most of those of a cluster."""
+    return cast("Any", connection).execute_command(*words)
+
+
+def _owners(listed: Any) -> dict[int, int]:
+    if isinstance(listed, Mapping):  # redis-py takes the answer apart
+        return {slot: int(each["primary"][1]) for (first, last), each in listed.items() for slot in range(int(first), int(last) + 1)}
+    return {slot: int(each[2][1]) for each in listed for slot in range(int(each[0]), int(each[1]) + 1)}
+
+
+def client(stores: Sequence[Store], timeout_s: float = 1.0) -> Any:
+    """A client of the whole cluster, as an application has one: it follows redirections (``MOVED``, ``ASK``) and finds new primaries. Close it."""
+    nodes = [cast("Any", redis.cluster.ClusterNode)(HOST, store.port) for store in stores]
+    return redis.RedisCluster(
+        startup_nodes=nodes, decode_responses=True, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, require_full_coverage=False
+    )
+
+
+def write(store: Store, key: str, replicas: int) -> int:
+    """Write a key of one of its slots and delete it again; returns how many replicas had it within half a second."""
+    with session(store.port) as connection:
+        connection.set(key, "1", ex=5)
+        copies = int(connection.wait(replicas, 500))
+        connection.delete(key)
+    return copies
+
+
+def forget(stores: Sequence[Store], key: str) -> None:
+    """Delete a key at the primary that serves its slot. Raises :class:`~closeshave.clients.sentinel.NoPrimary` too."""
+    for store, slots in leads(stores).items():
+        if slot_of(key) in slots:
+            with session(store.port) as connection:
+                connection.delete(key)
+
+
+def read(store: Store, keys: Sequence[str]) -> list[str | None]:
+    """The values of keys whose slots this very node serves: it is asked, and nobody else. Raises :data:`~closeshave.clients.sentinel.Unavailable` for a
+    slot that it does not serve."""
+    with session(store.port) as connection:
+        asked = connection.pipeline(transaction=False)
+        for key in keys:
+            asked.get(key)
+        return [None if value is None else str(value) for value in asked.execute()]
