@@ -6,8 +6,9 @@ A node knows the others by gossip: what two nodes say may differ for about a sec
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import redis
 
@@ -18,6 +19,8 @@ from closeshave.hash_slots import SLOTS, SlotRange, slot_of, told, within
 
 MOVED_AT_ONCE = 100
 """Keys that one MIGRATE moves: a larger number would keep the source from answering for longer."""
+MOVE_S = 3.0
+"""A node answers ``SETSLOT`` when its replicas have it, for which it waits up to two seconds."""
 MIGRATE_MS = 1_000
 """How long the source waits for the target within one MIGRATE."""
 
@@ -198,48 +201,67 @@ def take_over(store: Store) -> None:
         _say(connection, "CLUSTER", "FAILOVER")
 
 
-def begin_move(slot: int, source: Store, target: Store) -> None:
-    """Open a slot for a move: from now on the source sends whoever asks for a key that it does not have to the target (``ASK``)."""
-    with session(target.port) as there:
-        _say(there, "CLUSTER", "SETSLOT", slot, "IMPORTING", view(source).own.id)
-    with session(source.port) as here:
-        _say(here, "CLUSTER", "SETSLOT", slot, "MIGRATING", view(target).own.id)
+class SlotMoves:
+    """Moves slots from primary to primary, key by key, over connections that stay open: a resharding says a thousand words."""
 
+    def __init__(self, deployment: Deployment, stores: Sequence[Store]) -> None:
+        self._deployment = deployment
+        self._stores = tuple(stores)
+        self._ids = {store: view(store).own.id for store in stores}
+        self._open: dict[Store, Connection] = {}
+        self._stack = ExitStack()
 
-def move_keys(deployment: Deployment, slot: int, source: Store, target: Store) -> int:
-    """Move up to :data:`MOVED_AT_ONCE` keys of an open slot, each at once with its time to live; returns how many there were."""
-    host, port, _ = addresses_of(deployment, target)
-    with session(source.port, decode=False, timeout_s=2 * MIGRATE_MS / 1e3) as connection:
-        keys = cast("list[bytes]", connection.cluster("GETKEYSINSLOT", slot, MOVED_AT_ONCE))
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def at(self, id: str) -> Store | None:
+        """The node with this ID, if it is one of them."""
+        return next((store for store, own in self._ids.items() if own == id), None)
+
+    def begin(self, slot: int, source: Store, target: Store) -> None:
+        """Open a slot for a move: from now on the source sends whoever asks for a key that it does not have to the target (``ASK``)."""
+        self._say(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", self._ids[source])
+        self._say(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", self._ids[target])
+
+    def keys(self, slot: int, source: Store, target: Store) -> int:
+        """Move up to :data:`MOVED_AT_ONCE` keys of an open slot, each at once with its time to live; returns how many there were."""
+        host, port, _ = addresses_of(self._deployment, target)
+        keys = cast("list[bytes]", self._say(source, "CLUSTER", "GETKEYSINSLOT", slot, MOVED_AT_ONCE))
         if keys:
-            _say(connection, "MIGRATE", host, port, "", 0, MIGRATE_MS, "REPLACE", "KEYS", *keys)
-    return len(keys)
+            self._say(source, "MIGRATE", host, port, "", 0, MIGRATE_MS, "REPLACE", "KEYS", *keys)
+        return len(keys)
+
+    def end(self, slot: int, source: Store, target: Store) -> None:
+        """Close an open slot: the target serves it from now on. The target is told first, so that no instant is without an owner. The others hear of it
+        by gossip."""
+        for store in (target, source):
+            self._say(store, "CLUSTER", "SETSLOT", slot, "NODE", self._ids[target])
+
+    def whole(self, slot: int, source: Store, target: Store) -> int:
+        """Move one slot with all of its keys; returns how many there were."""
+        self.begin(slot, source, target)
+        count = 0
+        while moved := self.keys(slot, source, target):
+            count += moved
+        self.end(slot, source, target)
+        return count
+
+    def _say(self, store: Store, *words: str | int | bytes) -> Any:
+        if store not in self._open:
+            self._open[store] = self._stack.enter_context(session(store.port, decode=False, timeout_s=MOVE_S))
+        return _say(self._open[store], *words)
 
 
-def end_move(slot: int, target: Store, others: Iterable[Store]) -> None:
-    """Close an open slot: the target serves it from now on. The target is told first, so that no instant is without an owner; whoever cannot be told
-    hears of it by gossip."""
-    owner = view(target).own.id
-    with session(target.port) as connection:
-        _say(connection, "CLUSTER", "SETSLOT", slot, "NODE", owner)
-    for store in others:
-        try:
-            with session(store.port) as connection:
-                _say(connection, "CLUSTER", "SETSLOT", slot, "NODE", owner)
-        except Unavailable:
-            continue
-
-
-def close(slot: int, store: Store) -> None:
-    """Take back that a slot of this node is open, where no key was moved."""
+def held(slots: Iterable[int], store: Store) -> int:
+    """How many keys of some slots a node holds, its own or not."""
     with session(store.port) as connection:
-        _say(connection, "CLUSTER", "SETSLOT", slot, "STABLE")
-
-
-def held(slot: int, store: Store) -> int:
-    """How many keys of a slot a node holds, its own or not."""
-    with session(store.port) as connection:
-        return int(cast("int", connection.cluster("COUNTKEYSINSLOT", slot)))
+        asked = cast("Any", connection.pipeline(transaction=False))
+        for slot in slots:
+            asked.execute_command("CLUSTER COUNTKEYSINSLOT", slot)
+        return sum(int(count) for count in asked.execute())
 
 
 def owners(store: Store) -> dict[int, int]:
@@ -263,12 +285,47 @@ def _owners(listed: Any) -> dict[int, int]:
     return {slot: int(each[2][1]) for each in listed for slot in range(int(each[0]), int(each[1]) + 1)}
 
 
-def client(stores: Sequence[Store], timeout_s: float = 1.0) -> Any:
-    """A client of the whole cluster, as an application has one: it follows redirections (``MOVED``, ``ASK``) and finds new primaries. Close it."""
-    nodes = [cast("Any", redis.cluster.ClusterNode)(HOST, store.port) for store in stores]
-    return redis.RedisCluster(
-        startup_nodes=nodes, decode_responses=True, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, require_full_coverage=False
-    )
+class ClusterClient:
+    """A client of the whole cluster, as an application has one: it follows redirections (``MOVED``, ``ASK``) and finds new primaries."""
+
+    def __init__(self, stores: Sequence[Store], timeout_s: float = 1.0) -> None:
+        """Raises :data:`~closeshave.clients.sentinel.Unavailable` when no node answers, as everything here."""
+        nodes = [cast("Any", redis.cluster.ClusterNode)(HOST, store.port) for store in stores]
+        settings: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "decode_responses": True}
+        try:
+            self._client = redis.RedisCluster(startup_nodes=nodes, require_full_coverage=False, **settings)
+        except redis.exceptions.RedisClusterException as error:
+            raise Unavailable(f"no node of the cluster answers: {error}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def put(self, key: str, value: str, lives_s: int) -> None:
+        """Write a key; acknowledged when this returns."""
+        try:
+            self._client.set(key, value, ex=lives_s)
+        except redis.exceptions.RedisClusterException as error:
+            raise Unavailable(str(error)) from None
+
+    def get(self, key: str) -> str | None:
+        """The value of a key."""
+        try:
+            value = self._client.get(key)
+        except redis.exceptions.RedisClusterException as error:
+            raise Unavailable(str(error)) from None
+        return None if value is None else str(value)
+
+
+def delete(store: Store, keys: Sequence[str]) -> None:
+    """Delete keys whose slots this very node serves."""
+    with session(store.port) as connection:
+        asked = connection.pipeline(transaction=False)
+        for key in keys:
+            asked.delete(key)
+        asked.execute()
 
 
 def write(store: Store, key: str, replicas: int) -> int:

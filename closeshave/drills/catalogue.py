@@ -8,7 +8,7 @@ from importlib import import_module
 from types import ModuleType
 
 from closeshave.deployment import Deployment, DrillHook
-from closeshave.drills import backup, certificate, database, deploy, hooked, platform, region, restore, scale, shard, worker
+from closeshave.drills import backup, cache, certificate, database, deploy, hooked, platform, region, restore, scale, shard, worker
 from closeshave.drills.kind import RELEASE, DrillKind
 from closeshave.faults import catalogue, drillhook
 from closeshave.faults.kind import OUTSIDE, Kind
@@ -18,7 +18,7 @@ from closeshave.topology import Topology
 
 FAMILIES: Mapping[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (backup, database, deploy, platform, region, restore, scale, shard, certificate, worker)
+    for module in (backup, database, deploy, platform, region, restore, scale, shard, cache, certificate, worker)
 }
 """The families, in the order in which they are explained; each kind is a module in the folder of its family, and is listed nowhere else."""
 

@@ -338,7 +338,10 @@ def _wrong_cluster(definition: Stack) -> Iterator[tuple[Location, str]]:
     if not PRIMARIES_MIN <= len(cluster.primaries) <= PRIMARIES_MAX:
         yield (*place, "primaries"), f"{PRIMARIES_MIN} to {PRIMARIES_MAX}: a majority of them decides that one is lost"
     elif not cluster.replicas or len(cluster.replicas) % len(cluster.primaries):
-        yield (*place, "replicas"), f"as many for each of the {len(cluster.primaries)} primaries, and at least one: without it a lost node loses its keys"
+        yield (
+            (*place, "replicas"),
+            f"as many for each of the {len(cluster.primaries)} primaries, and at least one: without it a lost node loses its keys",
+        )
     if cluster.node_timeout < NODE_TIMEOUT_S_MIN:
         yield (*place, "node_timeout"), f"at least {NODE_TIMEOUT_S_MIN:g} s: below it a node that waits for a processor counts as lost"
     for index, group in enumerate(definition.tiers):

@@ -179,9 +179,7 @@ class Startup:
             *(
                 ()
                 if self.layout.patient
-                else (
-                    Milestone("application started", lambda: "", (self._databases, *self._caches), partial(self._start, *APPLICATION)),
-                )
+                else (Milestone("application started", lambda: "", (self._databases, *self._caches), partial(self._start, *APPLICATION)),)
             ),
         ]
 

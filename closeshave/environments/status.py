@@ -91,6 +91,8 @@ def _in_cluster(store: Store) -> str:
 
 
 def _sentinel(deployment: Deployment, asked: Sentinel) -> str:
-    known = {group: sentinel.known(asked, group) for group in dict.fromkeys(store.group for store in deployment.stores if store.slots is None)}
+    known = {
+        group: sentinel.known(asked, group) for group in dict.fromkeys(store.group for store in deployment.stores if store.slots is None)
+    }
     bad = [group for group, answer in known.items() if answer is None or answer["flags"] != "master"]
     return f"reports problems in {', '.join(bad)}" if bad else f"{counted(len(known), 'group')} healthy"

@@ -78,7 +78,9 @@ def _disagreeing(seen: Mapping[Store, ClusterView]) -> list[str]:
             found.append(f"{store.process} says that the cluster is not well")
         elif view.owners != owners:
             found.append(f"{store.process} does not know yet who serves which slots")
-        found += [f"{store.process} holds the node at port {port} for lost" for port, node in view.nodes.items() if node.flags & {"fail", "fail?"}]
+        found += [
+            f"{store.process} holds the node at port {port} for lost" for port, node in view.nodes.items() if node.flags & {"fail", "fail?"}
+        ]
     return found
 
 

@@ -125,9 +125,7 @@ def _cluster_process(site: Site, cluster: ValkeyClusterOf, store: Store) -> Proc
         *("--cluster-announce-ip", site.address(store.process)),
     ]
     argv = (*_server(site, store, append_only=cluster.append_only), *settings)
-    return Process(
-        name=store.process, role="valkey", region=store.region, argv=argv, ports=(store.port, store.bus_port), nice=SERVER_NICE
-    )
+    return Process(name=store.process, role="valkey", region=store.region, argv=argv, ports=(store.port, store.bus_port), nice=SERVER_NICE)
 
 
 def _server(site: Site, store: Store, *, append_only: bool) -> list[str]:

@@ -1,0 +1,3 @@
+"""Drills of a cache tier, while customers use it."""
+
+ABOUT = "the slots of a Valkey cluster"
