@@ -47,6 +47,11 @@ class ClusterNode:
         return "master" in self.flags
 
     @property
+    def lost(self) -> bool:
+        """Whether it is held for lost, or nobody knows where it is."""
+        return bool(self.flags & {"fail", "noaddr"})
+
+    @property
     def open(self) -> frozenset[int]:
         """The slots that are in the middle of a move, by its own word."""
         return frozenset((*self.migrating, *self.importing))
@@ -61,6 +66,8 @@ class ClusterView:
     """Whether it says ``cluster_state:ok``."""
     nodes: Mapping[int, ClusterNode]
     """Port → node, itself included."""
+    ghosts: frozenset[str] = frozenset()
+    """IDs of nodes that were at the same ports, and are lost with all that they had stored: they come back under other IDs."""
 
     @property
     def own(self) -> ClusterNode:
@@ -96,12 +103,13 @@ def view(store: Store) -> ClusterView:
 
 def parse(port: int, state: Mapping[str, Any], raw: Mapping[str, Mapping[str, Any]]) -> ClusterView:
     """The same from the answers to ``CLUSTER INFO`` and ``CLUSTER NODES``, as redis-py takes them apart. Pure; raises :class:`KeyError` and such."""
-    nodes = {}
+    nodes: dict[int, ClusterNode] = {}
+    ghosts: set[str] = set()
     for address, each in raw.items():
         flags = frozenset(str(each["flags"]).split(","))
         own = port if "myself" in flags else int(address.rpartition(":")[2])
         moves = [(int(one["slot"]), str(one["node_id"]), str(one["state"])) for one in each["migrations"]]
-        nodes[own] = ClusterNode(
+        node = ClusterNode(
             id=str(each["node_id"]),
             flags=flags,
             follows="" if each["master_id"] == "-" else str(each["master_id"]),
@@ -110,9 +118,14 @@ def parse(port: int, state: Mapping[str, Any], raw: Mapping[str, Mapping[str, An
             migrating={slot: other for slot, other, kind in moves if kind == "migrating"},
             importing={slot: other for slot, other, kind in moves if kind == "importing"},
         )
+        # The one at a port that is not lost is there now.
+        both = sorted(filter(None, (node, nodes.get(own))), key=lambda one: (not one.lost, "myself" in one.flags))
+        nodes[own] = both[-1]
+        ghosts |= {one.id for one in both[:-1] if one.lost} | ({node.id} if not own else set())
+    nodes.pop(0, None)
     if port not in nodes:
         raise KeyError("it does not name itself")
-    return ClusterView(port, state["cluster_state"] == "ok", nodes)
+    return ClusterView(port, state["cluster_state"] == "ok", nodes, frozenset(ghosts))
 
 
 def views(stores: Iterable[Store]) -> dict[Store, ClusterView]:
@@ -186,6 +199,12 @@ def replicate(store: Store, primary: Store) -> None:
     """Make a node the replica of another one of its cluster, which it must know."""
     with session(store.port) as connection:
         _say(connection, "CLUSTER", "REPLICATE", view(primary).own.id)
+
+
+def dismiss(store: Store, id: str) -> None:
+    """Let a node forget another one for a minute; until then gossip does not bring it back."""
+    with session(store.port) as connection:
+        _say(connection, "CLUSTER", "FORGET", id)
 
 
 def follow(stores: Sequence[Store]) -> None:
@@ -345,11 +364,14 @@ def forget(stores: Sequence[Store], key: str) -> None:
                 connection.delete(key)
 
 
-def read(store: Store, keys: Sequence[str]) -> list[str | None]:
-    """The values of keys whose slots this very node serves: it is asked, and nobody else. Raises :data:`~closeshave.clients.sentinel.Unavailable` for a
-    slot that it does not serve."""
+def read(store: Store, keys: Sequence[str], *, as_replica: bool = False) -> list[str | None]:
+    """The values of keys whose slots this very node serves, or its primary does (``as_replica``): it is asked, and nobody else. Raises
+    :data:`~closeshave.clients.sentinel.Unavailable` for a slot of another node."""
     with session(store.port) as connection:
         asked = connection.pipeline(transaction=False)
+        if as_replica:
+            asked.readonly()
         for key in keys:
             asked.get(key)
-        return [None if value is None else str(value) for value in asked.execute()]
+        answers = asked.execute()[int(as_replica) :]
+        return [None if value is None else str(value) for value in answers]

@@ -25,7 +25,7 @@ from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
 from closeshave.environments.remote import speaking
 from closeshave.environments.remote.definition import Accounts, Remote
-from closeshave.environments.stack import NODE_TIMEOUT_S_MIN, PRIMARIES_MAX, PRIMARIES_MIN, Containers, Embedded, Stack
+from closeshave.environments.stack import Containers, Embedded, Stack
 from closeshave.environments.standin_application import WITH_WORKERS
 from closeshave.files import record_of
 from closeshave.files.closest import meant
@@ -302,16 +302,7 @@ def _wrong_spare(definition: Stack) -> Iterator[tuple[Location, str]]:
 def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:
     if len({group.name for group in definition.tiers}) != len(definition.tiers):
         yield ("tiers",), "two groups have the same name"
-    for tier in ("cache", "sessions", "ratelimit", "broker"):
-        if definition.in_cluster(tier):
-            continue
-        serving = [region for group in definition.tiers if group.tier == tier for region in group.serves]
-        for region in definition.regions if definition.has(tier) else ():
-            if serving.count(region) != 1:
-                yield (
-                    ("tiers",),
-                    f"tier {tier} serves {region} {serving.count(region)} times; it must serve it exactly once, or be left out altogether",
-                )
+    yield from _wrong_serving(definition)
     if sum(group.tier == "ratelimit" for group in definition.tiers) > 1:
         yield ("tiers",), "the rate limit tier must be one group, because a customer's limit counts in all regions"
     for index, group in enumerate(definition.tiers):
@@ -322,28 +313,29 @@ def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:
                 yield ("tiers", index), f"entries of {region} may not leave it, so a group that serves it must have all nodes there"
 
 
+def _wrong_serving(definition: Stack) -> Iterator[tuple[Location, str]]:
+    for tier in ("cache", "sessions", "ratelimit", "broker"):
+        if definition.in_cluster(tier) or not definition.has(tier):
+            continue
+        serving = [region for group in definition.tiers if group.tier == tier for region in group.serves]
+        for region in definition.regions:
+            if serving.count(region) != 1:
+                yield (
+                    ("tiers",),
+                    f"tier {tier} serves {region} {serving.count(region)} times; it must serve it exactly once, or be left out altogether",
+                )
+
+
 def _wrong_cluster(definition: Stack) -> Iterator[tuple[Location, str]]:
     cluster = definition.valkey_cluster
     if cluster is None:
-        if not definition.sentinels and not definition.tiers:
-            yield ("tiers",), "name at least one group, or a Valkey cluster that holds the tiers (valkey_cluster)"
         return
     place: Location = ("valkey_cluster",)
     if isinstance(definition, Containers):
         yield place, "a Valkey cluster does not run in containers yet; leave this key out"
+    yield from ((((*place, key), message)) for key, message in cluster.problems())
     if any(group.name == cluster.name for group in definition.tiers):
         yield (*place, "name"), f"{cluster.name!r} is the name of a group in tiers; the cluster needs one of its own"
-    if not cluster.holds or len(set(cluster.holds)) != len(cluster.holds):
-        yield (*place, "holds"), "name at least one tier, and each once"
-    if not PRIMARIES_MIN <= len(cluster.primaries) <= PRIMARIES_MAX:
-        yield (*place, "primaries"), f"{PRIMARIES_MIN} to {PRIMARIES_MAX}: a majority of them decides that one is lost"
-    elif not cluster.replicas or len(cluster.replicas) % len(cluster.primaries):
-        yield (
-            (*place, "replicas"),
-            f"as many for each of the {len(cluster.primaries)} primaries, and at least one: without it a lost node loses its keys",
-        )
-    if cluster.node_timeout < NODE_TIMEOUT_S_MIN:
-        yield (*place, "node_timeout"), f"at least {NODE_TIMEOUT_S_MIN:g} s: below it a node that waits for a processor counts as lost"
     for index, group in enumerate(definition.tiers):
         if group.tier in cluster.holds:
             yield ("tiers", index, "tier"), f"the Valkey cluster {cluster.name} holds {group.tier}; leave it out here, or there"

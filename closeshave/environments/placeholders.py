@@ -15,8 +15,8 @@ MEANINGS: Mapping[str, str] = {
     "replica_url": "a standby of the only shard, or `{replica_url.1}`; there may be none for a while, so read from the primary then",
     "database_urls": "all primaries as a JSON object, shard → URL",
     "replica_urls": "all standbys as a JSON object, shard → URL",
-    "cluster_nodes": "all nodes of the Valkey cluster, `host:port` separated by commas; empty where there is none. The URL of a tier that it holds leads to "
-    "the first of them: the application asks it for the others, and follows its redirections",
+    "cluster_nodes": "all nodes of the Valkey cluster, `host:port` separated by commas; empty where there is none. The URL of a tier that it holds leads "
+    "to the first of them: the application asks it for the others, and follows its redirections",
     "cache_url": "the tier `cache` of this region's customers; `{cache_url.us-east-1}` is that of another region's customers",
     "sessions_url": "the tier `sessions`, in the same way",
     "ratelimit_url": "the tier `ratelimit`, in the same way",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, Self
 
@@ -114,13 +114,28 @@ class ValkeyClusterOf:
     """The region of each replica, as many for each primary: the first ones follow the primaries in their order, and so on."""
     append_only: Flag = False
     """Whether every write goes to a log on disk, so that a restart keeps it. Entries are then not evicted where memory is short: writes are refused."""
-    node_timeout: Annotated[Lasting, stated(minimum=NODE_TIMEOUT_S_MIN)] = 2.0
+    node_timeout: Annotated[Lasting, stated(minimum=NODE_TIMEOUT_S_MIN)] = 3.0
     """How long a node may not be heard until the others suspect that it is lost (`cluster-node-timeout`); a replica takes over a moment later."""
 
     @property
     def nodes(self) -> tuple[str, ...]:
         """The region of every node, those of the primaries first."""
         return (*self.primaries, *self.replicas)
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """The keys that are wrong by themselves, and what would be right."""
+        count = len(self.primaries)
+        if not self.holds or len(set(self.holds)) != len(self.holds):
+            yield "holds", "name at least one tier, and each once"
+        if not PRIMARIES_MIN <= count <= PRIMARIES_MAX:
+            yield "primaries", f"{PRIMARIES_MIN} to {PRIMARIES_MAX} regions, one for each: a majority of them decides that one is lost"
+        elif not self.replicas or len(self.replicas) % count:
+            yield (
+                "replicas",
+                f"the region of at least one for each of the {count} primaries, and as many for each: without it a lost node loses its keys",
+            )
+        if self.node_timeout < NODE_TIMEOUT_S_MIN:
+            yield "node_timeout", f"at least {NODE_TIMEOUT_S_MIN:g} s: below it a node that waits for a processor counts as lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,12 @@ def link_stores(deployment: Deployment, group: str, deadline_ns: int) -> None:
     their roles themselves; they are waited for."""
 
     def linked() -> bool:
-        if valkey_cluster.clustered(deployment, group):
-            return store_clusters.joined(deployment, group)
         try:
+            if valkey_cluster.clustered(deployment, group):
+                if store_clusters.joined(deployment, group):
+                    return True
+                store_clusters.rejoin(deployment, group)
+                return False
             return _linked(deployment, group, sentinel.primary(deployment, group))
         except (sentinel.Unavailable, sentinel.NoPrimary):
             return False

@@ -25,6 +25,32 @@ def joined(deployment: Deployment, group: str) -> bool:
         return False
 
 
+def rejoin(deployment: Deployment, group: str) -> tuple[str, ...]:
+    """Let nodes that came back without what they had stored join the cluster again, as replicas of whoever serves their slots now; the cluster forgets
+    what they were before. One step further at each call, because gossip takes its time; returns what was done."""
+    stores = sentinel.stores_of(deployment, group)
+    seen = valkey_cluster.views(stores)
+    done = []
+    for primary, replicas in valkey_cluster.declared(stores).items():
+        pair = (primary, *replicas)
+        lead = next((node for node in pair if node in seen and seen[node].own.primary and seen[node].own.slots), None)
+        for node in pair if lead is not None else ():
+            if node == lead or node not in seen or lead is None:
+                continue
+            if lead.port not in seen[node].joined:
+                valkey_cluster.meet(deployment, lead, node)
+                done.append(f"{node.process} met {lead.process}")
+            elif seen[node].own.primary and not seen[node].own.slots:
+                valkey_cluster.replicate(node, lead)
+                done.append(f"{node.process} follows {lead.process}")
+    current = {view.own.id for view in seen.values()}
+    if len(seen) == len(stores):
+        for store, view in seen.items():
+            for ghost in view.ghosts - current:
+                valkey_cluster.dismiss(store, ghost)
+    return tuple(done)
+
+
 def home(deployment: Deployment, group: str, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Let every declared primary that follows one of its replicas take its slots over, and wait until all nodes know; returns what was done."""
     stores = sentinel.stores_of(deployment, group)

@@ -29,8 +29,8 @@ TIMED = "timed"
 """A fact of a step: the duration of its drill counts from the begin of the first step that has it, and not from the drill's own."""
 
 ACKNOWLEDGED, LOST, LOSS_S, OLDEST_LOST = "acknowledged", "lost", "loss_s", "oldest_lost"
-"""Facts of a step that compared restored files with those that were written: how many had been acknowledged before the loss, how many of them are not
-there, how long before the loss the oldest of these was acknowledged (seconds), and which one it is."""
+"""Facts of a step that compared files, or keys of a cluster, with those that were written: how many had been acknowledged before the loss, how many of
+them are not there, how long before the loss the oldest of these was acknowledged (seconds), and which one it is."""
 
 STOPPED_AT = "stopped_at"
 """A fact of the step in which a drill stopped by itself: the share of the requests that the bad release got then, 0 to 1."""

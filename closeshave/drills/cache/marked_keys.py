@@ -74,8 +74,8 @@ def noted(keeps: Path) -> Mapping[str, int]:
 
 
 def compared(stores: Sequence[Store], keeps: Path, from_ns: int | None = None) -> Facts:
-    """What was acknowledged and is not there, or has another value: how many keys, and since when. ``from_ns``: only what was acknowledged before it counts,
-    and the loss is measured back from it; without it from now. Raises :class:`DrillFailed` if they cannot be read."""
+    """What was acknowledged and is not there, or has another value: how many keys, and since when. ``from_ns``: only what was acknowledged before it
+    counts, and the loss is measured back from it; without it from now. Raises :class:`DrillFailed` if they cannot be read."""
     at_ns = now_ns() if from_ns is None else from_ns
     told = {key: told_ns for key, told_ns in noted(keeps).items() if told_ns <= at_ns}
     try:

@@ -157,8 +157,8 @@ def _ended(stores: Sequence[Store], moves: SlotMoves) -> int:
     seen = valkey_cluster.views(stores)
     open_: set[tuple[int, Store, Store]] = set()
     for store, view in seen.items():
-        open_ |= {(slot, store, other) for slot, id in view.own.migrating.items() if (other := moves.at(id)) is not None}
-        open_ |= {(slot, other, store) for slot, id in view.own.importing.items() if (other := moves.at(id)) is not None}
+        open_ |= {(slot, store, other) for slot, name in view.own.migrating.items() if (other := moves.at(name)) is not None}
+        open_ |= {(slot, other, store) for slot, name in view.own.importing.items() if (other := moves.at(name)) is not None}
     for slot, source, target in sorted(open_, key=lambda move: move[0]):
         if target in seen and slot in seen[target].own.slots:
             # Only the source was not told any more.

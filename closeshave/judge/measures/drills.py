@@ -20,6 +20,8 @@ from closeshave.scope import concerned
 RESTORES = ("restore.", "backup.")
 OF_FILES = frozenset({"restore.files", "restore.configuration"})
 """Kinds that restore files, and say themselves what of the acknowledged ones came back."""
+OF_KEYS = frozenset({"cache.reshard", "cache.replace-node"})
+"""Kinds that write keys to a cluster, and say themselves which of the acknowledged ones are there afterwards."""
 NEAR_NS = 60_000_000_000
 """Writes that were acknowledged this long before a drill may still be lost by it: a standby may lag."""
 
@@ -64,9 +66,11 @@ def restores_rows(life: DrillLife) -> bool:
     return life.drill.kind.startswith(RESTORES) and life.drill.kind not in OF_FILES and not by_hooks(life)
 
 
-def restores_files(life: DrillLife) -> bool:
-    """Whether it restores files, and says itself which of them are lost."""
-    return life.drill.kind in OF_FILES and not by_hooks(life)
+def says_loss(life: DrillLife) -> str:
+    """Whether it says itself what is lost of what it wrote, and of what: ``file``, ``key``; empty if it does not."""
+    if by_hooks(life):
+        return ""
+    return "file" if life.drill.kind in OF_FILES else "key" if life.drill.kind in OF_KEYS else ""
 
 
 def by_hooks(life: DrillLife) -> bool:
@@ -74,8 +78,8 @@ def by_hooks(life: DrillLife) -> bool:
     return any(step.facts.get(BY_HOOKS) for step in life.steps)
 
 
-def files_lost(life: DrillLife) -> tuple[float, int, int] | None:
-    """The loss window of restored files in seconds, how many of the acknowledged ones are lost, and how many there were; ``None`` if it is not known."""
+def loss_said(life: DrillLife) -> tuple[float, int, int] | None:
+    """The loss window of files or keys in seconds, how many of the acknowledged ones are lost, and how many there were; ``None`` if it is not known."""
     for step in life.steps:
         told = [step.facts.get(name) for name in (LOSS_S, LOST, ACKNOWLEDGED)]
         if all(isinstance(each, int | float) for each in told):
@@ -123,8 +127,8 @@ def _loss(analysis: Analysis, life: DrillLife) -> tuple[float | None, int | None
     """The loss window in seconds and how many writes are lost."""
     if life.ended is None or not life.in_ledger:
         return None, None
-    if restores_files(life):
-        told = files_lost(life)
+    if says_loss(life):
+        told = loss_said(life)
         return (told[0], told[1]) if told is not None else (None, None)
     if restores_rows(life):
         found = restoration(analysis, life)

@@ -16,11 +16,11 @@ from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.drills import (
     exact,
     figures,
-    files_lost,
+    loss_said,
     lost_rows,
     restoration,
-    restores_files,
     restores_rows,
+    says_loss,
     unseen_s,
     writes_within,
 )
@@ -252,8 +252,8 @@ def _failed_requests(analysis: Analysis, life: DrillLife, bound: float, why: str
 
 def _loss(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: float, why: str) -> Verdict:
     blank = _blank(life, "drill_loss", "drill-loss", "s", bound_s)
-    if restores_files(life):
-        return _files_loss(life, blank, why)
+    if thing := says_loss(life):
+        return _loss_as_said(life, blank, why, thing)
     found = why or (_restored_loss(analysis, life) if restores_rows(life) else _moved_loss(analysis, life))
     if isinstance(found, str):
         return replace(blank, reason=found)
@@ -273,23 +273,24 @@ def _loss(analysis: Analysis, life: DrillLife, told: DrillFigures, bound_s: floa
     )
 
 
-def _files_loss(life: DrillLife, blank: Verdict, why: str) -> Verdict:
-    """The loss of a restore of files, against the files that were acknowledged before."""
-    found = files_lost(life)
+def _loss_as_said(life: DrillLife, blank: Verdict, why: str, thing: str) -> Verdict:
+    """The loss of files or keys (``thing``), against those that were acknowledged before."""
+    found = loss_said(life)
     if why or found is None or blank.bound is None:
-        return replace(blank, reason=why or f"{life.drill.id} restored nothing that could be compared")
+        return replace(blank, reason=why or f"{life.drill.id} compared nothing with what was acknowledged")
     window_s, lost, acknowledged = found
     if not acknowledged:
-        return replace(blank, reason="no file was acknowledged before it, so nothing could be lost")
+        return replace(blank, reason=f"no {thing} was acknowledged before it, so nothing could be lost")
     measured = replace(blank, measured=window_s, n=acknowledged)
-    files = counted(lost, "acknowledged file is missing", "acknowledged files are missing")
-    said = f"{files}, the oldest from {window_s:.3f} s before" if lost else ""
+    gone = counted(lost, f"acknowledged {thing} is missing", f"acknowledged {thing}s are missing")
+    said = f"{gone}, the oldest from {window_s:.3f} s before" if lost else ""
     if window_s > blank.bound or (lost and not blank.bound):
         oldest = next((str(step.facts[OLDEST_LOST]) for step in life.steps if step.facts.get(OLDEST_LOST)), "")
-        witness = DrillWitness("acknowledged, but not restored", life.drill.id, life.steps[-1].step, f"{oldest}; {said}")
+        witness = DrillWitness("acknowledged, but not there afterwards", life.drill.id, life.steps[-1].step, f"{oldest}; {said}")
         return replace(measured, status=Status.FAIL, reason=f"{said}; the bound is {blank.bound:g} s", witnesses=(witness,))
     return enough(
-        replace(measured, status=Status.PASS, reason=said), Exposure(acknowledged, f"acknowledged {plural(acknowledged, 'file', 'files')}")
+        replace(measured, status=Status.PASS, reason=said),
+        Exposure(acknowledged, f"acknowledged {plural(acknowledged, thing, f'{thing}s')}"),
     )
 
 
