@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from closeshave.clients import edge_tls, edges, patroni, pooler, postgres, sentinel, valkey
+from closeshave.clients import edge_tls, edges, patroni, pooler, postgres, sentinel, valkey, valkey_cluster
 from closeshave.clients.address import HOST
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Edge, Process, Readiness, Store
@@ -99,6 +99,28 @@ def _remove(store: Store, keys: list[str]) -> None:
     with sentinel.session(store.port) as session:
         for key in keys:
             session.delete(key)
+
+
+@contextmanager
+def replicas_that_evict(deployment: Deployment) -> Iterator[None]:
+    """Every replica of the cluster has no memory for what it copies, and evicts it: its primary takes it for whole. A size that is often left behind when
+    primaries are enlarged."""
+    nodes = [store for store in deployment.stores if store.slots is not None]
+    replicas = [replica for each in valkey_cluster.declared(nodes).values() for replica in each]
+    limits = {replica: valkey.declared_limit_bytes(deployment.process(replica.process)) or 0 for replica in replicas}
+
+    def limit(of: Mapping[Store, int], ignore: str, policy: str) -> None:
+        for replica, most_bytes in of.items():
+            with sentinel.session(replica.port) as session:
+                session.config_set("maxmemory-policy", policy)
+                session.config_set("replica-ignore-maxmemory", ignore)
+                session.config_set("maxmemory", most_bytes)
+
+    limit(dict.fromkeys(replicas, 1), "no", "allkeys-random")
+    try:
+        yield
+    finally:
+        limit(limits, "yes", "noeviction")
 
 
 def without_instances(region: str, count: int | None = None) -> Breaking:

@@ -166,4 +166,6 @@ ROWS = (
          partial(breaking.without_instances, count=1)("sa-east-1")),
     _row("b-city", "Rosario is 150 ms away", "B02", "latency-rosario", plan="b-cities",
          environment_edit=TextEdit("rosario: {region: sa-east-1, distance: 26ms}", "rosario: {region: sa-east-1, distance: 150ms}")),
+    _row("b-node", "replicas of the cluster evict what they copy", "B22", "drill.*/node-replaced|integrity/lost_sessions",
+         breaking.replicas_that_evict, plan="b-node"),
 )  # fmt: skip

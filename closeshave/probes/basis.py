@@ -40,6 +40,8 @@ class ProbeBasis:
     """Service → ``host:port`` at which it must refuse whoever shows no certificate, as the environment file names them."""
     sentinels: int = 0
     """How many there are."""
+    clusters: Mapping[str, int] = field(default_factory=dict)
+    """Groups that are a Valkey cluster, which Sentinel does not watch, and how many primaries each has."""
     stored: bool = False
     """Whether databases and stores can be asked."""
     page_prefix: str = ""
@@ -71,3 +73,13 @@ class ProbeBasis:
     def groups(self) -> tuple[str, ...]:
         """Groups of stores."""
         return tuple(dict.fromkeys(group for _, group, _ in self.stores.values()))
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Those that sentinels watch."""
+        return tuple(group for group in self.groups if group not in self.clusters)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The stores that are nodes of a cluster."""
+        return tuple(name for name, (_, group, _) in self.stores.items() if group in self.clusters)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from closeshave.api.spoken import spoken
 from closeshave.caps.pace import Pace
+from closeshave.clients import sentinel, valkey_cluster
 from closeshave.control import processes
 from closeshave.deployment import Account, Deployment, load
 from closeshave.environments import drivers, kept, registry
@@ -87,6 +88,10 @@ class ProbePlace:
             poolers=tuple(process.name for process in deployment.processes if process.role == "pooler"),
             services=definition.services if isinstance(definition, Remote) else {},
             sentinels=len(deployment.sentinels),
+            clusters={
+                group: len(valkey_cluster.declared(sentinel.stores_of(deployment, group)))
+                for group in dict.fromkeys(store.group for store in deployment.stores if store.slots is not None)
+            },
             stored=bool(deployment.members or deployment.stores),
             page_prefix=cached.prefix if cached is not None else "",
             rows_counted=bool(self.rows),

@@ -32,7 +32,7 @@ class PromiseProbe:
     smoke: bool = True
     """Whether it is a part of the smoke suite: what every healthy platform of this kind can answer rightly."""
     needs: tuple[str, ...] = ()
-    """Operations of the API, and capabilities, without which it cannot be asked: ``book``, ``franchises``, ``forwarded_for``."""
+    """Operations of the API, capabilities, and parts, without which it cannot be asked: ``book``, ``franchises``, ``forwarded_for``, ``sentinels``."""
 
     @property
     def family(self) -> str:
@@ -64,5 +64,6 @@ def obstacle(probe: PromiseProbe, basis: ProbeBasis, reaches: Collection[ProbeRe
         return "it asks databases, stores or single instances, which are reached only where Closeshave runs them"
     able = basis.capabilities
     has = {"franchises": able.franchises, "forwarded_for": able.forwarded_for, "keyed_bookings": able.keyed_bookings}
+    has |= {"sentinels": bool(basis.watched), "valkey cluster": bool(basis.clusters)}
     lacking = [name for name in probe.needs if not has.get(name, name in basis.offers)]
     return f"the platform does not have: {', '.join(lacking)}" if lacking else ""

@@ -96,6 +96,40 @@ def test_a_sentinel_signals_about_its_stores(line, kind, scope):
 
 
 @pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("17130:S 01 Dec 2026 11:56:18.187 * NODE d912d9c1 (127.0.0.1:21000) possibly failing.", "suspected"),
+        ("17131:M 01 Dec 2026 11:56:19.240 * Marking node d912d9c1 (127.0.0.1:21000) as failing (quorum reached).", "suspected"),
+        ("17130:S 01 Dec 2026 11:56:19.247 * FAIL message received from 043af386 (127.0.0.1:21004) about d912d9c1 (127.0.0.1:21000)", "suspected"),
+        ("17130:S 01 Dec 2026 11:56:19.341 * Failover election won: I'm the new primary.", "promoted"),
+        ("17128:M 01 Dec 2026 11:56:30.000 * Configuration change detected. Reconfiguring myself as a replica of 7fea82aa (127.0.0.1:21003)", "demoted"),
+        ("17130:M 01 Dec 2026 11:56:19.000 # Cluster state changed: fail", "alert"),
+    ],
+)  # fmt: skip
+def test_a_node_of_a_cluster_signals_about_a_tier_that_it_holds(line, kind):
+    """Suspicion, election and its end, in the words of Valkey 9.1."""
+    word = signals.cluster_node(line, "sessions")
+    assert word is not None
+    assert (word.kind, word.scope) == (kind, "store:sessions")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "17130:S 01 Dec 2026 11:56:17.410 * Connecting to PRIMARY 127.0.0.1:21000",
+        "17130:S 01 Dec 2026 11:56:19.247 * Starting a failover election for epoch 7, node config epoch is 1",
+        "17130:S 01 Dec 2026 11:56:19.282 * Needed quorum: 2. Number of votes received so far: 1",
+        "17130:M 01 Dec 2026 11:56:19.341 * configEpoch set to 7 after successful failover",
+        "17130:M 01 Dec 2026 11:56:19.000 * Cluster state changed: ok",
+        "Failover election won: I'm the new primary.",
+    ],
+)
+def test_normal_lines_of_a_node_are_no_signal(line):
+    """Replication, votes and epochs do not mean that something is missing."""
+    assert signals.cluster_node(line, "sessions") is None
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "19173:X 21 Nov 2026 02:02:32.905 # +monitor master ratelimit 127.0.0.1 22420 quorum 2",

@@ -212,6 +212,34 @@ def test_the_loss_of_files_is_that_of_the_oldest_acknowledged_one(
     assert (figures.loss_window_s, figures.lost_writes) == (window_s, lost)
 
 
+@pytest.mark.parametrize(
+    ("kind", "window_s", "lost", "bound_s", "expected", "reason"),
+    [
+        ("cache.reshard", 0.0, 0, 0.0, PASS, ""),
+        ("cache.reshard", 0.25, 1, 0.0, FAIL, "1 acknowledged key is missing, the oldest from 0.250 s before; the bound is 0 s"),
+        ("cache.replace-node", 0.25, 12, 1.0, PASS, "12 acknowledged keys are missing, the oldest from 0.250 s before"),
+        ("cache.replace-node", 1.25, 90, 1.0, FAIL, "90 acknowledged keys are missing, the oldest from 1.250 s before; the bound is 1 s"),
+    ],
+)
+def test_the_loss_of_keys_is_that_of_the_oldest_acknowledged_one(
+    kind: str, window_s: float, lost: int, bound_s: float, expected: Status, reason: str
+) -> None:
+    """As of files."""
+    told: dict[str, Fact] = {ACKNOWLEDGED: 900, LOST: lost, LOSS_S: window_s, OLDEST_LOST: "closeshave:moved:1" if lost else None}
+    drill = replace(BACK, id="keys", kind=kind, scope={"tier": "sessions"}, expected=DrillBounds(10, 0.1, bound_s))
+    verdict = of_files(booked(drill), told).verdict("drill-loss/keys")
+    assert verdict.status is expected
+    assert verdict.reason.startswith(reason)
+
+
+def test_keys_of_which_none_was_acknowledged_could_not_be_lost() -> None:
+    """Such a drill shows nothing."""
+    told: dict[str, Fact] = {ACKNOWLEDGED: 0, LOST: 0, LOSS_S: 0.0, OLDEST_LOST: None}
+    drill = replace(BACK, id="keys", kind="cache.reshard", scope={"tier": "sessions"})
+    verdict = of_files(booked(drill), told).verdict("drill-loss/keys")
+    assert (verdict.status, verdict.reason) == (INCONCLUSIVE, "no key was acknowledged before it, so nothing could be lost")
+
+
 def test_a_restore_of_files_that_found_nothing_out_is_inconclusive() -> None:
     """Not a loss of nothing."""
     verdict = of_files(booked(BACK), {}).verdict("drill-loss/files")

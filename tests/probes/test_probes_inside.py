@@ -25,6 +25,7 @@ POOLERS = ("pooler-1", "pooler-2")
 STORES = {
     "c1": ("cache", "cache", EAST), "c2": ("cache", "cache", EAST), "e1": ("cache", "cache-eu", EUROPE), "e2": ("cache", "cache-eu", EUROPE),
     "s1": ("sessions", "sessions", EAST), "s2": ("sessions", "sessions-eu", EUROPE),
+    **{f"v{number}": ("ratelimit", "valkey", EAST) for number in range(1, 7)},
 }  # fmt: skip
 INSIDE = replace(
     BASIS,
@@ -33,6 +34,7 @@ INSIDE = replace(
     members=MEMBERS,
     stores=STORES,
     sentinels=3,
+    clusters={"valkey": 3},
     poolers=POOLERS,
     stored=True,
     page_prefix="franchise:",
@@ -53,8 +55,12 @@ RIGHT: Mapping[str, Seen] = {
     "tiers.one-primary": {
         group: {"stores": size, "primaries": ["c1"], "linked": ["c2"] * (size - 1)}
         for group, size in (("cache", 2), ("cache-eu", 2), ("sessions", 1), ("sessions-eu", 1))
+    }
+    | {"valkey": {"stores": 6, "primaries": ["v1", "v2", "v3"], "linked": ["v4", "v5", "v6"]}},
+    "tiers.slots-served": {
+        name: {"serves": True, "slots": 16_384, "primaries": [1, 2, 3], "moving": []} for name in (f"v{number}" for number in range(1, 7))
     },
-    "tiers.sentinels-agree": {group: {"watching": 3, "ports": [1], "flags": ["master"]} for group in INSIDE.groups},
+    "tiers.sentinels-agree": {group: {"watching": 3, "ports": [1], "flags": ["master"]} for group in INSIDE.watched},
     "residency.rows-at-home": {
         f"rows of {EUROPE} in {member}": {"rows": rows, "region": region, "home": EUROPE} for member, rows, region in RESIDENT
     },
@@ -85,6 +91,11 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
     ("tiers.one-primary", "cache", {"primaries": ["c1", "c2"]}),
     ("tiers.one-primary", "cache", {"primaries": []}),
     ("tiers.one-primary", "cache", {"linked": []}),
+    ("tiers.one-primary", "valkey", {"primaries": ["v1", "v2"], "linked": ["v3", "v4", "v5", "v6"]}),
+    ("tiers.one-primary", "valkey", {"linked": ["v4", "v5"]}),
+    ("tiers.slots-served", "v3", {"serves": False}),
+    ("tiers.slots-served", "v3", {"slots": 16_383}),
+    ("tiers.slots-served", "v3", {"moving": [7]}),
     ("tiers.sentinels-agree", "sessions", {"watching": 2}),
     ("tiers.sentinels-agree", "sessions", {"ports": [1, 2]}),
     ("tiers.sentinels-agree", "sessions", {"flags": ["master,s_down"]}),
@@ -109,6 +120,7 @@ UNCLEAR: list[tuple[str, str, dict[str, Any]]] = [
     ("routing.rows-in-own-shard", "range of shard 1 in a1", {"rows": None}),
     ("ttl.sessions", "a new session", {"key": None}),
     ("replicas.declared-stream", "shard 3", {"streaming": None}),
+    ("tiers.slots-served", "v1", {"slots": None}),
     ("residency.entries-at-home", f"cache of {EUROPE} in e1", {"keys": []}),
     ("residency.sessions-at-home", f"sessions of {EUROPE} in s2", {"keys": []}),
     ("reports.as-in-databases", NETWORKS[0], {"status": 503}),
