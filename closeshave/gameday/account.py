@@ -8,6 +8,7 @@ from typing import Literal
 
 from closeshave.comparison.retests import Deficiency
 from closeshave.gameday.state import InjectKind, InjectStatus
+from closeshave.vocabulary import HumanMark
 
 SCHEMA: Literal["closeshave.gameday/1"] = "closeshave.gameday/1"
 
@@ -48,6 +49,8 @@ class TimelineEntry:
     """Whose mark it is."""
     what: str
     """In words."""
+    mark: HumanMark | None = None
+    """What a person marked, if it counts: not one that was corrected later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,9 +147,9 @@ def _drilled(drill: DrillFigures) -> str:
 def _broke(fault: FaultFigures, found: GameDayRecord) -> str:
     incident = next((each for each in found.incidents if each.id == fault.id), None)
     told = [
-        f"observed after {words.seconds(_between(fault.injected_at_s, fault.observed_at_s))}"
+        f"in effect after {words.seconds(_between(fault.injected_at_s, fault.observed_at_s))}"
         if fault.observed_at_s is not None
-        else "not observed in effect"
+        else "not seen in effect"
     ]
     told.append(HARM_UNKNOWN if found.incidents_unknown else _harmed(incident))
     recovered = "unknown" if fault.recovery_s is None else f"{words.seconds(fault.recovery_s)} after the injection"

@@ -2,7 +2,7 @@
 
 Whatever is pressed, in whatever order and by however many people: an inject begins at most once, and never while the clock is held, but for a *now* that
 names it. A press that comes too late for what it wants is refused with a reason; nothing pressed is remembered for later, so nothing begins that nobody
-expects any more. Instants are monotonic nanoseconds.
+expects any more: not what was pressed before the load began, nor what waited while the trial stood still. Instants are monotonic nanoseconds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from closeshave.gameday.presses import Moved, Noted, Press
+from closeshave.gameday.presses import LATE_S, Moved, Noted, Press
 from closeshave.gameday.roles import PressAction, may
 from closeshave.gameday.state import ClockState, InjectStatus
 from closeshave.vocabulary import HumanMark, PersonRole
@@ -18,6 +18,8 @@ from closeshave.vocabulary import HumanMark, PersonRole
 OPEN = InjectStatus.PLANNED
 """Of an inject that has neither begun nor been decided otherwise."""
 STARTED, DONE, SKIPPED, STOPPED = InjectStatus.STARTED, InjectStatus.DONE, InjectStatus.SKIPPED, InjectStatus.STOPPED
+TIMELESS = frozenset({PressAction.MARK, PressAction.CORRECT, PressAction.NOTE, PressAction.TICK, PressAction.STOP_AND_HEAL})
+"""What counts however late it is found: what people saw and did has its own instant, and a stop is never too late."""
 MARKS_MOST = 1000
 """Marks and notes of one game day; a key that is held down must not fill the disk."""
 
@@ -231,6 +233,9 @@ class GameClock:
             return f"{_a(press.role)} may not press {press.action}"
         if self.over(now_ns):
             return "the game day has ended"
+        late_s = (now_ns - press.at_ns) / 1e9
+        if late_s > LATE_S and press.action not in TIMELESS:
+            return f"it was pressed {late_s:.0f} s ago, and nobody expects it any more: press again"
         # The same answer for one that is hidden: it must not tell what there is.
         unknown = press.inject is not None and (card is None or self._out_of_sight(card, press.role))
         return f"there is no inject {press.inject}" if unknown else ""

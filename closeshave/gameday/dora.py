@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from closeshave.comparison.retests import Deficiency
 from closeshave.gameday.account import DoraSection, HarmAccount, InjectAccount
+from closeshave.gameday.moments import clock
 from closeshave.gameday.state import InjectKind
 from closeshave.judge.verdict import Assessment, Status
 from closeshave.plan import Plan
@@ -50,7 +51,7 @@ def section(
 
 
 def _came(one: InjectAccount) -> str:
-    return f"began at {one.begun_at_s:.0f} s" if one.begun_at_s is not None else f"did not begin: {one.how}"
+    return f"began at {clock(one.begun_at_s)}" if one.begun_at_s is not None else f"did not begin: {one.how}"
 
 
 def _plausible(one: InjectAccount, plan: Plan) -> str:

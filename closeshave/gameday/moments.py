@@ -10,7 +10,9 @@ from closeshave.gameday.roles import PressAction
 from closeshave.gameday.state import GameDayState
 from closeshave.history import FaultEdge, History, Sighting
 from closeshave.judge.measures.incidents import Incident
+from closeshave.judge.measures.incidents import effective as marks_that_count
 from closeshave.report import words
+from closeshave.vocabulary import HumanMark
 
 _EDGES = {
     FaultEdge.INJECTED: "is injected",
@@ -20,6 +22,12 @@ _EDGES = {
 }
 _CLOCK = frozenset(PressAction) - {PressAction.MARK, PressAction.CORRECT, PressAction.NOTE, PressAction.TICK}
 """What people pressed that is no mark: those are on the history's own timeline."""
+
+
+def clock(at_s: float) -> str:
+    """``12:05``, minutes and seconds after the exercise began; ``-0:20`` before it."""
+    minutes, seconds = divmod(round(abs(at_s)), 60)
+    return f"{'-' if at_s < 0 else ''}{minutes}:{seconds:02d}"
 
 
 def on_one_axis(
@@ -66,15 +74,16 @@ def _of_customers(incidents: Sequence[Incident], zero: int) -> Iterator[Timeline
 
 
 def _marks(history: History, zero: int) -> Iterator[TimelineEntry]:
+    effective = {id(mark) for mark in marks_that_count(history.people)}
     for index, mark in enumerate(history.people):
         about = f" ({mark.inject})" if mark.inject else ""
         if mark.corrects is None:
             corrected = any(other.corrects == index for other in history.people)
             told = f"{mark.by}: {words.spaced(mark.mark)}{about}{', corrected later' if corrected else ''}"
         else:
-            said_s = (mark.said_ns - zero) / 1e9
-            told = f"{mark.by}: {words.spaced(mark.mark)}{about}, a correction of mark {mark.corrects + 1} made at {said_s:.0f} s"
-        yield TimelineEntry((mark.at_ns - zero) / 1e9, "people", words.clean(told))
+            told = f"{mark.by}: {words.spaced(mark.mark)}{about}, a correction of mark {mark.corrects + 1} made at {clock((mark.said_ns - zero) / 1e9)}"
+        counts = HumanMark(mark.mark) if id(mark) in effective else None
+        yield TimelineEntry((mark.at_ns - zero) / 1e9, "people", words.clean(told), counts)
 
 
 def _pressed(chain: ChainFinding | None, zero: int) -> Iterator[TimelineEntry]:

@@ -22,6 +22,8 @@ from closeshave.vocabulary import GAME_DAY, HumanMark, PersonRole
 
 PRESSES = "presses"
 """The directory of presses, below that of the game day."""
+LATE_S = 10.0
+"""Whoever has pressed waits so long for an answer. What the trial finds later than that begins nothing any more."""
 NAME_LONGEST, TEXT_LONGEST, STEPS_MOST, BYTES_MOST = 60, 2000, 1000, 16_384
 AWAY_MOST_S = 366 * 86_400.0
 """A corrected instant is at most so far from the begin of the exercise."""

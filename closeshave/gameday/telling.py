@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from closeshave.gameday.account import AfterAction
+from closeshave.gameday.moments import clock
 from closeshave.report import words
 
 _CODEC = TypeAdapter(AfterAction)
@@ -50,15 +51,37 @@ def unwritten(found: AfterAction) -> str:
     return "None has been written down: closeshave gameday deficiency."
 
 
-def clock(at_s: float) -> str:
-    """``12:05``, minutes and seconds after the exercise began; ``-0:20`` before it."""
-    minutes, seconds = divmod(round(abs(at_s)), 60)
-    return f"{'-' if at_s < 0 else ''}{minutes}:{seconds:02d}"
+def figures(found: AfterAction) -> tuple[tuple[str, str], ...]:
+    """The game day in a few figures, each with its name: what a reader wants to know first. None of a rehearsal, which has none."""
+    if found.rehearsal:
+        return ()
+    told = [(f"{sum(each.begun_at_s is not None for each in found.injects)} of {len(found.injects)}", "injects began")]
+    if found.harm_unknown:
+        told.append(("unknown", "faults that harmed customers"))
+    else:
+        sure = sum(each.sure for each in found.harm)
+        told.append((f"{sure}{f' or {len(found.harm)}' if sure < len(found.harm) else ''}", "faults that harmed customers"))
+    longest = ", the longest" if len(found.harm) > 1 else ""
+    if found.harm:
+        told += [
+            (_largest([each.noticed_s for each in found.harm]), f"from the first harm until people noticed{longest}"),
+            (_largest([each.restored_s for each in found.harm]), f"from the first harm until served again{longest}"),
+        ]
+    if found.lost:
+        lost = [each.lost_writes for each in found.lost]
+        told.append((words.count(None if None in lost else sum(each or 0 for each in lost)), "acknowledged writes lost"))
+    return (*told, (str(len(found.failed)), "verdicts failed"), (str(len(found.undecided)), "verdicts undecided"))
+
+
+def _largest(several: Sequence[float | None]) -> str:
+    """What is not known may be the largest."""
+    known = [each for each in several if each is not None]
+    return seconds(max(known) if len(known) == len(several) else None)
 
 
 def seconds(value: float | None) -> str:
     """A length of time; *unknown* where there is none."""
-    return "unknown" if value is None else f"{value:.0f} s"
+    return words.seconds(None if value is None else round(value))
 
 
 def markdown(found: AfterAction) -> str:
@@ -80,21 +103,14 @@ def _markdown(found: AfterAction) -> Iterator[str]:
     yield f"# After-action report: {escaped(found.plan)}"
     yield from ("", escaped(headline(found)), "")
     yield f"Run {escaped(found.run)}, environment {escaped(found.environment)}, evidence {escaped(found.evidence)}; it ended: {escaped(found.ended)}."
-    yield from ("", "## Expected and observed", "")
-    yield from table(
-        ("inject", "status", "began", "expected of the platform", "observed", "expected of people", "observed", *more),
-        (
-            (f"{each.id}: {each.title}", each.status.value, "never" if each.begun_at_s is None else f"{clock(each.begun_at_s)} ({each.how})",
-             each.expected_of_platform or "not stated", each.seen_of_platform, each.expected_of_people or "not stated", each.seen_of_people)
-            for each in found.injects
-        ),
-    )  # fmt: skip
+    if told_of := figures(found):
+        yield from ("", *(f"* {escaped(name)}: **{escaped(value)}**" for value, name in told_of))
     yield from ("", "## What customers felt", "")
     if found.harm:
         yield from table(
             (*HARM, *more),
             (
-                (each.fault, each.severity, clock(each.first_at_s), words.count(each.requests), f"{each.worst_minute:.1%}", _signed(each.alerted_s),
+                (each.fault, each.severity, clock(each.first_at_s), words.count(each.requests), f"{each.worst_minute:.1%}", signed(each.alerted_s),
                  seconds(each.noticed_s), seconds(each.restored_s), each.brought_back_by)
                 for each in found.harm
             ),
@@ -114,6 +130,15 @@ def _markdown(found: AfterAction) -> Iterator[str]:
         yield from ("", "## Verdicts about people", "")
         judged = ((each.id, ", ".join(each.claims), each.status, each.text, each.reason) for each in found.people)
         yield from table(("verdict", "promises", "status", "measured", "why", *more), judged)
+    yield from ("", "## Expected and observed", "")
+    yield from table(
+        ("inject", "status", "began", "expected of the platform", "observed", "expected of people", "observed", *more),
+        (
+            (f"{each.id}: {each.title}", each.status.value, "never" if each.begun_at_s is None else f"{clock(each.begun_at_s)} ({each.how})",
+             each.expected_of_platform or "not stated", each.seen_of_platform, each.expected_of_people or "not stated", each.seen_of_people)
+            for each in found.injects
+        ),
+    )  # fmt: skip
     yield from ("", "## Timeline", "")
     yield from table(("at", "who", "what", *more), ((clock(each.at_s), each.who, each.what) for each in found.timeline))
     yield from ("", "## Runbooks", "")
@@ -160,10 +185,11 @@ def escaped(text: str) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(words.clean(text).split()))
 
 
-def _signed(value: float | None) -> str:
+def signed(value: float | None) -> str:
+    """When something was, counted from the first harm; *none* where it was not."""
     if value is None:
         return "none"
-    return f"{value:.0f} s after" if value >= 0 else f"{-value:.0f} s before"
+    return f"{seconds(value)} after" if value >= 0 else f"{seconds(-value)} before"
 
 
 def _runbooks(found: AfterAction) -> Iterator[str]:

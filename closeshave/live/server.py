@@ -21,10 +21,12 @@ from closeshave.clock import now_ns
 from closeshave.files import foreign
 from closeshave.gameday import presses
 from closeshave.gameday.presses import WrongPress
-from closeshave.live import exercise, guard, page, telling
+from closeshave.gameday.roles import PressAction
+from closeshave.live import exercise, guard, page, pulse, telling
 from closeshave.live.access import Access
 from closeshave.live.exercise import NotAllowed
 from closeshave.live.picture import Picture, Stage
+from closeshave.live.pulse import Pulse
 from closeshave.live.telling import EVERYTHING
 from closeshave.live.watcher import Watcher
 
@@ -174,6 +176,7 @@ class PageServer:
         """``over`` is called when the trial has ended and everybody has had time to see that."""
         self._run, self._watcher, self._access, self._over = run, watcher, access, over
         self._screen, self._answers = Screen(), PageAnswers(watcher)
+        self._pulse = Pulse(time.monotonic())
 
     async def page(self) -> Response:
         """The page itself: it holds no data, so nobody is asked who they are."""
@@ -204,6 +207,9 @@ class PageServer:
             return _refused(404, "this run is no game day")
         try:
             pressed = exercise.press(now_ns(), role, _json(await request.body()), picture.gameday)
+            stood_s = self._pulse.stood_still_s(time.monotonic())
+            if stood_s is not None and pressed.action is not PressAction.STOP_AND_HEAL:
+                return _refused(503, f"the server of this page stood still for {stood_s:.0f} s, so this may have been pressed long ago: press again")
             presses.write(self._run, pressed)
         except (NotAllowed, WrongPress, OSError) as error:
             return _refused(_STATUS.get(type(error), 503), str(error))
@@ -211,6 +217,12 @@ class PageServer:
         # What becomes of it is to be seen soon.
         self._screen.hurry()
         return Response(telling.encoded({"id": pressed.id}), 202, media_type="application/json")
+
+    async def beat(self) -> None:
+        """Show again and again that this server goes on."""
+        while True:
+            self._pulse.beat(time.monotonic())
+            await asyncio.sleep(pulse.BEAT_S)
 
     async def look(self) -> None:
         """Look at the run again and again, until its trial has ended."""
@@ -231,11 +243,12 @@ def application(run: Path, watcher: Watcher, access: Access, over: Callable[[], 
 
     @asynccontextmanager
     async def looking(_app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(served.look())
+        tasks = [asyncio.create_task(each) for each in (served.look(), served.beat())]
         try:
             yield
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=looking)
     app.add_api_route("/", served.page, methods=["GET"], response_model=None)

@@ -82,6 +82,29 @@ def test_marks_of_people_and_machines_are_on_one_axis(tmp_path: Path) -> None:
         assert expected in said
 
 
+def test_what_a_reader_wants_to_know_first(tmp_path: Path) -> None:
+    """In a few figures; what is unknown of one fault is unknown of all of them, and a rehearsal has no figures."""
+    found = told(tmp_path, mark("noticed", 140))
+    assert [value for value, _ in telling.figures(found)] == ["1 of 2", "1", "18 s", "8 s", "0", "0", "0"]
+    assert "* from the first harm until people noticed: **18 s**" in telling.markdown(found)
+    (harm,) = found.harm
+    two = replace(found, harm=(harm, replace(harm, noticed_s=None, sure=False)), lost=(*found.lost, replace(found.lost[0], lost_writes=None)))
+    assert [value for value, _ in telling.figures(two)] == ["1 of 2", "1 or 2", "unknown", "8 s", "unknown", "0", "0"]
+    assert ("unknown", "faults that harmed customers") in telling.figures(replace(found, harm=(), harm_unknown="damaged"))
+    assert telling.figures(replace(found, rehearsal=True)) == ()
+
+
+def test_marks_are_drawn_by_their_numbers_and_harm_as_a_bar(tmp_path: Path) -> None:
+    """A mark that was corrected is drawn where it was corrected to; marks near each other do not cover each other."""
+    found = told(tmp_path, mark("noticed", 140), mark("acknowledged", 141), replace(mark("noticed", 139), corrects=0))
+    drawn = [one for one in page.points(found.timeline) if one.number]
+    assert [(one.number, one.entry.at_s) for one in drawn] == [(1, 29.0), (2, 31.0)]
+    assert all(abs(one.y - other.y) > page.ASIDE for one, other in zip(drawn, drawn[1:], strict=False) if other.x - one.x < page.NEAR)
+    ((x, width, _),) = page.harms(found)
+    first, last = (next(one.x for one in page.points(found.timeline) if f"the {which} customer" in one.entry.what) for which in ("first", "last"))
+    assert (x, x + width) == (pytest.approx(first), pytest.approx(last, abs=1))
+
+
 def test_expected_stands_against_observed(tmp_path: Path) -> None:
     """Of the platform and of people; an inject that never began says so, and what nobody marked is unknown."""
     found = told(tmp_path, mark("noticed", 140))

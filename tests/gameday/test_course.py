@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.gameday.course import BeginInject, Card, EndInject, GameClock, HealAll, Sight
-from closeshave.gameday.presses import Press, made
+from closeshave.gameday.presses import LATE_S, Press, made
 from closeshave.gameday.roles import RIGHTS, PressAction
 from closeshave.gameday.state import ClockState, InjectStatus
 from closeshave.vocabulary import PersonRole
@@ -68,7 +68,7 @@ def test_a_pause_shifts_what_follows_by_exactly_the_pause():
     assert begun(day.advance(at(60 + 130.5), NOTHING)) == ["dies"]
 
 
-@pytest.mark.parametrize(("pressed_s", "counts_s"), [(10, 50), (50.5, 50.5), (99, 51)])
+@pytest.mark.parametrize(("pressed_s", "counts_s"), [(45, 50), (50.5, 50.5), (99, 51)])
 def test_a_press_counts_from_when_it_was_pressed_but_changes_nothing_that_has_happened(pressed_s, counts_s):
     """Not before the last step, in which something may have begun; and not from an instant that has not come."""
     day = clock()
@@ -109,6 +109,22 @@ def test_a_press_that_comes_too_late_is_refused(before, pressed, sight, why):
         assert day.press(press(action, inject, 21), at(21), NOTHING).taken
     ruling = day.press(press(pressed[0], pressed[1], 22), at(22), sight)
     assert (ruling.taken, ruling.why, ruling.decisions) == (False, why, ())
+
+
+@pytest.mark.parametrize("action", PressAction)
+def test_what_waited_while_the_trial_stood_still_begins_nothing(action):
+    """Nor what was pressed before the load began. What people saw and did has its own instant, and a stop is never too late."""
+    value = {"mark": "noticed", "tick": 0, "note": {"text": "x"}, "correct": {"index": 0, "at_s": 1.0}}.get(action)
+    day, found_s = clock(), 20 + LATE_S + 120
+    day.press(press("hold" if action == "resume" else "mark", None, 19, value=None if action == "resume" else "noticed"), at(19), NOTHING)
+    inject = {"go": "gone", "reveal": "gone", "now": "dies", "skip": "dies", "tick": "dies"}.get(action)
+    ruling = day.press(press(action, inject, 20, value=value), at(found_s), NOTHING)
+    if action in {"mark", "note", "correct", "tick", "stop-and-heal"}:
+        assert ruling.taken
+        assert day.marks[-1].at_ns == {"mark": at(20), "correct": at(1)}.get(action, at(19))
+    else:
+        assert (ruling.taken, ruling.why) == (False, "it was pressed 130 s ago, and nobody expects it any more: press again")
+        assert day.press(press(action, inject, found_s, value=value), at(found_s), NOTHING).taken
 
 
 def test_now_begins_an_inject_while_the_clock_is_held_and_its_conditions_do_not_hold():
@@ -265,6 +281,7 @@ class Platform:
         """Somebody presses; the file is taken ``stale_s`` later."""
         told = made(self.now_ns - round(stale_s * SECOND), "facilitator", "Bo", action, inject)
         ruling = self.day.press(told, self.now_ns, self.sight())
+        assert stale_s <= LATE_S or not ruling.taken or action == "stop-and-heal"
         self.obey(ruling.decisions)
         if ruling.taken and action in {"hold", "resume"}:
             self.held = action == "hold"

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from closeshave.gameday.presses import Press
     from closeshave.gameday.state import Answered
 
-ANSWER_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.1
+NOBODY = "nobody has answered; is the game day still running? If it goes on, a mark, a note or a stop still counts; nothing else that was pressed does"
 
 
 @gamedays.command(epilog=exits.told(Exit.FAIL, Exit.INCONCLUSIVE, Exit.SAFETY))
@@ -127,7 +127,7 @@ def press(  # noqa: PLR0917 - an option each
         raise InvalidFile(Problem(str(run), 0, "", "this run is no game day"))
     presses.write(run, made)
     answer = _answer(run, made)
-    told = "nobody has answered; is the game day still running?" if answer is None else answer.why or "done"
+    told = NOBODY if answer is None else answer.why or "done"
     taken = answer is not None and answer.taken
     plain = {"press": made.id, "taken": answer.taken if answer else None, "why": answer.why if answer else told}
     voice.result(plain, () if taken else (told,), lines([told], "" if taken else "red"))
@@ -136,9 +136,10 @@ def press(  # noqa: PLR0917 - an option each
 
 def _answer(run: Path, made: Press) -> Answered | None:
     from closeshave.files.jsonfile import Damaged
-    from closeshave.gameday import state
+    from closeshave.gameday import presses, state
 
-    deadline = time.monotonic() + ANSWER_WITHIN_S
+    # A little longer than a trial takes a press: its answer must not be missed.
+    deadline = time.monotonic() + presses.LATE_S + 2
     while time.monotonic() < deadline:
         try:
             found = next((each for each in state.load(run).answers if each.id == made.id), None)
