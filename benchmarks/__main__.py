@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--quick] [--only closed open_model crowd records judging platform watching live_page]``: measure, print the table, write it to
+"""``python -m benchmarks [--quick] [--only closed open_model crowd records judging platform watching live_page live_day]``: measure, print the table, write it to
 ``results/…json``.
 """
 
@@ -13,7 +13,7 @@ from functools import partial
 
 from benchmarks import circumstances, result
 from benchmarks.effort import FULL, QUICK, Effort
-from benchmarks.measures import closed, crowd, judging, live_page, open_model, platform, records, watching
+from benchmarks.measures import closed, crowd, judging, live_day, live_page, open_model, platform, records, watching
 from benchmarks.result import Result, Run
 from benchmarks.target import Target
 
@@ -27,7 +27,7 @@ MEASURES: dict[str, tuple[Loading, ...]] = {
     "judging": (judging.run,),
 }
 """Name → the measurements, which run one after the other on one server."""
-ALONE = {"platform": platform.run, "watching": watching.run, "live_page": live_page.run}
+ALONE = {"platform": platform.run, "watching": watching.run, "live_page": live_page.run, "live_day": live_day.run}
 """Measures without nginx."""
 
 

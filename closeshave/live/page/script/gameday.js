@@ -234,7 +234,9 @@ function showDay(picture) {
   write(byId("next-none"), next || !allowed("go") ? "" : "No inject is left.");
   fill(byId("other-cards"), rest, makeCard, updateCard);
   byId("other-cards").parentElement.hidden = rest.length === 0;
-  write(byId("others-title"), `Other injects: ${rest.length}`);
+  write(byId("others-title"), `${next ? "Other injects" : "Injects"}: ${rest.length}`);
+  // Whoever holds no clock presses marks: on a narrow screen they come before the cards.
+  day.classList.toggle("marks-first", allowed("mark") && !allowed("go"));
   const paused = told.clock.state === "paused", over = told.clock.state === "ended" || picture.stage === "over";
   for (const one of all("[data-press]", day)) one.hidden = !allowed(one.dataset.press);
   byId("hold").hidden = !allowed("hold") || paused;
