@@ -117,10 +117,15 @@ class HumanMark(StrEnum):
     """What people say of an incident, in the usual order."""
 
     NOTICED = "noticed"
+    """Somebody saw that something is wrong."""
     ACKNOWLEDGED = "acknowledged"
+    """Somebody is responsible for it now."""
     CAUSE_FOUND = "cause-found"
+    """Somebody said why."""
     MITIGATED = "mitigated"
+    """Customers are harmed less, or not any more."""
     RESOLVED = "resolved"
+    """It is over."""
 
 
 class IncidentSeverity(StrEnum):

@@ -101,8 +101,11 @@ def test_marks_are_drawn_by_their_numbers_and_harm_as_a_bar(tmp_path: Path) -> N
     assert [(one.number, one.entry.at_s) for one in drawn] == [(1, 29.0), (2, 31.0)]
     assert all(abs(one.y - other.y) > page.ASIDE for one, other in zip(drawn, drawn[1:], strict=False) if other.x - one.x < page.NEAR)
     ((x, width, _),) = page.harms(found)
-    first, last = (next(one.x for one in page.points(found.timeline) if f"the {which} customer" in one.entry.what) for which in ("first", "last"))
-    assert (x, x + width) == (pytest.approx(first), pytest.approx(last, abs=1))
+    at = {one.entry.what: one.x for one in page.points(found.timeline)}
+    assert (x, x + width) == pytest.approx((at["the first customer is harmed by kill"], at["the scope of kill is served again"]))
+    (harm,) = found.harm
+    ((_, until_last, _),) = page.harms(replace(found, harm=(replace(harm, restored_s=None),)))
+    assert x + until_last == pytest.approx(at["the last customer is harmed by kill"])
 
 
 def test_expected_stands_against_observed(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_nothing_is_hard_to_reach_or_to_read(chromium, tmp_path: Path, width: in
         opened.goto(file.as_uri())
         assert opened.locator(".figures div").count() == 7
         assert opened.locator(".figures").bounding_box()["y"] < 900
-        assert opened.locator("text.mark").all_inner_texts() == ["1", "2", "4"]
+        assert opened.locator("text.mark").all_text_contents() == ["1", "2", "4"]
         browsing.easy_to_read(opened, width)
         opened.screenshot(path=tmp_path / "report.png", full_page=True)
     finally:

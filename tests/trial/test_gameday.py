@@ -51,9 +51,9 @@ def gameday(tmp_path):
     (tmp_path / "short.yaml").write_text(PLAN)
     (tmp_path / "book.md").write_text("1. Look\n2. Tell\n3. Repair\n")
 
-    def start(*options):
+    def start(*options, plan=str(tmp_path / "short.yaml")):
         before = set(registry.running())
-        command = [sys.executable, "-m", "closeshave", "gameday", str(tmp_path / "short.yaml"), "--runs", str(tmp_path / "runs"), *options]
+        command = [sys.executable, "-m", "closeshave", "gameday", plan, "--runs", str(tmp_path / "runs"), *options]
         with (tmp_path / "output.txt").open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env=dict(os.environ))
         begun.append(process)
@@ -174,6 +174,22 @@ def test_a_game_day_whose_harness_is_killed_is_healed_by_the_janitor(gameday):
     )
     assert report.returncode in {3, 4}, report.stderr
     assert json.loads((run / "gameday.json").read_text())["ended_at"] is None
+
+
+def test_ctrl_c_stops_and_heals(gameday):
+    """As the press does: what is in effect is healed, the chain ends, the report is written."""
+    running = gameday()
+    wait(running, lambda told: told.clock.elapsed_s > 0.5, 200)
+    assert press(running, "now", "slows")[0]
+    running.wait_for('"cache-slow", "edge": "observed"')
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(200) in {4, 5, 130}, (running.runs.parent / "output.txt").read_text()
+    run = running.run()
+    assert injected(run) == ["cache-slow"]
+    assert Ledger(run).open() == ()
+    assert (chain.check(run).wrong, chain.check(run).ended) == ("", True)
+    told = json.loads((run / "gameday.json").read_text())
+    assert [each["status"] for each in told["injects"]] == ["stopped", "stopped", "stopped", "stopped"]
 
 
 def test_a_dress_rehearsal_breaks_nothing(gameday):

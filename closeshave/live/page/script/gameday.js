@@ -75,6 +75,7 @@ function button(action, label, attributes = {}) {
 
 function clockText(told) {
   const { clock } = told;
+  if (clock.state === "running" && clock.elapsed_s < 0) return `begins in ${instant(-clock.elapsed_s)}`;
   const word = { running: "running", paused: "held", ended: "ended" }[clock.state];
   return `${word}, ${instant(clock.elapsed_s)}`;
 }
