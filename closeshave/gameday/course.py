@@ -61,6 +61,8 @@ class Sight:
 
     unhealed: frozenset[str] = frozenset()
     """Faults and drills that have begun and are not proven healed."""
+    given_up: frozenset[str] = frozenset()
+    """Of these, the ones that no process heals any more: it has ended without a proof."""
     unmet: Mapping[str, str] = field(default_factory=dict)
     """Inject → why its conditions do not hold; no entry or an empty one: they do."""
 
@@ -247,6 +249,8 @@ class GameClock:
         if now_ns < self.begins_ns:
             return "the exercise has not begun"
         if card.begins is not None and (open_still := self._in_the_way(card, sight)):
+            if lost := [each for each in open_still if each in sight.given_up]:
+                return f"it could not be proven that {', '.join(lost)} is healed; stop and heal tries again, nobody else does"
             return f"{', '.join(open_still)} is not proven healed yet"
         if late := self._too_late(card, now_ns):
             return late

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 BEAT_S = 0.5
 """How often the server shows that it goes on."""
-STILL_S = 5.0
-"""So long without a beat is no busy machine: somebody who pressed meanwhile has seen nothing happen."""
+STILL_S = 8.0
+"""So long waits the page for the answer to a press: whoever pressed longer ago has been told that nobody answers."""
 CATCH_UP_S = 1.0
 """For how long after that what has waited is read."""
 

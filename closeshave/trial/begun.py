@@ -35,3 +35,9 @@ def _child(trial: Trial, planned: Disruption, at_ns: int) -> experiment.Child:
 def unhealed(trial: Trial, planned: str) -> bool:
     """Whether a process that was started still runs, or died before the heal was proven: then no other fault may be injected."""
     return trial.children[planned].poll() is None or ledger.Ledger(trial.run).find(planned) is not None
+
+
+def given_up(trial: Trial, planned: str) -> bool:
+    """Whether its process has ended without a proof that it is healed: only the clean-up tries again."""
+    # In this order: a process closes its entry of the ledger before it ends.
+    return trial.children[planned].poll() is not None and ledger.Ledger(trial.run).find(planned) is not None

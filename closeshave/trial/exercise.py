@@ -21,7 +21,7 @@ from closeshave.gameday.state import Answered, ConditionShown
 from closeshave.history import InjectPassed, PersonMarked, PhaseTime, record
 from closeshave.plan import LiveFigure
 from closeshave.trial import schedule
-from closeshave.trial.begun import begin, unhealed
+from closeshave.trial.begun import begin, given_up, unhealed
 from closeshave.trial.monitoring import Monitor
 from closeshave.trial.state import Trial
 from closeshave.vocabulary import MarkKind
@@ -31,7 +31,7 @@ ANSWERS_KEPT = 50
 AT_ONCE = 50
 """At most so many presses are taken in one step; a flood of them must not keep the trial from looking after its load."""
 HEAL_WITHIN_NS = 150_000_000_000
-"""How long stop-and-heal waits for proofs before the clean-up tries by itself."""
+"""How long stop-and-heal waits for proofs before the clean-up tries by itself; not at all when no process is left that heals."""
 
 
 class Exercise:
@@ -69,7 +69,8 @@ class Exercise:
         changed = self._take_presses(now, looked)
         decided = self.clock.advance(now, self._sight(looked))
         self._carry_out(decided, now)
-        stuck = bool(self._heal_by_ns) and now >= self._heal_by_ns
+        alone = bool(self._standing) and self._given_up == set(self._standing)
+        stuck = bool(self._heal_by_ns) and (now >= self._heal_by_ns or alone)
         if (self.clock.over(now) or stuck) and not self._over:
             self._over, self.ends_ns, changed = True, min(now, self.ends_ns), True
             healed = "not everything is proven healed" if stuck else "everything is healed"
@@ -157,8 +158,14 @@ class Exercise:
         for name in over:
             del self._standing[name]
 
+    @property
+    def _given_up(self) -> set[str]:
+        """What is not proven healed, and has no process any more that would heal it."""
+        return set() if self._planned.rehearsal else {name for name in self._standing if given_up(self._trial, name)}
+
     def _sight(self, looked: Mapping[str, tuple[ConditionShown, ...]]) -> Sight:
-        return Sight(frozenset(self._standing), {name: conditions.unmet(several) for name, several in looked.items()})
+        unmet = {name: conditions.unmet(several) for name, several in looked.items()}
+        return Sight(frozenset(self._standing), frozenset(self._given_up), unmet)
 
     def _figure(self, which: LiveFigure, region: str | None) -> float | None:
         """A figure of the last seconds; ``None`` before anything was answered."""

@@ -86,6 +86,13 @@ def test_a_press_counts_from_when_it_was_pressed_but_changes_nothing_that_has_ha
             (), ("go", "gone"), Sight(unmet={"gone": "p95 is high"}), "p95 is high; press now to begin it anyway", id="a condition"
         ),
         pytest.param((), ("now", "gone"), Sight(frozenset({"x"})), "x is not proven healed yet", id="now, while another one is in effect"),
+        pytest.param(
+            (),
+            ("now", "gone"),
+            Sight(frozenset({"x", "y"}), frozenset({"y"})),
+            "it could not be proven that y is healed; stop and heal tries again, nobody else does",
+            id="now, while nobody heals another one any more",
+        ),
         pytest.param((("go", "gone"),), ("go", "gone"), NOTHING, "gone is started already", id="go twice"),
         pytest.param((("go", "gone"),), ("now", "gone"), NOTHING, "gone is started already", id="now after go"),
         pytest.param((("skip", "gone"),), ("now", "gone"), NOTHING, "gone is skipped already", id="now after skip"),

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 
 import pytest
 
+from closeshave import private
+from closeshave.clock import now_ns
+from closeshave.gameday import presses
 from closeshave.live import access, settings
+from closeshave.live.launching import LiveView
+from closeshave.live.pulse import CATCH_UP_S, STILL_S
 from closeshave.probes import corpus
 from closeshave.vocabulary import PersonRole
 from tests import browsing
 from tests.live.day import SECRET, holding
-from tests.live.made import Scripted, serving
-from tests.live.test_server import HOSTILE, asked
+from tests.live.made import Scripted, Served, serving
+from tests.live.test_server import HOSTILE, asked, runtime
 
+assert runtime  # a fixture
 pytestmark = pytest.mark.browser
 
 SIZES = [
@@ -229,6 +236,42 @@ def test_a_server_that_is_killed_in_the_middle_loses_nothing(visit, day, tmp_pat
         page.keyboard.press("h")
         until(lambda: held.clock.held, "it is held")
     assert held.begun.count("shard-dies") == 1
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("runtime")
+def test_a_server_that_sleeps_does_nothing_late_and_shows_what_happened_meanwhile(visit, tmp_path):
+    """Its own process, by SIGSTOP: who presses is told that nobody answers, a terminal goes on, and after SIGCONT the page is right again."""
+    with holding(Scripted(tmp_path / "run")) as held:
+        view = LiveView(settings.read("127.0.0.1", 0, None, None))
+        tokens = access.tokens(PersonRole)
+        url = view.begin(held.run.path, tokens)["facilitator"].partition("#")[0]
+        assert view.process is not None
+        try:
+            page, _ = visit(Served(url, tokens, int(url.rstrip("/").rpartition(":")[2]), None), "facilitator")  # type: ignore[arg-type]
+            view.process.send_signal(signal.SIGSTOP)
+            stands_since_s = time.monotonic()
+            for key in "h1":
+                page.keyboard.press(key)
+            page.wait_for_selector('#answer:has-text("Nobody answers")')
+            page.wait_for_selector('main[data-stage="lost"]')
+            assert "The trial goes on without this page" in page.locator("#news").inner_text()
+            presses.write(held.run.path, presses.made(now_ns(), "facilitator", "Ada", "go", "shard-dies"))
+            until(lambda: "shard-dies" in held.begun, "a terminal begins it")
+            page.wait_for_timeout(max(0.0, STILL_S + 1 - (time.monotonic() - stands_since_s)) * 1000)
+            view.process.send_signal(signal.SIGCONT)
+            page.wait_for_selector('main[data-stage="loaded"]')
+            page.wait_for_selector('.card[data-inject="shard-dies"][data-status="started"]')
+            page.wait_for_timeout(CATCH_UP_S * 1000)
+            assert (held.clock.held, held.clock.marks) == (False, [])
+            page.keyboard.press("1")
+            until(lambda: [one.mark for one in held.clock.marks] == ["noticed"], "what is pressed now counts")
+        finally:
+            view.process.send_signal(signal.SIGCONT)
+            view.process.kill()
+            view.process.wait()
+            private.forget(held.run.path)
+    assert held.begun == ["owner-calls", "shard-dies"]
 
 
 @pytest.mark.thorough
