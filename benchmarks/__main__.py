@@ -1,5 +1,5 @@
-"""``python -m benchmarks [--quick] [--only closed open_model crowd records judging platform watching live_page live_day]``: measure, print the table, write it to
-``results/…json``.
+"""``python -m benchmarks [--quick] [--only closed open_model crowd records judging platform watching live_page live_day]``: measure, print the table,
+write it to ``results/…json``.
 """
 
 from __future__ import annotations

@@ -100,7 +100,9 @@ def _chromium() -> Iterator[Browser]:
     if found is None:
         raise RuntimeError("Chromium is not installed, so nobody can look at the page")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
         try:
             yield browser
         finally:
@@ -123,7 +125,17 @@ def _write_day(place: Path, requests: int) -> None:
     history.save_manifest(
         place,
         Manifest(
-            place.name, "live-day", "embedded", "bookedbarber-smoke", 1, "rehearsed", "0", "2026-12-01T00:00:00+00:00", Anchor.take(), topology, phases
+            place.name,
+            "live-day",
+            "embedded",
+            "bookedbarber-smoke",
+            1,
+            "rehearsed",
+            "0",
+            "2026-12-01T00:00:00+00:00",
+            Anchor.take(),
+            topology,
+            phases,
         ),
     )
     standing.save(place, LoadStanding(now_ns(), 0.02, 0.5, "", slots=True))

@@ -249,9 +249,7 @@ class GameClock:
         if now_ns < self.begins_ns:
             return "the exercise has not begun"
         if card.begins is not None and (open_still := self._in_the_way(card, sight)):
-            if lost := [each for each in open_still if each in sight.given_up]:
-                return f"it could not be proven that {', '.join(lost)} is healed; stop and heal tries again, nobody else does"
-            return f"{', '.join(open_still)} is not proven healed yet"
+            return _unproven(open_still, sight.given_up)
         if late := self._too_late(card, now_ns):
             return late
         if how == "now":
@@ -348,6 +346,12 @@ class GameClock:
                 first = index if before.corrects is None else before.corrects
                 self.marks.append(MarkMade(corrected_ns, press.name, before.inject, mark or before.mark, first))
         return TAKEN
+
+
+def _unproven(unhealed: Sequence[str], given_up: frozenset[str]) -> str:
+    if lost := [each for each in unhealed if each in given_up]:
+        return f"it could not be proven that {', '.join(lost)} is healed; stop and heal tries again, nobody else does"
+    return f"{', '.join(unhealed)} is not proven healed yet"
 
 
 def _a(role: PersonRole) -> str:

@@ -209,7 +209,9 @@ class PageServer:
             pressed = exercise.press(now_ns(), role, _json(await request.body()), picture.gameday)
             stood_s = self._pulse.stood_still_s(time.monotonic())
             if stood_s is not None and pressed.action is not PressAction.STOP_AND_HEAL:
-                return _refused(503, f"the server of this page stood still for {stood_s:.0f} s, so this may have been pressed long ago: press again")
+                return _refused(
+                    503, f"the server of this page stood still for {stood_s:.0f} s, so this may have been pressed long ago: press again"
+                )
             presses.write(self._run, pressed)
         except (NotAllowed, WrongPress, OSError) as error:
             return _refused(_STATUS.get(type(error), 503), str(error))

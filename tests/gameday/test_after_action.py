@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -88,7 +89,9 @@ def test_what_a_reader_wants_to_know_first(tmp_path: Path) -> None:
     assert [value for value, _ in telling.figures(found)] == ["1 of 2", "1", "18 s", "8 s", "0", "0", "0"]
     assert "* from the first harm until people noticed: **18 s**" in telling.markdown(found)
     (harm,) = found.harm
-    two = replace(found, harm=(harm, replace(harm, noticed_s=None, sure=False)), lost=(*found.lost, replace(found.lost[0], lost_writes=None)))
+    two = replace(
+        found, harm=(harm, replace(harm, noticed_s=None, sure=False)), lost=(*found.lost, replace(found.lost[0], lost_writes=None))
+    )
     assert [value for value, _ in telling.figures(two)] == ["1 of 2", "1 or 2", "unknown", "8 s", "unknown", "0", "0"]
     assert ("unknown", "faults that harmed customers") in telling.figures(replace(found, harm=(), harm_unknown="damaged"))
     assert telling.figures(replace(found, rehearsal=True)) == ()
@@ -99,7 +102,7 @@ def test_marks_are_drawn_by_their_numbers_and_harm_as_a_bar(tmp_path: Path) -> N
     found = told(tmp_path, mark("noticed", 140), mark("acknowledged", 141), replace(mark("noticed", 139), corrects=0))
     drawn = [one for one in page.points(found.timeline) if one.number]
     assert [(one.number, one.entry.at_s) for one in drawn] == [(1, 29.0), (2, 31.0)]
-    assert all(abs(one.y - other.y) > page.ASIDE for one, other in zip(drawn, drawn[1:], strict=False) if other.x - one.x < page.NEAR)
+    assert all(abs(one.y - other.y) > page.ASIDE for one, other in pairwise(drawn) if other.x - one.x < page.NEAR)
     ((x, width, _),) = page.harms(found)
     at = {one.entry.what: one.x for one in page.points(found.timeline)}
     assert (x, x + width) == pytest.approx((at["the first customer is harmed by kill"], at["the scope of kill is served again"]))

@@ -64,7 +64,10 @@ def test_a_heal_that_nobody_can_prove_any_more_is_said_and_stops_at_once(day):
     assert press(made, trial, "now", "shard-dies").taken
     assert poll_until(lambda: trial.children["primary-lost"].poll() is not None, 20)
     said = press(made, trial, "now", "last-one")
-    assert (said.taken, said.why) == (False, "it could not be proven that primary-lost is healed; stop and heal tries again, nobody else does")
+    assert (said.taken, said.why) == (
+        False,
+        "it could not be proven that primary-lost is healed; stop and heal tries again, nobody else does",
+    )
     assert press(made, trial, "stop-and-heal").taken
     now = now_ns()
     made.look(now)
