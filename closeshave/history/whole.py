@@ -81,6 +81,10 @@ class MachinePart:
     """Why it ended before the load did; empty if it did not."""
     troubles: tuple[str, ...] = ()
     """What makes its part of the evidence doubtful, a sentence each."""
+    taken: int = 0
+    """Those of ``intended`` that were dealt to it later, because the machine that had them was lost."""
+    redealt_ns: int | None = None
+    """What was due from then on was dealt to other machines, because this one was lost; ``None`` if it was not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ class Arrivals:
         # An array of machine integers: eight bytes an arrival, and reading one makes no numpy scalar.
         self._due = array("q", (instants + start_ns).tobytes())
         self._at = 0
+        self._allowed = len(self._due)
+        """How many of them may be taken so far."""
         self._parked: list[tuple[int, int, Any]] = []
         self._parkings = 0
         self.next_ns = self._next()
@@ -74,7 +76,18 @@ class Arrivals:
 
     def overdue(self, now_ns: int) -> int:
         """How many arrivals are due and not begun; parked sessions have been begun."""
-        return max(0, _position(self._due, now_ns) - self._at)
+        return _position(self._due, now_ns, self._at) - self._at
+
+    def replace(self, instants: Instants, start_ns: int) -> None:
+        """Other arrivals instead of those that have not been taken; all of them may be taken."""
+        self._due = self._due[: self._at] + array("q", (instants + start_ns).tobytes())
+        self._allowed = len(self._due)
+        self.next_ns = self._next()
+
+    def allow(self, before_ns: int) -> None:
+        """From now on an arrival may be taken only if it is due before this instant. Call :meth:`Scheduler.look_again` then."""
+        self._allowed = _position(self._due, before_ns - 1, self._at)
+        self.next_ns = self._next()
 
     @property
     def begun(self) -> int:
@@ -82,12 +95,13 @@ class Arrivals:
         return self._at
 
     def _next(self) -> int:
-        arrival = self._due[self._at] if self._at < len(self._due) else NEVER_NS
+        arrival = self._due[self._at] if self._at < self._allowed else NEVER_NS
         return min(arrival, self._parked[0][0]) if self._parked else arrival
 
 
-def _position(due: array[int], now_ns: int) -> int:
-    low, high = 0, len(due)
+def _position(due: array[int], now_ns: int, low: int) -> int:
+    """The position, at least ``low``, after the last one that is due by ``now_ns``."""
+    high = len(due)
     while low < high:
         middle = (low + high) // 2
         if due[middle] <= now_ns:

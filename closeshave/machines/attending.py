@@ -34,12 +34,16 @@ from closeshave.machines.messages import (
 from closeshave.machines.offsets import OffsetCurve, RoundTrip
 from closeshave.machines.recordfiles import GROWING, LOG, ProcessFiles, UnusableRecords
 from closeshave.machines.sums import PART_BYTES, FileSums, lacking, sums_of, whole
+from closeshave.traffic.redealing import Redeals
 
 ASK_EVERY_S = 0.25
 FETCH_EVERY_S = 1.0
 REPLY_S = 600.0
 """A machine that computes the checksums of many gigabytes goes on answering other questions meanwhile."""
 LIVE_TRIPS = 40
+GRANT_NS = 10_000_000_000
+"""Where lost shares are dealt again, a machine may begin what is due within this time after it was last heard: longer than the silence after which it stops
+by itself, so that no machine that can be reached ever waits for it."""
 _Reply = TypeVar("_Reply", FileTold, SumsTold)
 
 
@@ -67,6 +71,14 @@ class MachineSeat:
     files: tuple[ProcessFiles, ...] = ()
     start_ns: int | None = None
     """When the load starts, on the machine's own clock."""
+    run_start_ns: int | None = None
+    """The same instant on this machine's clock; ``None`` where lost shares are not dealt again."""
+    granted_ns: int = 0
+    """What is due from then on, in nanoseconds after the load's start, it has never been allowed to begin."""
+    steps: Redeals = ()
+    """All steps by which lost shares were dealt again."""
+    redealt_from_ns: int | None = None
+    """From then on, in nanoseconds after the load's start, its own share is other machines'."""
     trips: list[RoundTrip] = field(default_factory=list)
     """The best round trip of each second."""
     orders: deque[tuple[FromRun, bytes]] = field(default_factory=deque)
@@ -79,6 +91,14 @@ class MachineSeat:
     def name(self) -> str:
         """Its name."""
         return self.hello.name
+
+    def grant(self) -> int | None:
+        """Until when it may begin what is due, for its next message; ``None`` where there is no such bound, or nothing more is granted."""
+        with self.lock:
+            if self.run_start_ns is None or self.redealt_from_ns is not None:
+                return None
+            self.granted_ns = max(self.granted_ns, self.heard_ns - self.run_start_ns + GRANT_NS)
+            return self.granted_ns
 
     def measured(self, trip: RoundTrip) -> None:
         """Keep a round trip if it is the best of its second."""
@@ -125,7 +145,7 @@ class Attendance:
             self._ask_at_s = now_s + ASK_EVERY_S
             self._number += 1
             self._asked[self._number] = now_ns()
-            self._channel.send(ClockQuestion(self._number))
+            self._channel.send(ClockQuestion(self._number, seat.grant()))
         with seat.lock:
             order = seat.orders.popleft() if seat.orders else None
         if order is not None:

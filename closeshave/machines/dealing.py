@@ -6,8 +6,10 @@ leaves its own index (:func:`closeshave.loadgen.rates.share`): the dealing of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from closeshave.traffic.redealing import Redeal
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,11 @@ def deal(processes: Mapping[str, int]) -> tuple[DealtShare, ...]:
 def owner(arrival: int, among: int) -> int:
     """The index of the process that carries out an arrival, by the arrival's number."""
     return arrival % among
+
+
+def again(lost: DealtShare, left: Sequence[DealtShare], from_ns: int, duration_ns: int) -> Redeal | None:
+    """The step that deals a lost machine's share to those that are left, of what is due ``from_ns`` after the load's start; ``None`` where nobody is left, or
+    nothing is due any more."""
+    if not left or from_ns >= duration_ns:
+        return None
+    return Redeal(max(0, from_ns), tuple(lost.indices), tuple(index for one in left for index in one.indices))

@@ -16,7 +16,7 @@ from closeshave.clock import now_ns
 from closeshave.machines.attending import Attendance, MachineSeat
 from closeshave.machines.channel import HANDSHAKE_S, Channel, ChannelLost, numeric
 from closeshave.machines.credentials import RunCredentials
-from closeshave.machines.messages import Farewell, FromRun, Hello, JoinRefusal, Welcome
+from closeshave.machines.messages import DealAgain, Farewell, FromRun, Hello, JoinRefusal, StopLoad, Welcome
 from closeshave.machines.refusals import ExpectedMachines, refusal
 
 STRANGERS_MAX = 16
@@ -94,6 +94,10 @@ class LoadMachines:
         for seat in seats:
             with seat.lock:
                 seat.orders.append((message, b""))
+
+    def told(self, machine: str, said: str) -> None:
+        """Something happened to a machine that belongs into the history."""
+        self._news.put(MachineNews(machine, said, lasting=True))
 
     def close(self, reason: str = "", within_s: float = 3.0) -> None:
         """Take leave of all machines, and listen no more."""
@@ -191,6 +195,11 @@ class LoadMachines:
             if seat.lost_ns is not None:
                 away_s = (now_ns() - seat.lost_ns) / 1e9
                 self._news.put(MachineNews(hello.name, f"is back after {away_s:.1f} s", lasting=True))
+            if seat.steps:
+                # What was sent just before the connection ended may never have come.
+                seat.orders.append((DealAgain(seat.steps), b""))
+            if seat.redealt_from_ns is not None:
+                seat.orders.append((StopLoad(), b""))
             seat.connection += 1
             seat.connected, seat.lost_ns, seat.heard_ns = True, None, now_ns()
         return seat

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from closeshave.machines.sums import Digest, FileSums
+from closeshave.traffic.redealing import REDEALS_MAX, Redeal
 
 PROCESSES_MAX = 256
 RUN_STOPPED = "the run stopped the load"
@@ -123,6 +124,8 @@ class ClockQuestion:
     __pydantic_config__ = _WHOLE
 
     number: int
+    until_ns: Instant | None = None
+    """Where lost shares are dealt again: the machine may begin what is due before then, in nanoseconds after the load's start."""
     type: Literal["clock?"] = "clock?"
 
 
@@ -148,7 +151,19 @@ class GoAt:
     __pydantic_config__ = _WHOLE
 
     start_ns: int
+    until_ns: Instant | None = None
+    """As in :class:`ClockQuestion`."""
     type: Literal["go"] = "go"
+
+
+@dataclass(frozen=True, slots=True)
+class DealAgain:
+    """All steps so far by which shares of lost machines were dealt again."""
+
+    __pydantic_config__ = _WHOLE
+
+    steps: Annotated[tuple[Redeal, ...], Field(max_length=REDEALS_MAX)]
+    type: Literal["again"] = "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +219,7 @@ class Farewell:
 
 
 FromMachine = Hello | ClockAnswer | MachineStanding | FileTold | SumsTold
-FromRun = Welcome | JoinRefusal | ClockQuestion | PrepareShare | GoAt | EndLoad | StopLoad | TellFile | TellSums | Farewell
+FromRun = Welcome | JoinRefusal | ClockQuestion | PrepareShare | GoAt | DealAgain | EndLoad | StopLoad | TellFile | TellSums | Farewell
 _MACHINE: TypeAdapter[FromMachine] = TypeAdapter(Annotated[FromMachine, Field(discriminator="type")])
 _RUN: TypeAdapter[FromRun] = TypeAdapter(Annotated[FromRun, Field(discriminator="type")])
 

@@ -49,14 +49,12 @@ class ArrivalCounts:
         return self.intended == self.sent + self.late + self.blind and self.foreign == 0
 
 
-def reckon(at_ns: Numbers, index: int, among: int, recorded: Numbers, blind: Sequence[BlindTime]) -> ArrivalCounts:
-    """The arrivals of the process with this index. ``at_ns`` are all arrivals of the load, ``recorded`` the numbers in its records, from 0, any number of
-    times; negative ones belong to no arrival."""
+def reckon(at_ns: Numbers, dealt: Numbers, recorded: Numbers, blind: Sequence[BlindTime]) -> ArrivalCounts:
+    """The arrivals that were ``dealt`` to a process: their numbers, ascending. ``at_ns`` are all arrivals of the load, ``recorded`` the numbers in its
+    records, from 0, any number of times; negative ones belong to no arrival."""
     numbers = np.unique(recorded[recorded >= 0])
-    own = numbers[(numbers < len(at_ns)) & (numbers % among == index)]
-    mine = at_ns[index::among]
-    was_sent = np.zeros(len(mine), dtype=np.bool_)
-    was_sent[own // among] = True
+    mine = at_ns[dealt]
+    was_sent = np.isin(dealt, numbers, assume_unique=True)
     unknown = np.zeros(len(mine), dtype=np.bool_)
     for time in blind:
         unknown |= (mine >= time.from_ns) & (mine < time.to_ns)
@@ -65,8 +63,16 @@ def reckon(at_ns: Numbers, index: int, among: int, recorded: Numbers, blind: Seq
         sent=int(was_sent.sum()),
         late=int((~was_sent & ~unknown).sum()),
         blind=int((~was_sent & unknown).sum()),
-        foreign=len(numbers) - len(own),
+        foreign=len(numbers) - int(was_sent.sum()),
     )
+
+
+def dealt_anew(counts: ArrivalCounts, seen: ArrivalCounts, found: ArrivalCounts) -> ArrivalCounts:
+    """The counts of a process whose share was another one in the end than it knew. ``seen`` and ``found`` are :func:`reckon` of what it knew and of what it
+    had in the end, ``counts`` is ``seen`` with what the process itself said: what it began without a record belongs to both shares, because it begins
+    nothing from the instant on at which its share is dealt to others."""
+    silent = counts.sent - seen.sent
+    return replace(found, sent=found.sent + silent, late=found.late - silent)
 
 
 def with_told(counts: ArrivalCounts, begun: int, late: int) -> tuple[ArrivalCounts, str]:

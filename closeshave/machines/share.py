@@ -17,9 +17,10 @@ from closeshave.machines.messages import MachineStanding, PrepareShare, Stage
 from closeshave.machines.planfiles import FilesDiffer
 from closeshave.machines.recordfiles import LOG, SUFFIXES
 from closeshave.machines.sums import FileSums, sums_of
-from closeshave.traffic import runfiles
+from closeshave.traffic import redealing, runfiles
 from closeshave.traffic.generator import STOP_TIMEOUT_S, Generator
 from closeshave.traffic.load import ACCOUNTS_FILE, Load, of_json
+from closeshave.traffic.redealing import Redeals
 
 READY_S = 120.0
 DISK_BYTES_FULL = 1 << 16
@@ -37,6 +38,7 @@ class MachineShare:
         self._ready_by_ns = 0
         self._why_stopped = ""
         self._kill_at_ns: int | None = None
+        self._granted_ns = -1
 
     @property
     def idle(self) -> bool:
@@ -62,6 +64,27 @@ class MachineShare:
             return
         self._ready_by_ns = now_ns() + int(READY_S * 1e9)
         self._stand("preparing")
+
+    def grant(self, until_ns: int | None) -> None:
+        """The senders may begin what is due before this instant, in nanoseconds after the load's start; ``None``: no such bound. It only ever grows."""
+        if until_ns is None or until_ns <= self._granted_ns or self._generator is None:
+            return
+        # Replaced as a whole: a sender that reads it meanwhile must not see another number. A full disk grants nothing, and is said elsewhere.
+        lease = runfiles.lease_file(self.place)
+        scratch = lease.with_suffix(".writing")
+        with suppress(OSError):
+            scratch.write_text(str(until_ns), encoding="ascii")
+            scratch.replace(lease)
+            self._granted_ns = until_ns
+
+    def deal_again(self, steps: Redeals) -> None:
+        """Which lost shares were dealt again: all steps so far."""
+        if self._generator is None:
+            return
+        try:
+            redealing.save(runfiles.redeals_file(self.place), steps)
+        except OSError as error:
+            self.stop(f"what it takes over cannot be written: {error}")
 
     def go(self, start_ns: int) -> None:
         """Start the load at this instant of this machine's clock."""

@@ -24,6 +24,7 @@ from closeshave.machines.messages import (
     RUN_STOPPED,
     ClockAnswer,
     ClockQuestion,
+    DealAgain,
     EndLoad,
     Farewell,
     FileTold,
@@ -214,25 +215,29 @@ class LoadWorker:
         match message:
             case ClockQuestion():
                 channel.send(ClockAnswer(message.number, at_ns, now_ns()))
+                self.share.grant(message.until_ns)
             case TellFile():
                 channel.send(FileTold(message.name, message.offset), self._part(message))
             case TellSums():
                 self._sums = self._hashing.submit(self.share.sums)
             case Farewell():
                 self._leave(message)
-            case PrepareShare() | GoAt() | EndLoad() | StopLoad():
+            case PrepareShare() | GoAt() | DealAgain() | EndLoad() | StopLoad():
                 self._command(message, blob)
             case Welcome() | JoinRefusal():
                 raise ChannelLost("an answer to nothing")
         if self.share.standing != before:
             self._tell(self.share.standing)
 
-    def _command(self, message: PrepareShare | GoAt | EndLoad | StopLoad, blob: bytes) -> None:
+    def _command(self, message: PrepareShare | GoAt | DealAgain | EndLoad | StopLoad, blob: bytes) -> None:
         match message:
             case PrepareShare():
                 self.share.prepare(message, blob)
             case GoAt():
+                self.share.grant(message.until_ns)
                 self.share.go(message.start_ns)
+            case DealAgain():
+                self.share.deal_again(message.steps)
             case EndLoad():
                 self.share.end()
             case StopLoad():

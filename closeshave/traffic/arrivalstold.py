@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from closeshave.files import write_atomically
+from closeshave.traffic.redealing import REDEALS_MAX
 from closeshave.traffic.runfiles import RECORDS
 
 SUFFIX = ".arrivals.json"
@@ -28,6 +29,8 @@ class ArrivalsTold:
     """Due by then, and not begun."""
     closed_ns: int
     """That instant, on the machine's monotonic clock."""
+    redeals: Annotated[int, Field(ge=0, le=REDEALS_MAX)] = 0
+    """How many steps it knew by which lost shares were dealt again."""
 
     def save(self, run: Path, worker: str) -> None:
         """Raises :class:`OSError`."""

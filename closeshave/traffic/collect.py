@@ -14,9 +14,12 @@ from closeshave.loadgen.transport import TOTAL_TIMEOUT_S
 from closeshave.traffic.runfiles import RECORDS
 
 
-def collect(run: Path, also: Sequence[Blind] = (), why: Mapping[str, str] | None = None) -> Converted:
+def collect(
+    run: Path, also: Sequence[Blind] = (), why: Mapping[str, str] | None = None, until_ns: Mapping[str, int] | None = None
+) -> Converted:
     """Convert every worker's records below ``run``; a second call replaces the files. ``also`` is when other machines' workers were blind, ``why`` what
-    happened to a worker, by its name. Raises :class:`ValueError` for files that are not records."""
+    happened to a worker, by its name, and ``until_ns`` when one ceased to have a share, of which something could be unknown. Raises :class:`ValueError` for
+    files that are not records."""
     with ThreadPoolExecutor(1) as pool:
         effects = pool.submit(convert_effects, run / RECORDS, run / history.EFFECTS_FILE)
         converted = convert(run / RECORDS, run / history.OPERATIONS_FILE)
@@ -25,7 +28,12 @@ def collect(run: Path, also: Sequence[Blind] = (), why: Mapping[str, str] | None
         history.record_sent(run, one)
     # Requests in flight when a worker died are lost too, most likely those that took long.
     blind = tuple(
-        replace(one, from_ns=max(0, one.from_ns - int(TOTAL_TIMEOUT_S * 1e9)), why=(why or {}).get(one.worker, one.why))
+        replace(
+            one,
+            from_ns=max(0, one.from_ns - int(TOTAL_TIMEOUT_S * 1e9)),
+            to_ns=max(one.from_ns, (until_ns or {}).get(one.worker, one.to_ns)),
+            why=(why or {}).get(one.worker, one.why),
+        )
         for one in converted.blind
     )
     blind = (*blind, *also)

@@ -10,7 +10,8 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,10 +37,11 @@ from closeshave.loadgen.sleep import sleep_until
 from closeshave.loadgen.stats import EngineStats
 from closeshave.loadgen.tls import TlsSettings
 from closeshave.loadgen.worker import WorkerPlace, place_of
-from closeshave.traffic import conventions, learning, runfiles
+from closeshave.traffic import conventions, learning, redealing, runfiles
 from closeshave.traffic.arrivalstold import ArrivalsTold
 from closeshave.traffic.load import Load, part
 from closeshave.traffic.recorder import EngineRecorder
+from closeshave.traffic.redealing import Redeals
 from closeshave.traffic.runfiles import SenderKind
 from closeshave.traffic.session import Counters, Over, Surroundings, Window
 
@@ -61,6 +63,13 @@ def _nothing() -> None:
 class LoadLease:
     """A file that must be touched at least every :data:`LEASE_S` seconds. By the monotonic clock: the other one may jump."""
 
+    def granted(self) -> int | None:
+        """What is due from then on must not be begun yet: nanoseconds after the load's start; ``None`` while the file does not say."""
+        try:
+            return int(self._path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen, self._seen_ns = 0, now_ns()
@@ -79,17 +88,17 @@ VisitSteps = Iterator[int]
 
 
 class Senders(Protocol):
-    """The arrivals of a worker, and how one is carried out."""
+    """The arrivals of a load, and how one is carried out."""
 
     at_ns: npt.NDArray[np.int64]
-    """This worker's arrivals, ascending, nanoseconds after the start."""
+    """All arrivals, of all workers, ascending, nanoseconds after the start. Each worker carries out those that are dealt to it."""
 
     def __init__(self, load: Load, worker: Worker) -> None:
         """Compute all arrivals; may raise any exception."""
         ...
 
-    def begin(self, index: int, due_ns: int) -> VisitSteps:
-        """Carry out the arrival with this index."""
+    def begin(self, number: int, due_ns: int) -> VisitSteps:
+        """Carry out the arrival with this number."""
         ...
 
 
@@ -144,7 +153,9 @@ class Worker:
         self._lease = LoadLease(runfiles.lease_file(self._run)) if load.leased else None
         self._broken = 0
         self._agenda: Arrivals | None = None
-        self._due_ns: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._numbers: Sequence[int] = ()
+        """Of the arrivals that are dealt to this worker, in the order in which they are begun."""
+        self._redeals: Redeals = ()
         self._arrivals: ArrivalsTold | None = None
         self.learnt = self.conventions.learnt()
         self._closed = False
@@ -179,13 +190,16 @@ class Worker:
         if start_ns is None:
             return
         end_ns = self.window.end_ns = start_ns + round(self._load.duration_s * 1e9)
-        agenda = Arrivals(senders.at_ns, start_ns)
-        self._agenda, self._due_ns = agenda, senders.at_ns + start_ns
+        self._numbers = range(self.place.index, len(senders.at_ns), self.place.count)
+        agenda = self._agenda = Arrivals(senders.at_ns[self.place.index :: self.place.count], start_ns)
         self.engine.records.told = _Told(self.recorder.counters, agenda, self.window)
         # Perhaps nothing more is due before then, but a generator that ends before its load counts as dead.
         agenda.park(iter(()), end_ns)
-        watcher = gevent.spawn(self._watch_end)
-        Scheduler(self.engine.loop, agenda, partial(self._serve, senders, agenda), CREW, self._broke_off).run()
+        scheduler = Scheduler(self.engine.loop, agenda, partial(self._serve, senders, agenda), CREW, self._broke_off)
+        share = partial(self._look_at_share, senders, agenda, start_ns, scheduler)
+        share()
+        watcher = gevent.spawn(self._watch_end, share)
+        scheduler.run()
         watcher.kill()
         self._note_arrivals(agenda.begun)
         self._close(finished=not self._broken and not self.told_to_stop)
@@ -199,7 +213,7 @@ class Worker:
         """Begin the next arrival, or continue a visit whose pause is over."""
         fresh = visit is None
         if visit is None:
-            visit = senders.begin(agenda.begun - 1, due_ns)
+            visit = senders.begin(self._numbers[agenda.begun - 1], due_ns)
         try:
             agenda.park(visit, next(visit))
         except (StopIteration, Stopped):
@@ -212,10 +226,29 @@ class Worker:
 
     def _note_arrivals(self, begun: int) -> None:
         """Nothing more will be begun: the first time that this is known counts."""
-        if self._arrivals is None:
+        if self._arrivals is None and self._agenda is not None:
             at_ns = now_ns()
-            due = int(np.searchsorted(self._due_ns, at_ns, side="right"))
-            self._arrivals = ArrivalsTold(len(self._due_ns), begun, due - begun, at_ns)
+            late = self._agenda.overdue(at_ns) + self._agenda.begun - begun
+            self._arrivals = ArrivalsTold(len(self._numbers), begun, late, at_ns, len(self._redeals))
+
+    def _look_at_share(self, senders: Senders, agenda: Arrivals, start_ns: int, scheduler: Scheduler) -> None:
+        """What this worker may begin by now, where a share that is lost is dealt again: nothing else may begin what another one was dealt.
+
+        Raises :class:`OSError` and :class:`ValueError`.
+        """
+        if self._lease is None or not self._load.traffic.redeal or self.window.closed:
+            return
+        redeals = redealing.read(runfiles.redeals_file(self._run))
+        if len(redeals) > len(self._redeals):
+            dealt = partial(redealing.dealt, senders.at_ns, self.place.index, self.place.count)
+            begun = np.frombuffer(self._numbers, dtype=np.int64) if isinstance(self._numbers, array) else dealt()
+            begun = begun[: agenda.begun]
+            rest = np.setdiff1d(dealt(redeals), begun, assume_unique=True)
+            self._numbers = array("q", np.concatenate([begun, rest]).tobytes())
+            agenda.replace(senders.at_ns[rest], start_ns)
+            self._redeals = redeals
+        agenda.allow(start_ns + (self._lease.granted() or 0))
+        scheduler.look_again()
 
     def _broke_off(self, error: Exception) -> None:
         """Handle an error in a scenario: it ends one visit, is logged, and the load counts as unfinished."""
@@ -254,10 +287,15 @@ class Worker:
             gevent.sleep(GO_POLL_S)
         return int(go.read_text(encoding="utf-8"))
 
-    def _watch_end(self) -> None:
-        """An end before the planned one: of the process that started this one, or of a load that people end."""
+    def _watch_end(self, share: Callable[[], None]) -> None:
+        """An end before the planned one: of the process that started this one, or of a load that people end. And whether the share is another one."""
         end = runfiles.end_file(self._run, self._kind)
         while not self.orphaned and not end.exists():
+            try:
+                share()
+            except (OSError, ValueError) as error:
+                _LOG.exception("it cannot be read what this worker may send", exc_info=error)
+                break
             gevent.sleep(FLUSH_INTERVAL_S)
         self.window.closed = True
 

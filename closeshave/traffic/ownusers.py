@@ -27,7 +27,6 @@ from closeshave.files import unexpected
 from closeshave.history import Operation, Outcome, Source
 from closeshave.loadgen import outcomes
 from closeshave.loadgen.errors import Reason
-from closeshave.loadgen.rates import share
 from closeshave.shapes import Replayed
 from closeshave.traffic import arrivals, ownfile, raised
 from closeshave.traffic.load import Load, part
@@ -190,21 +189,20 @@ class OpenUsers(_OwnSender):
     def __init__(self, load: Load, worker: Worker) -> None:
         super().__init__(load, worker)
         found = own_arrivals(load)
-        # All workers compute all arrivals, the same, and each carries out its own.
-        self.at_ns = share(found.at_ns, worker.place.index, worker.place.count)
-        self._region = found.region[worker.place.index :: worker.place.count]
+        # All workers compute all arrivals, the same, and each carries out those that are dealt to it.
+        self.at_ns = found.at_ns
+        self._region = found.region
         self._tasks = self._tasks or self.found.longest_sequence
         self._rng = random.Random(f"{load.seed}:{worker.place.index}")  # noqa: S311 -- a customer's chance, not a secret
 
-    def begin(self, index: int, due_ns: int) -> VisitSteps:
+    def begin(self, number: int, due_ns: int) -> VisitSteps:
         """Start the user of this arrival."""
         self.recorder.on = True
         if self._worker.window.closed:
             raise Over
         kinds = list(self.found.users.values())
         kind = self._rng.choices(kinds, [each.weight or each.fixed_count for each in kinds])[0]
-        arrival = self._worker.place.index + index * self._worker.place.count
-        self.start(kind, UserPlace(self.regions[int(self._region[index])], kind.__name__.lower(), due_ns, arrival=arrival))
+        self.start(kind, UserPlace(self.regions[int(self._region[number])], kind.__name__.lower(), due_ns, arrival=number))
         yield from ()
 
 
@@ -225,8 +223,8 @@ class ClosedUsers(_OwnSender):
 
     def __init__(self, load: Load, worker: Worker) -> None:
         super().__init__(load, worker)
-        # One arrival: the population itself, which is adjusted until the end.
-        self.at_ns = np.zeros(1, dtype=np.int64)
+        # One arrival for each worker: the population itself, which is adjusted until the end.
+        self.at_ns = np.zeros(worker.place.count, dtype=np.int64)
         self._next_region = worker.place.index
         self._allowance = 0.0
         """How many users may come or go now."""
@@ -234,9 +232,9 @@ class ClosedUsers(_OwnSender):
         if self.found.shape is not None:
             self.found.shape.runner = cast("Any", _Count(lambda: len(self.users) * worker.place.count))
 
-    def begin(self, index: int, due_ns: int) -> VisitSteps:
+    def begin(self, number: int, due_ns: int) -> VisitSteps:
         """Adjust the number of users, again and again."""
-        del index
+        del number
         self.recorder.on = True
         if self.found.shape is not None:
             self.found.shape.reset_time()  # type: ignore[no-untyped-call]  # Locust's own gap
@@ -323,12 +321,12 @@ class CanaryUsers(_OwnSender):
     def _made_recorder(self, worker: Worker, shard: int, tag: str) -> LocustRecorder:
         return _Probes(worker.environment, worker.recorder, worker.window, self.source, shard, tag)
 
-    def begin(self, index: int, due_ns: int) -> VisitSteps:
+    def begin(self, number: int, due_ns: int) -> VisitSteps:
         """Start the probe, in a greenlet of its own."""
         self.recorder.on = True
         if self._worker.window.closed:
             raise Over
-        self.group.spawn(self._probe, self._due[index][1], due_ns)
+        self.group.spawn(self._probe, self._due[number][1], due_ns)
         yield from ()
 
     def _ready(self, region: str) -> User:

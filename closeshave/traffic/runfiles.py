@@ -43,8 +43,16 @@ def refused_file(run: Path, worker: str) -> Path:
 
 
 def lease_file(run: Path) -> Path:
-    """Touched again and again by whoever is responsible for a leased load: without that, its workers end it by themselves."""
+    """Touched again and again by whoever is responsible for a leased load: without that, its workers end it by themselves.
+
+    Where a lost share may be dealt again, it holds a number: nanoseconds after the load's start, and what is due from then on must not be begun yet.
+    """
     return run / "generators" / "lease"
+
+
+def redeals_file(run: Path) -> Path:
+    """Written for all workers of a leased load: which lost shares were dealt again (:mod:`closeshave.traffic.redealing`)."""
+    return run / "generators" / "redeals.json"
 
 
 def end_file(run: Path, kind: SenderKind) -> Path:

@@ -180,8 +180,8 @@ def _collect_signals(trial: Trial) -> None:
 
 def _collect_records(trial: Trial, *, early: bool) -> None:
     if trial.generators:
-        also, happened = manned.gather(trial, early=early)
-        for blind in collect.collect(trial.run, also, happened).blind:
+        found = manned.gather(trial, early=early)
+        for blind in collect.collect(trial.run, found.blind, found.why, found.until_ns).blind:
             trial.say("it is unknown what its customers did after that", f"{blind.worker} {blind.why}", "yellow")
         for what, why in learning.notes(trial.run / RECORDS).items():
             trial.mark(MarkKind.PART_MISSING, f"{what}: {why}")

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from closeshave import __version__, history, private
 from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of
-from closeshave.history import Blind
 from closeshave.machines import joinfile
-from closeshave.machines.accounting import account
+from closeshave.machines.accounting import MachinesAccount, account
 from closeshave.machines.credentials import RunCredentials
 from closeshave.machines.joinfile import JoinFile
 from closeshave.machines.master import LoadMachines
@@ -98,11 +97,11 @@ def start(trial: Trial, load: Load) -> MachinesGenerator:
     return MachinesGenerator.start(trial.machines, load, trial.prepared.inputs.plan.parent, lambda: tell(trial))
 
 
-def gather(trial: Trial, *, early: bool) -> tuple[tuple[Blind, ...], dict[str, str]]:
-    """Fetch all records, put them in their place, and count. Returns when which processes were blind, and why. Raises :class:`OSError`."""
+def gather(trial: Trial, *, early: bool) -> MachinesAccount:
+    """Fetch all records, put them in their place, and count. Raises :class:`OSError`."""
     generator = next((each for each in trial.generators if isinstance(each, MachinesGenerator)), None)
     if generator is None or generator.start_ns is None:
-        return (), {}
+        return MachinesAccount((), (), {}, {})
     generator.gather(GATHER_EARLY_S if early else GATHER_S)
     tell(trial)
     phases = trial.manifest.phases
@@ -112,8 +111,9 @@ def gather(trial: Trial, *, early: bool) -> tuple[tuple[Blind, ...], dict[str, s
     for part in found.parts:
         offset, sure = part.offset_ns / 1e6, part.uncertainty_ns / 1e6
         counts = f"{part.intended:,} arrivals = {part.sent:,} sent + {part.late:,} late + {part.blind:,} blind; " if part.counted else ""
+        counts += f"{part.taken:,} of them taken over from a lost machine; " if part.taken else ""
         trial.say(f"{counts}its clock is {offset:+,.3f} ms off, ± {sure:,.3f} ms", f"load machine {part.name}")
-    return found.blind, found.why
+    return found
 
 
 def leave(trial: Trial) -> None:

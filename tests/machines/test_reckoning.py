@@ -29,7 +29,7 @@ TEN = np.arange(10, dtype=np.int64) * S
 )  # fmt: skip
 def test_the_second_of_two_processes(recorded: list[int], blind: list[BlindTime], counts: ArrivalCounts) -> None:
     """It was dealt the arrivals 1, 3, 5, 7 and 9. What is recorded was sent, also in a blind window."""
-    assert reckon(TEN, 1, 2, np.array(recorded, dtype=np.int64), blind) == counts
+    assert reckon(TEN, np.arange(1, 10, 2), np.array(recorded, dtype=np.int64), blind) == counts
     assert counts.reconciled == (counts.foreign == 0)
 
 
@@ -42,7 +42,7 @@ def test_the_second_of_two_processes(recorded: list[int], blind: list[BlindTime]
 def test_nothing_is_lost_and_nothing_is_counted_twice(at: list[int], among: int, recorded: list[int], blind: list[tuple[int, int]]) -> None:
     """Over all processes, the arrivals are those of the load; each is one of the three."""
     at_ns, windows = np.array(at, dtype=np.int64), [BlindTime(start, start + length) for start, length in blind]
-    each = [reckon(at_ns, index, among, np.array(recorded, dtype=np.int64), windows) for index in range(among)]
+    each = [reckon(at_ns, np.arange(index, len(at), among), np.array(recorded, dtype=np.int64), windows) for index in range(among)]
     assert all(one.intended == one.sent + one.late + one.blind for one in each)
     total = sum(each, ArrivalCounts())
     assert total.intended == len(at)

@@ -7,28 +7,35 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from closeshave import __version__, history
 from closeshave.clock import Anchor, now_ns
 from closeshave.control.processes import poll_until
+from closeshave.history import MachinePart
+from closeshave.loadgen.convert import Converted, WorkerRecords
 from closeshave.machines.accounting import account
+from closeshave.machines.channel import SILENCE_S
 from closeshave.machines.credentials import RunCredentials
 from closeshave.machines.joinfile import JoinFile
 from closeshave.machines.master import LoadMachines
 from closeshave.machines.refusals import ExpectedMachines
-from closeshave.machines.sending import MachinesGenerator, await_joined
+from closeshave.machines.sending import STOP_S, MachinesGenerator, await_joined
 from closeshave.plan import Traffic
 from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.load import Load
+from closeshave.traffic.recorder import arrivals_of
+from closeshave.traffic.runfiles import RECORDS
 from closeshave.traffic.visits import plan_visits
 from tests.traffic import loads
 from tests.traffic.tinyplatform import TinyPlatform
@@ -225,3 +232,109 @@ def test_a_machine_that_is_stopped_hands_its_records_over(sharing: Sharing) -> N
         ("customers-2", "of load machine west ended early (stopped on this machine by SIGTERM)")
     ]
     assert west.troubles == ()
+
+
+@pytest.fixture
+def redealing(sharing: Sharing) -> Sharing:
+    """Half a minute of load, whose lost shares are dealt again."""
+    traffic = replace(sharing.load.traffic, redeal=True)
+    sharing.load = replace(sharing.load, traffic=traffic, phases=loads.phases((REDEAL_S, 20)))
+    return sharing
+
+
+REDEAL_S = 30.0
+
+
+def whole(sharing: Sharing, generator: MachinesGenerator, platform: TinyPlatform) -> tuple[list[MachinePart], Converted, dict[str, set[int]]]:
+    """After the load: each machine's part, what was converted, and the arrivals in each process's records, none of them in two."""
+    while generator.poll() is None:
+        time.sleep(0.1)
+    generator.gather(20)
+    sharing.tell()
+    ended_ns = (generator.start_ns or 0) + round(REDEAL_S * 1e9)
+    found = account(generator, sharing.run, ended_ns)
+    converted = collect(sharing.run, found.blind, found.why, found.until_ns)
+    sent = {
+        path.stem: set(arrivals_of(WorkerRecords.open(path).rows).tolist()) - {-1} for path in (sharing.run / RECORDS).glob("customers-*.rows")
+    }
+    planned = plan_visits(sharing.load, lambda _region, _elapsed_s: 1.0).at_ns
+    assert sum(map(len, sent.values())) == len(set().union(*sent.values()))
+    assert sum(part.intended for part in found.parts) == len(planned)
+    assert all(part.intended == part.sent + part.late + part.blind for part in found.parts)
+    # In the killed one's last moment requests may have been sent that nobody recorded.
+    assert sum(platform.requests.values()) >= converted.operations
+    return list(found.parts), converted, sent
+
+
+@pytest.mark.thorough
+def test_the_share_of_a_killed_machine_is_dealt_again(redealing: Sharing, platform: TinyPlatform) -> None:
+    """From the stated instant on everything is sent by the one that is left; before it, what is missing is blind by name."""
+    redealing.join("east", "west")
+    generator = redealing.going()
+    start_ns = generator.start_ns or 0
+    assert poll_until(lambda: now_ns() > start_ns + 2_000_000_000, 10)
+    redealing.workers["west"].kill()
+    (east, west), converted, sent = whole(redealing, generator, platform)
+    assert west.redealt_ns is not None
+    from_s = (west.redealt_ns - start_ns) / 1e9
+    assert from_s == pytest.approx(2 + SILENCE_S + STOP_S, abs=1.5)
+    assert any(f"west has lost its share: what is due from {from_s:.1f} s after the load's start is sent by east" in said for said in redealing.news)
+    planned_s = plan_visits(redealing.load, lambda _region, _elapsed_s: 1.0).at_ns / 1e9
+    later = set(np.flatnonzero(planned_s >= from_s).tolist())
+    assert later <= sent["customers-1"]
+    assert not later & sent["customers-2"]
+    assert (east.sent, east.late, east.blind, east.troubles) == (east.intended, 0, 0, ())
+    assert east.taken == len([number for number in later if number % 2]) > 0
+    assert west.blind > 0 < west.sent
+    (blind,) = converted.blind
+    assert (blind.worker, blind.to_ns) == ("customers-2", west.redealt_ns)
+    assert blind.why == f"of load machine west was lost, and its share was dealt again from {from_s:.1f} s on"
+
+
+@pytest.mark.thorough
+def test_a_machine_that_stood_still_sends_nothing_that_is_others_by_now(redealing: Sharing, platform: TinyPlatform) -> None:
+    """All of its processes are stopped, as when its host is paused, and go on after its share was dealt again: what was never granted is not begun."""
+    redealing.join("east", "west")
+    generator = redealing.going()
+    start_ns = generator.start_ns or 0
+    assert poll_until(lambda: now_ns() > start_ns + 2_000_000_000, 10)
+    frozen = [redealing.workers["west"].pid, *(int(path.read_text()) for path in (redealing.place / "load").glob("*west/generators/*.ready"))]
+    assert len(frozen) == 2
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert poll_until(lambda: generator.poll() is not None or now_ns() > start_ns + 24_000_000_000, 40)
+        assert generator.redeals
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    (east, west), converted, sent = whole(redealing, generator, platform)
+    assert west.redealt_ns is not None
+    planned = plan_visits(redealing.load, lambda _region, _elapsed_s: 1.0).at_ns
+    theirs = planned[sorted(sent["customers-2"])]
+    assert theirs.max() < west.redealt_ns - start_ns
+    assert (west.intended, west.troubles) == (int((planned[1::2] < west.redealt_ns - start_ns).sum()), ())
+    assert (east.sent, east.late, east.taken > 0) == (east.intended, 0, True)
+    assert sum(platform.requests.values()) == converted.operations
+    redealing.machines.close()
+    assert redealing.ended("west")[0] == 0
+
+
+def test_a_share_that_its_operator_stopped_is_dealt_again(redealing: Sharing, platform: TinyPlatform) -> None:
+    """It has ended in order, so others take over two seconds later."""
+    redealing.load = replace(redealing.load, phases=loads.phases((REDEAL_S / 3, 20)))
+    redealing.join("east", "west")
+    generator = redealing.going()
+    start_ns = generator.start_ns or 0
+    assert poll_until(lambda: now_ns() > start_ns + 2_000_000_000, 10)
+    redealing.workers["west"].send_signal(signal.SIGTERM)
+    (east, west), converted, _ = whole(redealing, generator, platform)
+    assert west.redealt_ns is not None
+    assert east.taken > 0
+    assert (east.sent, east.late, east.blind) == (east.intended, 0, 0)
+    assert west.blind > 0 < west.sent
+    (blind,) = converted.blind
+    assert blind.to_ns == west.redealt_ns
+    assert sum(platform.requests.values()) == converted.operations
+    redealing.machines.close()
+    assert redealing.ended("west")[0] == 0

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from closeshave.history import MachinePart
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import ROLES, Late, blindness, few, late_windows, origin_ns, spans, within
@@ -219,7 +220,8 @@ def _machines(evidence: Evidence) -> Verdict:
         # Without its part nobody knows how far a machine's clock was off either.
         troubles.append(f"the record of {counted(expected - len(machines), 'load machine')} of {expected} is missing")
     troubles += [
-        f"of {one.intended:,} arrivals of load machine {one.name}, {one.sent:,} were sent, {one.late:,} were late and {one.blind:,} are unknown"
+        f"of {one.intended:,} arrivals of load machine {one.name}{_before(evidence, one)}, {one.sent:,} were sent, {one.late:,} were late and {one.blind:,} "
+        "are unknown"
         for one in machines
         if one.blind or one.intended != one.sent + one.late + one.blind
     ]
@@ -229,6 +231,14 @@ def _machines(evidence: Evidence) -> Verdict:
     if any(one.counted for one in machines):
         return replace(found, status=Status.INCONCLUSIVE, reason="no arrival was dealt to any load machine, so none could be missed")
     return replace(found, status=Status.INCONCLUSIVE, reason=_NOBODY_ARRIVES, gates=False)
+
+
+def _before(evidence: Evidence, one: MachinePart) -> str:
+    """Which arrivals were a machine's, where it lost its share during the load."""
+    if one.redealt_ns is None:
+        return ""
+    from_s = (one.redealt_ns - (origin_ns(evidence.history.manifest) or 0)) / 1e9
+    return f" until {from_s:.1f} s, when its share was dealt to the other machines"
 
 
 _NOBODY_ARRIVES = (

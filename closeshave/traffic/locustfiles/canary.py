@@ -57,11 +57,11 @@ class CanarySender:
         writes_per_s = len(self._probes) / len(load.topology.shards) / load.duration_s
         self._cancel_share = min(1.0, CANARY_CANCELS_PER_S / max(CANARY_CANCELS_PER_S, writes_per_s))
 
-    def begin(self, index: int, due_ns: int) -> VisitSteps:
-        """Carry out the probe with this index."""
-        probe = self._probes[index]
+    def begin(self, number: int, due_ns: int) -> VisitSteps:
+        """Carry out the probe with this number."""
+        probe = self._probes[number]
         franchise, slot = next(self._slots[probe.shard])
-        session = self._session(f"canary-{index}", franchise, probe.region, due_ns)
+        session = self._session(f"canary-{number}", franchise, probe.region, due_ns)
         steps = SessionSteps(session, retries=False)
         try:
             booking = steps.book(slot, steps.usual_service)

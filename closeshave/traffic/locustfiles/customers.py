@@ -13,7 +13,6 @@ import numpy as np
 
 from closeshave.clock import now_ns
 from closeshave.loadgen.carrier import EngineTransport
-from closeshave.loadgen.rates import share
 from closeshave.traffic import accounts, dialect
 from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.generating import OpenModel
@@ -31,9 +30,9 @@ class CustomerSender:
 
     def __init__(self, load: Load, worker: Worker) -> None:
         self._load, self._worker = load, worker
-        # All workers plan all visits, the same, and each carries out its own.
+        # All workers plan all visits, the same, and each carries out those that are dealt to it.
         self._visits: Visits = plan_visits(load, read_profile(load.traffic.profile).factor)
-        self.at_ns = share(self._visits.at_ns, worker.place.index, worker.place.count)
+        self.at_ns = self._visits.at_ns
         self._wallet = Wallet(accounts.load(Path(load.tokens)), load.topology.regions, now_ns())
         self._around = worker.surroundings()
         # A scenario needs no class for contests if the plan has none.
@@ -43,18 +42,17 @@ class CustomerSender:
             kind.think_time_scale = load.traffic.think_time_scale
             kind.login_share = login_share(load, kind.profiles_per_visit, LOGINS_PER_S)
 
-    def begin(self, index: int, due_ns: int) -> VisitSteps:
-        """Carry out the visit of this row of the worker."""
-        row = self._worker.place.index + index * self._worker.place.count
-        rng = random.Random(int(self._visits.seed[row]))  # noqa: S311 -- a customer's chance, not a secret
-        contest = bool(self._visits.contest[row])
+    def begin(self, number: int, due_ns: int) -> VisitSteps:
+        """Carry out the visit of this row."""
+        rng = random.Random(int(self._visits.seed[number]))  # noqa: S311 -- a customer's chance, not a secret
+        contest = bool(self._visits.contest[number])
         self._worker.learnt.contests += contest
         kinds = self._kinds[contest]
         kind = rng.choices(kinds, [kind.weight for kind in kinds])[0]
-        session = self._session(row, due_ns, kind.__name__.lower(), rng)
-        customer = kind(self._worker.environment, session, self._companions(row, due_ns, kind.__name__.lower(), rng))
+        session = self._session(number, due_ns, kind.__name__.lower(), rng)
+        customer = kind(self._worker.environment, session, self._companions(number, due_ns, kind.__name__.lower(), rng))
         # At least one task, on average as many as the class says.
-        tasks = 1 + int(np.random.default_rng(int(self._visits.seed[row])).poisson(max(0.0, kind.tasks_per_visit - 1)))
+        tasks = 1 + int(np.random.default_rng(int(self._visits.seed[number])).poisson(max(0.0, kind.tasks_per_visit - 1)))
         customer.steps.renew(self._wallet)
         yield from customer.visit(tasks)
 
