@@ -22,11 +22,14 @@ from closeshave.clients.cluster_lease import NAME as LEASE
 from closeshave.cluster import NEEDS, READING, Grant
 from closeshave.faults.kubernetes.pods import OWN
 from closeshave.files import write_atomically
+from closeshave.vocabulary import OPTION_PREFIX
 
 MADE = "# Made by `python -m closeshave.reference.manifests deploy`: change closeshave/reference/manifests.py, not this file.\n"
 NAME = "closeshave"
 FILES = "/files"
 ARTEFACTS = "/artefacts"
+JOIN = "/join"
+WORKERS_PORT = 7300
 USER = 65532
 """The user of the pods, which is nobody on any machine."""
 RESTRICTED = {
@@ -63,7 +66,14 @@ VALUES: Mapping[str, Any] = {
         "enabled": True,
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
     },
-    "artefacts": {"size": "10Gi", "accessModes": ["ReadWriteOnce"]},
+    "workers": {
+        "enabled": False,
+        "replicas": 2,
+        "waitSeconds": 600,
+        "size": "20Gi",
+        "resources": {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
+    },
+    "artefacts": {"size": "10Gi", "accessModes": ["ReadWriteOnce"], "upload": ""},
     "networkPolicy": {
         "enabled": True,
         "egress": [
@@ -82,7 +92,10 @@ ABOUT: Mapping[str, str] = {
     "files": "Files that the trial and the janitor read, below /files. platform.yaml describes the platform.",
     "trial": "The trial: one Job, never tried again by itself. A Secret, if there is one of that name, gives its variables.",
     "janitor": "The janitor: puts back what a dead trial left changed.",
-    "artefacts": "The volume for the reports.",
+    "workers": "Pods that send the customers' load instead of the trial's own: a StatefulSet. Each keeps its records in a scratch volume of this size until the "
+    "trial has them. One core of a pod sends tens of thousands of requests a second (docs/scale.md); set traffic.processes of the plan to the cores of a pod.",
+    "artefacts": "The volume for the reports; and, if upload is s3://BUCKET/PREFIX, where the finished run directory is copied. The Secret of the trial gives the "
+    "credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and, for another store than Amazon's, AWS_ENDPOINT_URL; let networkPolicy.egress reach it.",
     "networkPolicy": "What the harness's own pods may reach: names, HTTPS and the API server. Nobody reaches them.",
     "nodeSelector": "Where they run. Keep them off the nodes that faults cordon.",
     "tolerations": "The same.",
@@ -97,6 +110,8 @@ class Setting:
     """Below ``values.yaml``; ``release`` is the namespace of the installation."""
     suffix: str = ""
     prefix: str = ""
+    text: bool = False
+    """Whether it is a number that must be written as text."""
 
 
 NAMESPACE = Setting("release")
@@ -208,12 +223,20 @@ def _pod(part: str, args: object, resources: Setting, **more: Any) -> dict[str, 
 
 
 def _trial() -> dict[str, Any]:
-    environ = [{"name": "HOME", "value": "/tmp"}, {"name": "XDG_STATE_HOME", "value": f"{ARTEFACTS}/state"}]  # noqa: S108 - in the pod
+    environ = [
+        {"name": "HOME", "value": "/tmp"},  # noqa: S108 - in the pod
+        {"name": "XDG_STATE_HOME", "value": f"{ARTEFACTS}/state"},
+        {"name": f"{OPTION_PREFIX}_RUN_UPLOAD", "value": Setting("artefacts.upload")},
+    ]
+    given = [
+        {"configMapRef": {"name": f"{NAME}-workers", "optional": True}},
+        {"secretRef": {"name": Setting("trial.secretName"), "optional": True}},
+    ]
     pod = _pod(
         "trial",
         Setting("trial.arguments"),
         Setting("trial.resources"),
-        container={"env": environ, "envFrom": [{"secretRef": {"name": Setting("trial.secretName"), "optional": True}}]},
+        container={"env": environ, "envFrom": given},
         mounts=[{"name": "artefacts", "mountPath": ARTEFACTS}],
         volumes=[{"name": "artefacts", "persistentVolumeClaim": {"claimName": f"{NAME}-artefacts"}}],
         restartPolicy="Never",
@@ -242,9 +265,86 @@ def _janitor() -> dict[str, Any]:
             },
         },
     )
-    labels = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "janitor"}
-    spec = {"replicas": 1, "strategy": {"type": "Recreate"}, "selector": {"matchLabels": labels}, "template": pod}
+    spec = {"replicas": 1, "strategy": {"type": "Recreate"}, "selector": {"matchLabels": _selected("janitor")}, "template": pod}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": _about(f"{NAME}-janitor", "janitor"), "spec": spec}
+
+
+def _selected(part: str) -> dict[str, str]:
+    return {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": part}
+
+
+def _workers() -> tuple[Mapping[str, Any], ...]:
+    """Pods that send the load; the trial listens for them, and tells them by a Secret how to join. It may change that one Secret, and no other."""
+    pods, run, join = f"{NAME}-workers", f"{NAME}-run", f"{NAME}-join"
+    secret = Setting("release", suffix=f"/{join}")
+    options = {
+        "EXPECT_WORKERS": Setting("workers.replicas", text=True),
+        "WORKERS_ADDRESS": "0.0.0.0",  # noqa: S104 - of the pod; the network policy lets only the workers in, and they need certificates of the run
+        "WORKERS_PORT": str(WORKERS_PORT),
+        "WORKERS_WAIT": Setting("workers.waitSeconds", text=True),
+        "JOIN_SECRET": secret,
+    }
+    environ = {f"{OPTION_PREFIX}_RUN_{name}": value for name, value in options.items()}
+    pod = _pod(
+        "worker",
+        ["worker", "--stay", "--master", f"{run}:{WORKERS_PORT}", "--join", f"{JOIN}/join.json", "--plan-directory", FILES, "--directory", "/load"],
+        Setting("workers.resources"),
+        container={"env": [{"name": "HOME", "value": "/tmp"}]},  # noqa: S108 - in the pod
+        mounts=[{"name": "join", "mountPath": JOIN, "readOnly": True}, {"name": "load", "mountPath": "/load"}],
+        volumes=[
+            # Readable for the group, which is the pod's: Kubernetes gives the files to root.
+            {"name": "join", "secret": {"secretName": join, "optional": True, "defaultMode": 0o440}},
+            {"name": "load", "emptyDir": {"sizeLimit": Setting("workers.size")}},
+        ],
+        # It speaks to the trial and to the platform, never to the API server.
+        automountServiceAccountToken=False,
+        # Ended by Kubernetes it still hands its records over.
+        terminationGracePeriodSeconds=60,
+        topologySpreadConstraints=[
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": _selected("worker")},
+            }
+        ],
+    )
+    port = {"port": WORKERS_PORT, "protocol": "TCP"}
+    return (
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _about(pods, "worker"), "data": environ},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": _about(join, "worker"), "type": "Opaque"},
+        _account(f"{NAME}-worker"),
+        _role(f"{NAME}-join", [_rule("", ["secrets"], ["patch"], [join])], NAMESPACE),
+        _binding(f"{NAME}-join", f"{NAME}-join", f"{NAME}-trial", NAMESPACE),
+        _headless(run, "trial", [{"name": "workers", **port}]),
+        _headless(pods, "worker", []),
+        {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": _about(pods, "worker"),
+            "spec": {
+                "replicas": Setting("workers.replicas"),
+                "serviceName": pods,
+                "podManagementPolicy": "Parallel",
+                "selector": {"matchLabels": _selected("worker")},
+                "template": pod,
+            },
+        },
+        _policy(f"{NAME}-run", "trial", ingress=[{"from": [{"podSelector": {"matchLabels": _selected("worker")}}], "ports": [port]}]),
+        _policy(f"{NAME}-workers", "worker", egress=[{"to": [{"podSelector": {"matchLabels": _selected("trial")}}], "ports": [port]}]),
+    )
+
+
+def _headless(name: str, part: str, ports: list[dict[str, Any]]) -> dict[str, Any]:
+    """A name for pods. A pod is found before it is ready: the trial waits for its workers, and they for the trial."""
+    spec: dict[str, Any] = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": _selected(part)}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": _about(name, part), "spec": spec | ({"ports": ports} if ports else {})}
+
+
+def _policy(name: str, part: str, **allowed: Any) -> dict[str, Any]:
+    """Allows more than the policy of all pods of the harness."""
+    spec = {"podSelector": {"matchLabels": _selected(part)}, "policyTypes": [each.capitalize() for each in allowed], **allowed}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": _about(name, part), "spec": spec}
 
 
 def manifests() -> tuple[DeployFile, ...]:
@@ -310,6 +410,7 @@ def manifests() -> tuple[DeployFile, ...]:
         DeployFile("artefacts", (claim,)),
         DeployFile("network-policy", (policy,), when="networkPolicy.enabled"),
         DeployFile("janitor", (_janitor(),), when="janitor.enabled"),
+        DeployFile("workers", _workers(), when="workers.enabled"),
         DeployFile("trial", (_trial(),), when="trial.enabled"),
     )
 
@@ -338,14 +439,15 @@ def by_default(target: str) -> Rendering:
         if setting.path == "image":
             return f"{value_of('image.repository')}:{value_of('image.tag')}"
         found = {"release": NAME, "each": target}.get(setting.path)
-        return f"{setting.prefix}{found}{setting.suffix}" if found else value_of(setting.path)
+        told = f"{setting.prefix}{found}{setting.suffix}" if found else value_of(setting.path)
+        return str(told) if setting.text else told
 
     return render
 
 
 def _helm(setting: Setting) -> str:
     """A mark that no YAML changes; :func:`_expressions` puts the expression in its place."""
-    return f"@@{setting.prefix}|{setting.path}|{setting.suffix}@@"
+    return f"@@{setting.prefix}|{setting.path}{' toString' * setting.text}|{setting.suffix}@@"
 
 
 def _expressions(text: str) -> str:
@@ -355,8 +457,9 @@ def _expressions(text: str) -> str:
             return '"{{ .Values.image.repository }}:{{ .Values.image.tag }}"'
         if path in {"release", "each"}:
             return f"{prefix}{{{{ {'$.Release.Namespace' if path == 'release' else '.'} }}}}{suffix}"
+        path, _, text = path.partition(" ")
         # JSON is YAML, on one line: nothing has to be indented.
-        return f"{{{{ $.Values.{path} | toJson }}}}"
+        return f"{{{{ $.Values.{path}{' | toString' if text else ''} | toJson }}}}"
 
     return re.sub(r"'?@@([^|@]*)\|([^|@]*)\|([^|@]*)@@'?", expression, text)
 
@@ -406,7 +509,7 @@ def files() -> Iterator[tuple[str, str]]:
     chart = {
         "apiVersion": "v2",
         "name": NAME,
-        "description": "Load and resilience testing: the trial as a Job, and the janitor that heals if it dies.",
+        "description": "Load and resilience testing: the trial as a Job, its load machines, and the janitor that heals if the trial dies.",
         "type": "application",
         "version": __version__,
         "appVersion": __version__,

@@ -12,11 +12,13 @@ from closeshave.machines import joinfile
 from closeshave.machines.accounting import MachinesAccount, account
 from closeshave.machines.credentials import RunCredentials
 from closeshave.machines.joinfile import JoinFile
-from closeshave.machines.master import LoadMachines
+from closeshave.machines.master import LoadMachines, MachinesFailed
 from closeshave.machines.refusals import ExpectedMachines
 from closeshave.machines.sending import MachinesGenerator, await_joined
 from closeshave.plurals import counted
 from closeshave.traffic.load import Load
+from closeshave.trial import joinsecret
+from closeshave.trial.joinsecret import JoinSecret
 from closeshave.trial.prepared import Prepared
 from closeshave.trial.state import Trial
 from closeshave.vocabulary import LOGS, MarkKind
@@ -36,13 +38,19 @@ class MachinesWanted:
     join_file: Path | None
     """Where the join file is written; ``None``: in the private directory of the run."""
     wait_s: float
+    secret: JoinSecret | None = None
+    """Where pods of load machines find the join file."""
 
 
-def wanted(prepared: Prepared, count: int | None, host: str, port: int, join_file: Path | None, wait_s: float) -> MachinesWanted | None:
+def wanted(  # noqa: PLR0917 - an option each
+    prepared: Prepared, count: int | None, host: str, port: int, join_file: Path | None, wait_s: float, secret: str = ""
+) -> MachinesWanted | None:
     """The load machines of a trial; ``None`` without any. Raises :class:`InvalidFile` for what they could not find or would not get."""
     if count is None:
         if join_file is not None:
             raise InvalidFile(Problem("--join-file", 0, "", "it is for load machines; give their number with --expect-workers"))
+        if secret:
+            raise InvalidFile(Problem(joinsecret.OPTION, 0, "", "it is for load machines; give their number with --expect-workers"))
         return None
     plan, own = prepared.inputs.plan, prepared.plan.traffic.locust
     if own is not None and not Path(own.file).resolve().is_relative_to(plan.parent.resolve()):
@@ -53,7 +61,7 @@ def wanted(prepared: Prepared, count: int | None, host: str, port: int, join_fil
         raise InvalidFile(Problem(str(plan), line_of(document(plan), key), ".".join(key), said))
     if join_file is not None and not join_file.parent.is_dir():
         raise InvalidFile(Problem("--join-file", 0, "", f"there is no directory {join_file.parent}"))
-    return MachinesWanted(count, host, port, join_file, wait_s)
+    return MachinesWanted(count, host, port, join_file, wait_s, joinsecret.named(secret) if secret else None)
 
 
 def join(trial: Trial, wanted: MachinesWanted | None) -> None:
@@ -77,6 +85,9 @@ def join(trial: Trial, wanted: MachinesWanted | None) -> None:
         1, expected.run, expected.version, plan, expected.seed, credentials.authority, credentials.machines.decode(), credentials.token
     ).save(path)
     trial.join_file = path
+    if wanted.secret is not None:
+        trial.join_secret = wanted.secret
+        joinsecret.publish(wanted.secret, path)
     trial.say(f"{counted(wanted.count, 'load machine')}: closeshave worker --master {address} --join {path}", "waiting for")
     await_joined(trial.machines, wanted.count, wanted.wait_s, lambda: tell(trial))
 
@@ -124,3 +135,9 @@ def leave(trial: Trial) -> None:
     tell(trial)
     if trial.join_file is not None:
         trial.join_file.unlink(missing_ok=True)
+    if trial.join_secret is not None:
+        try:
+            joinsecret.empty(trial.join_secret)
+        except MachinesFailed as error:
+            # Nobody can join a run that is over: what is left there opens nothing.
+            trial.say(str(error), "load machines", "yellow")

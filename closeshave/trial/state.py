@@ -25,6 +25,7 @@ from closeshave.traffic.generator import Generator
 from closeshave.traffic.keptlogins import KeptLogins
 from closeshave.traffic.runfiles import SenderKind
 from closeshave.trial.display import Display
+from closeshave.trial.joinsecret import JoinSecret
 from closeshave.trial.preparation import Prepared
 
 LOGGING_IN, CALIBRATING = "logging customers in", "calibrating"
@@ -60,6 +61,8 @@ class Trial:
     """Where load machines join; ``None`` when this machine alone sends."""
     join_file: Path | None = None
     """What a machine needs to join; removed at the end."""
+    join_secret: JoinSecret | None = None
+    """Where pods find it; emptied at the end."""
     sampler: Sampler | None = None
     followers: Followers | None = None
     receiver: AlertReceiver | None = None

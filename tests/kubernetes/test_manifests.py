@@ -39,7 +39,7 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def pods() -> Iterator[dict[str, Any]]:
     """Every pod that they make."""
-    yield from (each["spec"]["template"] for _, each in everything() if each["kind"] in {"Job", "Deployment"})
+    yield from (each["spec"]["template"] for _, each in everything() if each["kind"] in {"Job", "Deployment", "StatefulSet"})
 
 
 def by_helm(text: str, values: Mapping[str, Any], release: str) -> str:
@@ -49,7 +49,8 @@ def by_helm(text: str, values: Mapping[str, Any], release: str) -> str:
         found: Any = values
         for part in match[1].split("."):
             found = found[part]
-        return json.dumps(found) if match[2] else str(found)
+        found = str(found) if match[2] else found
+        return json.dumps(found) if match[3] else str(found)
 
     if (condition := re.match(r"(#.*\n)?\{\{- if \.Values\.([\w.]+) \}\}\n", text)) is not None:
         found: Any = values
@@ -60,7 +61,7 @@ def by_helm(text: str, values: Mapping[str, Any], release: str) -> str:
         body = text[loop.end() :].removesuffix("{{- end }}\n")
         text = "".join(body.replace("{{ . }}", each) for each in values["namespaces"])
     text = text.replace("{{ $.Release.Namespace }}", release)
-    text = re.sub(r"\{\{ \$?\.Values\.([\w.]+)( \| toJson)? \}\}", value, text)
+    text = re.sub(r"\{\{ \$?\.Values\.([\w.]+)( \| toString)?( \| toJson)? \}\}", value, text)
     assert "{{" not in text, text
     return text
 
@@ -79,6 +80,7 @@ def test_what_is_kept_is_what_is_made() -> None:
 def test_the_chart_with_its_defaults_is_the_base() -> None:
     """Object by object."""
     values = documents(FILES["helm/values.yaml"])[0]
+    values["workers"]["enabled"] = True
     for manifest in manifests.manifests():
         made = documents(by_helm(FILES[f"helm/templates/{manifest.file}.yaml"], values | {"cordonNodes": True}, manifests.NAME))
         place = "base" if f"kustomize/base/{manifest.file}.yaml" in FILES else f"components/{manifest.file}"
@@ -109,12 +111,12 @@ def test_an_unknown_field_would_be_found() -> None:
 def test_pods_are_restricted() -> None:
     """kubernetes.io/docs/concepts/security/pod-security-standards; and they write to volumes only."""
     found = list(pods())
-    assert len(found) == 2
+    assert len(found) == 3
     for pod in found:
         assert pod["spec"]["securityContext"].items() >= PER_LEVEL.items()
         assert pod["spec"]["securityContext"]["runAsUser"] > 0
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod["spec"])
-        assert {key for volume in pod["spec"]["volumes"] for key in volume} <= {"name", "configMap", "emptyDir", "persistentVolumeClaim"}
+        assert {key for volume in pod["spec"]["volumes"] for key in volume} <= {"name", "configMap", "emptyDir", "persistentVolumeClaim", "secret"}
         for container in pod["spec"]["containers"]:
             context = container["securityContext"]
             assert context == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}

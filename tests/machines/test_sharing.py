@@ -313,7 +313,9 @@ def test_a_machine_that_stood_still_sends_nothing_that_is_others_by_now(redealin
     planned = plan_visits(redealing.load, lambda _region, _elapsed_s: 1.0).at_ns
     theirs = planned[sorted(sent["customers-2"])]
     assert theirs.max() < west.redealt_ns - start_ns
-    assert (west.intended, west.troubles) == (int((planned[1::2] < west.redealt_ns - start_ns).sum()), ())
+    assert west.intended == int((planned[1::2] < west.redealt_ns - start_ns).sum())
+    # It knows itself what it did not come to; nothing contradicts that.
+    assert west.troubles == ((f"customers-2 of load machine west did not come to {west.late:,} arrivals",) if west.late else ())
     assert (east.sent, east.late, east.taken > 0) == (east.intended, 0, True)
     assert sum(platform.requests.values()) == converted.operations
     redealing.machines.close()

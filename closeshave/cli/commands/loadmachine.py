@@ -36,7 +36,7 @@ def _address(text: str) -> tuple[str, int]:
 def worker(  # noqa: PLR0917 - an option each
     master: Annotated[str, typer.Option(help="Where the run waits for its load machines, HOST:PORT, as it prints it.")],
     join: Annotated[
-        Path, typer.Option(help="The join file of the run, copied to this machine; readable by nobody else.", exists=True, dir_okay=False)
+        Path, typer.Option(help="The join file of the run, copied to this machine; readable by nobody else.", dir_okay=False)
     ],
     name: Annotated[str, typer.Option(help="Name of this load machine, unique in the run. By default the name of the machine.")] = "",
     processes: Annotated[int, typer.Option(min=0, max=256, help="Number of processes that send; 0: as many as the plan says.")] = 0,
@@ -55,14 +55,21 @@ def worker(  # noqa: PLR0917 - an option each
         float,
         typer.Option(min=1, max=86400, help="Seconds to wait for a run that cannot be reached: to join it, or to hand over the records."),
     ] = 600.0,
+    stay: Annotated[
+        bool,
+        typer.Option(
+            "--stay", help="Wait for the join file, take part in its run, and then wait for that of the next run; until it is stopped."
+        ),
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Send a share of another machine's run (closeshave run --expect-workers), keep the records, and hand them over at the end."""
     from closeshave import __version__
     from closeshave.machines import joinfile
-    from closeshave.machines.joinfile import JoinRefused
+    from closeshave.machines.joinfile import JoinFile, JoinRefused
     from closeshave.machines.messages import NAME
+    from closeshave.machines.staying import StayingMachine
     from closeshave.machines.worker import LoadWorker, LoadWorkerSettings, WorkerRefused
 
     voice, taking_part = Voice(json, quiet), None
@@ -72,14 +79,23 @@ def worker(  # noqa: PLR0917 - an option each
         raise InvalidFile(
             Problem("--name", 0, "", f"{name!r} is no name of a load machine: at most 40 letters a-z, digits, dots and hyphens")
         )
-    try:
-        read = joinfile.read(join)
+    if not stay and not join.exists():
+        raise InvalidFile(Problem("--join", 0, "", f"there is no file {join}; the run writes it, and you copy it here"))
+
+    def part_in(read: JoinFile) -> LoadWorker:
         own = read.plan if plan is None else hashlib.sha256(plan.read_bytes()).hexdigest()
         beside = plan_directory if plan is None or plan_directory != Path() else plan.parent
         settings = LoadWorkerSettings(
             host, port, read, __version__, name, processes, own, read.seed if seed is None else seed, beside.resolve(), directory, patience,
         )  # fmt: skip
-        taking_part = LoadWorker(settings, voice.note)
+        return LoadWorker(settings, voice.note)
+
+    if stay:
+        staying = StayingMachine(join, part_in, voice.note)
+        staying.listen()
+        raise typer.Exit(staying.work())
+    try:
+        taking_part = part_in(joinfile.read(join))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, taking_part.asked_to_stop)
         code = taking_part.work()

@@ -87,6 +87,10 @@ def run(  # noqa: PLR0917 - an option each
         Path | None,
         typer.Option(help="Where to write the file that lets a load machine join (mode 0600); removed at the end of the run."),
     ] = None,
+    join_secret: Annotated[
+        str,
+        typer.Option(help="Write the join file into this Secret too, NAMESPACE/NAME: for a run and load machines that are pods of a cluster."),
+    ] = "",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -126,7 +130,7 @@ def run(  # noqa: PLR0917 - an option each
         stored.load(against)
     if history is not None and history.exists():
         nights.read(history)
-    machines = manned.wanted(prepared, expect_workers, workers_address, workers_port, join_file, workers_wait)
+    machines = manned.wanted(prepared, expect_workers, workers_address, workers_port, join_file, workers_wait, join_secret)
     prepared = replace(prepared, load_machines=expect_workers or 0)
     warn(prepared, voice.progress)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)

@@ -1,0 +1,3 @@
+module closeshave/helm
+
+go 1.26.0
