@@ -159,6 +159,8 @@ class Worker:
         self._arrivals: ArrivalsTold | None = None
         self.learnt = self.conventions.learnt()
         self._closed = False
+        self._cut_off = False
+        """Whether it ended because nobody was there any more: what was due later is unknown, and not what was planned."""
 
     @property
     def orphaned(self) -> bool:
@@ -202,7 +204,7 @@ class Worker:
         scheduler.run()
         watcher.kill()
         self._note_arrivals(agenda.begun)
-        self._close(finished=not self._broken and not self.told_to_stop)
+        self._close(finished=not self._broken and not self.told_to_stop and not self._cut_off)
 
     def stop(self, **_: Any) -> None:
         """Start nothing more, wait shortly for requests in flight, then end them as *stopped*; everything sent is recorded on return."""
@@ -295,8 +297,10 @@ class Worker:
                 share()
             except (OSError, ValueError) as error:
                 _LOG.exception("it cannot be read what this worker may send", exc_info=error)
+                self._cut_off = True
                 break
             gevent.sleep(FLUSH_INTERVAL_S)
+        self._cut_off = self._cut_off or self.orphaned
         self.window.closed = True
 
     def _await_answers(self) -> None:

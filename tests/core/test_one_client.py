@@ -13,6 +13,8 @@ CLIENTS = "closeshave/clients/"
 DRIVERS = {
     "aiohttp",
     "asyncpg",
+    "boto3",
+    "botocore",
     "docker",
     "ftplib",
     "http.client",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 from ruamel.yaml import YAML
 
+from closeshave.clients import kubeconfig
 from closeshave.cluster import NEEDS
 from closeshave.environments.kubernetes import guard
 from closeshave.environments.kubernetes.look import look
 from closeshave.faults.kubernetes import keeper
+from closeshave.machines.master import MachinesFailed
+from closeshave.trial import joinsecret
 from tests.kubernetes import platform
 from tests.kubernetes.controlplane import ControlPlane, until
 from tests.kubernetes.test_faults_on_a_control_plane import _definition
@@ -32,7 +37,7 @@ def applied(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> It
     overlay = tmp_path_factory.mktemp("overlay")
     # Kustomize takes only paths below or beside.
     subprocess.run(["cp", "-r", str(DEPLOY / "kustomize"), str(overlay / "kustomize")], check=True)
-    told = {"resources": ["kustomize/base"], "components": ["kustomize/components/cordoning"]}
+    told = {"resources": ["kustomize/base"], "components": [f"kustomize/components/{each}" for each in ("cordoning", "workers")]}
     with (overlay / "kustomization.yaml").open("w") as file:
         YAML(typ="safe").dump({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", **told}, file)
     made = plane.kubectl("kustomize", str(overlay)).stdout
@@ -50,13 +55,14 @@ def test_an_unknown_field_is_refused_by_the_server(applied: ControlPlane) -> Non
     assert "retries" in done.stderr
 
 
-@pytest.mark.parametrize("part", ["trial", "janitor"])
+@pytest.mark.parametrize("part", ["trial", "janitor", "worker"])
 def test_pods_are_made_under_the_policy_restricted(part: str, applied: ControlPlane) -> None:
     """The namespace enforces it: a pod that is not restricted would never be there."""
     (namespace,) = [each for each in applied.items("/api/v1/namespaces") if each["metadata"]["name"] == "closeshave"]
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     query = f"/api/v1/namespaces/closeshave/pods?labelSelector=closeshave.io/harness%3D{part}"
-    until(f"the pod of the {part}", lambda: applied.items(query), 60)
+    wanted = 2 if part == "worker" else 1
+    until(f"the pods of the {part}", lambda: len(applied.items(query)) == wanted, 60)
 
 
 def test_a_pod_that_is_not_restricted_is_refused_there(applied: ControlPlane) -> None:
@@ -102,7 +108,13 @@ ONLY_THE_TRIAL = [
     ("POST", f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies"),
     ("POST", f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"),
 ]
+JOIN = "/api/v1/namespaces/closeshave/secrets/closeshave-join"
 DONE = [
+    ("trial", "PATCH", JOIN, True),
+    *((account, "PATCH", JOIN, False) for account in ("janitor", "worker")),
+    *((account, "GET", JOIN, False) for account in ("trial", "janitor", "worker")),
+    *((account, "PATCH", "/api/v1/namespaces/closeshave/secrets/closeshave", False) for account in ("trial", "janitor", "worker")),
+    *(("worker", *each, False) for each in (*ALLOWED, *FORBIDDEN, *ONLY_THE_TRIAL)),
     *((account, *each, True) for account in ("trial", "janitor") for each in ALLOWED),
     *((account, *each, False) for account in ("trial", "janitor") for each in FORBIDDEN),
     *(("trial", *each, True) for each in ONLY_THE_TRIAL),
@@ -139,3 +151,23 @@ def test_the_rights_of_the_chart_are_those_that_the_guard_asks_for(
     (said,) = guard.unsound(_definition(janitor), look(janitor, NEEDS))
     assert "delete pods in booking" in said
     assert keeper.sweep(janitor, lambda _line: None) == ()
+
+
+def test_the_trial_tells_pods_how_to_join_and_takes_it_back(applied: ControlPlane, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the rights of its own account, as a pod has them; another Secret than that one cannot be changed, and says so."""
+    host, port = applied.url.removeprefix("https://").split(":")
+    (tmp_path / "ca.crt").write_bytes((applied.directory / "certificates" / "apiserver.crt").read_bytes())
+    (tmp_path / "token").write_text(applied.token("closeshave", "closeshave-trial"))
+    as_pod = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+    way = partial(kubeconfig.of, environ=as_pod, pod=tmp_path)
+    monkeypatch.setattr(joinsecret.kubeconfig, "of", way)
+    join = tmp_path / "join.json"
+    join.write_text('{"token": "of a run"}')
+    secret = joinsecret.named("closeshave/closeshave-join")
+    joinsecret.publish(secret, join)
+    held = applied.ask("GET", JOIN)
+    assert {name: base64.b64decode(value).decode() for name, value in held["data"].items()} == {"join.json": join.read_text()}
+    joinsecret.empty(secret)
+    assert not applied.ask("GET", JOIN).get("data")
+    with pytest.raises(MachinesFailed, match=r"the Secret closeshave/another: PATCH .* answers 403: secrets \"another\" is forbidden"):
+        joinsecret.publish(joinsecret.named("closeshave/another"), join)

@@ -39,13 +39,13 @@ class Waiting:
 
 
 @contextmanager
-def waiting(place: Path, count: int = 2, host: str = "127.0.0.1") -> Iterator[Waiting]:
+def waiting(place: Path, count: int = 2, host: str = "127.0.0.1", run: str = RUN) -> Iterator[Waiting]:
     """Listens until the end of the block."""
     own = place / "own"
     own.mkdir(parents=True)
-    credentials = RunCredentials.make(own, RUN)
-    join = JoinFile(1, RUN, VERSION, PLAN, SEED, credentials.authority, credentials.machines.decode(), credentials.token)
-    machines = LoadMachines(ExpectedMachines(credentials.token, VERSION, RUN, PLAN, SEED, count), credentials, place)
+    credentials = RunCredentials.make(own, run)
+    join = JoinFile(1, run, VERSION, PLAN, SEED, credentials.authority, credentials.machines.decode(), credentials.token)
+    machines = LoadMachines(ExpectedMachines(credentials.token, VERSION, run, PLAN, SEED, count), credentials, place)
     where, _, port = machines.listen(host, 0).rpartition(":")
     try:
         yield Waiting(machines, (where.strip("[]"), int(port)), join, place)

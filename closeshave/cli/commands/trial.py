@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from closeshave.cli import exits, hosted, options, output, settings, trying
+from closeshave.cli import exits, hosted, options, output, settings, trying, uploading
 from closeshave.cli.app import app
 from closeshave.cli.at_hand import at_hand
 from closeshave.cli.saying import Json, Quiet, Voice, lines
@@ -91,6 +91,10 @@ def run(  # noqa: PLR0917 - an option each
         str,
         typer.Option(help="Write the join file into this Secret too, NAMESPACE/NAME: for a run and load machines that are pods of a cluster."),
     ] = "",
+    upload: Annotated[
+        str,
+        typer.Option(help="Copy the finished run directory to this S3-compatible store, s3://BUCKET/PREFIX. Needs closeshave[s3]."),
+    ] = "",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -132,6 +136,7 @@ def run(  # noqa: PLR0917 - an option each
         nights.read(history)
     machines = manned.wanted(prepared, expect_workers, workers_address, workers_port, join_file, workers_wait, join_secret)
     prepared = replace(prepared, load_machines=expect_workers or 0)
+    store = uploading.store(upload)
     warn(prepared, voice.progress)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     display = Display(voice.progress)
@@ -159,7 +164,8 @@ def run(  # noqa: PLR0917 - an option each
             trying.told(conclusion, directory, voice)
             voice.last("report", publish(conclusion, beside(conclusion, against, history)))
             hosted.tell(directory / MARKDOWN, lambda: annotated(conclusion))
-    raise typer.Exit(conclusion.exit_code)
+            code = uploading.copied(store, directory, voice, conclusion.exit_code)
+    raise typer.Exit(code)
 
 
 @app.command(epilog=exits.told())
