@@ -62,7 +62,7 @@ test-image: $(INSTALLED) ## Build the image twice from a base made here, and run
 	$(BIN)/python -m deploy.image.local supplies
 	CI=1 .ci/engine $(BIN)/python -m pytest -m containers tests/image
 
-test-kubernetes: $(INSTALLED) ## Tests against a real Kubernetes control plane, built once for this user from its published sources (ten minutes, then minutes)
+test-kubernetes: $(INSTALLED) ## Tests against a real Kubernetes control plane, built once for this user from its published sources, with Helm and a store (ten minutes, then minutes)
 	CI=1 $(BIN)/python -m pytest -m kubernetes
 
 FUZZ_S ?= 3600
@@ -117,7 +117,7 @@ lint: $(INSTALLED) ## ruff and mypy, both strict
 
 lock: $(INSTALLED) ## Resolve the dependencies again and pin them by hash
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev --extra otlp pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev --extra otlp --extra s3 pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --constraint requirements.lock --group docs -o requirements-docs.lock
 
 package: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1735689600)

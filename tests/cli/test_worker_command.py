@@ -51,3 +51,10 @@ def test_a_file_that_is_no_join_file(command, tmp_path: Path) -> None:
     assert done.code == 2
     assert "it is no join file of this version" in done.stderr.decode()
     assert b"planted" not in done.stderr
+
+
+def test_a_join_file_that_is_not_there(command, tmp_path: Path) -> None:
+    """It is waited for only where that was asked for."""
+    done = command("worker", "--join", "join.json", "--master", "127.0.0.1:1", cwd=tmp_path, environ={"HOME": str(tmp_path)})
+    assert done.code == 2
+    assert "there is no file join.json; the run writes it, and you copy it here" in " ".join(done.stderr.decode().split())
