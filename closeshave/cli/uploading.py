@@ -39,6 +39,8 @@ def copied(found: ObjectStore | None, directory: Path, voice: Voice, code: int) 
     try:
         voice.note(f"copied to {found.copy(directory)}")
     except NoStore as error:
-        voice.note(f"the run directory could not be copied to {found.place.address}: {error}; closeshave upload {directory} {found.place.address} tries again")
+        voice.note(
+            f"the run directory could not be copied to {found.place.address}: {error}; closeshave upload {directory} {found.place.address} tries again"
+        )
         return code if code in {Exit.INTERRUPTED, Exit.SAFETY} else Exit.BROKEN
     return code

@@ -71,7 +71,10 @@ class ObjectStore:
         # Another store than Amazon's has no name of its own for each bucket.
         style = "path" if any(os.environ.get(each) for each in ENDPOINTS) else "auto"
         settings = Config(
-            connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S, retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, s3={"addressing_style": style}
+            connect_timeout=TIMEOUT_S,
+            read_timeout=TIMEOUT_S,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            s3={"addressing_style": style},
         )
         with _said():
             session = boto3.session.Session()
@@ -83,14 +86,17 @@ class ObjectStore:
             self._client.put_object(Bucket=self.place.bucket, Key=f"{self.place.prefix}{CHECK}", Body=b"closeshave may write here\n")
 
     def copy(self, run: Path) -> str:
-        """Copy a run directory, with a checksum (SHA-256) of every part that the store compares; returns its address. ``summary.json`` is the last one: where
-        it is, everything is. Raises :class:`NoStore`."""
+        """Copy a run directory, with a checksum (SHA-256) of every part that the store compares; returns its address. ``summary.json`` is the last
+        one: where it is, everything is. Raises :class:`NoStore`."""
         at = f"{self.place.prefix}{run.name}/"
         with _said():
             for path in _files(run):
                 kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
                 self._client.upload_file(
-                    str(path), self.place.bucket, at + path.relative_to(run).as_posix(), ExtraArgs={"ContentType": kind, "ChecksumAlgorithm": "SHA256"}
+                    str(path),
+                    self.place.bucket,
+                    at + path.relative_to(run).as_posix(),
+                    ExtraArgs={"ContentType": kind, "ChecksumAlgorithm": "SHA256"},
                 )
         return f"s3://{self.place.bucket}/{at}"
 

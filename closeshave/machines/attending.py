@@ -42,8 +42,8 @@ REPLY_S = 600.0
 """A machine that computes the checksums of many gigabytes goes on answering other questions meanwhile."""
 LIVE_TRIPS = 40
 GRANT_NS = 10_000_000_000
-"""Where lost shares are dealt again, a machine may begin what is due within this time after it was last heard: longer than the silence after which it stops
-by itself, so that no machine that can be reached ever waits for it."""
+"""Where lost shares are dealt again, a machine may begin what is due within this time after it was last heard: longer than the silence after which it
+stops by itself, so that no machine that can be reached ever waits for it."""
 _Reply = TypeVar("_Reply", FileTold, SumsTold)
 
 

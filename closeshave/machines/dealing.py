@@ -49,8 +49,8 @@ def owner(arrival: int, among: int) -> int:
 
 
 def again(lost: DealtShare, left: Sequence[DealtShare], from_ns: int, duration_ns: int) -> Redeal | None:
-    """The step that deals a lost machine's share to those that are left, of what is due ``from_ns`` after the load's start; ``None`` where nobody is left, or
-    nothing is due any more."""
+    """The step that deals a lost machine's share to those that are left, of what is due ``from_ns`` after the load's start; ``None`` where nobody is
+    left, or nothing is due any more."""
     if not left or from_ns >= duration_ns:
         return None
     return Redeal(max(0, from_ns), tuple(lost.indices), tuple(index for one in left for index in one.indices))

@@ -68,9 +68,9 @@ def reckon(at_ns: Numbers, dealt: Numbers, recorded: Numbers, blind: Sequence[Bl
 
 
 def dealt_anew(counts: ArrivalCounts, seen: ArrivalCounts, found: ArrivalCounts) -> ArrivalCounts:
-    """The counts of a process whose share was another one in the end than it knew. ``seen`` and ``found`` are :func:`reckon` of what it knew and of what it
-    had in the end, ``counts`` is ``seen`` with what the process itself said: what it began without a record belongs to both shares, because it begins
-    nothing from the instant on at which its share is dealt to others."""
+    """The counts of a process whose share was another one in the end than it knew. ``seen`` and ``found`` are :func:`reckon` of what it knew and of
+    what it had in the end, ``counts`` is ``seen`` with what the process itself said: what it began without a record belongs to both shares, because
+    it begins nothing from the instant on at which its share is dealt to others."""
     silent = counts.sent - seen.sent
     return replace(found, sent=found.sent + silent, late=found.late - silent)
 

@@ -147,8 +147,8 @@ class MachinesGenerator:
     def deal_again(self) -> None:
         """Where the plan says so, deal the shares of machines that are lost to those that are left. To be called again and again during the load.
 
-        A machine that ended by itself sends nothing more. One that cannot be heard has stopped by itself at the stated instant; should its clock have stood
-        still, it may nevertheless begin nothing that is due from then on: that was never granted to it.
+        A machine that ended by itself sends nothing more. One that cannot be heard has stopped by itself at the stated instant; should its clock have
+        stood still, it may nevertheless begin nothing that is due from then on: that was never granted to it.
         """
         if not self.load.traffic.redeal or self.start_ns is None or self.over:
             return
@@ -168,7 +168,11 @@ class MachinesGenerator:
 
     def _step(self, seat: MachineSeat) -> tuple[Redeal | None, list[str]]:
         """The step that takes a machine's share from it, and who takes over; ``None`` while it keeps it."""
-        left = [each for each in self.seats.values() if each is not seat and each.lost_ns is None and each.redealt_from_ns is None and not _over(each)]
+        left = [
+            each
+            for each in self.seats.values()
+            if each is not seat and each.lost_ns is None and each.redealt_from_ns is None and not _over(each)
+        ]
         # Under one lock, so that nothing is granted between what is read and what is decided.
         with seat.lock:
             from_ns = self._to_deal_again(seat, now_ns())

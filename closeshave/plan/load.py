@@ -82,8 +82,8 @@ class Traffic:
     contests_per_s: NotNegative = 1.0
     """Contests per second: pairs of customers who request the same slot at the same time. Without them no double booking can happen."""
     redeal: Flag = False
-    """Whether the share of a load machine that is lost is dealt again to those that are left, from an instant on that the run states. Otherwise it is sent by
-    nobody. Only arrivals can be dealt again: not in the closed model."""
+    """Whether the share of a load machine that is lost is dealt again to those that are left, from an instant on that the run states. Otherwise it is
+    sent by nobody. Only arrivals can be dealt again: not in the closed model."""
     locust: LocustFile | None = None
     """A Locust file of your own instead of ``scenario``. Of the other keys only ``processes``, ``profile``, ``redeal`` and ``requests_per_session`` then
     apply."""
@@ -92,7 +92,9 @@ class Traffic:
         if self.processes < 1:
             raise ValueError("processes must be at least 1")
         if self.redeal and self.locust is not None and self.locust.model == "closed":
-            raise ValueError("redeal is for the open model: in the closed one nobody arrives, so there is nothing to deal again; leave it out")
+            raise ValueError(
+                "redeal is for the open model: in the closed one nobody arrives, so there is nothing to deal again; leave it out"
+            )
 
     per_session: Annotated[Mapping[str, NotNegative], stated(propertyNames={"enum": sorted(OPERATIONS)})] = field(
         default_factory=lambda: dict(PER_SESSION)

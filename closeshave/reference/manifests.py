@@ -92,10 +92,11 @@ ABOUT: Mapping[str, str] = {
     "files": "Files that the trial and the janitor read, below /files. platform.yaml describes the platform.",
     "trial": "The trial: one Job, never tried again by itself. A Secret, if there is one of that name, gives its variables.",
     "janitor": "The janitor: puts back what a dead trial left changed.",
-    "workers": "Pods that send the customers' load instead of the trial's own: a StatefulSet. Each keeps its records in a scratch volume of this size until the "
-    "trial has them. One core of a pod sends tens of thousands of requests a second (docs/scale.md); set traffic.processes of the plan to the cores of a pod.",
-    "artefacts": "The volume for the reports; and, if upload is s3://BUCKET/PREFIX, where the finished run directory is copied. The Secret of the trial gives the "
-    "credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and, for another store than Amazon's, AWS_ENDPOINT_URL; let networkPolicy.egress reach it.",
+    "workers": "Pods that send the customers' load instead of the trial's own: a StatefulSet. Each keeps its records in a scratch volume of this size "
+    "until the trial has them. A core of a pod sends tens of thousands of requests a second (docs/scale.md); set traffic.processes of the plan to them.",
+    "artefacts": "The volume for the reports; and, if upload is s3://BUCKET/PREFIX, where the finished run directory is copied. The Secret of the trial "
+    "gives the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and, for another store than Amazon's, AWS_ENDPOINT_URL; let "
+    "networkPolicy.egress reach it.",
     "networkPolicy": "What the harness's own pods may reach: names, HTTPS and the API server. Nobody reaches them.",
     "nodeSelector": "Where they run. Keep them off the nodes that faults cordon.",
     "tolerations": "The same.",
@@ -287,7 +288,18 @@ def _workers() -> tuple[Mapping[str, Any], ...]:
     environ = {f"{OPTION_PREFIX}_RUN_{name}": value for name, value in options.items()}
     pod = _pod(
         "worker",
-        ["worker", "--stay", "--master", f"{run}:{WORKERS_PORT}", "--join", f"{JOIN}/join.json", "--plan-directory", FILES, "--directory", "/load"],
+        [
+            "worker",
+            "--stay",
+            "--master",
+            f"{run}:{WORKERS_PORT}",
+            "--join",
+            f"{JOIN}/join.json",
+            "--plan-directory",
+            FILES,
+            "--directory",
+            "/load",
+        ],
         Setting("workers.resources"),
         container={"env": [{"name": "HOME", "value": "/tmp"}]},  # noqa: S108 - in the pod
         mounts=[{"name": "join", "mountPath": JOIN, "readOnly": True}, {"name": "load", "mountPath": "/load"}],

@@ -17,9 +17,9 @@ from closeshave.traffic.runfiles import RECORDS
 def collect(
     run: Path, also: Sequence[Blind] = (), why: Mapping[str, str] | None = None, until_ns: Mapping[str, int] | None = None
 ) -> Converted:
-    """Convert every worker's records below ``run``; a second call replaces the files. ``also`` is when other machines' workers were blind, ``why`` what
-    happened to a worker, by its name, and ``until_ns`` when one ceased to have a share, of which something could be unknown. Raises :class:`ValueError` for
-    files that are not records."""
+    """Convert every worker's records below ``run``; a second call replaces the files. ``also`` is when other machines' workers were blind,
+    ``why`` what happened to a worker, by its name, and ``until_ns`` when one ceased to have a share, of which something could be unknown. Raises
+    :class:`ValueError` for files that are not records."""
     with ThreadPoolExecutor(1) as pool:
         effects = pool.submit(convert_effects, run / RECORDS, run / history.EFFECTS_FILE)
         converted = convert(run / RECORDS, run / history.OPERATIONS_FILE)

@@ -1,7 +1,8 @@
 """Shares of the load that are dealt again, because the load machine that had them was lost: from a stated instant on, to those that are left. Pure.
 
-Every process computes all arrivals from the seed, so it is enough to say from when, who loses and who takes over. An arrival belongs to the instant at which
-it is due, not to the clock of whoever looks: one that is due before the stated instant stays with the machine that was lost, and nobody else ever sends it.
+Every process computes all arrivals from the seed, so it is enough to say from when, who loses and who takes over. An arrival belongs to the instant
+at which it is due, not to the clock of whoever looks: one that is due before the stated instant stays with the machine that was lost, and nobody
+else ever sends it.
 """
 
 from __future__ import annotations

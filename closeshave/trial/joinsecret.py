@@ -40,7 +40,9 @@ def named(text: str) -> JoinSecret:
     try:
         kubeconfig.of(None)
     except NoAccess as error:
-        raise InvalidFile(Problem(OPTION, 0, "", f"it is for a run in a pod of a Kubernetes cluster, and {error}; elsewhere use --join-file")) from None
+        raise InvalidFile(
+            Problem(OPTION, 0, "", f"it is for a run in a pod of a Kubernetes cluster, and {error}; elsewhere use --join-file")
+        ) from None
     return JoinSecret(found[1], found[2])
 
 

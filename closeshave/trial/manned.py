@@ -42,7 +42,7 @@ class MachinesWanted:
     """Where pods of load machines find the join file."""
 
 
-def wanted(  # noqa: PLR0917 - an option each
+def wanted(
     prepared: Prepared, count: int | None, host: str, port: int, join_file: Path | None, wait_s: float, secret: str = ""
 ) -> MachinesWanted | None:
     """The load machines of a trial; ``None`` without any. Raises :class:`InvalidFile` for what they could not find or would not get."""

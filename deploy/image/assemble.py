@@ -47,7 +47,14 @@ def packages(supplies: Path) -> None:
     [wheel] = (supplies / "wheels").glob("pip-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(PIP)
-    _pip(supplies, "install", "dumb-init", *project["dependencies"], *project["optional-dependencies"]["otlp"], *project["optional-dependencies"]["s3"])
+    _pip(
+        supplies,
+        "install",
+        "dumb-init",
+        *project["dependencies"],
+        *project["optional-dependencies"]["otlp"],
+        *project["optional-dependencies"]["s3"],
+    )
     there = _site()
     unused = [path for name in UNUSED for path in there.glob(name)] + [path for path in there.rglob(TESTS) if path.is_dir()]
     for path in (*unused, *there.rglob("*.a")):

@@ -23,7 +23,12 @@ CONTROLLERS = _server("kube-controller-manager")
 SCHEDULER = _server("kube-scheduler")
 KUBECTL = _server("kubectl")
 HELM = GoServer(
-    "helm", "4.3.1", "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm", "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1", modules=APISERVER.modules
+    "helm",
+    "4.3.1",
+    "helm.sh/helm/v4",
+    "helm.sh/helm/v4/cmd/helm",
+    "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1",
+    modules=APISERVER.modules,
 )
 """Checks the chart. Needs no cluster."""
 STORE = GoServer(

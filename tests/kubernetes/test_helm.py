@@ -27,7 +27,12 @@ def built() -> None:
 def helm(home: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Helm, which finds nothing of this user's."""
     done = subprocess.run(
-        [str(HELM.binary), *arguments], capture_output=True, text=True, timeout=120, check=False, env={"HOME": str(home), "PATH": "/usr/bin:/bin"}
+        [str(HELM.binary), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done

@@ -116,7 +116,13 @@ def test_pods_are_restricted() -> None:
         assert pod["spec"]["securityContext"].items() >= PER_LEVEL.items()
         assert pod["spec"]["securityContext"]["runAsUser"] > 0
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod["spec"])
-        assert {key for volume in pod["spec"]["volumes"] for key in volume} <= {"name", "configMap", "emptyDir", "persistentVolumeClaim", "secret"}
+        assert {key for volume in pod["spec"]["volumes"] for key in volume} <= {
+            "name",
+            "configMap",
+            "emptyDir",
+            "persistentVolumeClaim",
+            "secret",
+        }
         for container in pod["spec"]["containers"]:
             context = container["securityContext"]
             assert context == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}

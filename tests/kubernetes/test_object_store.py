@@ -1,4 +1,7 @@
-"""A finished run directory is copied to a real S3-compatible store (versitygw, over a directory): whole, the report last; what is in the way is said before a run."""
+"""A finished run directory is copied to a real S3-compatible store (versitygw, over a directory): whole, the summary last.
+
+What is in the way is said before a run.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from closeshave.clients.objectstore import CHECK, NoStore, ObjectStore, place_of
 from closeshave.cli import uploading
 from closeshave.cli.saying import Voice
+from closeshave.clients.objectstore import CHECK, NoStore, ObjectStore, place_of
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.vocabulary import Exit
 from tests.kubernetes.controlplane import free_port, until
@@ -45,7 +48,9 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway
     (objects / "reports").mkdir(parents=True)
     with (tmp_path / "store.log").open("wb") as log:
         process = subprocess.Popen(
-            [str(STORE.binary), "--access", KEY, "--secret", SECRET, "--port", f"127.0.0.1:{port}", "posix", str(objects)], stdout=log, stderr=log
+            [str(STORE.binary), "--access", KEY, "--secret", SECRET, "--port", f"127.0.0.1:{port}", "posix", str(objects)],
+            stdout=log,
+            stderr=log,
         )
     try:
         url = f"http://127.0.0.1:{port}"
@@ -126,7 +131,9 @@ def test_what_is_in_the_way_is_said_before_a_run(
     assert not held(gateway, "x")
 
 
-def test_a_store_that_is_gone_after_the_run_costs_the_exit_code_and_not_the_run(gateway: Gateway, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_that_is_gone_after_the_run_costs_the_exit_code_and_not_the_run(
+    gateway: Gateway, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The verdict's own code is not said then, but for one that comes first; the directory stays, and what copies it is said."""
     store = uploading.store("s3://reports/nightly")
     assert uploading.copied(store, run, Voice(json=False, quiet=False), Exit.FAIL) == Exit.FAIL
@@ -150,7 +157,8 @@ def test_the_command(arguments: tuple[str, ...], code: int, gateway: Gateway, ru
     """Refused with exit code 2 before anything starts."""
     done = subprocess.run(
         [sys.executable, "-m", "closeshave", *(str(run) if each == "RUN" else each for each in arguments)],
-        capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     assert bool(held(gateway, f"ci/{run.name}")) == (code == 0)

@@ -245,7 +245,9 @@ def redealing(sharing: Sharing) -> Sharing:
 REDEAL_S = 30.0
 
 
-def whole(sharing: Sharing, generator: MachinesGenerator, platform: TinyPlatform) -> tuple[list[MachinePart], Converted, dict[str, set[int]]]:
+def whole(
+    sharing: Sharing, generator: MachinesGenerator, platform: TinyPlatform
+) -> tuple[list[MachinePart], Converted, dict[str, set[int]]]:
     """After the load: each machine's part, what was converted, and the arrivals in each process's records, none of them in two."""
     while generator.poll() is None:
         time.sleep(0.1)
@@ -255,7 +257,8 @@ def whole(sharing: Sharing, generator: MachinesGenerator, platform: TinyPlatform
     found = account(generator, sharing.run, ended_ns)
     converted = collect(sharing.run, found.blind, found.why, found.until_ns)
     sent = {
-        path.stem: set(arrivals_of(WorkerRecords.open(path).rows).tolist()) - {-1} for path in (sharing.run / RECORDS).glob("customers-*.rows")
+        path.stem: set(arrivals_of(WorkerRecords.open(path).rows).tolist()) - {-1}
+        for path in (sharing.run / RECORDS).glob("customers-*.rows")
     }
     planned = plan_visits(sharing.load, lambda _region, _elapsed_s: 1.0).at_ns
     assert sum(map(len, sent.values())) == len(set().union(*sent.values()))
@@ -278,7 +281,10 @@ def test_the_share_of_a_killed_machine_is_dealt_again(redealing: Sharing, platfo
     assert west.redealt_ns is not None
     from_s = (west.redealt_ns - start_ns) / 1e9
     assert from_s == pytest.approx(2 + SILENCE_S + STOP_S, abs=1.5)
-    assert any(f"west has lost its share: what is due from {from_s:.1f} s after the load's start is sent by east" in said for said in redealing.news)
+    assert any(
+        f"west has lost its share: what is due from {from_s:.1f} s after the load's start is sent by east" in said
+        for said in redealing.news
+    )
     planned_s = plan_visits(redealing.load, lambda _region, _elapsed_s: 1.0).at_ns / 1e9
     later = set(np.flatnonzero(planned_s >= from_s).tolist())
     assert later <= sent["customers-1"]
@@ -298,7 +304,10 @@ def test_a_machine_that_stood_still_sends_nothing_that_is_others_by_now(redealin
     generator = redealing.going()
     start_ns = generator.start_ns or 0
     assert poll_until(lambda: now_ns() > start_ns + 2_000_000_000, 10)
-    frozen = [redealing.workers["west"].pid, *(int(path.read_text()) for path in (redealing.place / "load").glob("*west/generators/*.ready"))]
+    frozen = [
+        redealing.workers["west"].pid,
+        *(int(path.read_text()) for path in (redealing.place / "load").glob("*west/generators/*.ready")),
+    ]
     assert len(frozen) == 2
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)

@@ -45,11 +45,15 @@ def test_it_takes_part_in_one_run_after_the_other(tmp_path: Path) -> None:
             run.join.save(join)
             assert poll_until(lambda run=run: run.machines.joined == 1, 20)
         assert staying.heard("the run has ended without this machine: the test is over")
-        assert poll_until(lambda: staying.machine._worker is None, 20)  # noqa: SLF001 - it waits again
+        assert poll_until(lambda: staying.machine._worker is None, 20)
         staying.said.remove("the run has ended without this machine: the test is over")
     assert [each for each in staying.said if "joined the run" in each] == [
         f"joined the run {name} at {address} as pod-0"
-        for name, address in zip(("20261121-one", "20261121-two"), (each.split(" at ")[1].split(" as ")[0] for each in staying.said if " at " in each), strict=True)
+        for name, address in zip(
+            ("20261121-one", "20261121-two"),
+            (each.split(" at ")[1].split(" as ")[0] for each in staying.said if " at " in each),
+            strict=True,
+        )
     ]
     staying.machine.asked_to_stop(signal.SIGTERM, None)
     staying.thread.join(20)

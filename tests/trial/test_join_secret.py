@@ -20,7 +20,7 @@ def test_another_text_than_a_name_is_refused(text: str) -> None:
 def test_a_run_outside_of_a_pod_has_a_file_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has no account by which it could write the Secret."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(InvalidFile, match="this process runs in no pod .*; elsewhere use --join-file"):
+    with pytest.raises(InvalidFile, match=r"this process runs in no pod .*; elsewhere use --join-file"):
         joinsecret.named("closeshave/closeshave-join")
 
 

@@ -35,9 +35,7 @@ def _address(text: str) -> tuple[str, int]:
 @app.command(epilog=exits.told())
 def worker(  # noqa: PLR0917 - an option each
     master: Annotated[str, typer.Option(help="Where the run waits for its load machines, HOST:PORT, as it prints it.")],
-    join: Annotated[
-        Path, typer.Option(help="The join file of the run, copied to this machine; readable by nobody else.", dir_okay=False)
-    ],
+    join: Annotated[Path, typer.Option(help="The join file of the run, copied to this machine; readable by nobody else.", dir_okay=False)],
     name: Annotated[str, typer.Option(help="Name of this load machine, unique in the run. By default the name of the machine.")] = "",
     processes: Annotated[int, typer.Option(min=0, max=256, help="Number of processes that send; 0: as many as the plan says.")] = 0,
     plan: Annotated[

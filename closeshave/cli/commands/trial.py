@@ -89,7 +89,9 @@ def run(  # noqa: PLR0917 - an option each
     ] = None,
     join_secret: Annotated[
         str,
-        typer.Option(help="Write the join file into this Secret too, NAMESPACE/NAME: for a run and load machines that are pods of a cluster."),
+        typer.Option(
+            help="Write the join file into this Secret too, NAMESPACE/NAME: for a run and load machines that are pods of a cluster."
+        ),
     ] = "",
     upload: Annotated[
         str,

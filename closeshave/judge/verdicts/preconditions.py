@@ -220,8 +220,8 @@ def _machines(evidence: Evidence) -> Verdict:
         # Without its part nobody knows how far a machine's clock was off either.
         troubles.append(f"the record of {counted(expected - len(machines), 'load machine')} of {expected} is missing")
     troubles += [
-        f"of {one.intended:,} arrivals of load machine {one.name}{_before(evidence, one)}, {one.sent:,} were sent, {one.late:,} were late and {one.blind:,} "
-        "are unknown"
+        f"of {one.intended:,} arrivals of load machine {one.name}{_before(evidence, one)}, "
+        f"{one.sent:,} were sent, {one.late:,} were late and {one.blind:,} are unknown"
         for one in machines
         if one.blind or one.intended != one.sent + one.late + one.blind
     ]
