@@ -8,7 +8,7 @@ import pytest
 
 from closeshave.history import Blind, MachinePart
 from closeshave.judge import assess
-from closeshave.judge.evidence.windows import blindness
+from closeshave.judge.evidence.windows import blindness, origin_ns
 from closeshave.judge.verdict import Status
 from tests.judge.test_assess import whole
 
@@ -43,6 +43,19 @@ def test_every_arrival_is_accounted_for(machines: tuple[MachinePart, ...], statu
     assert (verdict.status, verdict.reason) == (status, reason)
     assert verdict.n == sum(one.intended for one in machines)
     assert found.status is status
+
+
+def test_a_machine_that_lost_its_share_says_until_when_it_had_one() -> None:
+    """The arrivals that were dealt to others are theirs, and count with them."""
+    run = whole()
+    redealt_ns = (origin_ns(run.history.manifest) or 0) + 12_340_000_000
+    lost = replace(WEST, intended=70, sent=60, blind=10, redealt_ns=redealt_ns)
+    found = assess(replace(run.history, machines=(replace(EAST, intended=130, sent=130, taken=30), lost)), run.plan, run.target)
+    verdict = next(one for one in found.verdicts if one.id == "load-machines")
+    assert (verdict.status, verdict.n) == (Status.INCONCLUSIVE, 200)
+    assert verdict.reason == (
+        "of 70 arrivals of load machine west until 12.3 s, when its share was dealt to the other machines, 60 were sent, 0 were late and 10 are unknown"
+    )
 
 
 @pytest.mark.parametrize("troubles", [(), ("the clock jumped",)])

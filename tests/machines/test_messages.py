@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from closeshave.machines import messages
 from closeshave.machines.messages import GoAt, Hello, MachineStanding, SumsTold, Unintelligible, from_machine, from_run, written
 from closeshave.machines.sums import FileSums
+from closeshave.traffic.redealing import Redeal
 
 HELLO = Hello("secret", "1.2.3", "run-1", "a" * 64, 7, "east", "0" * 32, 1)
 
@@ -62,6 +63,31 @@ def test_bytes_that_are_anything_are_a_value_or_one_error(data: bytes) -> None:
     for reads in (from_machine, from_run):
         with suppress(Unintelligible):
             reads(data)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        messages.ClockQuestion(3),
+        messages.ClockQuestion(3, 2**40),
+        GoAt(5, 10**10),
+        messages.DealAgain((Redeal(10**9, (0,), (1, 2)), Redeal(2 * 10**9, (1,), (2,)))),
+        messages.DealAgain(()),
+    ],
+)
+def test_an_order_is_read_as_it_was_written(message: messages.FromRun) -> None:
+    """Those that say what a machine may begin, and what it takes over."""
+    assert from_run(written(message)) == message
+
+
+@pytest.mark.parametrize(
+    "step", [{"lost": []}, {"left": []}, {"lost": [-1]}, {"left": [2**15]}, {"from_ns": -1}, {"more": 1}, {"left": ["1"]}]
+)
+def test_a_step_that_deals_to_nobody_is_none(step: dict[str, object]) -> None:
+    """Nor from before the load's start."""
+    told = {"type": "again", "steps": [{"from_ns": 1, "lost": [0], "left": [1], **step}]}
+    with pytest.raises(Unintelligible):
+        from_run(json.dumps(told).encode())
 
 
 def test_a_machine_gives_no_orders() -> None:

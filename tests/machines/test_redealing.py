@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.machines.dealing import DealtShare, again, deal
 from closeshave.machines.reckoning import ArrivalCounts, BlindTime, dealt_anew, reckon, with_told
+from closeshave.plan import read_plan
 from closeshave.traffic import redealing
 from closeshave.traffic.redealing import Redeal, Redeals, dealt, owners
 
@@ -128,3 +130,16 @@ def test_the_steps_as_a_file(tmp_path: Path) -> None:
     path.write_text('[{"from_ns": 1, "lost": [], "left": [1]}]')
     with pytest.raises(ValueError, match="lost"):
         redealing.read(path)
+
+
+def test_a_plan_of_the_closed_model_cannot_ask_for_it(tmp_path: Path) -> None:
+    """Nobody arrives in it: refused with the file, before anything starts; in the open model it is a plan."""
+    every = (Path(__file__).parents[2] / "docs" / "examples" / "every-key" / "plan.yaml").read_text(encoding="utf-8")
+    assert "  redeal: false\n" in every
+    assert "model: closed, users: 50," in every
+    wrong = every.replace("  redeal: false\n", "  redeal: true\n")
+    (tmp_path / "closed.yaml").write_text(wrong)
+    with pytest.raises(InvalidFile, match="redeal is for the open model: in the closed one nobody arrives"):
+        read_plan(tmp_path / "closed.yaml")
+    (tmp_path / "open.yaml").write_text(wrong.replace("model: closed, users: 50,", "model: open,"))
+    assert read_plan(tmp_path / "open.yaml").traffic.redeal
