@@ -160,7 +160,7 @@ def test_the_trial_tells_pods_how_to_join_and_takes_it_back(applied: ControlPlan
     (tmp_path / "token").write_text(applied.token("closeshave", "closeshave-trial"))
     as_pod = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
     way = partial(kubeconfig.of, environ=as_pod, pod=tmp_path)
-    monkeypatch.setattr(joinsecret.kubeconfig, "of", way)
+    monkeypatch.setattr(kubeconfig, "of", way)
     join = tmp_path / "join.json"
     join.write_text('{"token": "of a run"}')
     secret = joinsecret.named("closeshave/closeshave-join")

@@ -30,6 +30,10 @@ class Staying:
         assert self.run is not None
         return self.run.worker("pod-0", self.said, join=join)
 
+    def joined(self) -> bool:
+        """Whether it joins the present run within a while."""
+        return poll_until(lambda: self.run is not None and self.run.machines.joined == 1, 20)
+
     def heard(self, text: str) -> bool:
         """Whether that comes within a while."""
         return poll_until(lambda: any(text in each for each in list(self.said)), 20)
@@ -43,7 +47,7 @@ def test_it_takes_part_in_one_run_after_the_other(tmp_path: Path) -> None:
         with waiting(tmp_path / name, 1, run=name) as run:
             staying.run = run
             run.join.save(join)
-            assert poll_until(lambda run=run: run.machines.joined == 1, 20)
+            assert staying.joined()
         assert staying.heard("the run has ended without this machine: the test is over")
         assert poll_until(lambda: staying.machine._worker is None, 20)
         staying.said.remove("the run has ended without this machine: the test is over")
