@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -51,6 +54,8 @@ from closeshave.target import OF_PEOPLE, STEADY, Target
 
 T = TypeVar("T")
 
+SIDE_BY_SIDE = 2
+"""Judges of a long run. More would need more memory at once than they save time."""
 UNKNOWN_LOAD = LoadFigures(0, 0, 0, None, None, None, dict.fromkeys(load.PERCENTILES), 0, None)
 
 REHEARSAL = "rehearsal"
@@ -92,7 +97,7 @@ def _assessed(history: History, plan: Plan, target: Target, also: Sequence[Verdi
     broken = Broken([*_absent(history)])
     lives = _guarded("faults", lambda: analysis.lives, NO_LIVES, broken)
     drilled = _guarded("drills", lambda: drill_lives(evidence), NO_DRILLS, broken)
-    verdicts = [verdict for name, judge in _judges(analysis, lives, drilled) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
+    verdicts = _judged(analysis, lives, drilled, broken)
     findings = _findings(analysis, broken)
     verdicts += _guarded("integrity", partial(integrity.judge, analysis, findings), NO_VERDICTS, broken)
     not_asked = _guarded("what is asked", partial(integrity.not_asked, analysis, findings), NOTHING, broken)
@@ -131,6 +136,34 @@ def _assessed(history: History, plan: Plan, target: Target, also: Sequence[Verdi
         not_asked=(*not_asked, *tested.in_part, *asked.unsaid(plan), *waivers.idle(verdicts, waived)),
         tracebacks=broken.tracebacks,
     )
+
+
+def _judged(analysis: Analysis, lives: tuple[Life, ...], drilled: tuple[DrillLife, ...], broken: Broken) -> list[Verdict]:
+    """What every judge says, in their order. Of a long run two judge side by side: each by itself leaves a processor idle half of the time."""
+
+    def heard(name: str, judge: Callable[[], tuple[Verdict, ...]]) -> tuple[tuple[Verdict, ...], Broken]:
+        own = Broken()
+        return _guarded(name, judge, NO_VERDICTS, own), own
+
+    judges = [*_judges(analysis, lives, drilled)]
+    if blocks.alone(len(analysis.evidence.operations)):
+        said = [heard(*one) for one in judges]
+    else:
+        _foreseen(analysis.evidence)
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            # Each with the room of this run; a context can be entered once only.
+            said = [each.result() for each in [pool.submit(copy_context().run, heard, *one) for one in judges]]
+    for _, own in said:
+        broken.verdicts.extend(own.verdicts)
+        broken.tracebacks.update(own.tracebacks)
+    return [verdict for verdicts, _ in said for verdict in verdicts]
+
+
+def _foreseen(evidence: Evidence) -> None:
+    """Derive what nearly every judge needs, so that two do not derive it at once. What cannot be derived fails again in each judge that needs it."""
+    for name in ("customers", "canaries", "good", "response_ns", "franchise", "shard", "ok", "late", "held_up", "doubtful"):
+        with suppress(Exception):
+            getattr(evidence, name)
 
 
 def _judges(

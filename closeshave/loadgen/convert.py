@@ -33,8 +33,12 @@ PIECE_BYTES = 32 << 20
 
 _NUMBERS = ("shard", "franchise", "intended_ns", "started_ns", "ended_ns", "status", "attempt", "bytes")
 
-_NEAR = ("id", "intended_ns", "started_ns", "ended_ns")
-"""Columns in which a number is near the one before: their differences need half of the room, and half of the time."""
+_WHOLE = ("id", *_NUMBERS)
+"""Columns of whole numbers: the differences of neighbours need less room than the numbers, and much less time than compression. Most are all alike (a
+status, an attempt) or near each other (times)."""
+_FEW = ("source", "outcome", *TEXT_FIELDS)
+"""Columns of few different texts: numbers of a few bits each, of which compression would save a fifth and take as long as writing them."""
+_MEASURED = ("db_ms", "cache_ms")
 _PIECE_ROWS = 1 << 15
 """Rows of which all columns are taken while they are in the processor's cache."""
 
@@ -114,11 +118,13 @@ def convert(directory: Path, target: Path) -> Converted:
     workers = open_all(directory)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(".writing")
-    # Times hardly ever repeat: a dictionary of them would be built only to be given up.
     options: dict[str, Any] = {
-        **WRITING,
-        "use_dictionary": ["source", "outcome", *TEXT_FIELDS],
-        "column_encoding": dict.fromkeys(_NEAR, "DELTA_BINARY_PACKED"),
+        "compression": dict.fromkeys(OPERATIONS.names, "none") | dict.fromkeys(_MEASURED, WRITING["compression"]),
+        "compression_level": dict.fromkeys(_MEASURED, WRITING["compression_level"]),
+        "use_dictionary": [*_FEW],
+        "column_encoding": dict.fromkeys(_WHOLE, "DELTA_BINARY_PACKED"),
+        # Readers ask which columns lack values. Of texts nobody asks, and their least and greatest take longer than writing them.
+        "write_statistics": [name for name in OPERATIONS.names if name not in _FEW],
     }
     blocks = ((worker, start, rows) for worker in workers for start, rows in worker.blocks())
     with pq.ParquetWriter(scratch, OPERATIONS, **options) as writer:
@@ -263,20 +269,23 @@ def _table(worker: WorkerRecords, start: int, rows: Rows) -> pa.Table:
         piece = rows[low : low + _PIECE_ROWS]
         for name, out in taken.items():
             out[low : low + _PIECE_ROWS] = piece[name]
+        for name in TEXT_FIELDS:
+            # Codes count from 1, places in a dictionary from 0.
+            taken[name][low : low + _PIECE_ROWS] -= 1
     columns: dict[str, Any] = {
         **taken,
         "id": operation_id(worker.number, start) + np.arange(count, dtype=np.int64),
         "source": _dictionary(np.zeros(count, np.int32), (worker.source.value,)),
         "outcome": _dictionary(taken["outcome"], tuple(outcome.value for outcome in OUTCOMES)),
     }
-    columns |= {name: _dictionary(taken[name] - 1, worker.texts) for name in TEXT_FIELDS}
+    columns |= {name: _dictionary(taken[name], worker.texts) for name in TEXT_FIELDS}
     columns |= {name: pa.array(taken[name], from_pandas=True) for name in ("db_ms", "cache_ms")}
     return pa.table({name: columns[name] for name in OPERATIONS.names}, schema=OPERATIONS)
 
 
 def _dictionary(codes: npt.NDArray[np.int32], texts: tuple[str, ...]) -> pa.Array[Any]:
-    absent = codes < 0
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=absent if absent.any() else None), pa.array(texts, pa.string()))
+    absent = codes < 0 if len(codes) and codes.min() < 0 else None
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=absent), pa.array(texts, pa.string()))
 
 
 def _blind(workers: list[WorkerRecords]) -> tuple[Blind, ...]:

@@ -5,6 +5,7 @@ Figures have three digits: more than a chart can show, and a third of the bytes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,12 +23,12 @@ from closeshave.report.series import Floats
 Plain = float | int | None
 
 
-def chartdata(curves: Curves, parts: Selections, windows: tuple[BreakdownWindow, ...], anchors: Mapping[str, str]) -> dict[str, Any]:
+def chartdata(curves: Curves, windows: tuple[BreakdownWindow, ...], anchors: Mapping[str, str]) -> dict[str, Any]:
     """Everything that the script is given; ``anchors`` are the places of the faults."""
     return {
         "span_s": curves.axis.span_s,
         **_marks(curves.axis, anchors),
-        "parts": _parts(parts),
+        "parts": _parts(curves.parts),
         "machine": _machine(curves.machine) if curves.machine else None,
         "spread": [_spread(one) for one in curves.distributions],
         "requests": _requests(windows),
@@ -128,7 +129,7 @@ def _short(values: Floats, digits: int = 3) -> list[Plain]:
 
 def _number(value: float, digits: int = 3) -> Plain:
     """Rounded to so many significant digits, as a whole number where it is one; what is not known is null."""
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         return None
     rounded = float(f"{value:.{digits}g}")
     return int(rounded) if rounded.is_integer() else rounded

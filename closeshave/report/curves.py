@@ -9,7 +9,8 @@ from closeshave.report.distribution import Distribution, distributions
 from closeshave.report.doubts import doubts
 from closeshave.report.findings import Findings
 from closeshave.report.machine import MachineUse, machine
-from closeshave.report.series import TimeSeries, series
+from closeshave.report.parts import Selections, parts
+from closeshave.report.series import TimeSeries, bin_width_s, series
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Curves:
     series: TimeSeries
     distributions: tuple[Distribution, ...]
     machine: MachineUse | None
+    parts: Selections
+    """What the page's filters choose from."""
 
 
 def curves(findings: Findings) -> Curves:
@@ -27,9 +30,12 @@ def curves(findings: Findings) -> Curves:
     history = findings.history
     when = axis(history, findings.assessment)
     when = replace(when, doubts=doubts(history, findings.plan, findings.target, when.zero_ns, when.span_s))
+    chosen = parts(history.operations, when)
     return Curves(
         axis=when,
-        series=series(history.operations, when),
+        # With many choices these have wider bins than a single curve would need.
+        series=chosen.series if chosen.bin_s == bin_width_s(when.span_s) else series(history.operations, when),
         distributions=distributions(history.operations, history.manifest.phases),
         machine=machine(findings.resources, when),
+        parts=chosen,
     )

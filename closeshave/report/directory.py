@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +51,7 @@ def write(
     page = run / PAGE
     # Drawing keeps one processor busy, and what the page needs of a long run can use another one.
     with blocks.kept_in(history.room), ThreadPoolExecutor(1) as pool:
+        pool.submit(_ready)
         drawn = curves(findings)
         pictures = pool.submit(_pictures, findings, drawn)
         write_atomically(page, html.render(findings, drawn).encode(errors="replace"))
@@ -57,6 +60,12 @@ def write(
         write_atomically(run / CHARTS / name, image)
     added.write(run, findings)
     return page
+
+
+def _ready() -> None:
+    """Import what draws, which can go on while the curves are computed. Who cannot import it says so in :func:`_pictures`."""
+    with contextlib.suppress(Exception):
+        importlib.import_module("closeshave.report.charts")
 
 
 def _pictures(findings: Findings, drawn: Curves) -> dict[str, bytes]:

@@ -28,7 +28,6 @@ from closeshave.report.entries import VerdictEntry, entries
 from closeshave.report.failures import failures
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning, notices
-from closeshave.report.parts import parts
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("base", "charts", "strip", "bands", "timeline", "requests", "links", "print")
@@ -87,7 +86,7 @@ def render(findings: Findings, curves: Curves) -> str:
         "failures": common,
         "more_failures": more_failures,
         "windows": windows,
-        "data": chartdata(curves, parts(history.operations, when), windows, placed.fault_anchors),
+        "data": chartdata(curves, windows, placed.fault_anchors),
         "integrity": _integrity(findings),
         "history": history,
         "environment": views.flat_json(findings.attachments["environment.json"]) if "environment.json" in findings.attachments else (),

@@ -13,7 +13,7 @@ import pandas as pd
 
 from closeshave.judge.evidence import blocks
 from closeshave.report.axis import Axis
-from closeshave.report.series import MOST_BINS, Binned, Floats, Lines, bin_width_s, binned, lines
+from closeshave.report.series import MOST_BINS, Binned, Floats, Lines, TimeSeries, bin_width_s, binned, lines, together
 
 MOST_POINTS = 24_000
 """Of one curve of all parts together: it keeps the page of a run of an hour, or over many regions and shards, small."""
@@ -38,6 +38,12 @@ class Selections:
     shards: tuple[int, ...]
     parts: tuple[Selection, ...]
 
+    @property
+    def series(self) -> TimeSeries:
+        """The whole run and each shard, over the same bins."""
+        shards = {one.shard: one.lines for one in self.parts if one.region is None and one.shard is not None}
+        return together(self.bin_s, self.starts_s, self.parts[0].lines, shards)
+
 
 def parts(operations: pd.DataFrame, axis: Axis) -> Selections:
     """The curves of every choice of region and shard. The more choices there are, the wider the bins."""
@@ -51,15 +57,18 @@ def parts(operations: pd.DataFrame, axis: Axis) -> Selections:
 
 def _parts(by: Binned) -> Iterator[Selection]:
     regions, shards = len(by.regions), len(by.shards)
-    (whole,) = lines(by, np.zeros(len(by.due), np.int8), 1)
-    yield Selection(None, None, whole)
-    for number, found in zip(by.shards, lines(by, by.shard, shards), strict=True):
-        yield Selection(None, number, found)
-    for name, found in zip(by.regions, lines(by, by.region, regions), strict=True):
-        yield Selection(name, None, found)
     region, shard = by.region, by.shard
+    number = max(regions, 1) * max(shards, 1)
     cell = blocks.into(blocks.array(len(region), np.int32), lambda part: region[part].astype(np.int32) * max(shards, 1) + shard[part])
-    both = lines(by, cell, regions * shards)
-    for at, found in enumerate(both):
+    each = np.arange(number)
+    (whole,), of_shards, of_regions, both = lines(
+        by, cell, number, [np.zeros_like(each), each % max(shards, 1), each // max(shards, 1), each]
+    )
+    yield Selection(None, None, whole)
+    for one, found in zip(by.shards, of_shards, strict=False):
+        yield Selection(None, one, found)
+    for name, found in zip(by.regions, of_regions, strict=False):
+        yield Selection(name, None, found)
+    for at, found in enumerate(both if regions and shards else ()):
         if found.offered_per_s.any():
             yield Selection(by.regions[at // shards], by.shards[at % shards], found)

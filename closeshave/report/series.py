@@ -6,7 +6,7 @@ rate, of requests that were answered well, counts where they ended. Canaries are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -108,15 +108,18 @@ def bin_width_s(span_s: float, most: float = MOST_BINS) -> float:
 def series(operations: pd.DataFrame, axis: Axis) -> TimeSeries:
     """The run as rates and percentiles a bin."""
     by = binned(operations, axis, bin_width_s(axis.span_s))
-    (whole,) = lines(by, np.zeros(len(by.due), np.int8), 1)
-    shards = lines(by, by.shard, len(by.shards))
+    each = np.arange(max(1, len(by.shards)))
+    (whole,), shards = lines(by, by.shard, len(each), [np.zeros_like(each), each])
+    return together(by.bin_s, by.starts_s, whole, dict(zip(by.shards, shards, strict=False)))
+
+
+def together(bin_s: float, starts_s: Floats, whole: Lines, shards: Mapping[int, Lines]) -> TimeSeries:
+    """The curves of a whole run and of its shards."""
     return TimeSeries(
         **{field.name: getattr(whole, field.name) for field in fields(whole)},
-        bin_s=by.bin_s,
-        starts_s=by.starts_s,
-        shards=tuple(
-            ShardSeries(shard, one.offered_per_s, one.not_good_per_s, one.p95_ms) for shard, one in zip(by.shards, shards, strict=True)
-        ),
+        bin_s=bin_s,
+        starts_s=starts_s,
+        shards=tuple(ShardSeries(shard, one.offered_per_s, one.not_good_per_s, one.p95_ms) for shard, one in shards.items()),
     )
 
 
@@ -188,27 +191,36 @@ def indexed(values: pd.Series, rows: npt.NDArray[np.bool_]) -> tuple[tuple[str, 
     return tuple(names[at] for at in order), blocks.into(blocks.array(len(codes), np.int16), lambda part: place[np.maximum(codes[part], 0)])
 
 
-def lines(by: Binned, group: Whole, number: int) -> tuple[Lines, ...]:
-    """The curves of each of ``number`` groups; ``group`` is the group of each request."""
-    if not number:
-        return ()
+def lines(by: Binned, cell: Whole, number: int, sums: Sequence[Integers]) -> tuple[tuple[Lines, ...], ...]:
+    """The curves of requests that are put together in several ways. ``cell`` is one of ``number`` cells for each request, and each of ``sums`` has the
+    group of each cell, from 0: the answer has for each of these ways the curves of its groups."""
     bins = len(by.starts_s)
     # What is outside the run is counted in a bin of its own, which is dropped.
     size = bins * number
 
     def places(at: Whole, part: slice) -> Integers:
-        return np.where(at[part] >= 0, group[part].astype(np.int64) * bins + at[part], size)
+        return np.where(at[part] >= 0, cell[part].astype(np.int64) * bins + at[part], size)
+
+    both = blocks.counts(len(cell), lambda part: 2 * places(by.due, part) + by.good[part], 2 * size + 2).reshape(size + 1, 2)
+    completed = blocks.counts(len(cell), lambda part: places(by.completed, part), size + 1)
+    due = blocks.into(blocks.array(len(cell), np.int32), lambda part: places(by.due, part))
+    spread = [np.append((of[:, None] * bins + np.arange(bins)).ravel(), (int(of.max(initial=-1)) + 1) * bins) for of in sums]
+    times = percentiles_of_sums(due, by.taken_us, size + 1, spread, (0.5, 0.95, 0.99))
+    return tuple(_lines(by, of, both, completed, found) for of, found in zip(sums, times, strict=True))
+
+
+def _lines(by: Binned, of: Integers, both: Integers, completed: Integers, times_us: Floats) -> tuple[Lines, ...]:
+    """The curves of one way to put cells together: ``both``, ``completed`` and ``times_us`` end with what is outside the run."""
+    bins, groups = len(by.starts_s), int(of.max(initial=-1)) + 1
 
     def rate(counted: Integers) -> Floats:
-        found: Floats = counted[:size].reshape(number, bins) / by.seconds
-        return found
+        found = np.zeros((groups, bins), dtype=np.int64)
+        np.add.at(found, of, counted[:-1].reshape(len(of), bins))
+        return found / by.seconds
 
-    both = blocks.counts(len(group), lambda part: 2 * places(by.due, part) + by.good[part], 2 * size + 2).reshape(size + 1, 2)
-    offered, not_good = rate(both.sum(axis=1)), rate(both[:, 0])
-    completed = rate(blocks.counts(len(group), lambda part: places(by.completed, part), size + 1))
-    due = blocks.into(blocks.array(len(group), np.int32), lambda part: places(by.due, part))
-    p50, p95, p99 = percentiles(due, by.taken_us, size + 1, (0.5, 0.95, 0.99))[:, :size].reshape(3, number, bins) / 1_000
-    return tuple(Lines(offered[at], completed[at], not_good[at], p50[at], p95[at], p99[at]) for at in range(number))
+    offered, not_good, well = rate(both.sum(axis=1)), rate(both[:, 0]), rate(completed)
+    p50, p95, p99 = times_us[:, :-1].reshape(3, groups, bins) / 1_000
+    return tuple(Lines(offered[at], well[at], not_good[at], p50[at], p95[at], p99[at]) for at in range(groups))
 
 
 def percentiles(groups: Whole, values: Whole, number: int, quantiles: Sequence[float]) -> Floats:
@@ -229,18 +241,16 @@ def percentiles_of_sums(
         return tuple(np.full((len(quantiles), size), np.nan) for size in sizes)
     fine = _fineness(number)
     ranges = int(_ranges(np.array([_LONGEST]), fine)[0]) + 1
-
-    def place(part: slice) -> Integers:
-        return cells[part].astype(np.int64) * ranges + _ranges(values[part], fine)
-
-    counted = blocks.counts(len(values), place, number * ranges).reshape(number, ranges)
+    width = np.int32 if number * ranges <= np.iinfo(np.int32).max else np.int64
+    place = blocks.into(blocks.array(len(values), width), lambda part: cells[part].astype(width) * ranges + _ranges(values[part], fine))
+    counted = blocks.counts(len(values), lambda part: place[part], number * ranges).reshape(number, ranges)
     searches = [_search(_summed(counted, of, size), quantiles) for of, size in zip(sums, sizes, strict=True)]
     wanted = np.zeros((number, ranges), dtype=np.bool_)
     for of, search in zip(sums, searches, strict=True):
         wanted |= search.wanted[of]
     flat = wanted.ravel()
-    some = blocks.mask(len(values), lambda part: flat[place(part)])
-    places = blocks.chosen(some, place)
+    some = blocks.mask(len(values), lambda part: flat[place[part]])
+    places = blocks.chosen(some, lambda part: place[part])
     kept = blocks.chosen(some, lambda part: np.clip(values[part], 0, _LONGEST))
     return tuple(_found(search, of, places, kept, ranges) for of, search in zip(sums, searches, strict=True))
 
@@ -306,6 +316,10 @@ def _ranges(values: Whole, fine: int) -> Integers:
 
     It is the exponent and the first bits of the mantissa, of the value plus one as a floating-point number: ranges get wider as values do.
     """
-    bits = (np.clip(values, 0, _LONGEST) + 1.0).astype(np.float64).view(np.int64) >> (52 - fine)
-    found: Integers = bits - (1023 << fine)
+    exact = values.astype(np.float64)
+    np.clip(exact, 0, _LONGEST, out=exact)
+    exact += 1.0
+    found: Integers = exact.view(np.int64)
+    found >>= 52 - fine
+    found -= 1023 << fine
     return found

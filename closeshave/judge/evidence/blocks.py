@@ -26,6 +26,8 @@ ROWS = 1 << 18
 """Of a block."""
 FEW = 8
 """So few blocks are not worth threads."""
+MOST_BLOCKS = 8
+"""Of the usual size in one, where the table of what is counted is long."""
 LONG_BYTES = 32 << 20
 """Arrays of at least so many bytes are made in the room of the run, but for masks: these are many, and gone before a file would be worth it."""
 _ROOM: ContextVar[Room] = ContextVar("room", default=IN_MEMORY)
@@ -47,14 +49,22 @@ def array(count: int, dtype: Any) -> NDArray[Any]:
     return _ROOM.get().array(count, kind) if kind.itemsize > 1 and count * kind.itemsize >= LONG_BYTES else np.empty(count, kind)
 
 
-def each(count: int, work: Callable[[slice], T]) -> list[T]:
-    """``work`` on each block of ``count`` rows, its answers in the order of the rows. It runs in several threads and must not write where others do."""
-    parts = [slice(start, min(count, start + ROWS)) for start in range(0, count, ROWS)]
-    threads = processors()
-    if len(parts) <= FEW or threads < 2:
+def each(count: int, work: Callable[[slice], T], rows: int = 0) -> list[T]:
+    """``work`` on each block of ``count`` rows, its answers in the order of the rows. It runs in several threads and must not write where others do.
+
+    ``rows`` is the size of a block, where it should not be the usual one.
+    """
+    size = rows or ROWS
+    parts = [slice(start, min(count, start + size)) for start in range(0, count, size)]
+    if alone(count):
         return [work(part) for part in parts]
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         return list(pool.map(work, parts))
+
+
+def alone(count: int) -> bool:
+    """Whether work on so many rows is done by one thread: there are few of them, or one processor."""
+    return count <= FEW * ROWS or processors() < 2
 
 
 def processors() -> int:
@@ -80,14 +90,23 @@ def mask(count: int, of: Callable[[slice], Any]) -> Flags:
 def counts(count: int, of: Callable[[slice], Any], size: int) -> Ints:
     """How often each number from 0 up to ``size`` occurs in what ``of`` gives of all blocks."""
     total, lock = np.zeros(size, dtype=np.int64), Lock()
+    # Each block has a table of its own, which is added to the whole: it should not take longer than the counting.
+    rows = ROWS * min(MOST_BLOCKS, max(1, -(-size // ROWS)))
 
     def add(part: slice) -> None:
         found = np.bincount(of(part), minlength=size)
         with lock:
             np.add(total, found, out=total)
 
-    each(count, add)
+    each(count, add, rows)
     return total
+
+
+def true(rows: Flags, part: slice) -> Ints:
+    """Which rows of a block are true. To take values by their places is up to four times quicker than by a mask."""
+    found: Ints = np.flatnonzero(rows[part])
+    found += part.start
+    return found
 
 
 def chosen(rows: Flags, of: Callable[[slice], NDArray[Any]], dtype: Any = np.int64) -> NDArray[Any]:
@@ -99,7 +118,7 @@ def chosen(rows: Flags, of: Callable[[slice], NDArray[Any]], dtype: Any = np.int
     def fill(part: slice) -> None:
         at = part.start // ROWS
         if sizes[at]:
-            out[ends[at] : ends[at + 1]] = of(part)[rows[part]]
+            out[ends[at] : ends[at + 1]] = of(part).take(true(rows, part) - part.start)
 
     each(len(rows), fill)
     return out

@@ -133,10 +133,10 @@ def _counts(inside: Flags, intended_ns: Ints, started_ns: Ints, begun_ns: int, c
     """By window of a phase: how many requests were due in it, and how many of them were sent within the limit."""
 
     def twice(part: slice) -> Ints:
-        mine = inside[part]
-        due = intended_ns[part][mine]
+        mine = blocks.true(inside, part)
+        due = intended_ns[mine]
         window = np.minimum((due - begun_ns) // WINDOW_NS, count - 1)
-        found: Ints = 2 * window + (started_ns[part][mine] - due <= limit_ns)
+        found: Ints = 2 * window + (started_ns[mine] - due <= limit_ns)
         return found
 
     both = blocks.counts(len(inside), twice, 2 * count).reshape(count, 2)

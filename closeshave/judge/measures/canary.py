@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from closeshave.judge.evidence.columns import Flags, Ints
+from closeshave.judge.evidence.columns import Flags, Ints, equal
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import NEVER_NS
 from closeshave.plan import Fault, Role
@@ -47,9 +47,10 @@ EDGE_PAIRS = 0.25
 """A window may begin just after a write and end just before one, so its count may be less than planned by this many pairs."""
 
 
-def held(evidence: Evidence) -> Flags:
-    """Probes that found the promised service: a good answer within the canaries' latency bound, counted from when the probe was due."""
-    return evidence.good & (evidence.response_ns <= round(evidence.plan.canaries.latency * 1e9))
+def held(evidence: Evidence, probes: Ints) -> Flags:
+    """Which of these probes found the promised service: a good answer within the canaries' latency bound, counted from when the probe was due."""
+    found: Flags = evidence.good[probes] & (evidence.response_ns[probes] <= round(evidence.plan.canaries.latency * 1e9))
+    return found
 
 
 def informative(evidence: Evidence, lost: Iterable[int] = ()) -> Flags:
@@ -105,7 +106,7 @@ def sequence(evidence: Evidence, probes: Ints, before: Ints) -> Sequence:
     region, _ = pd.factorize(evidence.operations["region"].iloc[probes])
     number, _ = pd.factorize(pd.MultiIndex.from_arrays([region, evidence.shard[probes]]))
     due, started, ended = evidence.intended_ns[probes], evidence.started_ns[probes], evidence.ended_ns[probes]
-    bad = ~held(evidence)[probes]
+    bad = ~held(evidence, probes)
     usual = evidence.ended_ns[before] - evidence.started_ns[before]
     slow_ns = QUICK_NS + 3 * int(np.median(usual)) if len(usual) else SLOW_LEAST_NS
     released = _released(evidence.good[probes], bad, evidence.shard[probes], started, ended, slow_ns)
@@ -158,19 +159,21 @@ def blindness(evidence: Evidence, rows: Flags, fault: Fault, start_ns: int, end_
     known = pairs(evidence, rows, fault)
     if not known:
         return "no canary probes this scope"
-    seeing = held(evidence)
+    mine = np.flatnonzero(rows)
+    due, shards, seeing = evidence.intended_ns[mine], evidence.shard[mine], held(evidence, mine)
+    regions = evidence.operations["region"].iloc[mine]
     for region, shard in known:
-        of_pair = rows & evidence.of_region(region) & (evidence.shard == shard)
+        own = np.flatnonzero(equal(regions, region) & (shards == shard))
+        of_pair = due[own]
         since_ns = _since_ns(evidence, fault, start_ns, rate_per_s(evidence, region, shard))
-        before = np.flatnonzero(of_pair & (evidence.intended_ns >= since_ns) & (evidence.intended_ns < start_ns))
+        before = (of_pair >= since_ns) & (of_pair < start_ns)
         name = f"the canary from {region} to shard {shard}"
-        if not len(before):
+        if not before.any():
             return f"{name} did not probe before the fault"
-        due = evidence.intended_ns[before]
-        recent = int(np.count_nonzero(due >= start_ns - round(evidence.plan.canaries.hold * 1e9)))
-        if _failing(~seeing[before][np.argsort(due, kind="stable")], recent):
+        recent = int(np.count_nonzero(of_pair[before] >= start_ns - round(evidence.plan.canaries.hold * 1e9)))
+        if _failing(~seeing[own[before]][np.argsort(of_pair[before], kind="stable")], recent):
             return f"{name} was failing before the fault"
-        gap = _thin(np.sort(evidence.intended_ns[of_pair]), start_ns, end_ns, rate_per_s(evidence, region, shard))
+        gap = _thin(np.sort(of_pair), start_ns, end_ns, rate_per_s(evidence, region, shard))
         if gap is not None:
             return f"{(gap - start_ns) / 1e9:.1f} s after the injection {name} probed too rarely or too late"
     return ""

@@ -141,7 +141,7 @@ def _of(before: Flags, during: Flags, wrong: Flags) -> Change:
 
 
 def _count(franchise: NDArray[np.signedinteger[Any]], rows: Flags, size: int) -> Floats:
-    return blocks.counts(len(rows), lambda part: franchise[part][rows[part]], size).astype(np.float64)
+    return blocks.counts(len(rows), lambda part: franchise[blocks.true(rows, part)], size).astype(np.float64)
 
 
 def _sent_to(franchise: NDArray[np.signedinteger[Any]], some: NDArray[np.signedinteger[Any]]) -> Flags:

@@ -59,8 +59,12 @@ def counted(evidence: Evidence, objective: Objective, rows: Flags) -> Counted:
             raise ValueError(f"{objective.measure} is not a share of requests")
 
 
-def times(evidence: Evidence, measure: Measure, rows: Flags) -> tuple[Flags, Callable[[slice], Ints]]:
-    """Which of ``rows`` have this time, and the times of a block of all operations; infinite where the customer got no good answer.
+TimesOf = Callable[[slice | Ints], Ints]
+"""The times of a block of all operations, or of those at some places."""
+
+
+def times(evidence: Evidence, measure: Measure, rows: Flags) -> tuple[Flags, TimesOf]:
+    """Which of ``rows`` have this time, and how long operations took; infinite where the customer got no good answer.
 
     Times that the platform reports itself count only where it reports one, because a cached answer has no database time.
     """
@@ -71,7 +75,7 @@ def times(evidence: Evidence, measure: Measure, rows: Flags) -> tuple[Flags, Cal
     timed = blocks.mask(len(rows), lambda part: rows[part] & ~np.isnan(stated[part]))
     assumed = evidence.assumed_good
 
-    def of(part: slice) -> Ints:
+    def of(part: slice | Ints) -> Ints:
         known = timed[part]
         found = np.zeros(len(known), dtype=np.int64)
         found[known] = np.rint(stated[part][known].astype(np.float64) * 1e6).astype(np.int64)

@@ -58,7 +58,7 @@ def deciles(evidence: Evidence, rows: Flags) -> Tenths:
     """
     franchise = evidence.franchise
     size = int(franchise.max(initial=0)) + 1
-    counts = blocks.counts(len(rows), lambda part: franchise[part][rows[part]], size)
+    counts = blocks.counts(len(rows), lambda part: franchise[blocks.true(rows, part)], size)
     hottest = np.argsort(-counts, kind="stable")
     # By where its traffic begins: a franchise with more than a tenth of the traffic fills the next tenth too, and is still in one only.
     begins = np.cumsum(counts[hottest]) - counts[hottest]

@@ -60,8 +60,9 @@ def _by_step(asked: Counted, intended_ns: Ints, span: Span, step_ns: int, bins: 
         due = intended_ns[part]
         mine = asked.rows[part] & (due >= span.started_ns) & (due < span.ended_ns)
         # The rest at a span's end is added to its last window.
-        step = np.minimum((due[mine] - span.started_ns) // step_ns, bins - 1)
-        found: Ints = 2 * step + asked.kept[part][mine]
+        at = np.flatnonzero(mine)
+        step = np.minimum((due[at] - span.started_ns) // step_ns, bins - 1)
+        found: Ints = 2 * step + asked.kept[part][at]
         return found
 
     return blocks.counts(len(asked.rows), twice, 2 * bins).reshape(bins, 2)

@@ -9,7 +9,6 @@ Requests are not independent: a stall slows hundreds at once. So for a *pass* th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +19,7 @@ from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import NEVER_NS, WINDOW_NS
 from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.measures import sampling
-from closeshave.judge.measures.counting import times
+from closeshave.judge.measures.counting import TimesOf, times
 from closeshave.judge.measures.parts import Part
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.verdicts.shares import needed_text
@@ -38,11 +37,10 @@ def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict)
     if objective.at_most is None:
         return replace(blank, n=n, reason="the objective needs at_most, because less time is better")
     bound_ns = round(objective.at_most * 1e9)
-    sizes, slow = _by_window(rows, evidence.intended_ns, time_ns, bound_ns)
+    sample, sizes, slow = _sampled(rows, evidence.intended_ns, time_ns, bound_ns)
     clusters, kept = sampling.clustered(sizes, slow, 1 - objective.percentile), n - int(slow.sum())
     lower, upper = sampling.bound_ranks(n, objective.percentile, objective.confidence, clusters)
     middle = sampling.rank_of(objective.percentile, n)
-    sample = blocks.chosen(rows, time_ns)
     sample.partition(sorted({rank for rank in (lower - 1, middle, upper - 1) if 0 <= rank < n}))
     measured, (low, high) = int(sample[middle]), sampling.at_ranks(sample, lower, upper)
     del sample
@@ -67,26 +65,33 @@ def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict)
     return replace(found, reason=f"{said}: too few requests to decide whether the promise of at most {promised} is kept{bunched}{needed}")
 
 
-def _by_window(rows: Flags, intended_ns: Ints, time_ns: Callable[[slice], Ints], bound_ns: int) -> tuple[Ints, Ints]:
-    """By window of the run: how many of ``rows`` were due in it, and how many of these took longer than the bound."""
+def _sampled(rows: Flags, intended_ns: Ints, time_ns: TimesOf, bound_ns: int) -> tuple[Ints, Ints, Ints]:
+    """The times of ``rows``; and by window of the run how many of them were due in it, and how many of these took longer than the bound."""
+    sizes = blocks.each(len(rows), lambda part: int(np.count_nonzero(rows[part])))
+    ends = np.cumsum([0, *sizes])
+    sample = blocks.array(int(ends[-1]), np.int64)
 
-    def ends(part: slice) -> tuple[int, int]:
-        due = intended_ns[part][rows[part]]
-        return (int(due.min()), int(due.max())) if len(due) else (NEVER_NS, -NEVER_NS)
+    def windows(part: slice) -> tuple[int, Ints]:
+        """The first window of the block, and twice as many counts as it has windows: within the bound, and slower."""
+        at = part.start // blocks.ROWS
+        if not sizes[at]:
+            return 0, np.empty(0, dtype=np.int64)
+        mine = blocks.true(rows, part)
+        took = time_ns(mine)
+        sample[ends[at] : ends[at + 1]] = took
+        window = intended_ns[mine] // WINDOW_NS
+        first = int(window.min())
+        return first, np.bincount(2 * (window - first) + (took > bound_ns))
 
-    reach = blocks.each(len(rows), ends)
-    first = min(low for low, _ in reach) // WINDOW_NS
-    number = max(high for _, high in reach) // WINDOW_NS - first + 1
-
-    def twice(part: slice) -> Ints:
-        mine = rows[part]
-        return 2 * (intended_ns[part][mine] // WINDOW_NS - first) + (time_ns(part)[mine] > bound_ns)
-
-    both = blocks.counts(len(rows), twice, 2 * number).reshape(number, 2)
-    return both.sum(axis=1), both[:, 1]
+    found = [(first, counts) for first, counts in blocks.each(len(rows), windows) if len(counts)]
+    least = min(first for first, _ in found)
+    both = np.zeros((max(first + -(-len(counts) // 2) for first, counts in found) - least, 2), dtype=np.int64)
+    for first, counts in found:
+        both.ravel()[2 * (first - least) : 2 * (first - least) + len(counts)] += counts
+    return sample, both.sum(axis=1), both[:, 1]
 
 
-def _all(evidence: Evidence, time_ns: Callable[[slice], Ints]) -> Ints:
+def _all(evidence: Evidence, time_ns: TimesOf) -> Ints:
     """The times of all operations in one column."""
     return blocks.into(evidence.history.room.array(len(evidence.operations), np.int64), time_ns)
 
