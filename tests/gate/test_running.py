@@ -31,7 +31,9 @@ from closeshave.trial.preparation import prepare
 from closeshave.trial.series import SeriesStopped
 from tests.gate.stages import block, leg
 
-ORDER = GateOrder("gate.yaml", "current", "next", 1, "2026-11-29T20:00:00+00:00", rules(Gate()), "p", ("a", "b"), "t", machine={"kernel": "6.1"})
+ORDER = GateOrder(
+    "gate.yaml", "current", "next", 1, "2026-11-29T20:00:00+00:00", rules(Gate()), "p", ("a", "b"), "t", machine={"kernel": "6.1"}
+)
 
 
 class Machine:
