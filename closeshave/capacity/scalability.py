@@ -135,8 +135,9 @@ class ScalingFit:
         return float(sizes[place]), float(bounds[place])
 
     def support(self, claimed_per_s: float) -> Support:
-        """How far the levels carry towards a claim of this throughput."""
-        return Support(claimed_per_s, self.measured_per_s, min(self.best()[1], FACTOR * self.measured_per_s), "1/s")
+        """How far the levels carry towards a claim of this throughput: where the law does not describe them, no further than what was measured."""
+        most = self.measured_per_s * (1.0 if self.misfit else FACTOR)
+        return Support(claimed_per_s, self.measured_per_s, min(self.best()[1], most), "1/s")
 
 
 def scaling(levels: Sequence[SizeLevel], seed: int, resamples: int = RESAMPLES) -> ScalingFit | UnknownScaling:

@@ -29,13 +29,18 @@ def sentences(found: ScalingFit | UnknownScaling, claimed_per_s: float | None = 
             "The law does not describe these levels: the repeats of one size agree far better with each other than their means do with the law "
             f"(chance {found.misfit_chance:.1g}). Do not extrapolate from it"
         )
-    size, most = found.best()
-    yield (
+    else:
+        size, most = found.best()
+        yield _bound(found, size, most)
+    if claimed_per_s is not None:
+        yield str(found.support(claimed_per_s))
+
+
+def _bound(found: ScalingFit, size: float, most: float) -> str:
+    return (
         f"Lower bound at 95 %: {words.per_second(most)}, at size {size:.3g}. Nothing is claimed past size {found.size_max:g}, 2.5 times the largest that "
         "was measured"
     )
-    if claimed_per_s is not None:
-        yield str(found.support(claimed_per_s))
 
 
 def plain(found: ScalingFit | UnknownScaling) -> dict[str, Any]:

@@ -100,6 +100,16 @@ def test_levels_that_the_law_cannot_describe_are_called_that() -> None:
     fit = fitted(made)
     assert fit.misfit
     assert any("does not describe" in each for each in sentences(fit))
+    # Another law, whose extrapolation would be larger than what was measured, if one believed it.
+    straight = levels(Coefficients(100, 0.001, 0.0), 0.01, 2)
+    straight[3] = dataclasses.replace(straight[3], throughputs_per_s=tuple(each * 0.8 for each in straight[3].throughputs_per_s))
+    fit = fitted(straight)
+    claimed = 1.1 * fit.measured_per_s
+    assert fit.misfit
+    assert fit.best()[1] > claimed
+    assert str(fit.support(claimed)).endswith("not supported")
+    assert fit.support(0.9 * fit.measured_per_s).within
+    assert not any("Lower bound" in each for each in sentences(fit))
 
 
 def test_residuals_are_relative_to_the_law() -> None:
