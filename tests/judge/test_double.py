@@ -1,5 +1,7 @@
 """Double bookings: acknowledged bookings of one barber that overlap, in the final state or for a while."""
 
+from typing import Any
+
 import pytest
 
 from closeshave.judge.verdict import Status
@@ -106,7 +108,8 @@ def test_bookings_that_do_not_say_whose_slot_they_take_are_unknown(unknown: str)
     """A platform whose lists name no barber: two customers at eight o'clock are no double booking, and no proof that there was none."""
     run = clean()
     for number in (990, 991):
-        run.row(number, starts_at=EIGHT + 900_000, **{unknown: None})
+        lacking: dict[str, Any] = {"starts_at": EIGHT + 900_000, unknown: None}
+        run.row(number, **lacking)
     verdict = run.verdict("integrity/double_booked")
     assert verdict.status is Status.INCONCLUSIVE
     assert (
