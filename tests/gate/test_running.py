@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import gate_resampling
+from closeshave.comparison import stored
 from closeshave.comparison.fingerprint import RunFingerprint
 from closeshave.environments.rollout.instances import VersionNotSeen
 from closeshave.files import jsonfile
@@ -439,7 +440,7 @@ def test_legs_under_conditions_that_changed_are_no_job(known, monkeypatch):
         version = "18.5" if path.name.startswith(("run-1-1-", "run-1-2-")) else next(versions)
         return SimpleNamespace(fingerprint=RunFingerprint({"kernel": "6.1"}, {"PostgreSQL": version}))
 
-    monkeypatch.setattr(running.stored, "load", load)
+    monkeypatch.setattr(stored, "load", load)
     for block_, number in ((block_, number) for block_ in range(1, 7) for number in range(4)):
         (made.task.directory / f"run-1-{block_}-{number}").mkdir()
     found = made.run()
@@ -468,7 +469,13 @@ def test_a_percentile_that_did_not_exist_is_in_no_baseline(machine, tmp_path, mo
 
 def test_a_gate_is_not_continued_on_another_machine(tmp_path):
     """Its legs would be compared across two machines. Memory differs by some pages from start to start."""
-    here = {"kernel": "6.1.0", "processor": "AMD EPYC", "cores": 2.0, "memory (GiB)": 7.8, "architecture": "x86_64"}
+    here: dict[str, str | float | None] = {
+        "kernel": "6.1.0",
+        "processor": "AMD EPYC",
+        "cores": 2.0,
+        "memory (GiB)": 7.8,
+        "architecture": "x86_64",
+    }
     began = replace(ORDER, machine=here)
     directory.refuse_changed(tmp_path, began, replace(ORDER, machine={**here, "memory (GiB)": 7.7}))
     with pytest.raises(
