@@ -255,11 +255,3 @@ def test_a_booking_that_was_answered_without_an_id_and_a_key_is_found_by_its_slo
     cancelled.act("cancel", 82, booking=None, **{**slot, "barber": 8})
     lost.act("cancel", 82, booking=None, **{**slot, "barber": 8})
     assert lost.verdict("integrity/lost").status is Status.FAIL
-
-
-def test_a_cancel_without_an_id_is_of_no_booking_without_an_id() -> None:
-    """Two rows that lack the same thing are not one."""
-    run = clean()
-    run.act("cancel", 80, booking=None, barber=None, starts_at=None)
-    run.row(990, key=None)
-    assert run.verdict("integrity/lost").status is Status.PASS
