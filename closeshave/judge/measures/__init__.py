@@ -2,5 +2,5 @@
 
 :class:`.analysis.Analysis` computes once what several judges need.
 
-May import: clock, history, judge.evidence, judge.verdict, judge.witnesses, plan, quantiles, scope, target, topology, vocabulary.
+May import: clock, history, judge.evidence, judge.verdict, judge.witnesses, operations, plan, quantiles, scope, target, topology, vocabulary.
 """
