@@ -26,6 +26,7 @@ from closeshave.drills.lifecycle import carry_out
 from closeshave.drills.platform import rebuild, record, stages
 from closeshave.environments import drivers, embedded
 from closeshave.environments.definition import read_embedded
+from closeshave.environments.evidence import edge_counts
 from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
@@ -95,13 +96,16 @@ def whole(platform: Deployment) -> None:
 
 
 def test_everything_is_built_anew_and_nothing_committed_is_lost(platform: Deployment, tmp_path: Path) -> None:
-    """From the backups and the definition: rows, roles, the application's key; timed by its steps, and backed up again."""
+    """From the backups and the definition: rows, roles, the application's key; timed by its steps, and backed up again.
+
+    What it asks edges is not counted as a customer's.
+    """
     run, root = tmp_path / "run", Path(platform.root)
     run.mkdir()
     key = (root / "config" / "private-key.pem").read_bytes()
     picture = root / "data" / "application" / "picture"
     picture.write_text("of a customer")
-    wanted, lost_s = booked(platform, 1), time.time()
+    wanted, lost_s, before = booked(platform, 1), time.time(), edge_counts.read(platform)
     assert carry_out(Ledger(run), KIND, work_of(platform, run), now_ns(), LIMIT_S) == []
     (end,) = [line for line in events(run) if line["type"] == "drill-end"]
     assert (end["how"], end["why"]) == ("carried-out", "")
@@ -113,6 +117,7 @@ def test_everything_is_built_anew_and_nothing_committed_is_lost(platform: Deploy
     assert missing(platform, wanted) == {}
     assert (root / "config" / "private-key.pem").read_bytes() == key
     assert picture.read_text() == "of a customer"
+    assert {count.requests for count in edge_counts.between(before, edge_counts.read(platform))} == {0}
     assert all(base.ended_ns > lost_s * 1e9 for server in platform.backups for base in backups.bases(server))
     whole(platform)
 
