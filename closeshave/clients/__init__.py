@@ -3,5 +3,5 @@
 Faults, probes and evidence share them. An injection and its probe use different requests of a client, or different clients. No other module opens a
 connection, except the few that ``tests/core/test_one_client.py`` lists with their reasons.
 
-May import: deployment, files, hash_slots.
+May import: deployment, files, hashslots.
 """

@@ -15,7 +15,7 @@ import redis
 from closeshave.clients.address import HOST
 from closeshave.clients.sentinel import Connection, NoPrimary, Unavailable, session, stores_of
 from closeshave.deployment import Deployment, Store
-from closeshave.hash_slots import SLOTS, SlotRange, slot_of, told, within
+from closeshave.hashslots import SLOTS, SlotRange, slot_of, told, within
 
 MOVED_AT_ONCE = 100
 """Keys that one MIGRATE moves: a larger number would keep the source from answering for longer."""

@@ -3,7 +3,7 @@
 The environment writes this file when it has started; traffic, faults and judges read it. Besides the plan and the history it is the only thing that
 these packages share. It says where parts *are*, never which role they have now: roles change, so ask Patroni or Sentinel.
 
-May import: api, cluster, files, hash_slots, plan, topology.
+May import: api, cluster, files, hashslots, plan, topology.
 """
 
 from closeshave.deployment.application import (

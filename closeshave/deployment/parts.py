@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from closeshave.hash_slots import SlotRange
+from closeshave.hashslots import SlotRange
 
 
 @dataclass(frozen=True, slots=True)

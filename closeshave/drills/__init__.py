@@ -2,6 +2,6 @@
 
 A drill stands in the same ledger as a fault, and is put back by the same undo and proof: that is why this room knows the faults'.
 
-May import: clients, clock, control, deployment, environments.rollout, environments.scaling, faults, files, hash_slots, history,
+May import: clients, clock, control, deployment, environments.rollout, environments.scaling, faults, files, hashslots, history,
 plan, plurals, topology, vocabulary.
 """

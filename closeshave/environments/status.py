@@ -9,7 +9,7 @@ from pathlib import Path
 from closeshave.clients import etcd, patroni, ports, sentinel, valkey, valkey_cluster
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Member, Process, Sentinel, Store, load
-from closeshave.hash_slots import told
+from closeshave.hashslots import told
 from closeshave.plurals import counted
 
 

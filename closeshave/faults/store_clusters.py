@@ -9,7 +9,7 @@ from closeshave.clients.valkey_cluster import ClusterView
 from closeshave.deployment import Deployment, Store
 from closeshave.faults.kind import Proof, Say
 from closeshave.faults.waiting import until
-from closeshave.hash_slots import keys_in, told
+from closeshave.hashslots import keys_in, told
 from closeshave.plurals import counted
 
 PROOF = "closeshave:heal-proof:"

@@ -10,6 +10,6 @@ probes), :mod:`.record` (its files), :mod:`.carrying` (all of it).
 
 Probes that installed packages add to a plan (``closeshave.trial.probe``) are something else: these judge nothing.
 
-May import: api, caps, clients, control, deployment, environments, faults, files, hash_slots, judge, plurals, report, target, topology,
+May import: api, caps, clients, control, deployment, environments, faults, files, hashslots, judge, plurals, report, target, topology,
 traffic, vocabulary.
 """

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from time import perf_counter
 from typing import Any
 
-from closeshave.hash_slots import SLOTS, slot_of
+from closeshave.hashslots import SLOTS, slot_of
 from closeshave.standin.breaker import Breaker
 from closeshave.standin.caches import TIMEOUT_S, Tier
 from closeshave.standin.visit import book_cache_time

@@ -9,7 +9,7 @@ import pytest
 from closeshave.clients import sentinel, valkey_cluster
 from closeshave.clients.valkey_cluster import declared, parse, uncovered
 from closeshave.deployment import Store
-from closeshave.hash_slots import SLOTS, shares
+from closeshave.hashslots import SLOTS, shares
 
 OK = {"cluster_state": "ok"}
 RANGES = shares(3)

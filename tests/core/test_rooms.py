@@ -17,7 +17,7 @@ VALUES = {
     "clock",
     "cluster",
     "deployment",
-    "hash_slots",
+    "hashslots",
     "operations",
     "plan",
     "plurals",

@@ -28,7 +28,7 @@ from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after, until
 from closeshave.files.shipped import locate
-from closeshave.hash_slots import SLOTS, slot_of
+from closeshave.hashslots import SLOTS, slot_of
 from closeshave.history import ACKNOWLEDGED, LOST
 from closeshave.plan import Expected, Fault
 from tests.drills.killing import Killed, killed_after
@@ -62,11 +62,11 @@ def keys(nodes: tuple[Store, ...]) -> Iterator[dict[str, str]]:
     """Keys of the application, all over the slots, that must outlive whatever happens; some in every slot that moves."""
     names = [f"session:{number}" for number in range(300)] + [f"session:{{{tag}}}" for tag in _tags()]
     kept = {name: f"customer of {name}" for name in names}
-    with ClusterClient(nodes) as client:
+    with ClusterClient(nodes, 10.0) as client:
         for name, value in kept.items():
             client.put(name, value, 3600)
     yield kept
-    with ClusterClient(nodes) as client:
+    with ClusterClient(nodes, 10.0) as client:
         assert {name: client.get(name) for name in kept} == kept
 
 
@@ -129,7 +129,7 @@ def test_a_node_is_lost_its_replica_serves_its_slots_and_it_comes_back(
         assert until(lambda: "observed" in edges(tmp_path) or experiment.poll() is not None, after(60))
         assert until(lambda: _serves(nodes, 6000) == nodes[4], after(60))
         assert processes.find(Path(platform.root), platform.process(nodes[1].process)) is None
-        with ClusterClient(nodes) as client:
+        with ClusterClient(nodes, 10.0) as client:
             assert {name: client.get(name) for name in keys} == keys
     finally:
         code = child.stop(experiment)
@@ -181,7 +181,7 @@ def test_slots_move_while_their_keys_are_used(platform: Deployment, nodes: tuple
 
     def read() -> None:
         nonlocal reads
-        with ClusterClient(nodes) as client:
+        with ClusterClient(nodes, 10.0) as client:
             while not over.is_set():
                 for name in list(keys)[-MOVED:]:
                     reads += 1
@@ -239,7 +239,7 @@ def test_a_slot_whose_move_was_cut_off_is_served_once_and_closed(
     open_now = {slot for view in valkey_cluster.views(nodes).values() for slot in view.own.open}
     # Whoever has the slot by now tells the source of it by gossip.
     assert open_now or word == AT_THE_TARGET, "the test did not cut anything off"
-    with ClusterClient(nodes) as client:
+    with ClusterClient(nodes, 10.0) as client:
         assert {name: client.get(name) for name in keys} == keys
     assert heal_open(tmp_path, platform, print, kinds=WAYS_BACK) == []
     whole(platform)

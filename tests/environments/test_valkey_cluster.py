@@ -15,7 +15,7 @@ from closeshave.environments.stack import Embedded
 from closeshave.faults.catalogue import unserved
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
-from closeshave.hash_slots import shares
+from closeshave.hashslots import shares
 
 SHIPPED = locate("environments", "embedded-argentina")
 ROOT = Path("/root-of-it")

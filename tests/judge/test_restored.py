@@ -244,4 +244,4 @@ def test_a_restore_of_files_that_found_nothing_out_is_inconclusive() -> None:
     """Not a loss of nothing."""
     verdict = of_files(booked(BACK), {}).verdict("drill-loss/files")
     assert verdict.status is INCONCLUSIVE
-    assert "restored nothing that could be compared" in verdict.reason
+    assert "compared nothing with what was acknowledged" in verdict.reason

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import hiredis
 import pytest
 
-from closeshave.hash_slots import SLOTS, slot_of
+from closeshave.hashslots import SLOTS, slot_of
 from closeshave.standin.caches import TIMEOUT_S
 from closeshave.standin.clustered import REDIRECTIONS_MAX, ClusterTier
 

@@ -14,7 +14,7 @@ from closeshave.clock import now_ns
 from closeshave.deployment import Store
 from closeshave.drills.kind import DrillFailed, Facts
 from closeshave.files import append_line, read_lines
-from closeshave.hash_slots import slot_of
+from closeshave.hashslots import slot_of
 from closeshave.history import ACKNOWLEDGED, LOSS_S, LOST, OLDEST_LOST
 
 STEM = "closeshave:moved:"
@@ -23,6 +23,8 @@ FILE = "keys.jsonl"
 WRITES_PER_S = 100
 LIVES_S = 3_600
 """A key that nobody removes any more expires."""
+READ_S = 5.0
+"""How long one answer may take when keys are looked for: a busy machine loses none."""
 SECOND_NS = 1_000_000_000
 
 
@@ -79,7 +81,7 @@ def compared(stores: Sequence[Store], keeps: Path, from_ns: int | None = None) -
     at_ns = now_ns() if from_ns is None else from_ns
     told = {key: told_ns for key, told_ns in noted(keeps).items() if told_ns <= at_ns}
     try:
-        with ClusterClient(stores) as client:
+        with ClusterClient(stores, READ_S) as client:
             gone = sorted((told_ns, key) for key, told_ns in told.items() if client.get(key) != key)
     except sentinel.Unavailable as error:
         raise DrillFailed(f"the keys cannot be read: {type(error).__name__}: {error}") from error

@@ -18,7 +18,7 @@ from closeshave.faults.cache import tier
 from closeshave.faults.cache.killed import SLOT, unfit_node
 from closeshave.faults.killing import StillAlive, kill, victims_of
 from closeshave.faults.kind import Aim, Proof, Say
-from closeshave.hash_slots import keys_in
+from closeshave.hashslots import keys_in
 from closeshave.history import TIMED
 
 CHOOSE, LOSE, TAKE_OVER, JOIN, COUNT = "choose the node", "lose the node", "wait for its replica", "join a new node", "count the keys"

@@ -13,7 +13,7 @@ from closeshave.faults import proofs, store_clusters
 from closeshave.faults.cache import tier
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
 from closeshave.faults.waiting import left_s, until
-from closeshave.hash_slots import SLOTS, keys_in, told, within
+from closeshave.hashslots import SLOTS, keys_in, told, within
 from closeshave.history import TIMED
 from closeshave.plurals import counted
 

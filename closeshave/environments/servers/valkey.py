@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.deployment import Process, Sentinel, Store
 from closeshave.environments.site import SERVER_NICE, Site, placed
 from closeshave.environments.stack import StoreGroup, ValkeyClusterOf
-from closeshave.hash_slots import shares
+from closeshave.hashslots import shares
 
 DOWN_AFTER_MS = 1000
 FAILOVER_TIMEOUT_MS = 3000

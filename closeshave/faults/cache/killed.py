@@ -12,7 +12,7 @@ from closeshave.faults.cache import tier
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import kill, victims_of
 from closeshave.faults.kind import Aim, Kind, NotSeen, Parameter
-from closeshave.hash_slots import SLOTS
+from closeshave.hashslots import SLOTS
 from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from closeshave.clients import sentinel, valkey_cluster
-from closeshave.hash_slots import SLOTS
+from closeshave.hashslots import SLOTS
 from closeshave.probes.basis import ProbeBasis
 from closeshave.probes.deciding import Unclear, figure, settled
 from closeshave.probes.probe import ProbeFamily, PromiseProbe

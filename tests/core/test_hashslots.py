@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from closeshave.hash_slots import SLOTS, keys_in, runs, shares, slot_of, told, within
+from closeshave.hashslots import SLOTS, keys_in, runs, shares, slot_of, told, within
 
 SOME_SLOTS = st.frozensets(st.integers(0, SLOTS - 1), max_size=200)
 
