@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.trial, pytest.mark.browser, pytest.mark.timeout(900)]
 def test_a_shipped_game_day_is_carried_to_its_report(gameday, tmp_path, plan, inject, fault):
     """A hidden fault now, marks, a runbook's step, a note, stop and heal: once injected, healed, and all of it is in the report."""
     # At a fixed rate, because a calibration takes a minute and is no part of what is asked here.
-    running = gameday("--rate-scale", "0.5", plan=plan)
+    running = gameday("--rate-scale", "1", plan=plan)
     links, screens = paging.links(tmp_path / "output.txt"), tmp_path / "screens"
     with (
         browsing.chromium() as browser,
