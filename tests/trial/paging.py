@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LINK = re.compile(r"live view, (\w+): (http://\S+)")
 SCREENS = [(width, scheme) for width in (1440, 1024, 390) for scheme in ("light", "dark")]
+NARROWEST = (390, "dark")
 
 
 def links(output: Path) -> Mapping[str, str]:
@@ -68,7 +69,8 @@ def photographed(page: Page, place: Path, name: str) -> None:
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(400)
         page.screenshot(path=place / f"{name}-{width}-{scheme}.png", full_page=True)
-        if scheme == "light":
+        if (width, scheme) == NARROWEST:
+            # The other sizes are looked at without a trial: tests/live and tests/gameday.
             browsing.easy_to_read(page, width)
     page.set_viewport_size({"width": 1440, "height": 900})
     page.emulate_media(color_scheme="light")

@@ -50,7 +50,6 @@ def test_a_shipped_game_day_is_carried_to_its_report(gameday, tmp_path, plan, in
         paging.answered(responder, "Noticed: done")
         assert not any(fault in answer.text() or f'"{inject}"' in answer.text() for answer in heard)
         assert responder.locator(f'.card[data-inject="{inject}"]').count() == 0
-        paging.photographed(responder, screens, "responder-hidden")
         paging.card(facilitator, inject, "Reveal")
         responder.wait_for_selector(f'.card[data-inject="{inject}"]')
         responder.locator(f'.card[data-inject="{inject}"] .runbook [role="checkbox"]').first.click()
@@ -68,7 +67,7 @@ def test_a_shipped_game_day_is_carried_to_its_report(gameday, tmp_path, plan, in
         wait(running, lambda told: status(told, inject) is InjectStatus.STOPPED, 200)
         assert running.process.wait(300) == 5, (tmp_path / "output.txt").read_text()
         observer.wait_for_selector('main[data-stage="over"]')
-        paging.photographed(observer, screens, "ended")
+        observer.screenshot(path=screens / "ended.png", full_page=True)
     run = running.run()
     assert injected(run) == [fault]
     assert Ledger(run).open() == ()
