@@ -10,7 +10,8 @@ import pytest
 from closeshave.gameday import page
 from closeshave.gameday.account import AfterAction
 from tests import browsing
-from tests.gameday.test_after_action import mark, told
+from tests.gameday.test_after_action import told
+from tests.judge.test_people import mark
 
 pytestmark = pytest.mark.browser
 

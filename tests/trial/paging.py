@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from closeshave.control import processes
 from tests import browsing
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 LINK = re.compile(r"live view, (\w+): (http://\S+)")
-SCREENS = [(width, scheme) for width in (1440, 1024, 390) for scheme in ("light", "dark")]
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SCREENS = [(width, scheme) for width in (1440, 1024, 390) for scheme in SCHEMES]
 NARROWEST = (390, "dark")
 
 
