@@ -27,7 +27,7 @@ Owners = npt.NDArray[np.int16]
 class Redeal:
     """One step: what these processes had from an instant on, others have."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
     from_ns: Annotated[int, Field(ge=0, lt=2**62)]
     """Nanoseconds after the load's start: what is due from then on is dealt again."""

@@ -110,7 +110,7 @@ def test_a_run_is_copied_whole_and_its_summary_last(gateway: Gateway, run: Path)
     ("address", "changed", "says"),
     [
         ("s3://reports/x", {"AWS_SECRET_ACCESS_KEY": "another"}, "SignatureDoesNotMatch"),
-        ("s3://reports/x", {"AWS_ACCESS_KEY_ID": "nobody"}, "InvalidAccessKeyId"),
+        ("s3://reports/x", {"AWS_ACCESS_KEY_ID": "nobody"}, "No user exists with the provided access key ID"),
         ("s3://nowhere/x", {}, "NoSuchBucket"),
         ("s3://reports/x", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "Could not connect to the endpoint URL"),
         ("s3://reports/x", {"AWS_ENDPOINT_URL": "no address"}, "Invalid endpoint"),
