@@ -10,6 +10,7 @@ from pathlib import Path
 from closeshave.control import processes
 from closeshave.environments import logs, ports, registry
 from closeshave.environments.servers import postmaster
+from closeshave.plurals import plural
 
 PORTS_S_MAX = 3.0
 
@@ -54,7 +55,7 @@ def _end_processes(root: Path, claim: registry.EnvironmentClaim) -> list[process
     survivors = processes.sweep(claim.id, also=[*databases, *others])
     stuck = postmaster.free_segments(servers)
     if stuck:
-        raise OSError(f"shared memory segments {stuck} could not be removed")
+        raise OSError(f"{plural(len(stuck), 'a shared memory segment', 'shared memory segments')} could not be removed: {', '.join(stuck)}")
     return survivors
 
 

@@ -1,5 +1,8 @@
 """The image of the harness: what is in it, who runs it, and that two builds are equal."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from closeshave import __version__
@@ -96,6 +99,11 @@ def test_its_servers_are_the_current_ones(image):
     text = said(image, "doctor", "--json")
     for server in (ETCD, TOXIPROXY):
         assert f"/opt/closeshave/libexec/closeshave/{server.binary.name}" in text
+
+
+def test_its_plans_can_be_checked(image):
+    """With the environments and targets that they name: the files that are shipped are there."""
+    assert [Path(one["plan"]).stem for one in json.loads(said(image, "validate", "smoke", "nightly", "--json"))] == ["smoke", "nightly"]
 
 
 def test_processes_that_outlive_their_parent_are_reaped(image):

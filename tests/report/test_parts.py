@@ -28,6 +28,17 @@ def test_without_a_choice_the_charts_show_the_whole_run():
         assert getattr(whole, name) == pytest.approx(getattr(drawn, name), nan_ok=True)
 
 
+def test_pictures_are_of_the_same_curves():
+    """Computed once, for the page and for the pictures; shards too."""
+    found, expected = parts(MADE.operations, WHEN).series, series(MADE.operations, WHEN)
+    assert (found.bin_s, found.starts_s.tolist()) == (expected.bin_s, expected.starts_s.tolist())
+    assert np.array_equal(found.p95_ms, expected.p95_ms, equal_nan=True)
+    assert [one.shard for one in found.shards] == [one.shard for one in expected.shards] == [1, 2, 3, 4]
+    for mine, theirs in zip(found.shards, expected.shards, strict=True):
+        assert np.array_equal(mine.not_good_per_s, theirs.not_good_per_s)
+        assert np.array_equal(mine.p95_ms, theirs.p95_ms, equal_nan=True)
+
+
 @pytest.mark.parametrize(("region", "shard"), [("us-east-1", None), (None, 2), ("eu-west-1", 1)])
 def test_a_choice_shows_its_requests_alone(region, shard):
     """As a filter of the operations would."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import os
 import signal
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,9 +14,10 @@ from pathlib import Path
 import psutil
 
 from closeshave.control import processes
-from closeshave.environments.commands import CommandFailed, run
 
 SYSV_SEGMENTS = Path("/proc/sysvipc/shm")
+IPC_RMID = 0
+"""Linux's number of this command, in ``<linux/ipc.h>``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +70,27 @@ def end(servers: Iterable[Postmaster], timeout_s: float = 3.0) -> list[processes
     return processes.gone(left, timeout_s)
 
 
-def free_segments(servers: Iterable[Postmaster]) -> list[int]:
-    """Remove the shared memory segments of killed servers; returns those that could not be removed.
+def free_segments(servers: Iterable[Postmaster]) -> list[str]:
+    """Remove the shared memory segments of killed servers; returns those that could not be removed, each with the reason.
 
     A segment is removed only if that server created it and no process is attached to it.
     """
-    stuck = []
-    for server in servers:
-        if server.segment is not None and (server.segment, server.pid) in _unattached():
-            try:
-                run(["ipcrm", "-m", str(server.segment)], timeout_s=5)
-            except CommandFailed:
-                stuck.append(server.segment)
-    return stuck
+    return [
+        f"{server.segment} ({why})"
+        for server in servers
+        if server.segment is not None and (server.segment, server.pid) in _unattached() and (why := _removed(server.segment))
+    ]
+
+
+def _removed(segment: int) -> str:
+    """Remove a segment, by shmctl(2); returns why it could not be removed, and nothing where it is gone.
+
+    Not by ipcrm(1), which a small image need not have.
+    """
+    system = ctypes.CDLL(None, use_errno=True)
+    if system.shmctl(segment, IPC_RMID, None) == 0 or (number := ctypes.get_errno()) in {errno.EINVAL, errno.EIDRM}:
+        return ""
+    return os.strerror(number)
 
 
 def _unattached() -> set[tuple[int, int]]:

@@ -125,20 +125,20 @@ def _cautious(evidence: Evidence, objective: Objective, part: Part, covered: Seq
     whole = decide(evidence, objective, part, covered)
     doubtful = evidence.touched_within(_telling_ns(objective))
     limited = lateness.limited
-    if np.any(part.rows & lateness.held_up):
+    if _both(part.rows, lateness.held_up):
         kept = whole.status is Status.PASS and few(part.rows, lateness.held_up)
         # Without these requests a rate would be too low for the time that it is measured over.
         if kept and objective.measure is not Measure.THROUGHPUT:
             kept = decide(evidence, objective, replace(part, rows=part.rows & ~lateness.held_up), covered).status is Status.PASS
         limited = limited if kept else limited | lateness.held_up
     excused = limited | doubtful if whole.status is Status.FAIL else limited
-    touched = int(np.count_nonzero(part.rows & excused))
+    touched = _both(part.rows, excused)
     share = touched / max(1, int(np.count_nonzero(part.rows)))
     if not touched:
-        disturbed = int(np.count_nonzero(part.rows & doubtful)) / max(1, int(np.count_nonzero(part.rows)))
+        disturbed = _both(part.rows, doubtful) / max(1, int(np.count_nonzero(part.rows)))
         told = f"{whole.reason}; other programs disturbed {disturbed:.0%} of these requests ({_causes(evidence, covered)})"
         return replace(whole, reason=told) if whole.status is Status.INCONCLUSIVE and disturbed else whole
-    by_lateness = bool(np.any(part.rows & limited))
+    by_lateness = _both(part.rows, limited) > 0
     if whole.status is Status.FAIL and not (by_lateness and objective.measure is Measure.THROUGHPUT):
         alone = decide(evidence.assuming_good(excused), objective, part, covered)
         if alone.status is Status.FAIL:
@@ -151,6 +151,11 @@ def _cautious(evidence: Evidence, objective: Objective, part: Part, covered: Seq
     else:
         why = f"the load generator was late in the windows of {share:.0%} of these requests, so their times include its own delay"
     return replace(whole, status=Status.INCONCLUSIVE, reason=why, witnesses=())
+
+
+def _both(rows: Flags, some: Flags) -> int:
+    """How many are in both. Of most runs nothing is late or disturbed, which is seen at once."""
+    return int(np.count_nonzero(rows & some)) if some.any() else 0
 
 
 def _apart(share: float) -> str:
