@@ -55,7 +55,7 @@ from closeshave.target import OF_PEOPLE, STEADY, Target
 T = TypeVar("T")
 
 SIDE_BY_SIDE = 2
-"""Judges of a long run. More would need more memory at once than they save time."""
+"""Objectives of a long run that are judged at once."""
 UNKNOWN_LOAD = LoadFigures(0, 0, 0, None, None, None, dict.fromkeys(load.PERCENTILES), 0, None)
 
 REHEARSAL = "rehearsal"
@@ -139,24 +139,28 @@ def _assessed(history: History, plan: Plan, target: Target, also: Sequence[Verdi
 
 
 def _judged(analysis: Analysis, lives: tuple[Life, ...], drilled: tuple[DrillLife, ...], broken: Broken) -> list[Verdict]:
-    """What every judge says, in their order. Of a long run two judge side by side: each by itself leaves a processor idle half of the time."""
+    """What every judge says, in their order. Of a long run two objectives are judged side by side, because one leaves a processor idle half of the time;
+    the other judges join long tables, and two of these at once would need too much memory."""
 
     def heard(name: str, judge: Callable[[], tuple[Verdict, ...]]) -> tuple[tuple[Verdict, ...], Broken]:
         own = Broken()
         return _guarded(name, judge, NO_VERDICTS, own), own
 
-    judges = [*_judges(analysis, lives, drilled)]
+    steady = [*_steady(analysis)]
     if blocks.alone(len(analysis.evidence.operations)):
-        said = [heard(*one) for one in judges]
+        said = [heard(*one) for one in steady]
     else:
         _foreseen(analysis.evidence)
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             # Each with the room of this run; a context can be entered once only.
-            said = [each.result() for each in [pool.submit(copy_context().run, heard, *one) for one in judges]]
+            said = [each.result() for each in [pool.submit(copy_context().run, heard, *one) for one in steady]]
     for _, own in said:
         broken.verdicts.extend(own.verdicts)
         broken.tracebacks.update(own.tracebacks)
-    return [verdict for verdicts, _ in said for verdict in verdicts]
+    verdicts = [verdict for told, _ in said for verdict in told]
+    return verdicts + [
+        verdict for name, judge in _judges(analysis, lives, drilled) for verdict in _guarded(name, judge, NO_VERDICTS, broken)
+    ]
 
 
 def _foreseen(evidence: Evidence) -> None:
@@ -166,15 +170,19 @@ def _foreseen(evidence: Evidence) -> None:
             getattr(evidence, name)
 
 
-def _judges(
-    analysis: Analysis, lives: tuple[Life, ...], drilled: tuple[DrillLife, ...]
-) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
-    """Every judge by name. Objectives and faults are guarded one by one, so that evidence which only one of them needs cannot stop the others."""
+def _steady(analysis: Analysis) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
+    """The judges of objectives by name, each guarded by itself."""
     # First: if too little of the plan was loaded, no other verdict says why.
     yield "rate", partial(preconditions.rate, analysis.evidence)
     for objective in analysis.evidence.target.objectives:
         if objective.measure in STEADY:
             yield objective.id, partial(objectives.judge, analysis, objective)
+
+
+def _judges(
+    analysis: Analysis, lives: tuple[Life, ...], drilled: tuple[DrillLife, ...]
+) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
+    """Every other judge by name. Faults are guarded one by one, so that evidence which only one of them needs cannot stop the others."""
     for life in lives:
         yield f"recovery from {life.fault.id}", partial(recovery.judge, analysis, life)
         yield f"loss by {life.fault.id}", partial(loss.judge, analysis, life)

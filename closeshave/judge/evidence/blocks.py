@@ -26,9 +26,9 @@ ROWS = 1 << 18
 """Of a block."""
 FEW = 8
 """So few blocks are not worth threads."""
-MOST_BLOCKS = 8
+MOST_BLOCKS = 4
 """Of the usual size in one, where the table of what is counted is long."""
-LONG_BYTES = 32 << 20
+LONG_BYTES = 16 << 20
 """Arrays of at least so many bytes are made in the room of the run, but for masks: these are many, and gone before a file would be worth it."""
 _ROOM: ContextVar[Room] = ContextVar("room", default=IN_MEMORY)
 
