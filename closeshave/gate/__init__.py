@@ -7,5 +7,5 @@ answer), :mod:`.pace` (what a stage takes), :mod:`.resampling` (how often the ru
 Acting: :mod:`.asking` (what is to be compared), :mod:`.directory` and :mod:`.baseline` (what is kept), :mod:`.legs` (trials), :mod:`.running` (all of
 it), :mod:`.telling` (how it looks).
 
-May import: comparison, conclusion, control, environments, files, judge, plan, plurals, quantiles, report, traffic, trial, vocabulary.
+May import: comparison, conclusion, environments, files, judge, plan, plurals, quantiles, report, traffic, trial, vocabulary.
 """
