@@ -172,10 +172,10 @@ def edges(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
     return check
 
 
-def ask(deployment: Deployment, edge: Edge, path: str) -> ports.Answer | None:
+def ask(deployment: Deployment, edge: Edge, path: str, headers: Mapping[str, str] | None = None) -> ports.Answer | None:
     """The answer at a region's edge, ``None`` when there is none; noted before, because the edges' counters are compared with the customers' requests."""
     append_line(Path(deployment.root, OWN_REQUESTS), {"region": edge.region})
-    return edges_.answer(deployment, edge, path)
+    return edges_.answer(deployment, edge, path, headers)
 
 
 def _door(deployment: Deployment, edge: Edge, shards: Iterable[int]) -> str:
