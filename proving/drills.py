@@ -39,6 +39,7 @@ PLANS = (
     "background",
     "scaling",
     "platform-rebuild",
+    "valkey-cluster",
     "dr-quarterly",
 )
 HEADS = ("kind", "scope", "verdict", "took", "steps", "requests not good", "writes refused", "loss window", "put back", "why")

@@ -46,6 +46,7 @@ def _has(definition: Stack, scope: Mapping[str, str | int]) -> frozenset[str]:
         "releases": bool(definition.application.releases),
         "instances": definition.apps_per_region >= 2,
         "tls": definition.edges.tls,
+        "valkey cluster": definition.valkey_cluster is not None,
         BACKGROUND: definition.works_later,
         ALERTS: definition.alerts is not None,
         LIVE: definition.application.live_updates is not None,

@@ -147,12 +147,21 @@ def shipped(name: str) -> dict[str, Any]:
     }
 
 
+CLUSTER = {"name": "valkey", "holds": ["ratelimit"], "primaries": ["us-east-1"] * 3, "replicas": ["us-west-2"] * 3, "node_timeout": "3s"}
+
+
+def with_a_cluster(whole: dict[str, Any]) -> dict[str, Any]:
+    """The environment with what only one kind has: an entrance, and a Valkey cluster, which holds one of its tiers."""
+    tiers = [group for group in whole["tiers"] if group["tier"] not in CLUSTER["holds"]]
+    return whole | {"tiers": tiers, "valkey_cluster": CLUSTER, "entrances": {"city": {"region": "us-east-1", "distance": "9ms"}}}
+
+
 FILES: Mapping[str, tuple[dict[str, Any], Any, Any]] = {
     "plan": (PLAN, Plan, read_plan),
     "target": (TARGET, Target, read_target),
     "remote": (REMOTE, Remote, read_definition),
     "kubernetes": (KUBERNETES, Kubernetes, read_definition),
-    "embedded": (shipped("embedded") | {"entrances": {"city": {"region": "us-east-1", "distance": "9ms"}}}, Embedded, read_definition),
+    "embedded": (with_a_cluster(shipped("embedded")), Embedded, read_definition),
     "containers": (shipped("containers"), Containers, read_definition),
     "profile": (PROFILE, Profile, lambda path: read(path, Profile)),
 }
@@ -234,8 +243,8 @@ def test_the_file_itself_is_right_and_states_every_number(tmp_path: Path, kind: 
     """Otherwise the next test would prove nothing: a new field must be added here."""
     whole, type_, reads = FILES[kind]
     assert reads(written(tmp_path / "file.yaml", whole))
-    # No spare shard and no monitoring run in containers yet: whatever is stated of them is refused.
-    refused = {"SpareOf.id", "AlertsOf.every"} if kind == "containers" else set[str]()
+    # No spare shard, no monitoring and no cluster run in containers yet: whatever is stated of them is refused.
+    refused = {"SpareOf.id", "AlertsOf.every", "ValkeyClusterOf.node_timeout"} if kind == "containers" else set[str]()
     assert fields(type_) - {field for field, _ in FOUND[kind]} == refused
 
 

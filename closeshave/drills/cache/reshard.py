@@ -157,6 +157,9 @@ def _ended(stores: Sequence[Store], moves: SlotMoves) -> int:
     seen = valkey_cluster.views(stores)
     open_: set[tuple[int, Store, Store]] = set()
     for store, view in seen.items():
+        if not view.own.primary:
+            # Replicas copy what their primary says, and cannot be told.
+            continue
         open_ |= {(slot, store, other) for slot, name in view.own.migrating.items() if (other := moves.at(name)) is not None}
         open_ |= {(slot, other, store) for slot, name in view.own.importing.items() if (other := moves.at(name)) is not None}
     for slot, source, target in sorted(open_, key=lambda move: move[0]):
