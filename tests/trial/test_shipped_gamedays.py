@@ -52,7 +52,9 @@ def test_a_shipped_game_day_is_carried_to_its_report(gameday, tmp_path, plan, in
         assert responder.locator(f'.card[data-inject="{inject}"]').count() == 0
         paging.card(facilitator, inject, "Reveal")
         responder.wait_for_selector(f'.card[data-inject="{inject}"]')
+        responder.locator(f'.card[data-inject="{inject}"] .runbook summary').click()
         responder.locator(f'.card[data-inject="{inject}"] .runbook [role="checkbox"]').first.click()
+        responder.locator("h1").click()
         for key, word in (("2", "Acknowledged"), ("3", "Cause found"), ("4", "Mitigated")):
             responder.keyboard.press(key)
             paging.answered(responder, f"{word}: done")
