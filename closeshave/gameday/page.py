@@ -68,7 +68,9 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("closeshave.gameday"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(clean=words.clean, clock=clock, seconds=telling.seconds, signed=telling.signed, count=words.count)
+    environment.filters.update(
+        clean=words.clean, clock=clock, seconds=telling.seconds, signed=telling.signed, count=words.count, share=words.ratio
+    )
     return environment
 
 

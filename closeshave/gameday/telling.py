@@ -110,7 +110,7 @@ def _markdown(found: AfterAction) -> Iterator[str]:
         yield from table(
             (*HARM, *more),
             (
-                (each.fault, each.severity, clock(each.first_at_s), words.count(each.requests), f"{each.worst_minute:.1%}", signed(each.alerted_s),
+                (each.fault, each.severity, clock(each.first_at_s), words.count(each.requests), words.ratio(each.worst_minute), signed(each.alerted_s),
                  seconds(each.noticed_s), seconds(each.restored_s), each.brought_back_by)
                 for each in found.harm
             ),
