@@ -153,7 +153,7 @@ def _judged(analysis: Analysis, lives: tuple[Life, ...], drilled: tuple[DrillLif
         _foreseen(analysis.evidence)
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             # Each with the room of this run; a context can be entered once only.
-            said = [each.result() for each in [pool.submit(copy_context().run, heard, *one) for one in steady]]
+            said = [each.result() for each in [pool.submit(copy_context().run, partial(heard, *one)) for one in steady]]
     for _, own in said:
         broken.verdicts.extend(own.verdicts)
         broken.tracebacks.update(own.tracebacks)

@@ -241,7 +241,7 @@ def percentiles_of_sums(
         return tuple(np.full((len(quantiles), size), np.nan) for size in sizes)
     fine = _fineness(number)
     ranges = int(_ranges(np.array([_LONGEST]), fine)[0]) + 1
-    width = np.int32 if number * ranges <= np.iinfo(np.int32).max else np.int64
+    width: np.dtype[np.signedinteger[Any]] = np.dtype(np.int32 if number * ranges <= np.iinfo(np.int32).max else np.int64)
     place = blocks.into(blocks.array(len(values), width), lambda part: cells[part].astype(width) * ranges + _ranges(values[part], fine))
     counted = blocks.counts(len(values), lambda part: place[part], number * ranges).reshape(number, ranges)
     searches = [_search(_summed(counted, of, size), quantiles) for of, size in zip(sums, sizes, strict=True)]

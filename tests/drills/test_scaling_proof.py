@@ -20,7 +20,7 @@ from closeshave.faults.waiting import after
 from tests.faults import toys
 
 KIND = KINDS["scale.out-in"]
-FACTS = {
+FACTS: dict[str, dict[str, str | int | float | bool | None]] = {
     out_in.BEGIN: {"requests_cut": 0}, out_in.COLD: {"cold_start_s": None}, out_in.IN: {"requests_cut": 0, "unanswered": 0},
     out_in.OUT: {"served_s_longest": 2.0, "triggers": "CPU 90% above 60%"},
 }  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 
 from closeshave import __version__
 from closeshave.comparison.fingerprint import RunFingerprint
+from closeshave.environments.fingerprint import machine as machine_here
 from closeshave.files import digest
 from closeshave.files.shipped import locate
 from closeshave.gate import asking, baseline
@@ -22,7 +23,7 @@ FILES = named_files.digests([prepare("gate")])
 
 def saved(tmp_path, jobs=6, plan="gate", **machine):
     """A baseline of this machine, unless told otherwise."""
-    here = asking.machine()
+    here = machine_here()
     conditions = RunFingerprint(
         machine={**here, **machine},
         parts={"PostgreSQL": "18.6"},
