@@ -34,6 +34,8 @@ USUAL = "embedded"
 """The environment that most plans name; they work on others too."""
 TLS = "-tls"
 """How the name of the variant of an environment ends whose edges serve HTTPS: plans that name ``embedded-tls`` run on the variant of the others."""
+CLUSTERED = "embedded-argentina"
+"""The environment with a Valkey cluster. Its plan belongs to the usual table: no other environment has such a part."""
 PAGES = HERE / "docs"
 
 
@@ -69,7 +71,7 @@ def plans(environment: str) -> list[Path]:
     """The plans for an environment: the usual ones whose faults it can have, and those that name this one."""
 
     def fits(plan: Plan) -> bool:
-        named = plan.environment in {USUAL, USUAL + TLS, environment}
+        named = plan.environment in {USUAL, USUAL + TLS, environment, *([CLUSTERED] if environment == USUAL else [])}
         return named and all(environment in KINDS[fault.kind].environments for fault in plan.faults)
 
     return [path for path in sorted(PLANS.glob("*.yaml")) if fits(read_plan(path))]
@@ -77,7 +79,8 @@ def plans(environment: str) -> list[Path]:
 
 def where(plan: Path, environment: str) -> str:
     """The environment on which a plan is carried out for a table of ``environment``."""
-    return environment + TLS if read_plan(plan).environment == USUAL + TLS else environment
+    named = read_plan(plan).environment
+    return environment + TLS if named == USUAL + TLS else named if named == CLUSTERED else environment
 
 
 def _runs(told: argparse.Namespace, console: Console) -> Iterator[tuple[Path, str]]:

@@ -355,15 +355,19 @@ def test_a_fault_is_refused_where_a_part_that_it_needs_is_missing(
 ) -> None:
     """And says how the file would state the part."""
     assert kind in catalogue.KINDS
-    found = catalogue.unserved(kind, scope, plain(tmp_path).application.offers, ("cache",))
+    found = catalogue.unserved(kind, scope, plain(tmp_path).offers, ("cache",))
     assert (message in found[0]) if message else found == []
 
 
 def test_the_stand_in_offers_whatever_a_fault_may_need() -> None:
-    """So every kind of fault works in the environments that ship; those of certificates in the one whose edges serve HTTPS."""
-    plain, served = (read_embedded(locate("environments", name)).offers for name in ("embedded", "embedded-tls"))
+    """So every kind of fault works in the environments that ship; those of certificates in the one whose edges serve HTTPS, those of a Valkey cluster in
+    the one that has one."""
+    plain, served, clustered = (
+        read_embedded(locate("environments", name)).offers for name in ("embedded", "embedded-tls", "embedded-argentina")
+    )
     assert "tls" in served - plain
-    assert [kind for kind in catalogue.OWN.values() if set(kind.uses) - plain - {"tls"}] == []
+    assert "valkey cluster" in clustered - plain
+    assert [kind for kind in catalogue.OWN.values() if set(kind.uses) - plain - {"tls", "valkey cluster"}] == []
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ CONTAINERS_ONLY = {
     "service.out-of-memory": "memory limits of a container engine",
 }
 EMBEDDED_ONLY = {
+    "cache.node-lost": "a Valkey cluster",
     "broker.lost": "workers beside the application, which our images do not have",
     "websocket.cut": "customers who follow their bookings, whom only that environment has",
     "worker.killed": "workers beside the application, which our images do not have",

@@ -35,7 +35,7 @@ FAULT = LinkFault(
 
 def unfit(aim: Aim) -> str:
     """Unfit if no link can be disturbed, or while the tier is not healthy. The nodes of a cluster are reached without links."""
-    return tier.unfit_in_cluster(aim) or links.unfit(aim.deployment)
+    return links.unfit(aim.deployment) or tier.unfit_in_cluster(aim)
 
 
 KIND = Kind(
