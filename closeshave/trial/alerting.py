@@ -45,8 +45,7 @@ def look(trial: Trial) -> None:
 
 def finish(trial: Trial, *, early: bool) -> None:
     """Listen until every alert is over, at most for the time that the plan allows; then stop, and tell judges until when."""
-    asked = trial.prepared.plan.alerts
-    if asked is None or trial.deployment is None:
+    if trial.deployment is None or (asked := trial.prepared.plan.alerts) is None:
         return
     if trial.receiver is not None:
         if not early:
