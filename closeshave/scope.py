@@ -49,8 +49,8 @@ def struck(fault: Disruption, topology: Topology) -> list[int]:
 
 
 def concerned(drill: Disruption, topology: Topology) -> list[int]:
-    """The shards whose customers a drill concerns: those that its scope names; all of them, for a drill of the whole environment."""
-    return struck(drill, topology) if drill.scope else [shard.id for shard in topology.shards]
+    """The shards whose customers a drill concerns: those of the shard or region that its scope names; all of them, for a tier or the whole environment."""
+    return struck(drill, topology) if {"shard", "region"} & drill.scope.keys() else [shard.id for shard in topology.shards]
 
 
 def holds(fault: Disruption, region: str, shard: int, topology: Topology) -> bool:

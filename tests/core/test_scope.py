@@ -3,7 +3,7 @@
 import pytest
 
 from closeshave.plan import Expected, Fault
-from closeshave.scope import holds, may_suffer, meet, struck
+from closeshave.scope import concerned, holds, may_suffer, meet, struck
 from closeshave.topology import Shard, Topology
 
 TOPOLOGY = Topology(("east", "west"), (Shard(1, 1, 100, "east", "west"), Shard(2, 101, 200, "west", "west")))
@@ -42,6 +42,15 @@ def fault(kind, **scope):
 def test_faults_may_overlap_unless_healing_one_touches_the_other(one, other, shared):
     """What both touch is named, whichever is asked first."""
     assert meet(one, other, TOPOLOGY) == meet(other, one, TOPOLOGY) == shared
+
+
+@pytest.mark.parametrize(
+    ("scope", "shards"),
+    [({"shard": 2}, [2]), ({"region": "east"}, [1]), ({"tier": "sessions"}, [1, 2]), ({}, [1, 2])],
+)
+def test_a_drill_of_a_tier_concerns_everybody(scope, shards):
+    """Every customer's requests may need it. Once it concerned nobody, so that no share of failed requests could be told."""
+    assert concerned(fault("cache.reshard", **scope), TOPOLOGY) == shards
 
 
 @pytest.mark.parametrize(
