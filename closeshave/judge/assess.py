@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -54,8 +51,6 @@ from closeshave.target import OF_PEOPLE, STEADY, Target
 
 T = TypeVar("T")
 
-SIDE_BY_SIDE = 2
-"""Objectives of a long run that are judged at once."""
 UNKNOWN_LOAD = LoadFigures(0, 0, 0, None, None, None, dict.fromkeys(load.PERCENTILES), 0, None)
 
 REHEARSAL = "rehearsal"
@@ -97,7 +92,7 @@ def _assessed(history: History, plan: Plan, target: Target, also: Sequence[Verdi
     broken = Broken([*_absent(history)])
     lives = _guarded("faults", lambda: analysis.lives, NO_LIVES, broken)
     drilled = _guarded("drills", lambda: drill_lives(evidence), NO_DRILLS, broken)
-    verdicts = _judged(analysis, lives, drilled, broken)
+    verdicts = [verdict for name, judge in _judges(analysis, lives, drilled) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
     findings = _findings(analysis, broken)
     verdicts += _guarded("integrity", partial(integrity.judge, analysis, findings), NO_VERDICTS, broken)
     not_asked = _guarded("what is asked", partial(integrity.not_asked, analysis, findings), NOTHING, broken)
@@ -138,51 +133,15 @@ def _assessed(history: History, plan: Plan, target: Target, also: Sequence[Verdi
     )
 
 
-def _judged(analysis: Analysis, lives: tuple[Life, ...], drilled: tuple[DrillLife, ...], broken: Broken) -> list[Verdict]:
-    """What every judge says, in their order. Of a long run two objectives are judged side by side, because one leaves a processor idle half of the time;
-    the other judges join long tables, and two of these at once would need too much memory."""
-
-    def heard(name: str, judge: Callable[[], tuple[Verdict, ...]]) -> tuple[tuple[Verdict, ...], Broken]:
-        own = Broken()
-        return _guarded(name, judge, NO_VERDICTS, own), own
-
-    steady = [*_steady(analysis)]
-    if blocks.alone(len(analysis.evidence.operations)):
-        said = [heard(*one) for one in steady]
-    else:
-        _foreseen(analysis.evidence)
-        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            # Each with the room of this run; a context can be entered once only.
-            said = [each.result() for each in [pool.submit(copy_context().run, partial(heard, *one)) for one in steady]]
-    for _, own in said:
-        broken.verdicts.extend(own.verdicts)
-        broken.tracebacks.update(own.tracebacks)
-    verdicts = [verdict for told, _ in said for verdict in told]
-    return verdicts + [
-        verdict for name, judge in _judges(analysis, lives, drilled) for verdict in _guarded(name, judge, NO_VERDICTS, broken)
-    ]
-
-
-def _foreseen(evidence: Evidence) -> None:
-    """Derive what nearly every judge needs, so that two do not derive it at once. What cannot be derived fails again in each judge that needs it."""
-    for name in ("customers", "canaries", "good", "response_ns", "franchise", "shard", "ok", "late", "held_up", "doubtful"):
-        with suppress(Exception):
-            getattr(evidence, name)
-
-
-def _steady(analysis: Analysis) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
-    """The judges of objectives by name, each guarded by itself."""
+def _judges(
+    analysis: Analysis, lives: tuple[Life, ...], drilled: tuple[DrillLife, ...]
+) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
+    """Every judge by name. Objectives and faults are guarded one by one, so that evidence which only one of them needs cannot stop the others."""
     # First: if too little of the plan was loaded, no other verdict says why.
     yield "rate", partial(preconditions.rate, analysis.evidence)
     for objective in analysis.evidence.target.objectives:
         if objective.measure in STEADY:
             yield objective.id, partial(objectives.judge, analysis, objective)
-
-
-def _judges(
-    analysis: Analysis, lives: tuple[Life, ...], drilled: tuple[DrillLife, ...]
-) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
-    """Every other judge by name. Faults are guarded one by one, so that evidence which only one of them needs cannot stop the others."""
     for life in lives:
         yield f"recovery from {life.fault.id}", partial(recovery.judge, analysis, life)
         yield f"loss by {life.fault.id}", partial(loss.judge, analysis, life)
