@@ -12,7 +12,7 @@ from closeshave.clients import sentinel, valkey, valkey_cluster
 from closeshave.clients.valkey_cluster import ClusterClient
 from closeshave.clock import now_ns
 from closeshave.deployment import Store
-from closeshave.drills.kind import DrillFailed, Facts
+from closeshave.drills.kind import DrillOverdue, Facts
 from closeshave.files import append_line, read_lines
 from closeshave.hashslots import slot_of
 from closeshave.history import ACKNOWLEDGED, LOSS_S, LOST, OLDEST_LOST
@@ -20,6 +20,8 @@ from closeshave.history import ACKNOWLEDGED, LOSS_S, LOST, OLDEST_LOST
 STEM = "closeshave:moved:"
 FILE = "keys.jsonl"
 """In the drill's directory: a line for each key, written when it was acknowledged."""
+KEYS = 300
+"""Written before a drill changes anything, so that there is something to lose; more are written while it lasts."""
 WRITES_PER_S = 100
 LIVES_S = 3_600
 """A key that nobody removes any more expires."""
@@ -34,14 +36,14 @@ def stem(drill: str) -> str:
 
 
 def write(stores: Sequence[Store], keys: Sequence[str], keeps: Path) -> None:
-    """Write keys, and note each when it is acknowledged. Raises :class:`DrillFailed` when one is not."""
+    """Write keys, and note each when it is acknowledged. Raises :class:`DrillOverdue` when one is not: a busy machine may be the reason."""
     try:
         with ClusterClient(stores) as client:
             for key in keys:
                 client.put(key, key, LIVES_S)
                 _note(keeps, key)
     except sentinel.Unavailable as error:
-        raise DrillFailed(f"a write to the cluster was not acknowledged: {type(error).__name__}: {error}") from error
+        raise DrillOverdue(f"a write to the cluster was not acknowledged: {type(error).__name__}: {error}") from error
 
 
 @contextmanager
@@ -77,14 +79,14 @@ def noted(keeps: Path) -> Mapping[str, int]:
 
 def compared(stores: Sequence[Store], keeps: Path, from_ns: int | None = None) -> Facts:
     """What was acknowledged and is not there, or has another value: how many keys, and since when. ``from_ns``: only what was acknowledged before it
-    counts, and the loss is measured back from it; without it from now. Raises :class:`DrillFailed` if they cannot be read."""
+    counts, and the loss is measured back from it; without it from now. Raises :class:`DrillOverdue` if they cannot be read."""
     at_ns = now_ns() if from_ns is None else from_ns
     told = {key: told_ns for key, told_ns in noted(keeps).items() if told_ns <= at_ns}
     try:
         with ClusterClient(stores, READ_S) as client:
             gone = sorted((told_ns, key) for key, told_ns in told.items() if client.get(key) != key)
     except sentinel.Unavailable as error:
-        raise DrillFailed(f"the keys cannot be read: {type(error).__name__}: {error}") from error
+        raise DrillOverdue(f"the keys cannot be read: {type(error).__name__}: {error}") from error
     return {
         ACKNOWLEDGED: len(told),
         LOST: len(gone),

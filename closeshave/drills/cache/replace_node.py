@@ -12,7 +12,7 @@ from closeshave.control import processes
 from closeshave.deployment import Store
 from closeshave.drills.cache import marked_keys
 from closeshave.drills.cache.reshard import nodes_of
-from closeshave.drills.kind import DrillDisturbed, DrillKind, DrillStep, DrillWork, Facts
+from closeshave.drills.kind import DrillDisturbed, DrillKind, DrillOverdue, DrillStep, DrillWork, Facts
 from closeshave.faults import store_clusters
 from closeshave.faults.cache import tier
 from closeshave.faults.cache.killed import SLOT, unfit_node
@@ -22,7 +22,6 @@ from closeshave.hashslots import keys_in
 from closeshave.history import TIMED
 
 CHOOSE, LOSE, TAKE_OVER, JOIN, COUNT = "choose the node", "lose the node", "wait for its replica", "join a new node", "count the keys"
-KEYS = 300
 WRITTEN_FOR_S = 1.0
 """Keys are written until the node is lost: what it acknowledged last is what its replica may not have."""
 
@@ -35,8 +34,8 @@ def choose(work: DrillWork) -> Facts:
     except (sentinel.Unavailable, sentinel.NoPrimary) as error:
         raise DrillDisturbed(str(error)) from error
     store = next(store for store, slots in serving.items() if slot in slots)
-    marked_keys.write(stores, keys_in(serving[store], marked_keys.stem(work.id), KEYS), work.keeps)
-    return {"node": store.process, "slots": len(serving[store]), "written": KEYS}
+    marked_keys.write(stores, keys_in(serving[store], marked_keys.stem(work.id), marked_keys.KEYS), work.keeps)
+    return {"node": store.process, "slots": len(serving[store]), "written": marked_keys.KEYS}
 
 
 def lose(work: DrillWork) -> Facts:
@@ -110,7 +109,7 @@ def proven(work: DrillWork) -> tuple[Proof, ...]:
     try:
         here, at_lead = valkey_cluster.read(store, keys, as_replica=True), valkey_cluster.read(lead, keys)
     except sentinel.Unavailable as error:
-        return (Proof(there, False, f"{type(error).__name__}: {error}"),)
+        raise DrillOverdue(f"a node did not answer: {type(error).__name__}: {error}") from error
     same = sum(one == other for one, other in zip(here, at_lead, strict=True))
     return (
         Proof(there, same == len(keys) and any(here), f"{same} of {len(keys)} are alike"),

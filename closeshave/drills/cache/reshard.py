@@ -8,7 +8,7 @@ from closeshave.clients import sentinel, valkey_cluster
 from closeshave.clients.valkey_cluster import SlotMoves
 from closeshave.deployment import Deployment, Store
 from closeshave.drills.cache import marked_keys
-from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillKind, DrillOverdue, DrillStep, DrillWork, Facts
+from closeshave.drills.kind import DrillDisturbed, DrillKind, DrillOverdue, DrillStep, DrillWork, Facts
 from closeshave.faults import proofs, store_clusters
 from closeshave.faults.cache import tier
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
@@ -18,8 +18,6 @@ from closeshave.history import TIMED
 from closeshave.plurals import counted
 
 CHOOSE, WRITE, MOVE, COUNT = "choose the slots", "write keys", "move the slots", "count the keys"
-KEYS = 300
-"""Written before the move, so that there is something to lose; more are written while it lasts."""
 COUNT_OF_SLOTS = Parameter("slots", int, default=100, about="How many slots move.", at_least=1, at_most=SLOTS // 3)
 FIRST_SLOT = Parameter(
     "first", int, default=0, about="The first of them; its primary is the source, and the next primary the target.", at_most=SLOTS - 1
@@ -47,7 +45,7 @@ def choose(work: DrillWork) -> Facts:
 
 def write(work: DrillWork) -> Facts:
     """Write keys of these slots as an application does."""
-    keys = keys_in(slots_of(work), marked_keys.stem(work.id), KEYS)
+    keys = keys_in(slots_of(work), marked_keys.stem(work.id), marked_keys.KEYS)
     marked_keys.write(nodes_of(work.aim), keys, work.keeps)
     return {"written": len(keys)}
 
@@ -68,7 +66,7 @@ def move(work: DrillWork) -> Facts:
                     raise DrillOverdue(f"slot {slot} was not moved yet, after {counted(moved, 'key')}")
                 moved += moves.whole(slot, source, target)
     except sentinel.Unavailable as error:
-        raise DrillFailed(f"the cluster refused to move a slot: {type(error).__name__}: {error}") from error
+        raise DrillOverdue(f"the cluster did not move a slot: {type(error).__name__}: {error}") from error
     return {"keys": moved, TIMED: True}
 
 
@@ -104,7 +102,7 @@ def proven(work: DrillWork) -> tuple[Proof, ...]:
         keys = list(marked_keys.noted(work.keeps))
         gone = [key for key, value in zip(keys, valkey_cluster.read(target, keys), strict=True) if value != key]
     except sentinel.Unavailable as error:
-        return (Proof(mapped, False, f"{type(error).__name__}: {error}"),)
+        raise DrillOverdue(f"a node did not answer: {type(error).__name__}: {error}") from error
     return (
         Proof(mapped, not wrong, f"not {', '.join(wrong)}" if wrong else f"all {counted(len(maps), 'node')}"),
         Proof(behind, not kept, counted(kept, "key")),

@@ -35,6 +35,7 @@ class Word:
 
 
 Parser = Callable[[str], Word | None]
+Events = tuple[tuple[re.Pattern[str], SignalKind], ...]
 
 _PATRONI_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (?:INFO|WARNING|ERROR|CRITICAL): (.*)")
 _PATRONI_MESSAGES = (
@@ -78,14 +79,7 @@ _SENTINEL_EVENTS = (
 
 def sentinel(line: str) -> Word | None:
     """The signal in a Sentinel's line about a group of stores; lines about other sentinels, votes and epochs do not count."""
-    found = _SENTINEL_LINE.match(line)
-    if found is None:
-        return None
-    wall, event = found.groups()
-    for pattern, kind in _SENTINEL_EVENTS:
-        if named := pattern.match(event):
-            return _word(_instant(wall, "%d %b %Y %H:%M:%S.%f"), kind, f"store:{named['group']}", _short(event))
-    return None
+    return _of_valkey(line, _SENTINEL_LINE, _SENTINEL_EVENTS, lambda named: named["group"])
 
 
 _NODE_LINE = re.compile(r"\d+:[MS] (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) [#*] (.*)")
@@ -101,13 +95,18 @@ _NODE_EVENTS = (
 
 def cluster_node(line: str, tier: str) -> Word | None:
     """The signal in a line of a node of a Valkey cluster, for one of the tiers that it holds; votes, epochs and replication do not count."""
-    found = _NODE_LINE.match(line)
+    return _of_valkey(line, _NODE_LINE, _NODE_EVENTS, lambda _: tier)
+
+
+def _of_valkey(line: str, shape: re.Pattern[str], events: Events, store: Callable[[re.Match[str]], str]) -> Word | None:
+    """The signal in a line of a Valkey server, with or without Sentinel's duties; ``store`` tells the group or tier from what an event's pattern found."""
+    found = shape.match(line)
     if found is None:
         return None
     wall, event = found.groups()
-    for pattern, kind in _NODE_EVENTS:
-        if pattern.match(event):
-            return _word(_instant(wall, "%d %b %Y %H:%M:%S.%f"), kind, f"store:{tier}", _short(event))
+    for pattern, kind in events:
+        if named := pattern.match(event):
+            return _word(_instant(wall, "%d %b %Y %H:%M:%S.%f"), kind, f"store:{store(named)}", _short(event))
     return None
 
 
