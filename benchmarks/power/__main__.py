@@ -7,11 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.power import live, table
+from benchmarks.power import live, recorded, table
 from benchmarks.power.cases import CASES, SHORT, PowerCase
 from benchmarks.power.live import Place, PowerStopped
 from benchmarks.power.table import CaseFound
-from closeshave.gate import directory
 from closeshave.gate.resampling import Resampled, resample
 from closeshave.trial.interrupts import Interrupted, interrupts
 
@@ -21,8 +20,9 @@ PAGE = ROOT / "docs" / "gate.md"
 SHORT_BLOCKS = 5
 WHAT = """
 Live gates on the embedded environment: equal releases, and releases that are slower, dearer or break a promise by a known amount. Every row gets
-five of them, one of each row in turn, so that a run that is stopped early has some of each. What is there is kept, and the next call goes on.
-Further gates are composed of recorded blocks. The table goes into docs/gate.md.
+five of them, one of each row in turn, so that a run that is stopped early has some of each. What is there is kept, and the next call goes on, also
+on another machine: every gate with an answer is a file below benchmarks/power/gates, meant to be committed. Further gates are composed of recorded
+blocks. The table goes into docs/gate.md.
 """
 
 
@@ -39,7 +39,9 @@ def main() -> int:
     names: Sequence[str] = options.only or (SHORT if options.short else tuple(known))
     if unknown := set(names) - set(known):
         parser.error(f"there is no {', '.join(sorted(unknown))}; available: {', '.join(known)}")
-    place = Place((options.place / "short" if options.short else options.place).resolve())
+    there = (options.place / "short" if options.short else options.place).resolve()
+    # The short form's gates have other rules, and those of another place are nobody's evidence.
+    place = Place(there, there / "records" if options.short or options.place != PLACE else recorded.HOME)
     cases = [known[name] for name in names]
     live.prepare(place, SHORT_BLOCKS if options.short else None)
     try:
@@ -50,7 +52,8 @@ def main() -> int:
         return 130
     rows = [_found(place, case) for case in CASES]
     machine = {case.key: (live.rates(place, case), live.loads(place, case)) for case in CASES}
-    text = table.brief(rows, machine) if options.short else table.render(rows, _equal(place))
+    machines = [gate.machine for case in CASES for gate in place.finished(case)]
+    text = table.brief(rows, machine) if options.short else table.render(rows, _equal(place), machines)
     print(text)
     if options.place == PLACE:
         page = table.replaced(PAGE.read_text(encoding="utf-8"), text, table.SHORT if options.short else table.FULL)
@@ -62,16 +65,16 @@ def main() -> int:
 def _carry_out(place: Place, cases: Sequence[PowerCase], wanted: int, rate_scale: float | None) -> None:
     for number in range(1, wanted + 1):
         for case in cases:
+            place.record(case)
             while len(place.finished(case)) < number and live.one_more(place, case, wanted, rate_scale):
                 print(f"{case.key}: {len(place.finished(case))} of {wanted}", flush=True)
 
 
 def _found(place: Place, case: PowerCase) -> CaseFound:
     finished = place.finished(case)
-    results = [result for _, result in finished]
     if not finished:
         return CaseFound(case, (), None)
-    rules = directory.order_of(finished[0][0]).rules
+    results, rules = [gate.result for gate in finished], finished[0].rules
     return table.found(case, results, rules, table.sound(results, rules), live.SEED)
 
 
@@ -80,8 +83,8 @@ def _equal(place: Place) -> Resampled | None:
     finished = place.finished(CASES[0])
     if not finished:
         return None
-    rules = directory.order_of(finished[0][0]).rules
-    blocks = table.sound([result for _, result in finished], rules)
+    rules = finished[0].rules
+    blocks = table.sound([gate.result for gate in finished], rules)
     return resample(rules, blocks, table.RESAMPLED, live.SEED) if len(blocks) >= 2 * rules.blocks else None
 
 

@@ -1,4 +1,7 @@
-"""Live gates: each is the command ``closeshave gate`` in a directory of its own. What is there is kept, and what was stopped goes on."""
+"""Live gates: each is the command ``closeshave gate`` in a directory of its own. What is there is kept, and what was stopped goes on.
+
+Those that have an answer are recorded in one file each beside this module (:mod:`benchmarks.power.recorded`), so that other machines add theirs.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.power import bursts, cases
+from benchmarks.power import bursts, cases, recorded
 from benchmarks.power.cases import CURRENT, PowerCase
+from benchmarks.power.recorded import RecordedGate
 from closeshave.files import append_line, read_lines, write_atomically
 from closeshave.files.shipped import locate
 from closeshave.gate import directory
 from closeshave.gate.result import GateResult, parsed
+from closeshave.gate.rules import rules
 from closeshave.gate.running import WARM_UP
+from closeshave.plan import read_plan
 from closeshave.vocabulary import Exit
 
 SEED = 20261130
@@ -62,16 +68,28 @@ class Place:
     """Where the gates of all cases are."""
 
     path: Path
+    records: Path
+    """Where the files of finished gates are, also those of other machines."""
 
     def gates(self, case: PowerCase) -> list[Path]:
         """The directories of a case's gates, oldest first."""
         there = self.path / case.key
         return sorted(path for path in there.iterdir() if (path / directory.RULES).is_file()) if there.is_dir() else []
 
-    def finished(self, case: PowerCase) -> list[tuple[Path, GateResult]]:
-        """Those that have an answer."""
+    def answered(self, case: PowerCase) -> list[tuple[Path, GateResult]]:
+        """Those of this machine that have an answer."""
         there = (path for path in self.gates(case) if (path / directory.RESULT).is_file())
         return [(path, parsed(json.loads((path / directory.RESULT).read_text(encoding="utf-8")))) for path in there]
+
+    def record(self, case: PowerCase) -> None:
+        """Record what has an answer here. Raises :class:`OSError`."""
+        for path, result in self.answered(case):
+            scale = next((float(line["scale"]) for line in read_lines(path / WARM_UP)), None)
+            recorded.keep(case.key, RecordedGate(path.name, directory.order_of(path).rules, scale, result), self.records)
+
+    def finished(self, case: PowerCase) -> list[RecordedGate]:
+        """Those of all machines that have an answer, by the rules of this plan."""
+        return recorded.comparable(recorded.load(case.key, self.records), rules(read_plan(self.path / PLAN).gate))
 
 
 def loads(place: Place, case: PowerCase) -> list[float]:
@@ -81,7 +99,7 @@ def loads(place: Place, case: PowerCase) -> list[float]:
 
 def rates(place: Place, case: PowerCase) -> list[float]:
     """The share of the plan's rate that each finished gate of a case had."""
-    return [float(line["scale"]) for path, _ in place.finished(case) for line in read_lines(path / WARM_UP)]
+    return [gate.rate_scale for gate in place.finished(case) if gate.rate_scale is not None]
 
 
 def prepare(place: Place, blocks: int | None) -> None:
@@ -123,8 +141,8 @@ def environment(cpu_ms: float | None) -> str:
 
 
 def cost_ms(place: Place) -> float | None:
-    """What a request of the base costs the platform, by the first gate of equal releases; ``None`` before there is one."""
-    for _, found in place.finished(cases.CASES[0]):
+    """What a request of the base costs the platform, by this machine's first gate of equal releases; ``None`` before there is one."""
+    for _, found in place.answered(cases.CASES[0]):
         legs = (leg for block in found.blocks if not block.spoilt for leg in block.legs)
         costs = [leg.figures[cases.CPU].value for leg in legs if cases.CPU in leg.figures]
         if costs:
@@ -133,12 +151,12 @@ def cost_ms(place: Place) -> float | None:
 
 
 def one_more(place: Place, case: PowerCase, wanted: int, rate_scale: float | None = None) -> bool:
-    """Carry out the next live gate of a case, or what is missing of one; false if there are as many as wanted. ``rate_scale``: the share of the plan's
-    rate of a new one, instead of what its warm-up finds. Raises :class:`PowerStopped`.
+    """Carry out the next live gate of a case, or what is missing of one, and record it; false if there are as many as wanted. ``rate_scale``: the share
+    of the plan's rate of a new one, instead of what its warm-up finds. Raises :class:`PowerStopped`.
     """
-    there = place.gates(case)
-    left = [path for path in there if not (path / directory.RESULT).is_file()]
-    if not left and len(there) >= wanted:
+    left = [path for path in place.gates(case) if not (path / directory.RESULT).is_file()]
+    there = len(place.finished(case))
+    if not left and there >= wanted:
         return False
     if left:
         words: Sequence[str] = ("--resume", str(left[0]))
@@ -148,12 +166,12 @@ def one_more(place: Place, case: PowerCase, wanted: int, rate_scale: float | Non
             _with_cost(place, cost)
         words = (
             *(str(place.path / PLAN), "--baseline", CURRENT, "--candidate", case.candidate, "--environment", str(place.path / _file(case))),
-            *("--seed", str(SEED + 100 * cases.CASES.index(case) + len(there)), "--gates", str(place.path / case.key)),
+            *("--seed", str(SEED + 100 * cases.CASES.index(case) + there), "--gates", str(place.path / case.key)),
             *(() if rate_scale is None else ("--rate-scale", f"{rate_scale:g}")),
         )
     load, began_s = os.getloadavg()[0], time.monotonic()
     try:
-        with _beside(case, SEED + len(there)):
+        with _beside(case, SEED + there):
             code = _gate(words)
     finally:
         append_line(place.path / CIRCUMSTANCES, {"case": case.key, "load": round(load, 1), "took_s": round(time.monotonic() - began_s)})
@@ -161,6 +179,7 @@ def one_more(place: Place, case: PowerCase, wanted: int, rate_scale: float | Non
         raise PowerStopped
     if code not in DECIDED:
         raise RuntimeError(f"a gate of {case.key} ended with exit code {code}; the next call goes on with it")
+    place.record(case)
     return True
 
 

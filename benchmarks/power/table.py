@@ -75,8 +75,8 @@ def _counts(one: CaseFound) -> Counter[GateAnswer]:
     return Counter(said(one.case, each) for each in one.live) + Counter(dict(composed))
 
 
-def render(rows: Sequence[CaseFound], equal: Resampled | None) -> str:
-    """The table, as Markdown, and the rate of false alarms."""
+def render(rows: Sequence[CaseFound], equal: Resampled | None, machines: Iterable[str] = ()) -> str:
+    """The table, as Markdown, and the rate of false alarms. ``machines``: on which each live gate ran."""
     lines = list(_HEAD)
     for one in rows:
         if not one.live:
@@ -91,6 +91,8 @@ def render(rows: Sequence[CaseFound], equal: Resampled | None) -> str:
             "",
             f"False alarms: {rate:.2%} of {equal.gates:,} gates composed of {equal.blocks} blocks of equal releases ({low:.2%} to {high:.2%}).",
         ]
+    if counts := Counter(machines):
+        lines += ["", f"Live gates by machine: {'; '.join(f'{machine}: {number}' for machine, number in sorted(counts.items()))}."]
     if left := [one.case.told for one in rows if not one.live]:
         lines += ["", f"Not run yet: {'; '.join(left)}."]
     return "\n".join(lines)
