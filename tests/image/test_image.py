@@ -8,7 +8,7 @@ import pytest
 from closeshave import __version__
 from closeshave.control.engine.client import client
 from closeshave.environments.gobuild import ETCD, TOXIPROXY
-from closeshave.reference.manifests import USER
+from closeshave.reference.installation.objects import USER
 from deploy.image import local
 from tests.image.conftest import layers, python, said, settings
 

@@ -7,7 +7,7 @@ import pytest
 
 from closeshave.control.engine.client import client
 from closeshave.control.processes import poll_until
-from closeshave.reference.manifests import USER
+from closeshave.reference.installation.objects import USER
 from tests.image.conftest import python, running
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(600)]

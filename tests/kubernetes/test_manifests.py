@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 from closeshave.environments.definition import read_definition
 from closeshave.environments.kubernetes.definition import Kubernetes
 from closeshave.reference import manifests
+from closeshave.reference.installation import settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 VERSION = "1.34"
@@ -82,7 +83,7 @@ def test_the_chart_with_its_defaults_is_the_base() -> None:
     values = documents(FILES["helm/values.yaml"])[0]
     values["workers"]["enabled"] = True
     for manifest in manifests.manifests():
-        made = documents(by_helm(FILES[f"helm/templates/{manifest.file}.yaml"], values | {"cordonNodes": True}, manifests.NAME))
+        made = documents(by_helm(FILES[f"helm/templates/{manifest.file}.yaml"], values | {"cordonNodes": True}, settings.NAME))
         place = "base" if f"kustomize/base/{manifest.file}.yaml" in FILES else f"components/{manifest.file}"
         assert made == documents(FILES[f"kustomize/{place}/{manifest.file}.yaml"])
 
@@ -156,5 +157,5 @@ def test_the_janitor_may_put_back_and_nothing_that_breaks() -> None:
 
 def test_the_environment_file_of_the_chart_is_one(tmp_path: Path) -> None:
     """Read by the harness as it stands, so that only its values have to be changed."""
-    (tmp_path / "platform.yaml").write_text(manifests.PLATFORM)
+    (tmp_path / "platform.yaml").write_text(settings.PLATFORM)
     assert isinstance(read_definition(tmp_path / "platform.yaml"), Kubernetes)
