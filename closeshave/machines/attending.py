@@ -25,6 +25,7 @@ from closeshave.machines.messages import (
     FromMachine,
     FromRun,
     Hello,
+    Leaving,
     MachineStanding,
     Stage,
     SumsTold,
@@ -84,6 +85,8 @@ class MachineSeat:
     orders: deque[tuple[FromRun, bytes]] = field(default_factory=deque)
     to_gather: bool = False
     gathered: bool = False
+    left: bool = False
+    """It has heard that the run is over, and has gone."""
     trouble: str = ""
     """Why its records could not be fetched or used, as a clause after its name."""
 
@@ -157,6 +160,7 @@ class Attendance:
                     seat.orders.appendleft(order)
                 raise
             if isinstance(order[0], Farewell):
+                self._see_off()
                 raise ChannelLost("the run has said farewell")
         heard = self._channel.heard_by_run(0.0 if order else wait_s, seat.heard_ns)
         if heard is None:
@@ -182,6 +186,21 @@ class Attendance:
                 self._replies.append((message, blob))
             case Hello():
                 raise ChannelLost("it said hello twice")
+            case Leaving():
+                seat.left = True
+
+    def _see_off(self) -> None:
+        """After the farewell, until the machine goes: what it says meanwhile is answers to earlier questions.
+
+        A slow machine still has these before it. If the run hung up at once, it would write its answers to nobody, and take the run for lost without
+        having read that it is over. Raises :class:`ChannelLost` as everywhere.
+        """
+        seat = self._seat
+        while not seat.left and seat.connection == self._mine:
+            heard = self._channel.heard_by_run(0.05, seat.heard_ns)
+            if heard is not None:
+                seat.heard_ns = heard.at_ns
+                self._take(heard.message, heard.blob, heard.at_ns)
 
     def _asked_for(self, question: TellFile | TellSums, kind: type[_Reply]) -> tuple[_Reply, bytes]:
         """Ask, and wait for the answer; everything else goes on meanwhile."""

@@ -23,6 +23,9 @@ STRANGERS_MAX = 16
 """Connections at the same time of which nobody knows yet whose they are."""
 TOLD_MAX = 100
 """So many sentences about refused connections are told; a scanner must not fill a disk."""
+LEAVE_S = 10.0
+"""How long a run that is over listens for machines that have not heard it yet: they may be slow, or may just be coming back."""
+END_S = 3.0
 _BACKLOG = 32
 
 
@@ -53,6 +56,8 @@ class LoadMachines:
         self._news: SimpleQueue[MachineNews] = SimpleQueue()
         self._told = 0
         self._dealt = self._closing = False
+        self._over: str | None = None
+        """Why the run is over, empty where there is no special reason; ``None`` while it is not."""
         self._threads: list[Thread] = []
         self._listener: socket.socket | None = None
 
@@ -99,21 +104,26 @@ class LoadMachines:
         """Something happened to a machine that belongs into the history."""
         self._news.put(MachineNews(machine, said, lasting=True))
 
-    def close(self, reason: str = "", within_s: float = 3.0) -> None:
-        """Take leave of all machines, and listen no more."""
+    def close(self, reason: str = "", within_s: float = LEAVE_S) -> None:
+        """Take leave of all machines, and listen no more.
+
+        One that was lost a moment ago is waited for if the run has its records: it would otherwise take the run for lost, although nothing is lacking. For
+        one whose records are lacking the run has waited before.
+        """
         with self._lock:
+            self._over = reason
             seats = list(self.seats.values())
         for seat in seats:
             with seat.lock:
                 seat.orders.append((Farewell(seat.gathered, reason), b""))
         until_s = time.monotonic() + within_s
-        while any(seat.connected for seat in seats) and time.monotonic() < until_s:
+        while any(_may_leave(seat, within_s) for seat in seats) and time.monotonic() < until_s:
             time.sleep(0.02)
         self._closing = True
         for seat in seats:
             seat.connection += 1
         for thread in self._threads:
-            thread.join(within_s)
+            thread.join(END_S)
 
     # -- threads ---------------------------------------------------------------------------------------------------------------------------
 
@@ -173,7 +183,9 @@ class LoadMachines:
                 return None
             with self._lock:
                 instances = {name: seat.hello.instance for name, seat in self.seats.items()}
-                reason = "the run is over" if self._closing else refusal(hello, self._expected, instances, dealt=self._dealt)
+                reason = refusal(hello, self._expected, instances, dealt=self._dealt)
+                if not reason and self._over is not None and hello.name not in instances:
+                    reason = "the run is over"
                 seat = None if reason else self._seat(hello, address)
             if seat is None:
                 self._refused(address, reason)
@@ -192,17 +204,25 @@ class LoadMachines:
             seat = self.seats[hello.name] = MachineSeat(hello, address)
             self._news.put(MachineNews(hello.name, f"has joined from {address}", lasting=False))
         with seat.lock:
-            if seat.lost_ns is not None:
-                away_s = (now_ns() - seat.lost_ns) / 1e9
-                self._news.put(MachineNews(hello.name, f"is back after {away_s:.1f} s", lasting=True))
-            if seat.steps:
-                # What was sent just before the connection ended may never have come.
-                seat.orders.append((DealAgain(seat.steps), b""))
-            if seat.redealt_from_ns is not None:
-                seat.orders.append((StopLoad(), b""))
+            if self._over is None:
+                self._back(seat)
+            else:
+                # It may have been told already, and not have come to reading it.
+                seat.orders.clear()
+                seat.orders.append((Farewell(seat.gathered, self._over), b""))
             seat.connection += 1
             seat.connected, seat.lost_ns, seat.heard_ns = True, None, now_ns()
         return seat
+
+    def _back(self, seat: MachineSeat) -> None:
+        if seat.lost_ns is not None:
+            away_s = (now_ns() - seat.lost_ns) / 1e9
+            self._news.put(MachineNews(seat.name, f"is back after {away_s:.1f} s", lasting=True))
+        if seat.steps:
+            # What was sent just before the connection ended may never have come.
+            seat.orders.append((DealAgain(seat.steps), b""))
+        if seat.redealt_from_ns is not None:
+            seat.orders.append((StopLoad(), b""))
 
     def _attend(self, seat: MachineSeat, channel: Channel) -> None:
         mine, why = seat.connection, "the run attends to its newer connection"
@@ -217,11 +237,21 @@ class LoadMachines:
             if seat.connection != mine:
                 return
             seat.connected, seat.lost_ns = False, seat.heard_ns
-        leaving = self._closing or (seat.gathered and seat.stage in {"ended", "failed"})
-        if not leaving and why != "the run has said farewell":
+        leaving = self._over is not None or (seat.gathered and seat.stage in {"ended", "failed"})
+        if not leaving:
             self._news.put(MachineNews(seat.name, f"is lost: {why}", lasting=True))
 
     def _refused(self, address: str, reason: str) -> None:
         self._told += 1
         if self._told <= TOLD_MAX:
             self._news.put(MachineNews(address, f"was refused: {reason}", lasting=False))
+
+
+def _may_leave(seat: MachineSeat, within_s: float) -> bool:
+    """Whether a machine has not heard yet that the run is over, and may soon."""
+    with seat.lock:
+        if seat.left:
+            return False
+        if seat.lost_ns is None:
+            return seat.connected
+        return seat.gathered and now_ns() - seat.lost_ns < within_s * 1e9

@@ -99,6 +99,15 @@ class SumsTold:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """It has heard the run's farewell, and goes."""
+
+    __pydantic_config__ = _WHOLE
+
+    type: Literal["leaving"] = "leaving"
+
+
+@dataclass(frozen=True, slots=True)
 class Welcome:
     """The load machine takes part."""
 
@@ -218,7 +227,7 @@ class Farewell:
     type: Literal["farewell"] = "farewell"
 
 
-FromMachine = Hello | ClockAnswer | MachineStanding | FileTold | SumsTold
+FromMachine = Hello | ClockAnswer | MachineStanding | FileTold | SumsTold | Leaving
 FromRun = Welcome | JoinRefusal | ClockQuestion | PrepareShare | GoAt | DealAgain | EndLoad | StopLoad | TellFile | TellSums | Farewell
 _MACHINE: TypeAdapter[FromMachine] = TypeAdapter(Annotated[FromMachine, Field(discriminator="type")])
 _RUN: TypeAdapter[FromRun] = TypeAdapter(Annotated[FromRun, Field(discriminator="type")])

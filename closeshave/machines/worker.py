@@ -32,6 +32,7 @@ from closeshave.machines.messages import (
     GoAt,
     Hello,
     JoinRefusal,
+    Leaving,
     MachineStanding,
     PrepareShare,
     StopLoad,
@@ -222,6 +223,7 @@ class LoadWorker:
                 self._sums = self._hashing.submit(self.share.sums)
             case Farewell():
                 self._leave(message)
+                channel.send(Leaving())
             case PrepareShare() | GoAt() | DealAgain() | EndLoad() | StopLoad():
                 self._command(message, blob)
             case Welcome() | JoinRefusal():

@@ -25,6 +25,7 @@ HELLO = Hello("secret", "1.2.3", "run-1", "a" * 64, 7, "east", "0" * 32, 1)
         MachineStanding("ended", "because", "real-time", -9, early=True),
         messages.FileTold("customers-1.rows", 2**40),
         SumsTold({"customers-1.rows": FileSums(3, "a" * 64, ("b" * 64,))}),
+        messages.Leaving(),
     ],
 )
 def test_a_message_is_read_as_it_was_written(message: messages.FromMachine) -> None:

@@ -40,7 +40,7 @@ from closeshave.traffic.visits import plan_visits
 from tests.traffic import loads
 from tests.traffic.tinyplatform import TinyPlatform
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
 RUN, PLAN = "20261121-test", "a" * 64
 
@@ -73,7 +73,14 @@ class Sharing:
                 [sys.executable, "-m", "closeshave", "worker", "--master", self.address, "--join", str(self.place / "join.json"), "--name", name, *where],
                 cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environ}, stderr=subprocess.PIPE, text=True,
             )  # fmt: skip
-        await_joined(self.machines, len(self.workers), 60, self.tell)
+
+        def alive() -> None:
+            self.tell()
+            for name in names:
+                assert self.workers[name].poll() is None, f"{name} ended: {self.ended(name)}; {self.news}"
+
+        # A busy machine may need a minute until two interpreters have imported all that they need.
+        await_joined(self.machines, len(self.workers), 150, alive)
 
     def going(self) -> MachinesGenerator:
         """The load, a moment before its start."""
