@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,53 +19,21 @@ from closeshave.cli.saying import Voice
 from closeshave.clients.objectstore import CHECK, NoStore, ObjectStore, place_of
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.vocabulary import Exit
-from tests.kubernetes.controlplane import free_port, until
-from tests.kubernetes.programs import STORE, lacking
+from tests.kubernetes import store
+from tests.kubernetes.store import SECRET, Gateway, held
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(120)]
 ROOT = Path(__file__).parents[2]
-KEY, SECRET = "closeshave", "a-secret-of-a-test"
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """A running store with one bucket, ``reports``."""
-
-    url: str
-    objects: Path
-    process: subprocess.Popen[bytes]
 
 
 @pytest.fixture
 def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
-    """Serves a directory; the variables of this process say where it is, and how to log in."""
-    pytest.importorskip("boto3", reason="closeshave[s3] is not installed")
-    if said := lacking(STORE):
-        pytest.skip(said)
-    objects, port = tmp_path / "store", free_port()
-    (objects / "reports").mkdir(parents=True)
-    with (tmp_path / "store.log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(STORE.binary), "--access", KEY, "--secret", SECRET, "--port", f"127.0.0.1:{port}", "posix", str(objects)],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        until("the store", lambda: process.poll() is not None or _listens(port), 30)
-        assert process.poll() is None, (tmp_path / "store.log").read_text()
-        for name, value in (("AWS_ENDPOINT_URL", url), ("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)):
+    """A store; the variables of this process say where it is, and how to log in."""
+    with store.serving(tmp_path) as serving:
+        for name, value in serving.environ.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("AWS_PROFILE", raising=False)
-        yield Gateway(url, objects, process)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
+        yield serving
 
 
 @pytest.fixture
@@ -86,18 +52,12 @@ def run(tmp_path: Path) -> Path:
     return made
 
 
-def held(gateway: Gateway, below: str) -> dict[str, bytes]:
-    """What the store has, by its own files."""
-    at = gateway.objects / "reports" / below
-    return {path.relative_to(at).as_posix(): path.read_bytes() for path in at.rglob("*") if path.is_file()}
-
-
 def test_a_run_is_copied_whole_and_its_summary_last(gateway: Gateway, run: Path) -> None:
     """Every plain file with its bytes; a second time replaces it."""
-    store = ObjectStore.open(place_of("s3://reports/nightly/"))
-    store.check()
+    opened = ObjectStore.open(place_of("s3://reports/nightly/"))
+    opened.check()
     for _ in range(2):
-        assert store.copy(run) == f"s3://reports/nightly/{run.name}/"
+        assert opened.copy(run) == f"s3://reports/nightly/{run.name}/"
     expected = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != "link"}
     found = held(gateway, f"nightly/{run.name}")
     assert found == expected
@@ -135,14 +95,14 @@ def test_a_store_that_is_gone_after_the_run_costs_the_exit_code_and_not_the_run(
     gateway: Gateway, run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The verdict's own code is not said then, but for one that comes first; the directory stays, and what copies it is said."""
-    store = uploading.store("s3://reports/nightly")
-    assert uploading.copied(store, run, Voice(json=False, quiet=False), Exit.FAIL) == Exit.FAIL
+    opened = uploading.store("s3://reports/nightly")
+    assert uploading.copied(opened, run, Voice(json=False, quiet=False), Exit.FAIL) == Exit.FAIL
     gateway.process.send_signal(signal.SIGKILL)
     gateway.process.wait()
     with pytest.raises(NoStore):
         ObjectStore.open(place_of("s3://reports/nightly")).copy(run)
     voice = Voice(json=False, quiet=False)
-    assert [uploading.copied(store, run, voice, code) for code in (Exit.PASS, Exit.SAFETY)] == [Exit.BROKEN, Exit.SAFETY]
+    assert [uploading.copied(opened, run, voice, code) for code in (Exit.PASS, Exit.SAFETY)] == [Exit.BROKEN, Exit.SAFETY]
     # Lines are broken where the terminal ends.
     assert f"closeshaveupload{run}s3://reports/nightly/triesagain" in "".join(capsys.readouterr().err.split())
     assert run.is_dir()
