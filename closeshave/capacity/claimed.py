@@ -65,7 +65,8 @@ def rates(target: Target) -> tuple[ClaimedRate, ...]:
 def _rates(target: Target) -> Iterator[ClaimedRate]:
     for one in target.objectives:
         if one.measure is Measure.THROUGHPUT and one.at_least is not None and one.per == "all" and not one.operations:
-            yield ClaimedRate(one.claims[0] if one.claims else one.id, one.at_least, True)
+            for name in one.claims or (one.id,):
+                yield ClaimedRate(name, one.at_least, True)
     for claim in target.claims:
         for says in claim.says:
             if says.requests_per_s is not None and not says.of:

@@ -177,17 +177,19 @@ def _remarks(found: CapacityResult, again: CapacityResult, told: Sequence[LevelR
     other = [str(at) for at, (one, before) in enumerate(zip(levels, told, strict=True), start=1) if one.status is not before.status]
     if other:
         yield f"its {directory.LEVELS} does not agree with its runs about level {', '.join(other)}: the runs count"
-    before = {one.claim: one.support for one in found.claims}
-    if claims := [one.claim for one in again.claims if before.get(one.claim) is not one.support]:
+    before = {(one.claim, one.per_s): one.support for one in found.claims}
+    if claims := list(dict.fromkeys(one.claim for one in again.claims if before.get((one.claim, one.per_s)) is not one.support)):
         yield f"its {directory.RESULT} does not agree with its levels about {', '.join(claims)}: the levels count"
     if found.about.grade != again.about.grade:
         yield f"its {directory.RESULT} calls its evidence {found.about.grade!r}, and its runs say {again.about.grade}: the runs count"
 
 
 def _parts(found: CapacityResult) -> Iterator[PartVerdicts]:
+    """One for each promise: of several rates that it promises each must be met, and not the lowest alone."""
     calm = found.states[0]
-    for one in found.claims:
-        yield PartVerdicts(one.claim, CAPACITY, (_verdict(one, calm),), frozenset({CAPACITY}))
+    for claim in dict.fromkeys(one.claim for one in found.claims):
+        verdicts = tuple(_verdict(one, calm) for one in found.claims if one.claim == claim)
+        yield PartVerdicts(claim, CAPACITY, verdicts, frozenset({CAPACITY}))
 
 
 def _verdict(claim: ClaimAnswer, calm: StateCapacity) -> Verdict:

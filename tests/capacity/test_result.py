@@ -87,20 +87,21 @@ def test_between_the_capacity_and_what_is_proven_to_break_nothing_is_refuted():
 
 
 def test_the_promised_rates_of_a_target():
-    """Of its claims' figures about the whole, and of its objectives on the throughput of everything."""
+    """Of its claims' figures about the whole, and of its objectives on the throughput of everything: for each promise that such an objective answers."""
     target = Target(
         "shop",
         "Shop",
         (
             Claim("E02", "Fast", ("capacity",), says=(Statement(requests_per_s=100_000), Statement(of="database", requests_per_s=5))),
             Claim("E03", "Small", ("load",)),
+            Claim("E04", "Small, too", ("load",)),
         ),
         (
-            Objective("rate", ("E03",), Measure.THROUGHPUT, at_least=50),
+            Objective("rate", ("E03", "E04"), Measure.THROUGHPUT, at_least=50),
             Objective("of-one", (), Measure.THROUGHPUT, at_least=9, operations=("book",)),
         ),
     )
-    assert rates(target) == (ClaimedRate("E03", 50, True), ClaimedRate("E02", 100_000, False))
+    assert rates(target) == (ClaimedRate("E03", 50, True), ClaimedRate("E04", 50, True), ClaimedRate("E02", 100_000, False))
 
 
 def test_the_headroom_is_what_the_state_of_failure_lacks():

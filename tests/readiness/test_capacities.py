@@ -21,6 +21,8 @@ from closeshave.capacity.states import CALM
 from closeshave.history import EdgeCount, PhaseTime
 from closeshave.plan import Role, read_plan
 from closeshave.readiness import capacities, gathering
+from closeshave.readiness.deciding import ledger
+from closeshave.readiness.standing import Policy
 from closeshave.target import read_target
 from closeshave.vocabulary import MANIFEST, OPERATIONS_FILE, PLAN, TARGET, EvidenceGrade
 from tests.judge.histories import Run, ns
@@ -127,6 +129,21 @@ def test_a_promised_rate_is_answered(searched, promised, status):
     assert run.parts[0].verdicts[0].bound == promised
     assert run.parts[0].verdicts[0].measured == pytest.approx(15)
     assert run.scale == "on 2 regions and 2 shards"
+
+
+@pytest.mark.parametrize(("rates", "outcome"), [((12, 100_000), "inconclusive"), ((12, 13), "measured in our environment")])
+def test_of_several_rates_of_one_promise_each_must_be_met(searched, rates, outcome):
+    """12 requests/s are sustained and 100,000 are not: whoever promised both has not kept the promise."""
+    path = searched()
+    says = ", ".join(f"{{requests_per_s: {each}}}" for each in rates)
+    for one in path.glob(f"run-*/{TARGET}"):
+        told = one.read_text(encoding="utf-8").replace("{requests_per_s: 12}", says)
+        told = told.replace("claims: [P1]", "claims: [P2]").replace("]}]\n", "]}, {id: P2, text: Quick, how: [load]}]\n")
+        one.write_text(told, encoding="utf-8")
+    run = gathering.judged(gathering.facts(path))
+    assert run.ended is not None
+    row = ledger(read_target(path / "run-1" / TARGET), [run], run.ended, Policy(run.version)).rows[0]
+    assert (row.id, row.outcome) == ("P1", outcome)
 
 
 def test_levels_that_were_written_down_as_better_than_they_were_count_for_nothing(searched):
