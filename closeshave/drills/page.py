@@ -50,7 +50,8 @@ A drill has these verdicts:
   and nothing that was requested after it may be there. Requests that were under way at the target decide nothing. The uncertainty of the clocks is stated.
 * `drill-duration/ID`, `drill-failed-requests/ID`, `drill-loss/ID`, `drill-refusal/ID`: what it took and cost, if the plan gives a bound (`expected`).
   What it cost is unknown, and the verdict inconclusive, if more requests than the bound allows are not good in calm, without the drill. The longest
-  refusal of a write is that of the shards in scope; of a range that moves, the longer one of the fence and of what a customer of the range waited.
+  refusal of a write is that of the worst shard in scope, each by itself; of a range that moves, the longer one of the fence and of what a customer of the
+  range waited.
   It passes only if somebody would have noticed a longer one: writes were due closer together than the bound, or met the fence, or the first one after
   the fence was accepted within the bound from its begin.
 * `drill-lost-sessions/ID`, if the plan says that the drill may cost sessions (`lost_sessions: 100%`): the share of the customers who were refused as not

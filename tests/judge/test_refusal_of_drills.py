@@ -115,7 +115,7 @@ def test_a_refusal_between_two_writes_that_are_far_apart_is_unknown() -> None:
     assert verdict.status is INCONCLUSIVE
     assert (
         verdict.reason
-        == "no write was accepted for 0.000 s, but no write was due in its scope for 2.000 s: a longer refusal could not be seen"
+        == "no write was accepted for 0.000 s, but no write was due to a shard in its scope for 2.000 s: a longer refusal could not be seen"
     )
 
 
@@ -139,3 +139,27 @@ def test_another_drill_is_bound_by_the_gap_between_acknowledged_writes() -> None
             run.act("create", 137.2, outcome="info", good=False, status=503, key="a")
         verdict = carried_out(run).verdict("drill-refusal/move")
         assert (verdict.status, verdict.n > 30) == (status, True), verdict.reason
+
+
+EVERYWHERE = Drill("deploy", "deploy.rolling", "break", 25, 30, {}, expected=DrillBounds(refusal=0.4))
+
+
+@pytest.mark.parametrize(
+    ("refused", "status", "measured"),
+    [(None, PASS, 0.0), ("refused", FAIL, 2.0), ("not asked", INCONCLUSIVE, 0.0)],
+)
+def test_writes_that_one_shard_accepts_are_no_help_to_the_customers_of_another(
+    refused: str | None, status: Status, measured: float
+) -> None:
+    """Both shards are in scope. From 136 to 138 shard 2 refuses every write, or nobody asks it for one, and shard 1 accepts eight a second."""
+    run = Run((INTEGRITY,), drills=(EVERYWHERE,))
+    for index in range(200):
+        at = 120 + index / 8
+        run.book(at, 1000 + index)
+        if refused is None or not 136 < at < 138:
+            run.book(at, 2000 + index, franchise=150, shard=2)
+        elif refused == "refused":
+            run.act("create", at, franchise=150, shard=2, outcome="info", good=False, status=503, key=f"refused-{index}")
+    verdict = carried_out(run).verdict("drill-refusal/deploy")
+    assert verdict.status is status
+    assert verdict.measured == pytest.approx(measured, abs=0.02)

@@ -148,29 +148,33 @@ def _moved_loss(analysis: Analysis, life: DrillLife, ended_ns: int) -> tuple[flo
 
 
 def _refused_s(analysis: Analysis, life: DrillLife) -> float | None:
-    """The longest time between two acknowledged writes of the drill's shards while it was under way, if a write was refused in between.
+    """The longest time between two acknowledged writes of one of the drill's shards while it was under way, if a write to it was refused in between.
 
-    Canaries write all the time, so it is as sharp as their rate. 0 if none was refused; ``None`` if nobody wrote. Of a drill that fenced a range it is the
-    longer one of the fence itself and of what a customer of the range waited.
+    Each shard by itself: what another one accepts is no help to those who are refused. Canaries write all the time, so it is as sharp as their rate. 0 if
+    none was refused; ``None`` if nobody wrote. Of a drill that fenced a range it is the longer one of the fence itself and of what a customer of the range
+    waited.
     """
     evidence = analysis.evidence
     if life.ended is None or life.over_ns is None:
         return None
     if (fence := fence_of(life)) is not None:
         return max((fence.to_ns - fence.from_ns) / 1e9, waits(evidence, fence).longest_s)
-    mine = writes_within(evidence, life)
-    if not len(mine):
-        return None
+    span_ns = (life.ended.began_ns, life.over_ns)
+    return max((_refused_ns(evidence, mine, span_ns) / 1e9 for mine in _by_shard(evidence, life) if len(mine)), default=None)
+
+
+def _refused_ns(evidence: Evidence, mine: Ints, span_ns: tuple[int, int]) -> int:
+    """The same of these writes, which are all to one shard."""
     good = evidence.good[mine]
     due, ended = evidence.intended_ns[mine], evidence.ended_ns[mine]
     acknowledged = np.sort(ended[good])
     longest_ns = 0
     for at in due[~good].tolist():
         place = int(np.searchsorted(acknowledged, at))
-        before = int(acknowledged[place - 1]) if place else life.ended.began_ns
-        after = int(acknowledged[place]) if place < len(acknowledged) else life.over_ns
+        before = int(acknowledged[place - 1]) if place else span_ns[0]
+        after = int(acknowledged[place]) if place < len(acknowledged) else span_ns[1]
         longest_ns = max(longest_ns, after - before)
-    return longest_ns / 1e9
+    return longest_ns
 
 
 def writes_within(evidence: Evidence, life: DrillLife) -> Ints:
@@ -182,9 +186,18 @@ def writes_within(evidence: Evidence, life: DrillLife) -> Ints:
     return np.flatnonzero(writing(evidence) & here & due)
 
 
+def _by_shard(evidence: Evidence, life: DrillLife) -> list[Ints]:
+    """The same, for each of the drill's shards."""
+    mine = writes_within(evidence, life)
+    return [mine[evidence.shard[mine] == shard] for shard in concerned(life.drill, evidence.history.manifest.topology)]
+
+
 def unseen_s(evidence: Evidence, life: DrillLife) -> float:
-    """The longest time of the drill in which no write to its shards was due, in seconds: what was refused meanwhile nobody saw."""
+    """The longest time of the drill in which no write to one of its shards was due, in seconds: what was refused there meanwhile nobody saw."""
     assert life.ended is not None  # or it would not be judged
-    due = np.sort(evidence.intended_ns[writes_within(evidence, life)])
-    edges = np.concatenate([[life.ended.began_ns], due[due <= life.ended.ended_ns], [life.ended.ended_ns]])
-    return float(np.diff(edges).max()) / 1e9
+    longest_ns = 0
+    for mine in _by_shard(evidence, life):
+        due = np.sort(evidence.intended_ns[mine])
+        edges = np.concatenate([[life.ended.began_ns], due[due <= life.ended.ended_ns], [life.ended.ended_ns]])
+        longest_ns = max(longest_ns, int(np.diff(edges).max()))
+    return longest_ns / 1e9

@@ -357,7 +357,8 @@ def _accepted(analysis: Analysis, life: DrillLife, found: Verdict, bound_s: floa
     if fence is None:
         if (blind_s := unseen_s(evidence, life)) > bound_s:
             return replace(
-                found, reason=f"{found.reason}, but no write was due in its scope for {blind_s:.3f} s: a longer refusal could not be seen"
+                found,
+                reason=f"{found.reason}, but no write was due to a shard in its scope for {blind_s:.3f} s: a longer refusal could not be seen",
             )
         return replace(found, status=Status.PASS)
     if found.n:
