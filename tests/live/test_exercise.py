@@ -130,6 +130,26 @@ def test_a_message_is_for_those_who_are_told_once_it_has_begun() -> None:
     assert "seen message" in seen_by("facilitator", waiting)
 
 
+@pytest.mark.parametrize("role", PersonRole)
+@pytest.mark.parametrize("clock", ClockState)
+def test_what_is_expected_of_people_is_for_facilitators_until_the_end(role, clock) -> None:
+    """Whoever reads the answer is not tested."""
+    seen = role is PersonRole.FACILITATOR or clock is ClockState.ENDED
+    assert ("seen expected" in seen_by(role, replace(state(), clock=ClockShown(clock, 9.0)))) == seen
+
+
+@pytest.mark.parametrize("role", PersonRole)
+@pytest.mark.parametrize("begun", [None, 3.0])
+def test_a_message_that_has_not_been_told_is_for_facilitators(role, begun) -> None:
+    """It comes as a surprise; nobody can press anything about it either."""
+    told = replace(state(), injects=(inject("seen", kind=InjectKind.MESSAGE, begins=None, begun_at_s=begun),))
+    assert ("seen title" in seen_by(role, told)) == (begun is not None or role is PersonRole.FACILITATOR)
+    pressed = {"name": "Ada", "action": "mark", "inject": "seen", "value": "noticed"}
+    if role is PersonRole.RESPONDER and begun is None:
+        with pytest.raises(NotAllowed, match="there is no inject"):
+            exercise.press(7, role, pressed, told)
+
+
 def test_marks_keep_their_places_and_answers_are_for_who_pressed() -> None:
     """A correction counts marks: none may be left out."""
     responder = exercise.shown(state(), "responder", 10_000_000_000, {"aa": "responder", "bb": "facilitator"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +12,7 @@ from closeshave.control import processes
 from tests import browsing
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Response
 
 LINK = re.compile(r"live view, (\w+): (http://\S+)")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -49,6 +49,25 @@ def begun(page: Page) -> Page:
         # Not in the field of the name: single keys are for the rest of the page.
         page.locator("h1").click()
     return page
+
+
+def hearing(page: Page) -> Callable[[], str]:
+    """What the server answers this page from now on: each call returns all that came since the one before, and is due before the page is reloaded."""
+    heard: list[Response] = []
+
+    def answers(response: Response) -> None:
+        if "/live" in response.url:
+            heard.append(response)
+
+    def told() -> str:
+        # The newest one may be under way.
+        page.wait_for_timeout(1200)
+        came, heard[:] = heard[:], []
+        assert came, "nothing was answered"
+        return "".join(one.text() for one in came)
+
+    page.on("response", answers)
+    return told
 
 
 def card(page: Page, inject: str, action: str) -> None:

@@ -232,7 +232,7 @@ function showDay(picture) {
   day.dataset.clock = told.clock.state;
   const next = atOnce(), rest = told.injects.filter((one) => one !== next);
   fill(byId("next-card"), next ? [next] : [], makeCard, updateCard);
-  write(byId("next-none"), next || !allowed("go") ? "" : "No inject is left.");
+  write(byId("next-none"), next ? "" : allowed("go") ? "No inject is left." : told.injects.length ? "" : "Nothing has been told yet.");
   fill(byId("other-cards"), rest, makeCard, updateCard);
   byId("other-cards").parentElement.hidden = rest.length === 0;
   write(byId("others-title"), `${next ? "Other injects" : "Injects"}: ${rest.length}`);
