@@ -19,9 +19,10 @@ from closeshave.faults.ledger import Ledger
 from closeshave.files import read_lines
 from closeshave.gameday import chain
 from closeshave.gameday.state import InjectStatus
+from closeshave.vocabulary import Exit
 from tests import browsing
 from tests.trial import paging
-from tests.trial.test_gameday import gameday, injected, status, wait
+from tests.trial.test_gameday import gameday, injected, press, status, wait
 
 assert gameday  # a fixture
 pytestmark = [pytest.mark.trial, pytest.mark.browser, pytest.mark.timeout(900)]
@@ -134,3 +135,45 @@ def test_a_page_that_sleeps_and_dies_costs_nothing(gameday, tmp_path):
     assert at_s == sorted(at_s)
     assert [each["mark"] for each in told["timeline"] if each["mark"]] == ["acknowledged", "mitigated"]
     assert processes.poll_until(lambda: "after-action report" in (tmp_path / "output.txt").read_text(), 5)
+
+
+def stopped_by_a_terminal(running):
+    """As whoever sits at another terminal does."""
+    assert terminal(running.run(), "stop-and-heal", "--by", "Fay") == (0, "done")
+
+
+def stopped_by_ctrl_c(running):
+    """As whoever sits at the trial's own terminal does."""
+    running.process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("dead_by", "stop", "ends"),
+    [
+        pytest.param(signal.SIGSTOP, stopped_by_a_terminal, {Exit.SAFETY}, id="stands still, a terminal"),
+        pytest.param(signal.SIGSTOP, stopped_by_ctrl_c, {Exit.INTERRUPTED}, id="stands still, Ctrl-C"),
+        pytest.param(signal.SIGKILL, stopped_by_ctrl_c, {Exit.INTERRUPTED}, id="killed, Ctrl-C"),
+    ],
+)
+def test_whoever_has_no_page_stops_and_heals(gameday, dead_by, stop, ends):
+    """The server is dead while a fault is in effect: nothing stays broken, the chain ends, the report is written."""
+    running = gameday()
+    wait(running, lambda told: told.clock.elapsed_s > 0.5, 200)
+    assert press(running, "now", "slows")[0]
+    running.wait_for('"cache-slow", "edge": "observed"')
+    run = running.run()
+    serving = server(run)
+    with ExitStack() as goes_on:
+        goes_on.callback(revived, serving)
+        serving.send_signal(dead_by)
+        stop(running)
+        assert running.process.wait(200) in ends, (running.runs.parent / "output.txt").read_text()
+    assert injected(run) == ["cache-slow"]
+    assert Ledger(run).open() == ()
+    edges = {(line["fault"], line["edge"]) for line in read_lines(run / "timeline.jsonl") if line["type"] == "fault"}
+    assert ("cache-slow", "verified-healed") in edges
+    assert (chain.check(run).wrong, chain.check(run).ended) == ("", True)
+    told = json.loads((run / "gameday.json").read_text())
+    assert {each["status"] for each in told["injects"]} <= {"done", "stopped"}
+    assert next(each["status"] for each in told["injects"] if each["id"] == "slows") == "stopped"
+    assert (run / "gameday.html").exists()

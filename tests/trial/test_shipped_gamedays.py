@@ -23,7 +23,7 @@ from closeshave.gameday.state import InjectStatus
 from closeshave.vocabulary import Exit
 from tests import browsing
 from tests.trial import paging
-from tests.trial.test_gameday import gameday, injected, status, wait
+from tests.trial.test_gameday import gameday, injected, press, status, wait
 
 assert gameday  # a fixture
 pytestmark = [pytest.mark.trial, pytest.mark.browser, pytest.mark.timeout(900)]
@@ -140,3 +140,25 @@ def test_a_shipped_game_day_is_carried_to_its_report(gameday, tmp_path, day):
     assert processes.poll_until(lambda: "after-action report" in (tmp_path / "output.txt").read_text(), 5)
     with browsing.chromium() as browser, paging.file(browser, run / "gameday.html") as report:
         paging.photographed(report, screens, "report")
+
+
+def test_a_rehearsal_of_a_shipped_game_day_breaks_nothing(gameday):
+    """Whole, as it ships, by presses of a terminal: every inject happens, no fault begins, and every line says that it proves nothing."""
+    running = gameday("--rehearse", "--rate-scale", "1", plan="gameday-shard")
+    found = wait(running, lambda told: status(told, "shard-dies") is InjectStatus.DONE, 400)
+    assert found.rehearsal
+    # Of a clock that goes ten times as fast.
+    assert [each.planned_at_s for each in found.injects] == [6, 30, 48, None]
+    assert press(running, "go", "second-wave") == (True, "")
+    wait(running, lambda told: {each.status for each in told.injects} == {InjectStatus.DONE})
+    assert press(running, "stop-and-heal") == (True, "")
+    assert running.process.wait(200) == Exit.INCONCLUSIVE, (running.runs.parent / "output.txt").read_text()
+    run = running.run()
+    assert injected(run) == []
+    assert Ledger(run).open() == ()
+    assert (chain.check(run).wrong, chain.check(run).ended) == ("", True)
+    told = json.loads((run / "gameday.json").read_text())
+    assert (told["rehearsal"], told["harm"], told["lost"]) == (True, [], [])
+    lines = (run / "gameday.md").read_text().splitlines()
+    assert all("it proves nothing" in line for line in lines if line and set(line) - set("|- "))
+    assert "it proves nothing" in (run / "gameday.html").read_text()
