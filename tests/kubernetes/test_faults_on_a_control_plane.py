@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import signal
 import subprocess
 import sys
@@ -158,6 +159,53 @@ def test_a_policy_that_nobody_enforces_is_not_seen_in_effect(played: Kubelets, t
         assert "does the cluster's network plugin enforce NetworkPolicy?" in found.saw
     finally:
         played.enforces = True
+        assert lifecycle.heal(Ledger(run), "broken", there, quiet) == []
+
+
+def test_a_pod_that_was_never_ready_shows_no_partition(played: Kubelets, there: Deployment, run: Path) -> None:
+    """One of the region that still starts, beside parts that are whole: where nobody enforces the policy, it is not taken for a victim."""
+    at = "/api/v1/namespaces/booking/pods"
+    container = {"name": "x", "image": "example.invalid/nothing:1"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "starting"}, "spec": {"nodeName": "zone-a-1", "containers": [container]}}
+    kind, aimed = aim(there, "region.partitioned", {"region": EAST})
+    played.enforces = False
+    played.never_ready.add("starting")
+    played.plane.ask("POST", at, pod)
+    try:
+        until("its start", lambda: played.plane.ask("GET", f"{at}/starting")["status"].get("containerStatuses"))
+        injection = lifecycle.inject(Ledger(run), "broken", kind, aimed, None, 1, never)
+        assert injection is not None
+        assert any(str(each).endswith(", not ready before") and "starting" in str(each) for each in injection.touched)
+        time.sleep(2)
+        assert isinstance(kind.look(aimed, injection), NotSeen)
+    finally:
+        played.enforces = True
+        played.plane.ask("DELETE", f"{at}/starting", {"gracePeriodSeconds": 0})
+        played.never_ready.clear()
+        assert lifecycle.heal(Ledger(run), "broken", there, quiet) == []
+
+
+def test_a_drain_waits_for_what_a_budget_forbids(plane: ControlPlane, there: Deployment, run: Path) -> None:
+    """The cluster refuses the eviction as long as the budget allows none; asked again afterwards, it grants it. The database's member has no budget."""
+    budgets = "/apis/policy/v1/namespaces/booking/poddisruptionbudgets"
+    spec = {"minAvailable": 4, "selector": {"matchLabels": {"app.kubernetes.io/name": "api"}}}
+    plane.ask("POST", budgets, {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "api"}, "spec": spec})
+    kind, aimed = aim(there, "service.node-drained", {"region": EAST})
+    try:
+        until("the budget to count", lambda: plane.ask("GET", f"{budgets}/api").get("status", {}).get("currentHealthy") == 4)
+        injection = lifecycle.inject(Ledger(run), "broken", kind, aimed, None, 1, never)
+        assert injection is not None
+        steps = iter(kind.course(aimed))
+        for step in itertools.islice(steps, 2):
+            step.act(aimed, 0, quiet)
+            time.sleep(1)
+        found = kind.look(aimed, injection)
+        assert isinstance(found, NotSeen)
+        assert re.search(r"zone-a-\d still has (api-\S+)", found.saw), found.saw
+        plane.ask("DELETE", f"{budgets}/api")
+        assert isinstance(until("its sighting", lambda: _look(kind, aimed, injection, steps), 60), Sighting)
+    finally:
+        plane.client.delete(f"{budgets}/api")
         assert lifecycle.heal(Ledger(run), "broken", there, quiet) == []
 
 
