@@ -46,7 +46,7 @@ def main(directory: Path, address: str, port: int, url: str, count: int, seconds
     JoinFile(1, RUN, __version__, PLAN, SEED, credentials.authority, credentials.machines.decode(), credentials.token).save(
         directory / "join.json"
     )
-    await_joined(machines, count, 60, tell)
+    await_joined(machines, count, 240, tell)
     generator = MachinesGenerator.start(machines, load, Path.cwd(), tell)
     generator.wait_ready(120)
     start_ns = now_ns() + 1_000_000_000
