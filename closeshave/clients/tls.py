@@ -66,9 +66,9 @@ OWN_FAULTS = frozenset({"NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "INTER
 
 
 def certificate_ends_s(host: str, port: int, timeout_s: float, authority: str = "") -> tuple[float | None, str]:
-    """When the server's certificate ends, in seconds since the epoch, and why it is not trusted or not known; empty if it is trusted.
+    """When the server's certificate ends, in seconds since the epoch, and why it is not trusted, or not told; empty if it is trusted.
 
-    ``authority``: see :func:`closeshave.clients.web.trusted`.
+    ``authority``: see :func:`closeshave.clients.web.trusted`. Raises :class:`OSError` where no certificate was shown: nobody answered, or in no TLS.
     """
     try:
         with (
@@ -78,7 +78,5 @@ def certificate_ends_s(host: str, port: int, timeout_s: float, authority: str = 
             told = carried.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
         return None, error.verify_message
-    except OSError as error:
-        return None, f"{type(error).__name__} {error}"
     ends = told.get("notAfter")
     return (ssl.cert_time_to_seconds(ends), "") if isinstance(ends, str) else (None, "it does not say when it ends")

@@ -31,13 +31,15 @@ def _ask_round_trip(scene: ProbeScene) -> None:
         answer, booking = people.book(scene, who, at, notes := f"closeshave probe {uuid.uuid4()}")
         saw: dict[str, Any] = {}
         if booking:
-            _, told = people.read(scene, who, at.franchise, booking["id"])
+            shown, told = people.read(scene, who, at.franchise, booking["id"])
             cancelled = people.cancel(scene, who, at.franchise, booking["id"])
-            _, afterwards = people.read(scene, who, at.franchise, booking["id"])
+            again, afterwards = people.read(scene, who, at.franchise, booking["id"])
             saw = {
+                "read": shown.status,
                 "read_id": str(told.get("id")) == str(booking["id"]),
                 "notes": told.get("notes") == notes,
                 "cancel": cancelled.status,
+                "read_again": again.status,
                 "afterwards": afterwards.get("status"),
             }
         scene.saw(f"shard {shard.id}", f"book at {at.day} {at.time}, read, cancel, read", answer, **saw)
@@ -48,6 +50,9 @@ def _wrong_round_trip(one: Observation) -> str:
         return f"booking a free time answers {status(one)}"
     if "read_id" not in one.saw:
         return Unclear(f"the free time could not be booked: status {status(one)}")
+    for name, what in (("read", "the read"), ("cancel", "the cancel"), ("read_again", "the read after the cancel")):
+        if one.saw.get(name) in {0, 429}:
+            return Unclear(f"{what} was {'not answered' if not one.saw[name] else 'refused by a rate limit'}")
     if one.saw["read_id"] is not True:
         return "the booking cannot be read back"
     if one.saw["notes"] is not True:

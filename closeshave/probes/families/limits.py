@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 from closeshave.probes import people
 from closeshave.probes.basis import ProbeBasis
-from closeshave.probes.deciding import Unclear, figure, settled, unknown
+from closeshave.probes.deciding import Unclear, figure, settled, status, unknown
 from closeshave.probes.probe import ProbeFamily, PromiseProbe
 from closeshave.probes.scene import CannotAsk, ProbeCustomer, ProbeScene
 from closeshave.probes.values import Observation, ProbeFinding, ProbeReach
@@ -40,17 +41,19 @@ def _flood(scene: ProbeScene) -> tuple[ProbeCustomer, dict[str, Any]]:
     """Send requests from one address until one is refused, or until twice the limit is well past."""
     limit, window_s = _stated(scene.basis)
     who = scene.nobody(scene.basis.topology.shards[0].home)
-    began = datetime.now(UTC)
-    accepted, refused, waits, code = 0, 0, None, 0
+    began_s = time.monotonic()
+    sent, accepted, refused, waits, code = 0, 0, 0, None, 0
     # Windows may be fixed: one that turns meanwhile lets twice as many pass.
     for _ in range(min(MOST, 2 * limit + 1)):
         code, refused, waits = _look(scene, who)
         if refused:
             break
+        sent += 1
         accepted += 200 <= code < 300
-    took_s = (datetime.now(UTC) - began).total_seconds()
+    took_s = time.monotonic() - began_s
     return who, {
-        "limit": limit, "window_s": window_s, "accepted": accepted, "refused": bool(refused), "status": code, "retry_after_s": waits, "took_s": took_s,
+        "limit": limit, "window_s": window_s, "sent": sent, "accepted": accepted, "refused": bool(refused), "status": code, "retry_after_s": waits,
+        "took_s": took_s,
     }  # fmt: skip
 
 
@@ -79,15 +82,30 @@ def _judge_stated(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFindin
             return Unclear("the counts are no numbers")
         if took_s >= window_s:
             return Unclear(f"the requests took {took_s:.0f} s, longer than the window of {window_s:g} s")
-        if one.saw.get("refused") is not True:
-            return f"{accepted:.0f} requests in {took_s:.1f} s were accepted; {limit} per {window_s:g} s are stated"
-        if accepted < limit:
-            return f"refused after {accepted:.0f} requests; {limit} are stated"
-        if figure(one, "retry_after_s") is None:
-            return "the refusal does not say when to come again (Retry-After)"
-        return "" if accepted <= 2 * limit else f"refused only after {accepted:.0f} requests; {limit} are stated"
+        return (
+            _refused(one, limit, accepted) if one.saw.get("refused") is True else _never_refused(one, (limit, window_s), accepted, took_s)
+        )
 
     return settled(seen, ["one address"], wrong, f"{OPERATION} is refused at its limit of {limit} per {window_s:g} s, with Retry-After")
+
+
+def _never_refused(one: Observation, stated: tuple[int, float], accepted: float, took_s: float) -> str:
+    limit, window_s = stated
+    if accepted <= 2 * limit:
+        # What failed for another reason was neither accepted nor refused by the limit.
+        return Unclear(f"{accepted:.0f} requests were accepted and none was refused by a limit; others failed: status {status(one)}")
+    return f"{accepted:.0f} requests in {took_s:.1f} s were accepted; {limit} per {window_s:g} s are stated"
+
+
+def _refused(one: Observation, limit: int, accepted: float) -> str:
+    failed = max(0.0, (figure(one, "sent") or 0.0) - accepted)
+    if accepted < limit and failed:
+        return Unclear(f"refused after {accepted:.0f} requests that were accepted and {failed:.0f} that failed; {limit} are stated")
+    if accepted < limit:
+        return f"refused after {accepted:.0f} requests; {limit} are stated"
+    if figure(one, "retry_after_s") is None:
+        return "the refusal does not say when to come again (Retry-After)"
+    return "" if accepted <= 2 * limit else f"refused only after {accepted:.0f} requests; {limit} are stated"
 
 
 def _ask_others(scene: ProbeScene) -> None:

@@ -40,6 +40,9 @@ def _judge(seen: Sequence[Observation], _basis: ProbeBasis) -> ProbeFinding:
             return "a wrong password was accepted"
         if not isinstance(after, int) or after == 0 or after >= 500:
             return Unclear(f"the right password was answered {after}")
+        # Where the right one is refused then, it does not matter how many it took.
+        if after == 200 and (lost := sum(not isinstance(code, int) or code == 0 or code >= 500 for code in failed)):
+            return Unclear(f"{lost} of {ATTEMPTS} wrong passwords were not looked at: no answer, or one of a platform that fails")
         return f"after {ATTEMPTS} wrong passwords the right one is accepted: no lockout" if after == 200 else ""
 
     return settled(seen, [SUBJECT], wrong, f"the right password is refused after {ATTEMPTS} wrong ones")

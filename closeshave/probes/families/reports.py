@@ -99,8 +99,8 @@ def _judge_dashboards(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFi
         if status(one) != 200:
             return Unclear(f"the dashboard answers {status(one)}")
         total, listed, parts = figure(one, "total"), figure(one, "listed"), one.saw.get("regions")
-        if not isinstance(parts, dict) or not all(isinstance(count, int) for count in parts.values()):
-            return Unclear("its regions are not told")
+        if total is None or listed is None or not isinstance(parts, dict) or not all(isinstance(count, int) for count in parts.values()):
+            return Unclear("its total or its regions are not told")
         if total != listed:
             return f"states {total} franchises; the list of networks says {listed}"
         if set(parts) != homes:

@@ -43,6 +43,8 @@ def _end_of_ranges(name: str, says: str, end: Callable[[Shard], int]) -> Promise
             owner, told = owners.get(one.subject), one.saw.get(SHARD)
             if status(one) != 200:
                 return f"answers {status(one)}; shard {owner} owns it"
+            if told is None:
+                return Unclear("its answer does not tell which shard it is of (X-Shard)")
             return "" if str(told) == str(owner) else f"answered by shard {told}; shard {owner} owns it"
 
         return settled(seen, owners, wrong, f"all {len(owners)} answers came from the shard that owns the range")

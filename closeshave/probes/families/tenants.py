@@ -53,7 +53,9 @@ def _judge_read(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFinding:
             return Unclear("its owner could not read it either")
         if unclear := busy(one):
             return unclear
-        return "" if status(one) in REFUSED else f"is shown to somebody else: status {status(one)}"
+        if one.saw.get("shown") is True or 200 <= status(one) < 300:
+            return f"is shown to somebody else: status {status(one)}"
+        return "" if status(one) in REFUSED else Unclear(f"somebody else is neither shown it nor refused: status {status(one)}")
 
     return settled(seen, _shards(basis), wrong, "a booking of every shard is shown to its owner and to nobody else")
 
@@ -105,7 +107,9 @@ def _judge_change(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFindin
             return unclear
         if one.saw.get("afterwards") is None:
             return Unclear("its owner could not read it afterwards")
-        return "" if status(one) in REFUSED else f"somebody else's cancel is answered {status(one)}"
+        if 200 <= status(one) < 300:
+            return f"somebody else's cancel is answered {status(one)}"
+        return "" if status(one) in REFUSED else Unclear(f"it stands, and somebody else's cancel is answered {status(one)}")
 
     return settled(seen, _shards(basis), wrong, "somebody else's cancel is refused in every shard, and changes nothing")
 

@@ -56,7 +56,11 @@ def _judge(versions: Sequence[str], holds: str, *, refused: bool) -> Callable[[S
 
 def _ask_certificate(scene: ProbeScene) -> None:
     for region, host, port in _endpoints(scene):
-        ends_s, why = tls.certificate_ends_s(host, port, TIMEOUT_S, scene.deployment.authority)
+        try:
+            ends_s, why = tls.certificate_ends_s(host, port, TIMEOUT_S, scene.deployment.authority)
+        except OSError as error:
+            scene.see(region, f"the certificate of {host}:{port}", {}, f"{type(error).__name__} {error}".strip())
+            continue
         left = None if ends_s is None else round((ends_s - time.time()) / 86_400, 2)
         scene.see(region, f"the certificate of {host}:{port}", {"trusted": ends_s is not None, "why": why, "days_left": left})
 
