@@ -39,5 +39,5 @@ def ask_all(
             unexpected(error)
             scene.see(NOT_ASKED, probe.asks, {}, f"the probe failed ({type(error).__name__}: {error})")
         finally:
-            left += people.tidy(scene)
+            left += (*people.tidy(scene), *scene.take_left())
     return tuple(left)

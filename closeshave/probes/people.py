@@ -129,6 +129,9 @@ def book(
     booking = told if isinstance(told, dict) and scene.api.is_id(told.get("id")) else {}
     if booking:
         scene.made(booking["id"], who, region or who.region, at.franchise)
+    elif answer.good or (answer.trouble and not answer.trouble.startswith("ConnectError")):
+        said = "names no booking" if answer.good else f"is lost ({answer.trouble})"
+        scene.leave(f"perhaps a booking at franchise {at.franchise}, {at.day} {at.time}: the answer to its request {said}")
     return answer, booking
 
 

@@ -114,6 +114,7 @@ class ProbeScene:
         self.logged_in: dict[str, ProbeCustomer] = {}
         """By e-mail address: logging in is slow by design."""
         self._made: dict[Any, tuple[ProbeCustomer, str, int]] = {}
+        self._left: list[str] = []
         self._lock = threading.Lock()
 
     def begin(self, probe: str, record: Callable[[Observation], None]) -> None:
@@ -147,6 +148,17 @@ class ProbeScene:
         """Note that it does not stand any more."""
         with self._lock:
             self._made.pop(booking, None)
+
+    def leave(self, what: str) -> None:
+        """Note something that could not be put back, or of which that is not known, in a sentence."""
+        with self._lock:
+            self._left.append(what)
+
+    def take_left(self) -> tuple[str, ...]:
+        """What was noted since the last call."""
+        with self._lock:
+            found, self._left = tuple(self._left), []
+        return found
 
     @property
     def standing(self) -> dict[Any, tuple[ProbeCustomer, str, int]]:

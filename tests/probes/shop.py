@@ -169,7 +169,13 @@ class Shop:
     def rename(self, where: int, head: dict[str, str], told: Any) -> SAID:
         if not (self.who(head) or "").startswith("admin@"):
             return 403, {"error": {"message": "no"}}, {}
+        probes_own = str(told["name"]).startswith("Closeshave")
+        if "keeps-names" in self.lies and not probes_own:
+            return 500, {}, {}
         self.names[where] = told["name"]
+        if "renames-late" in self.lies and probes_own:
+            # Carried out, and answered by whoever did not want to wait so long.
+            return 504, {}, {}
         stale = [key for key in self.cached if key[1] == where or "flushes" in self.lies]
         for key in stale:
             if not ("one-region-forgets" in self.lies and key[0] == "eu-west-1"):
@@ -303,6 +309,9 @@ def _server(shop: Shop, region: str) -> Iterator[str]:
             head = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(head.get("content-length", "0")))
             status, said, more = shop.answer(region, self.command, self.path, head, body)
+            if "loses-answers" in shop.lies and self.path.endswith("/appointments/") and self.command == "POST":
+                self.close_connection = True
+                return
             data = said.encode("utf-8", "replace") if isinstance(said, str) else json.dumps(said).encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **more}.items():

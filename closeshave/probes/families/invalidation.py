@@ -48,24 +48,31 @@ def _warm(scene: ProbeScene, franchise: int) -> str:
     return name
 
 
-def _changed(scene: ProbeScene, shard: Shard, changed: int) -> str:
+def _changed(scene: ProbeScene, shard: Shard, changed: int, before: str) -> str:
     """Change a shop's name for a moment; returns the new name. It is put back by :func:`_put_back`."""
     name = f"Closeshave {uuid.uuid4().hex[:8]}"
     answer = scene.call("change_shop", people.administrator(scene), changed, shard.home, name=name)
     if not answer.good:
+        if not 400 <= answer.status < 500:
+            # It may have been carried out all the same.
+            _put_back(scene, shard, changed, before)
         raise CannotAsk(f"the shop of franchise {changed} cannot be changed: {answer.trouble or f'status {answer.status}'}")
     return name
 
 
 def _put_back(scene: ProbeScene, shard: Shard, changed: int, name: str) -> None:
-    scene.call("change_shop", people.administrator(scene), changed, shard.home, name=name)
+    answer = scene.call("change_shop", people.administrator(scene), changed, shard.home, name=name)
+    if not answer.good:
+        scene.leave(
+            f"the shop of franchise {changed} may not have its name {name!r} again: its change answers {answer.status or answer.trouble}"
+        )
 
 
 def _ask_everywhere(scene: ProbeScene) -> None:
     for shard in scene.basis.topology.shards:
         changed = people.franchise(shard, 50)
         before = _warm(scene, changed)
-        name = _changed(scene, shard, changed)
+        name = _changed(scene, shard, changed, before)
         try:
             for region in scene.regions:
                 answers = [_page(scene, changed, region) for _ in range(WARMED)]
@@ -105,7 +112,7 @@ def _ask_alone(scene: ProbeScene) -> None:
         before = _warm(scene, changed)
         for other in others:
             _warm(scene, other)
-        _changed(scene, shard, changed)
+        _changed(scene, shard, changed, before)
         try:
             for region in scene.regions:
                 answers = [_page(scene, other, region) for other in others]
