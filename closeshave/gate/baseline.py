@@ -22,7 +22,7 @@ from closeshave.files import write_atomically
 from closeshave.gate.decision import Decision, GateAnswer, LegFigure, MetricAnswer, concluded, holm, percent
 from closeshave.gate.effects import NOTHING, ROUNDING, MeanChange
 from closeshave.gate.power import by_t, smallest
-from closeshave.gate.rules import CONFIDENCE, MetricRule, Rules
+from closeshave.gate.rules import BLOCKS_MIN, CONFIDENCE, MetricRule, Rules
 from closeshave.plurals import counted
 
 SCHEMA: Literal["closeshave.baseline/1"] = "closeshave.baseline/1"
@@ -88,6 +88,10 @@ def read(path: Path) -> Baseline:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise BaselineUnusable(f"the baseline {path} is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    # Merged files may have a job twice: the spread would look smaller than it is.
+    runs = [run for job in found.jobs for run in job.runs]
+    if twice := next((run for run in runs if runs.count(run) > 1), None):
+        raise BaselineUnusable(f"the baseline {path} is damaged: it has the run {twice} twice")
     values = [figure for job in found.jobs for figure in job.figures.values()]
     if any(not math.isfinite(figure.value) or figure.value < 0 or figure.n < 1 for figure in values):
         raise BaselineUnusable(f"the baseline {path} is damaged: a figure is not a finite number from 0 on, or is of no request")
@@ -111,6 +115,15 @@ def refuse_few(found: Baseline) -> None:
     if len(found.jobs) < JOBS_MIN:
         raise BaselineUnusable(
             f"the baseline {found.name} has {counted(len(found.jobs), 'job')}; at least {JOBS_MIN} are needed to know their spread"
+        )
+
+
+def refuse_small(sound: int) -> None:
+    """Raises :class:`BaselineUnusable` for a job of so few sound blocks that its figures spread more than those of whole jobs; one without any has no
+    figures at all."""
+    if 0 < sound < BLOCKS_MIN:
+        raise BaselineUnusable(
+            f"{counted(sound, 'block')} of this job can be used; at least {BLOCKS_MIN} are needed, because a smaller job differs more by chance"
         )
 
 

@@ -158,6 +158,7 @@ def _decided(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> Gat
     unlike: tuple[str, ...] = ()
     decision = None
     job = _job(task, rules, blocks)
+    sound = sum(not one.spoilt for one in blocks)
     if _settled(task, blocks) and not _whole(rules, blocks, 1):
         refused = "the gate ended with the block in which the candidate broke an invariant; no metric was compared"
     elif order.kind == "sides":
@@ -166,12 +167,13 @@ def _decided(task: GateTask, rules: Rules, blocks: Sequence[JudgedBlock]) -> Gat
         try:
             _refuse_mixed(task.directory, job)
             if order.kind == "baseline":
+                baseline.refuse_small(sound)
                 against = baseline.without(baseline.read(Path(order.base)), job)
                 unlike = tuple(each.text for each in baseline.refuse_unlike(against, task.plan_name, conditions))
                 decision = baseline.decide_against(rules, against, job.figures)
         except BaselineUnusable as error:
             refused = str(error)
-    unsaved = _kept(task, conditions, _without(job, _endless(blocks)), _unfit(task, blocks, decision)) if order.save else ""
+    unsaved = _kept(task, conditions, _without(job, _endless(blocks)), _unfit(task, blocks, decision), sound) if order.save else ""
     if decision is None:
         said = "; ".join(dict.fromkeys(filter(None, (refused, unsaved))))
         return nothing(
@@ -190,11 +192,12 @@ def _unfit(task: GateTask, blocks: Sequence[JudgedBlock], decision: Decision | N
     return f"{', '.join(worse)} {'is' if len(worse) == 1 else 'are'} worse than in {task.order.base}" if worse else ""
 
 
-def _kept(task: GateTask, conditions: RunFingerprint, job: BaselineJob, unfit: str) -> str:
+def _kept(task: GateTask, conditions: RunFingerprint, job: BaselineJob, unfit: str, sound: int) -> str:
     """Add the job to its baseline. Why it was not added; empty if it was."""
     if unfit:
         return f"{unfit}, so this job is not added to the baseline {task.order.save}"
     try:
+        baseline.refuse_small(sound)
         _refuse_mixed(task.directory, job)
         _save(task.order.save, task.plan_name, conditions, job)
     except BaselineUnusable as error:

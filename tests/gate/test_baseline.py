@@ -86,6 +86,11 @@ def rewritten(**keys):
             "of no request",
             id="a figure of no request",
         ),
+        pytest.param(
+            lambda path: rewritten(jobs=json.loads(path.read_text(encoding="utf-8"))["jobs"] * 3)(path),
+            "it has the run run-0 twice",
+            id="a job three times, as a merge may leave it",
+        ),
         pytest.param(lambda path: (path.unlink(), path.mkdir()), "cannot be read", id="a directory"),
     ],
 )

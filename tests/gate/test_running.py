@@ -173,6 +173,17 @@ def test_a_job_without_a_usable_leg_is_not_saved(machine, tmp_path, monkeypatch)
     assert not (tmp_path / "reports").exists()
 
 
+@pytest.mark.parametrize(("spoilt", "code", "saved"), [(3, 0, 7), (4, 0, 7), (5, 3, 6), (8, 3, 6)])
+def test_a_job_of_few_blocks_is_neither_compared_with_whole_ones_nor_saved(known, spoilt, code, saved):
+    """Nine blocks may be tried. The figures of one block differ more by chance than those of six: it could be called worse, and would widen the spread."""
+    made = known()
+    made.spoil = {(1, number) for number in range(1, spoilt + 1)}
+    found = made.run()
+    assert (found.exit_code, len(_saved())) == (code, saved), found.sentence
+    if code:
+        assert f"{9 - spoilt} block{'' if spoilt == 8 else 's'} of this job can be used; at least 5 are needed" in found.sentence
+
+
 def test_a_gate_that_was_stopped_goes_on(machine):
     """Finished blocks are kept, at the rate that was found first; nothing is done twice."""
     made = machine(slower=1.1)
