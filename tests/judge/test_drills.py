@@ -107,6 +107,16 @@ def test_requests_not_good_count_from_its_begin_until_it_is_put_back(failed: int
     assert bool(verdict.witnesses) == (expected is FAIL)
 
 
+@pytest.mark.parametrize(("failed", "expected"), [(29, PASS), (30, FAIL)])
+def test_a_share_of_just_the_bound_is_within_it(failed: int, expected: Status) -> None:
+    """29 of 100 are 29 %, although 0.29 x 100 is 28.999999999999996 in a computer."""
+    run = booked(replace(MOVE, expected=DrillBounds(failed_requests=0.29)))
+    for index in range(85):
+        (run.bad if index < failed else run.op)(136 + index / 20)
+    verdict = carried_out(run).verdict("drill-failed-requests/move")
+    assert (verdict.status, verdict.n) == (expected, 100)
+
+
 def test_a_platform_that_fails_in_calm_too_says_nothing_about_the_drill() -> None:
     """A fifth of its requests is not good without any drill: more than the bound."""
     run = booked(MOVE)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from closeshave.history import LOGGED_OUT, Effect, aged
-from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.verdict import Exposure, Status, Verdict
 from closeshave.plan import Drill, DrillBounds
 from tests.judge.drilled import FAIL, INCONCLUSIVE, PASS, carried_out
 from tests.judge.histories import INTEGRITY, Run
@@ -60,6 +60,7 @@ def test_sessions_that_a_drill_may_cost_are_judged_with_it() -> None:
     assert integrity.exposure is not None
     assert integrity.exposure.chances == 5 + 3
     assert (drill.status, drill.n) == (PASS, 3)
+    assert drill.exposure == Exposure(3, "customers")
     assert drill.measured == pytest.approx(2 / 3)
     assert "2 of 3 customers were refused as not logged in; 5 log-ins followed, at most 2 in a second, 1 of them not good" in drill.reason
     (figures,) = made.assess(breaches={"lost_sessions"}).drills

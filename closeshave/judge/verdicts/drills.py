@@ -235,9 +235,9 @@ def _failed_requests(analysis: Analysis, life: DrillLife, bound: float, why: str
     count, proven = int(np.count_nonzero(bad)), int(np.count_nonzero(bad & ~evidence.touched))
     found = replace(blank, measured=count / n, n=n)
     said = f"{count:,} of {counted(n, 'request')} in its scope {plural(count, 'was', 'were')} not good"
-    if count <= bound * n:
+    if count <= bound * n + ROUNDING:
         return enough(replace(found, status=Status.PASS), Exposure(n, plural(n, "request", "requests")))
-    if proven <= bound * n:
+    if proven <= bound * n + ROUNDING:
         return replace(found, reason=f"{said}; without those that other programs disturbed it would be {proven:,}")
     calm = customers_in_calm(evidence, life)
     usual = int(np.count_nonzero(calm & ~evidence.good)) / max(1, int(np.count_nonzero(calm)))
@@ -392,7 +392,7 @@ def _lost_sessions(analysis: Analysis, life: DrillLife, bound: float, why: str) 
     )
     found = replace(blank, measured=lost.customers / seen, n=seen, reason=said)
     if lost.customers <= bound * seen + ROUNDING:
-        return replace(found, status=Status.PASS)
+        return enough(replace(found, status=Status.PASS), Exposure(seen, plural(seen, "customer", "customers")))
     shown = first_and_worst(lost.refused, evidence.started_ns, evidence.started_ns, evidence.ids)
     witnesses = tuple(operation_witness(evidence.operations, position, "refused as not logged in") for position in shown)
     return replace(found, status=Status.FAIL, reason=f"{said}; the bound is {bound:.3%}", witnesses=witnesses)
