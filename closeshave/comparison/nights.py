@@ -80,6 +80,8 @@ class Night:
     figures: Mapping[str, float]
     """By name, in seconds or shares. What was not measured is absent."""
     fingerprint: RunFingerprint = field(default_factory=RunFingerprint)
+    waived: tuple[str, ...] = ()
+    """IDs of verdicts that did not count: it may have passed in spite of them."""
     schema: Literal["closeshave.night/1"] = SCHEMA
 
 
@@ -105,6 +107,7 @@ def _made(run: StoredRun, figures: Mapping[str, float]) -> Night:
         status=summary.status.value,
         figures=figures,
         fingerprint=run.fingerprint,
+        waived=tuple(one.id for one in summary.verdicts if one.waived is not None),
     )
 
 

@@ -53,7 +53,8 @@ class RetestRow:
 
 
 def rows(deficiencies: Iterable[Deficiency], nights: Sequence[Night], now: datetime) -> tuple[RetestRow, ...]:
-    """A row for each deficiency, in the order of their days. A run settles it if it began after the deficiency was written down, and passed or failed."""
+    """A row for each deficiency, in the order of their days. A run settles it if it began after the deficiency was written down, and passed or failed. A
+    pass in which the verdict that showed the deficiency was waived remedies nothing."""
     return tuple(_row(each, nights, now) for each in sorted(deficiencies, key=lambda one: (one.due, one.run, one.id)))
 
 
@@ -82,11 +83,12 @@ def _row(one: Deficiency, nights: Sequence[Night], now: datetime) -> RetestRow:
         and noted is not None and noted < at <= now
     ]  # fmt: skip
     last = max(later, key=lambda each: each[0])[1] if later else None
-    if last is not None and last.status == Status.PASS.value:
+    accepted = last is not None and bool(one.finding) and one.finding in last.waived
+    if last is not None and last.status == Status.PASS.value and not accepted:
         return RetestRow(one, RetestState.REMEDIED, last)
     if now.date() > one.due:
         return RetestRow(one, RetestState.OVERDUE, last)
-    return RetestRow(one, RetestState.OPEN if last is None else RetestState.FAILED, last)
+    return RetestRow(one, RetestState.OPEN if last is None or accepted else RetestState.FAILED, last)
 
 
 def _instant(text: str) -> datetime | None:

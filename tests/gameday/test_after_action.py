@@ -273,6 +273,16 @@ def test_a_deficiency_is_settled_by_a_pass_of_its_plan_since(nights: tuple[Night
     assert sentence((row,)).startswith("Deficiencies of game days")
 
 
+@pytest.mark.parametrize(
+    ("waived", "expected"), [((), RetestState.REMEDIED), (("rto/kill",), RetestState.OPEN), (("rpo/kill",), RetestState.REMEDIED)]
+)
+def test_a_pass_in_which_the_finding_was_waived_remedies_nothing(waived: tuple[str, ...], expected: RetestState) -> None:
+    """The night passed because somebody accepted just this failure."""
+    one = Deficiency("D1", "r", "Too slow", "Mara", date(2027, 2, 9), "gameday-shard", "2027-01-10T09:00:00+00:00", "rto/kill")
+    (row,) = rows((one,), (replace(night("2027-01-20T10:00:00+00:00", "pass"), waived=waived),), NOW)
+    assert row.state is expected
+
+
 def test_deficiencies_are_kept_in_their_run(tmp_path: Path) -> None:
     """Numbered, as text, and those of all runs of a directory are found."""
     run = tmp_path / "one"
