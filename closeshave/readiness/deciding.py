@@ -133,15 +133,16 @@ def _tested(target: Target, claim: Claim, known: PromiseEvidence) -> PromiseDeci
         before = best.get(one.part)
         if one.status is Status.PASS and (before is None or _stronger(one, before)):
             best[one.part] = one
-    kept = [verdict for one in best.values() for verdict in one.verdicts]
-    ways = {way for one in best.values() for way in _ways(one)}
+    used = (*best.values(), *_in_other_ways(claim, known.results, tuple(best.values())))
+    kept = [verdict for one in used for verdict in one.verdicts]
+    ways = {way for one in used for way in _ways(one)}
     missing = tuple(way for way in claim.how if way != "attest" and way not in ways)
     needed = dict.fromkeys((*parts(target, claim.id), *(one.part for one in known.results)))
     open_ = [part for part in needed if part not in best]
     if not open_ and not missing:
-        outcome = KEPT[min((one.run.grade for one in best.values()), key=list(KEPT).index)]
-        paths = {one.run.path for one in best.values()}
-        shown = _ordered((one, verdict) for one in best.values() for verdict in one.verdicts)
+        outcome = KEPT[min((one.run.grade for one in used), key=list(KEPT).index)]
+        paths = {one.run.path for one in used}
+        shown = _ordered((one, verdict) for one in used for verdict in one.verdicts)
         return PromiseDecision(outcome, f"kept by {counted(len(kept), 'verdict')} of {counted(len(paths), 'run')}", shown)
     undecided = _ordered(
         (one, verdict) for one in known.results if one.part in open_ for verdict in one.verdicts if verdict.status is Status.INCONCLUSIVE
@@ -152,6 +153,21 @@ def _tested(target: Target, claim: Claim, known: PromiseEvidence) -> PromiseDeci
     shown = _ordered((one, verdict) for one in best.values() for verdict in one.verdicts)
     lacking = ", ".join((*open_, *(f"by {way}" for way in missing)))
     return PromiseDecision(PromiseOutcome.INCONCLUSIVE, f"kept as far as it was tested; not tested: {lacking}", shown, missing)
+
+
+def _in_other_ways(claim: Claim, results: Sequence[PartResult], best: Sequence[PartResult]) -> tuple[PartResult, ...]:
+    """The strongest pass in each way of the promise in which the best ones were not made: a newer run with load alone does not take away an older one with
+    faults. What they can show counts too."""
+    used = list(best)
+    for way in claim.how:
+        if any(way in _ways(one) for one in used):
+            continue
+        found: PartResult | None = None
+        for one in results:
+            if one.status is Status.PASS and way in _ways(one) and (found is None or _stronger(one, found)):
+                found = one
+        used += [found] if found is not None else []
+    return tuple(used[len(best) :])
 
 
 def _stronger(one: PartResult, other: PartResult) -> bool:

@@ -57,7 +57,8 @@ def builds(runs: Iterable[RunEvidence], target: str, now: datetime) -> Builds:
     """The newest build of each environment, as far as runs of this target tell."""
     newest: dict[str, RunEvidence] = {}
     for run in runs:
-        if run.trouble or run.target != target or run.started is None or run.started > now:
+        # A run that cannot be judged shows all the same which build was there, if it says so.
+        if (run.trouble and run.build is None) or run.target != target or run.started is None or run.started > now:
             continue
         if run.build is None and (run.stopped or run.ended is None):
             continue

@@ -47,6 +47,14 @@ KNOWN = {
     "broken": ([run("a", SLOW)], "refuted"),
     "broken by the stand-in": ([run("a", SLOW, grade="rehearsed")], "refuted"),
     "the worst conclusive one counts": ([run("a", QUICK), run("b", SLOW), run("c", QUICK)], "refuted"),
+    "a newer run that cannot be judged, of another build": (
+        [run("a", QUICK), run("b", days=0.5, build="release 8", trouble="it has no history (operations.parquet is missing)")],
+        "expired",
+    ),
+    "a newer run that cannot be judged, and does not say of which build": (
+        [run("a", QUICK), run("b", days=0.5, build=None, trouble="its run.json is damaged")],
+        "verified",
+    ),
     "undecided": ([run("a", VAGUE)], "inconclusive"),
     "undecided, and kept in another run": ([run("a", VAGUE), run("b", QUICK)], "verified"),
     "undecided in one part of the same run": ([run("a", says(LATENCY, verdict(LATENCY), verdict(LATENCY, UNCLEAR, "x")))], "inconclusive"),
@@ -404,3 +412,20 @@ def test_no_row_is_ever_blank(case):
     if found.outcome in {"verified", "measured in our environment", "rehearsed"}:
         assert any(one.parts and not one.stopped and one.ended > NOW - timedelta(days=31) for one in runs)
         assert found.evidence
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "outcome"),
+    [
+        ({}, {"ways": frozenset({"load"})}, "verified"),
+        ({"grade": "rehearsed", "environment": "embedded"}, {"ways": frozenset({"load"})}, "rehearsed"),
+        ({"ways": frozenset({"load"})}, {"ways": frozenset({"load"})}, "inconclusive"),
+    ],
+    ids=["with faults before", "with faults on the stand-in", "never with faults"],
+)
+def test_a_newer_run_with_load_alone_takes_no_way_away(older: dict[str, Any], newer: dict[str, Any], outcome: str) -> None:
+    """The promise must hold in both ways; what was shown with faults still counts, and for no more than it can show."""
+    target = promising(Claim("P1", "answers quickly", ("load", "fault")), objectives=(LATENCY,))
+    told: dict[str, Any] = {"texts": texts(target)}
+    found = row("P1", run("a", QUICK, days=3, **told, **older), run("b", QUICK, **told, **newer), target=target)
+    assert found.outcome == outcome, found.why
