@@ -147,8 +147,8 @@ def _taken(work: _Work, node: Node) -> None:
         _slo(work, node)
     elif kind == "Service":
         _service(work, node)
-    elif kind in OTHER_KINDS:
-        work.leave(node, "kind", f"{kind}: {OTHER_KINDS[str(kind)]}")
+    elif isinstance(kind, str) and kind in OTHER_KINDS:
+        work.leave(node, "kind", f"{kind}: {OTHER_KINDS[kind]}")
 
 
 def _name(metadata: Node) -> str:
@@ -238,7 +238,7 @@ def _window(work: _Work, spec: Node) -> float | None:
             "duration", f"{window.raw.get('duration')!r} is not a duration of OpenSLO; write a whole number and its unit, like 28d or 1h"
         )
     rolling = window.get("isRolling")
-    if rolling not in {None, True, False}:
+    if rolling is not None and not isinstance(rolling, bool):
         window.wrong("isRolling", "is neither true nor false")
     if not rolling or window.has("calendar"):
         window.get("calendar")
@@ -394,6 +394,13 @@ def _of_ratio(work: _Work, goal: Node, ratio: Node, target: float, name: _Named)
                 else {"at_least": target}
             ),
         )
+    if not target:
+        work.leave(
+            goal,
+            "target" if goal.has("target") else "targetPercent",
+            "a share of 0 is kept by every platform, so there is nothing to judge",
+        )
+        return None
     if bad is not None:
         return _checked(goal, {**name.keys, "measure": "error_rate", "at_most": words.rest(target)})
     return _checked(goal, {**name.keys, "measure": "availability", "at_least": target})

@@ -135,6 +135,8 @@ LEFT_OUT: dict[str, Any] = {
     "ratios of time slices": (("Occurrences", "RatioTimeslices"), (GOAL, f"{GOAL}, timeSliceWindow: 5m"), "time slices"),
     "a ratio that is raw": (("        good: ", "        rawType: success\n        raw: "), (TOTAL, ""), "somebody else computed"),
     "an indicator that is nowhere": ((INDICATOR, "  indicatorRef: gone\n"), "there is no SLI of the name gone"),
+    "a share of nothing": ((GOAL, "targetPercent: 0"), "a share of 0 is kept by every platform"),
+    "all may be bad": ((GOAL, "target: 0"), ("        good: ", "        bad: "), "a share of 0 is kept by every platform"),
     "a composite": ((GOAL, f"{GOAL}, indicatorRef: other, compositeWeight: 2"), "composite SLO"),
 }
 
@@ -193,6 +195,9 @@ REFUSED = {
     "a target that is no number": ("targetPercent: 99.9", "targetPercent: many", "'many' is not a finite number"),
     "a target that is infinite": ("targetPercent: 99.9", "targetPercent: .inf", "not a finite number"),
     "an unknown method": ("Occurrences", "Occurrence", "did you mean Occurrences"),
+    "a window that rolls on a list": ("isRolling: true", "isRolling: []", "isRolling: is neither true nor false"),
+    "a window that rolls by a number": ("isRolling: true", "isRolling: 1", "isRolling: is neither true nor false"),
+    "a kind that is a list": ("kind: SLO", "kind: []", r"kind: \[\] is not text"),
     "a window that is none": ("duration: 4w", "duration: 4 weeks", "'4 weeks' is not a duration of OpenSLO"),
     "two windows": ("{duration: 4w, isRolling: true}", "{duration: 4w, isRolling: true}, {duration: 1d, isRolling: true}", "more than one window"),
     "no objectives": ("  objectives:\n    - {displayName: checkout, targetPercent: 99.9}\n", "", "spec.objectives: is missing"),
