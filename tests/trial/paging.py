@@ -52,7 +52,7 @@ def begun(page: Page) -> Page:
 
 
 def hearing(page: Page) -> Callable[[], str]:
-    """What the server answers this page from now on: each call returns all that came since the one before, and is due before the page is reloaded."""
+    """What the server answers this page from now on: each call returns all that came since the one before. It ends with a reload."""
     heard: list[Response] = []
 
     def answers(response: Response) -> None:
