@@ -48,7 +48,17 @@ def statistics(edge: Edge, timeout_s: float = ports.TIMEOUT_S) -> bytes:
 
 def requests(edge: Edge) -> int:
     """The number of requests of the endpoint since it started; 0 if it does not answer."""
-    return next((int(row["req_tot"]) for row in _rows(edge) if (row["pxname"], row["svname"]) == (edge.frontend, FRONTEND)), 0)
+    return _counted(edge, "req_tot") or 0
+
+
+def kept_answers(edge: Edge) -> int | None:
+    """How many answers the endpoint gave from its cache since it started; ``None`` if it does not answer."""
+    return _counted(edge, "cache_hits")
+
+
+def _counted(edge: Edge, counter: str) -> int | None:
+    """A counter of the endpoint, by HAProxy's name for it; ``None`` if it does not answer."""
+    return next((int(row[counter]) for row in _rows(edge) if (row["pxname"], row["svname"]) == (edge.frontend, FRONTEND)), None)
 
 
 def reaches(edge: Edge, region: str) -> str:

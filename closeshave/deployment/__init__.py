@@ -18,7 +18,7 @@ from closeshave.deployment.application import (
 )
 from closeshave.deployment.hooks import DRILL_PARTS, PARTS, UNSAID, Asked, Call, DrillHook, Expect, ExperimentPart, Hook
 from closeshave.deployment.parts import Account, Attachment, BackupServer, Container, Member, Network, Payments, Process, Sentinel, Store
-from closeshave.deployment.ways import LINK_KINDS, Balancer, Edge, EdgeTls, Link, LinkKind, Proxy
+from closeshave.deployment.ways import LINK_KINDS, Balancer, Edge, EdgeCache, EdgeTls, Link, LinkKind, Proxy
 from closeshave.deployment.whole import (
     DIVERGED,
     FILE,
@@ -55,6 +55,7 @@ __all__ = [
     "Deployment",
     "DrillHook",
     "Edge",
+    "EdgeCache",
     "EdgeTls",
     "Expect",
     "ExperimentPart",

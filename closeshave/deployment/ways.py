@@ -44,6 +44,14 @@ class EdgeTls:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeCache:
+    """What an edge keeps of public answers."""
+
+    ttl_s_max: float
+    """How long an answer is kept at most; shorter if the answer itself says so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """A region's public endpoint for customers, which fails over to the next healthy region."""
 
@@ -56,6 +64,8 @@ class Edge:
     """The name of the endpoint's frontend in those statistics."""
     tls: EdgeTls | None = None
     """How it serves TLS; ``None`` for an edge with HTTP, or of a platform that the harness does not run."""
+    cache: EdgeCache | None = None
+    """Its cache of public answers; ``None`` for an edge that asks the application for everything, or of which that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

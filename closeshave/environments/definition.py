@@ -211,6 +211,7 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     yield from _wrong_tiers(definition)
     yield from _wrong_cluster(definition)
     yield from _wrong_entrances(definition)
+    yield from _wrong_edges(definition)
     yield from application_problems.find(definition)
     yield from wrong_hooks(definition.hooks)
     yield from _wrong_alerts(definition)
@@ -355,6 +356,11 @@ def _wrong_entrances(definition: Stack) -> Iterator[tuple[Location, str]]:
             yield ("entrances", name, "region"), said
         if entrance.distance > DISTANCE_S_MAX or abs(entrance.distance * 1000 - round(entrance.distance * 1000)) > WHOLE_MS:
             yield ("entrances", name, "distance"), f"must be whole milliseconds, such as 20ms, and at most {DISTANCE_S_MAX:g} s"
+
+
+def _wrong_edges(definition: Stack) -> Iterator[tuple[Location, str]]:
+    if (cache := definition.edges.cache) is not None:
+        yield from ((("edges", "cache", key), message) for key, message in cache.problems())
 
 
 def _wrong_images(definition: Containers) -> Iterator[tuple[Location, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, Self
@@ -25,6 +26,14 @@ PRIMARIES_MIN = 3
 PRIMARIES_MAX = 9
 NODE_TIMEOUT_S_MIN = 0.5
 """Below this a node that only waits for a processor counts as lost."""
+
+CACHE_TTL_S_MIN = 1
+CACHE_TTL_S_MAX = 86_400
+CACHE_MB_MAX = 1024
+HEADER = r"^[A-Za-z0-9-]{1,64}$"
+"""Names of headers; HTTP permits more, and none of it is used."""
+PERSONAL = frozenset({"authorization", "cookie"})
+"""Headers, in small letters, by which a customer is known: such a request is never answered from a cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +178,41 @@ class Seed:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeCacheOf:
+    """What every edge keeps of answers that the application calls public, as the point of presence of a CDN does. Each edge has a cache of its own.
+
+    An answer is kept only if it says so itself (`Cache-Control: public`, with `s-maxage` or `max-age`), is a 200 to a GET, and the request showed
+    neither `Authorization` nor a cookie. There is no purge: an answer is kept until its time is over, or the edge is started again.
+    """
+
+    __pydantic_config__ = STRICT
+
+    ttl: Annotated[Lasting, stated(minimum=CACHE_TTL_S_MIN, maximum=CACHE_TTL_S_MAX)]
+    """How long an answer is kept at most, in whole seconds up to a day; a shorter time that the answer itself states counts."""
+    keyed_by: tuple[Annotated[str, stated(pattern=HEADER)], ...] = ()
+    """Headers of a request on which answers depend, such as `X-Franchise-Id`: requests with other values get other answers. An answer that depends on a
+    header which is not named here (`Vary`) is not kept, but for `Accept-Encoding`, `Origin` and `Referer`. The address with its query, and the name of
+    the host, count always."""
+    size_mb: Annotated[WholeNumber, Field(le=CACHE_MB_MAX), stated(minimum=1)] = 4
+    """Memory of each edge's cache, in MiB. The answer that was not asked for longest leaves it first."""
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """The keys that are wrong by themselves, and what would be right."""
+        if not CACHE_TTL_S_MIN <= self.ttl <= CACHE_TTL_S_MAX or self.ttl != int(self.ttl):
+            yield "ttl", f"must be whole seconds, at least {CACHE_TTL_S_MIN} and at most {CACHE_TTL_S_MAX} (a day)"
+        if self.size_mb < 1:
+            yield "size_mb", "must be at least 1"
+        small = [name.lower() for name in self.keyed_by]
+        if len(set(small)) != len(small):
+            yield "keyed_by", "name each header once"
+        for name in self.keyed_by:
+            if not re.fullmatch(HEADER, name):
+                yield "keyed_by", f"{name!r} is not the name of a header: letters, digits and hyphens"
+            elif name.lower() in PERSONAL:
+                yield "keyed_by", f"a request with {name} is never answered from the cache; leave it out"
+
+
+@dataclass(frozen=True, slots=True)
 class EdgesOf:
     """How customers reach the regions."""
 
@@ -178,6 +222,8 @@ class EdgesOf:
     """Whether every edge serves HTTPS (TLS 1.2 and 1.3) instead of HTTP, with a certificate of an authority that is made for this environment alone.
     Off by default: each connection of a customer then costs a handshake, about a millisecond of the machine that also sends the load, and runs with
     and without it are not comparable."""
+    cache: EdgeCacheOf | None = None
+    """With it every edge keeps public answers for a while, as a CDN does; they come back without the way to a region. Without it edges keep nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +278,7 @@ class Stack:
     valkey_cluster: ValkeyClusterOf | None = None
     """A Valkey cluster that holds some of the tiers, or all. Only where `kind` is `embedded`."""
     edges: EdgesOf = EdgesOf()
-    """How customers reach the regions: by HTTP, or by HTTPS."""
+    """How customers reach the regions: by HTTP or HTTPS, and whether public answers are kept on the way."""
     rate_limit_scale: Annotated[NotNegative, stated(exclusiveMinimum=0)] = 1.0
     """Multiplies the stand-in's limits per client address (``{rate_limit_scale}``)."""
     application: ApplicationOf = STAND_IN

@@ -11,6 +11,7 @@ from time import perf_counter
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from closeshave.standin import keeping
 from closeshave.standin.errors import Json, Refused
 from closeshave.standin.platform import Platform
 from closeshave.standin.serving import ServedRequest
@@ -59,7 +60,7 @@ class Entrance:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _label(message, visit)
+                _label(message, visit, scope["path"])
             await send(message)
 
         try:
@@ -113,7 +114,7 @@ def _csrf_cookie(header: bytes) -> str | None:
     return None
 
 
-def _label(message: Message, visit: ServedRequest) -> None:
+def _label(message: Message, visit: ServedRequest, path: str) -> None:
     settings = visit.platform.settings
     timing = f"db;dur={visit.db_ms:.2f}, cache;dur={visit.cache_ms:.2f}"
     headers = message.setdefault("headers", [])
@@ -122,6 +123,7 @@ def _label(message: Message, visit: ServedRequest) -> None:
         (b"x-app-version", settings.version.encode()),
         (b"x-cache", visit.cache.encode()),
         (b"server-timing", timing.encode()),
+        *keeping.said(path, message["status"]),
     )
     if settings.hardened:
         headers += SECURITY

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from closeshave.clients import balancer_log
-from closeshave.deployment import Balancer, Edge, EdgeTls, Member, Process, Store
+from closeshave.deployment import Balancer, Edge, EdgeCache, EdgeTls, Member, Process, Store
 from closeshave.environments.addresses import LOOPBACK
-from closeshave.environments.servers import toxiproxy
+from closeshave.environments.servers import edge_cache, toxiproxy
 from closeshave.environments.site import SERVER_NICE, Site
 
 EDGES = "edges"
@@ -136,12 +136,13 @@ def _administered(site: Site, port: int, more: str = "") -> str:
 def edge_settings(site: Site) -> str:
     """The text of the edges' settings: an endpoint for each region, with the regions after it as backups, in order; and one for each entrance, with the
     region that serves it alone."""
-    doors, tls = site.definition.doors, site.definition.edges.tls
+    doors, tls, cache = site.definition.doors, site.definition.edges.tls, site.definition.edges.cache
     stats = f"frontend stats\n    mode http\n    bind {site.bind}:{site.ports.port(EDGES, 'stats')}\n"
     return "\n".join(
         [
             _administered(site, site.ports.port(EDGES, "admin"), _TLS if tls else ""),
             f"{stats}    timeout client 5s\n{_EXPORTED if site.definition.alerts else ''}    stats enable\n    stats uri /\n",
+            *(edge_cache.section(edge_name(door), cache) for door in doors if cache is not None),
             *(_region_watch(site, region) for region in doors),
             *(_endpoint(site, index) for index in range(len(doors))),
         ]
@@ -165,7 +166,7 @@ def _ingress(site: Site, region: str) -> str:
 def edges(site: Site) -> tuple[Edge, ...]:
     """The endpoint of every region and entrance."""
     stats_url = f"http://{LOOPBACK}:{site.ports.port(EDGES, 'stats')}/;csv"
-    scheme = "https" if site.definition.edges.tls else "http"
+    scheme, cache = "https" if site.definition.edges.tls else "http", site.definition.edges.cache
     return tuple(
         Edge(
             region=region,
@@ -173,6 +174,7 @@ def edges(site: Site) -> tuple[Edge, ...]:
             stats_url=stats_url,
             frontend=edge_name(region),
             tls=_tls(site, index) if site.definition.edges.tls else None,
+            cache=EdgeCache(cache.ttl) if cache is not None else None,
         )
         for index, region in enumerate(site.definition.doors)
     )
@@ -290,6 +292,7 @@ def _endpoint(site: Site, index: int) -> str:
     regions, door = site.definition.regions, site.definition.doors[index]
     order = [door] if door in site.definition.entrances else [*regions[index:], *regions[:index]]
     name, tls = edge_name(door), _tls(site, index) if site.definition.edges.tls else None
+    cache = site.definition.edges.cache
     served = f" ssl crt '{tls.certificate}' alpn http/1.1" if tls else ""
     lines = [
         f"frontend {name}",
@@ -301,6 +304,7 @@ def _endpoint(site: Site, index: int) -> str:
         # The application sees plain HTTP: by this header it knows which links to write, and which cookies to call secure.
         *(["    http-request set-header X-Forwarded-Proto https"] if tls else []),
         *([f"    http-after-response set-header Connection close if {{ var({tls.closing}) -m bool }}"] if tls else []),
+        *(edge_cache.rules(name, cache) if cache is not None else ()),
         f"    default_backend {name}",
         "",
         f"backend {name}",

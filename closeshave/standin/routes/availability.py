@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v2")
 LOOK_AHEAD_DAYS = 7
 """How many days are searched for the next free time when a day is full."""
 
-# Never cached: a list of free times is outdated after the next booking, and the query is one index lookup a franchise and day.
+# In no cache of the platform: a list of free times is outdated after the next booking, and the query is one index lookup a franchise and day.
 # Plain arrays: asyncpg reads the catalogue for composite types, once a connection, and slowly.
 _DAYS = """
 SELECT h.opens, h.closes, h.slot_minutes,
