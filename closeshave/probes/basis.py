@@ -23,6 +23,8 @@ class ProbeBasis:
     """``development``, ``staging`` or ``production``."""
     edges: Mapping[str, str] = field(default_factory=dict)
     """Region → the base URL of its endpoint."""
+    edge_ttls: Mapping[str, float] = field(default_factory=dict)
+    """Region whose endpoint has a cache → how long that keeps an answer at most, in seconds."""
     capabilities: Capabilities = EVERYTHING
     offers: tuple[str, ...] = ()
     """Operations that the API has, and that the platform supports."""

@@ -118,11 +118,11 @@ def free_time(scene: ProbeScene, where: int, region: str) -> FreeTime:
 
 
 def book(
-    scene: ProbeScene, who: ProbeCustomer, at: FreeTime, notes: str, key: str = "", region: str = ""
+    scene: ProbeScene, who: ProbeCustomer, at: FreeTime, notes: str, key: str = "", region: str = "", barber: Any = None
 ) -> tuple[ProbeAnswer, dict[str, Any]]:
     """Book; returns the answer, and the booking if there is one. It is cancelled by :func:`tidy` at the latest."""
     # From an address of its own, so that no limit on bookings is reached.
-    wanted = {"day": at.day, "time": at.time, "zone": at.zone, "service": scene.api.usual, "barber": None}
+    wanted = {"day": at.day, "time": at.time, "zone": at.zone, "service": scene.api.usual, "barber": barber}
     asked_as = replace(who, address=scene.new_address())
     answer = scene.call("book", asked_as, at.franchise, region, tag=notes, key=key or new_key(), **wanted)
     told = scene.api.told("book", answer.json) if answer.good else None

@@ -66,6 +66,12 @@ class ProbePlace:
         """A query that counts the franchises of a range; empty if none is known."""
         return self.definition.application.read_back.resident_rows if isinstance(self.definition, Stack) else ""
 
+    def _edge_ttls(self) -> dict[str, float]:
+        if isinstance(self.definition, Remote):
+            told = self.definition.edge_ttl
+            return {edge.region: told for edge in self.deployment.edges if told is not None}
+        return {edge.region: edge.cache.ttl_s_max for edge in self.deployment.edges if edge.cache is not None}
+
     def basis(self, target: Target) -> ProbeBasis:
         """The facts by which a round is judged."""
         deployment, definition = self.deployment, self.definition
@@ -79,6 +85,7 @@ class ProbePlace:
             topology=deployment.topology,
             stage=definition.stage if isinstance(definition, Remote) else "development",
             edges={edge.region: edge.url for edge in deployment.edges},
+            edge_ttls=self._edge_ttls(),
             capabilities=able,
             offers=tuple(sorted(api.offers - set(able.steps_off))),
             limits=scaled,

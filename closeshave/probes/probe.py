@@ -64,6 +64,6 @@ def obstacle(probe: PromiseProbe, basis: ProbeBasis, reaches: Collection[ProbeRe
         return "it asks databases, stores or single instances, which are reached only where Closeshave runs them"
     able = basis.capabilities
     has = {"franchises": able.franchises, "forwarded_for": able.forwarded_for, "keyed_bookings": able.keyed_bookings}
-    has |= {"sentinels": bool(basis.watched), "valkey cluster": bool(basis.clusters)}
+    has |= {"sentinels": bool(basis.watched), "valkey cluster": bool(basis.clusters), "edge cache": bool(basis.edge_ttls)}
     lacking = [name for name in probe.needs if not has.get(name, name in basis.offers)]
     return f"the platform does not have: {', '.join(lacking)}" if lacking else ""

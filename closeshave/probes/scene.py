@@ -25,9 +25,11 @@ AT_ONCE = 6
 """Questions that are under way together, where a probe has hundreds."""
 EXCERPT = 200
 """Characters of an answer that a record quotes."""
-SHOWN = ("x-region", "x-shard", "x-cache", "retry-after", "content-type")
+SHOWN = ("x-region", "x-shard", "x-cache", "retry-after", "content-type", "cache-control", "age", "cache-status")
 """Headers of an answer that a record keeps."""
 CSRF = "closeshave-probe"
+ANEW = {"Cache-Control": "no-cache"}
+"""Sent where endpoints have a cache: what is asked is asked of the platform, and not of an answer that somebody else got."""
 
 
 class CannotAsk(Exception):
@@ -229,4 +231,5 @@ class ProbeScene:
     def _allowed(self, request: ApiRequest, customer: ProbeCustomer) -> ApiRequest:
         # Whoever has no token sends no header for one: an empty one is none that HTTP knows.
         left_out = self._withheld | (frozenset() if customer.token else frozenset(self.api.profile.headers.personal))
-        return replace(request, headers={name: value for name, value in request.headers.items() if name not in left_out})
+        kept = {name: value for name, value in request.headers.items() if name not in left_out}
+        return replace(request, headers={**kept, **(ANEW if self.basis.edge_ttls else {})})

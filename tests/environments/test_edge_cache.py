@@ -303,7 +303,7 @@ def test_each_city_keeps_its_own_and_counts_its_own(doors: dict[str, Edge]) -> N
     before = [edges.kept_answers(edge) for edge in (here, there)]
     assert [ask(one.url, "/kept?city", FIRST).kept for one in (here, here, there, here)] == [False, True, False, True]
     after = [edges.kept_answers(edge) for edge in (here, there)]
-    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 0]
+    assert [(now or 0) - (then or 0) for now, then in zip(after, before, strict=True)] == [2, 0]
 
 
 def test_a_cache_that_is_full_keeps_what_is_new(definition: Embedded, tmp_path: Path) -> None:

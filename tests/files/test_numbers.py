@@ -94,6 +94,7 @@ REMOTE = {
     "kind": "remote", "name": "r", "regions": {"east": "http://127.0.0.1:1"}, "fingerprint": {"path": "/health", "expect": {"a": "b"}},
     "caps": {"requests_per_s": 50, "requests": 20000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1},
     "shards": [{"id": 1, "first": 1, "last": 9, "home": "east"}], "accounts": {"register": 3}, "capabilities": {"idle_barbers": [1], "slots_per_day": 20},
+    "edge_ttl": "9s",
     "hooks": [
         {
             "kind": "shard.primary-killed", "scope": {"shard": 1}, "inject": CALL, "observe": CALL, "undo": CALL, "heal_check": CALL,
@@ -129,6 +130,7 @@ def shipped(name: str) -> dict[str, Any]:
         "ports": 20000,
         "rate_limit_scale": 1.0,
         "apps_per_region": 2,
+        "edges": {"cache": {"ttl": "9s", "size_mb": 4}},
         "seed": {"barbers_per_franchise": 3, "accounts_per_region": 60},
     }
     application = whole["application"]

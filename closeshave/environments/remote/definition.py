@@ -161,6 +161,8 @@ class Remote:
     """Where the platform's own measurements are."""
     services: Mapping[str, Annotated[str, stated(pattern=SERVICE)]] = field(default_factory=dict)
     """Service → ``host:port``, as this machine reaches it. A probe tries whether it refuses whoever shows no certificate (mutual TLS)."""
+    edge_ttl: Lasting | None = None
+    """How long the CDN in front of it keeps a public answer at most. With it probes ask what the CDN keeps (`edge.*`); without it they are not asked."""
     proxy: Proxy | None = None
     """The proxy for requests to the regions' hosts; all other requests bypass it."""
     evidence: Literal["measured", "verified"] | None = None
