@@ -69,26 +69,27 @@ def running(module_definition):
 def test_every_shard_takes_writes_through_every_regions_own_link(running):
     """application → Toxiproxy → HAProxy → the primary."""
     links = [link for link in running.links if link.name.endswith("-primary")]
-    assert len(links) == len(running.topology.regions) * len(running.topology.shards)
+    assert len(links) == len(running.topology.regions) * len(running.topology.clusters)
     for link in links:
         assert postgres.refused_write(link.port, running.database, running.user) == "", link.name
         assert sql(link.port, "SELECT id FROM shard") == link.shard
 
 
 def test_every_shard_holds_its_own_franchises_and_no_others(running):
-    """A hundred thousand in all."""
+    """A hundred thousand in all; the spare shard has none until a drill moves some there."""
+    spare = {shard.id for shard in running.topology.spares}
     for home in running.members[::2]:
-        shard = running.topology.shard(home.shard)
-        assert sql(home.port, "SELECT min(id) || '-' || max(id) || ' ' || count(*) FROM franchises") == (
-            f"{shard.first}-{shard.last} {shard.last - shard.first + 1}"
-        )
+        shard = next(shard for shard in running.topology.clusters if shard.id == home.shard)
+        found = sql(home.port, "SELECT concat_ws(' ', min(id), max(id), count(*)) FROM franchises")
+        assert found == ("0" if shard.id in spare else f"{shard.first} {shard.last} {shard.last - shard.first + 1}")
+    assert spare == {5}
 
 
 def test_shards_have_system_identifiers_of_their_own(running):
     """Otherwise a standby could follow the wrong shard."""
     identifiers = [sql(member.port, "SELECT system_identifier FROM pg_control_system()") for member in running.members]
     assert identifiers[::2] == identifiers[1::2]
-    assert len(set(identifiers)) == len(running.topology.shards)
+    assert len(set(identifiers)) == len(running.topology.clusters)
 
 
 def test_the_declared_primaries_won_the_first_election_and_their_standbys_stream_through_the_replication_link(running):
@@ -104,7 +105,8 @@ def test_settings_of_the_database_are_in_force(running):
     """fsync on, and nothing in shared memory that outlives a kill."""
     assert sql(running.members[0].port, "SHOW fsync") == "on"
     assert sql(running.members[0].port, "SHOW dynamic_shared_memory_type") == "mmap"
-    assert sql(running.members[0].port, "SHOW max_wal_senders") == "6"
+    # A standby, a backup server that streams, its base backups, and the moves of a drill.
+    assert sql(running.members[0].port, "SHOW max_wal_senders") == "10"
 
 
 def test_every_sentinel_watches_every_group_with_its_replica(running):
@@ -115,11 +117,16 @@ def test_every_sentinel_watches_every_group_with_its_replica(running):
                 assert client.execute_command("SENTINEL", "CKQUORUM", group)
 
 
+def answered_by(edge):
+    """The region whose application answers at this edge."""
+    return httpx.get(f"{edge.url}/health", headers={"X-Franchise-Id": "1"}).json()["region"]
+
+
 def test_every_edge_answers_ready_and_from_its_own_region(running):
     """In calm no region serves for another."""
     for edge in running.edges:
-        answer = httpx.get(f"{edge.url}/health", headers={"X-Franchise-Id": "1"})
-        assert answer.json()["region"] == edge.region
+        # The check of an instance that waited for a processor may have failed once: then another region serves until the next one.
+        assert processes.poll_until(lambda edge=edge: answered_by(edge) == edge.region, 30, interval_s=0.2), (edge.region, answered_by(edge))
         assert httpx.get(f"{edge.url}/health/ready").status_code == 200
 
 
@@ -128,8 +135,8 @@ def test_another_process_reads_the_deployment_and_sees_every_part_running(runnin
     assert deployments.load(Path(running.root)) == running
     parts = embedded.status(Path(running.root))
     assert [part.name for part in parts if not part.running] == []
-    assert sum(part.detail.startswith("primary, running") for part in parts) == 4
-    assert sum(part.detail.startswith("replica, streaming") for part in parts) == 4
+    assert sum(part.detail.startswith("primary, running") for part in parts) == len(running.topology.clusters) == 5
+    assert sum(part.detail.startswith("replica, streaming") for part in parts) == 5
     assert sum(part.detail == "leader" for part in parts) == 1
     assert sum(part.detail == "ready" for part in parts) == 8
 
@@ -209,7 +216,7 @@ def test_a_lost_region_is_replaced_and_comes_back_from_its_recorded_processes(ru
         ready = [part for part in parts if part.role == "app" and part.detail == "ready"]
         streaming = [part for part in parts if part.role == "patroni" and part.detail.startswith("replica, streaming")]
         watched = [part for part in parts if part.role == "sentinel" and part.detail.endswith("healthy")]
-        return all(part.running for part in parts) and (len(ready), len(streaming), len(watched)) == (8, 4, 3)
+        return all(part.running for part in parts) and (len(ready), len(streaming), len(watched)) == (8, len(running.topology.clusters), 3)
 
     assert processes.poll_until(healthy, 90, interval_s=0.5), [part for part in embedded.status(root) if part.region == region]
 
