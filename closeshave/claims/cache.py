@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from closeshave.claims import zipf
-from closeshave.claims.finding import ClaimFinding, Severity, first, found, short, span
+from closeshave.claims.finding import ClaimFinding, Severity, first, found, most, short, span
 from closeshave.report.words import ratio
 from closeshave.target import Target
 
@@ -16,7 +16,7 @@ ENTRIES = ("franchises", "")
 def hits_and_rate(target: Target) -> Iterator[ClaimFinding]:
     """The rate from which a hit ratio can be reached, and what can be reached at the promised rate."""
     promised, ttl = first(target, "hit_ratio", ENTRIES), first(target, "ttl", ENTRIES)
-    franchises, rate, exponent = first(target, "franchises"), first(target, "requests_per_s"), target.assumes.zipf
+    franchises, rate, exponent = first(target, "franchises"), most(target, "requests_per_s"), target.assumes.zipf
     if promised is None or ttl is None or franchises is None or exponent is None:
         return
     share, ttl_s, count = promised.says.hit_ratio or 0.0, ttl.says.ttl or 0.0, franchises.says.franchises or 1

@@ -74,6 +74,21 @@ def first(target: Target, key: str, of: Iterable[str] = ("",)) -> Figure | None:
     return next((each for each in figures(target, key) if each.says.of in set(of)), None)
 
 
+def least(target: Target, key: str, of: Iterable[str] = ("",)) -> Figure | None:
+    """The statement with the smallest of these figures, about one of these parts: of several recoveries the one that leaves the least time. A failover
+    inside a recovery is none by itself."""
+    return min(_about(target, key, of), key=lambda each: getattr(each.says, key), default=None)
+
+
+def most(target: Target, key: str, of: Iterable[str] = ("",)) -> Figure | None:
+    """The same with the largest."""
+    return max(_about(target, key, of), key=lambda each: getattr(each.says, key), default=None)
+
+
+def _about(target: Target, key: str, of: Iterable[str]) -> Iterator[Figure]:
+    return (each for each in figures(target, key) if each.says.of in set(of) and each.says.failover is None)
+
+
 def found(rule: str, severity: Severity, concerned: Iterable[Figure], sentence: str) -> ClaimFinding:
     """A finding about these figures."""
     concerned = tuple(concerned)

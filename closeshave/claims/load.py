@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from closeshave.claims import zipf
-from closeshave.claims.finding import ClaimFinding, Severity, first, found, percent, short, span
+from closeshave.claims.finding import ClaimFinding, Severity, first, found, most, percent, short, span
 from closeshave.report.words import ratio
 from closeshave.target import Target
 
@@ -22,7 +22,7 @@ def requests_per_s(users: int, think_s: float, response_s: float) -> float:
 
 def users_and_rate(target: Target) -> Iterator[ClaimFinding]:
     """Whether the promised users send more than the promised rate."""
-    users, rate, answer = first(target, "users"), first(target, "requests_per_s"), first(target, "response_time")
+    users, rate, answer = most(target, "users"), most(target, "requests_per_s"), first(target, "response_time")
     think_s = target.assumes.think_time
     if users is None or users.says.users is None or (rate is None and think_s is None):
         return
@@ -57,7 +57,7 @@ def ranges_and_popularity(target: Target) -> Iterator[ClaimFinding]:
     if parts < 2 or count < parts:
         return
     share = zipf.head(count // parts, count, exponent)
-    concerned, rate, more = [shards, franchises], first(target, "requests_per_s"), ""
+    concerned, rate, more = [shards, franchises], most(target, "requests_per_s"), ""
     if rate is not None and rate.says.requests_per_s is not None:
         concerned.append(rate)
         more = f", {short(share * rate.says.requests_per_s)} of the {short(rate.says.requests_per_s)} requests/s ({rate.claim})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from closeshave.claims.finding import ClaimFinding, Promises, Severity, first, found, percent, span
+from closeshave.claims.finding import ClaimFinding, Promises, Severity, found, most, percent, span
 from closeshave.plan import Fault
 from closeshave.topology import Topology
 from closeshave.trial.prospects import prospects
@@ -17,7 +17,7 @@ def bad_share(affected: float, outage_s: float, run_s: float) -> float:
 
 def run_and_budget(promises: Promises) -> Iterator[ClaimFinding]:
     """Faults of a plan that cost more than an availability allows, if their scope is away while they are held."""
-    promised = first(promises.target, "availability")
+    promised = most(promises.target, "availability")
     if promised is None or promised.says.availability is None:
         return
     allowed = 1 - promised.says.availability

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from closeshave.claims.finding import ClaimFinding, Figure, Promises, Severity, about, figures, first, found, percent, span
+from closeshave.claims.finding import ClaimFinding, Figure, Promises, Severity, about, figures, first, found, least, most, percent, span
 from closeshave.report.words import ratio
 from closeshave.target import Target
 
@@ -27,7 +27,8 @@ def burnt(outage_s: float, affected: float, availability: float, over_s: float) 
 
 def budget_and_recovery(target: Target) -> Iterator[ClaimFinding]:
     """Whether one outage that is recovered from in time leaves anything of the error budget."""
-    promised = first(target, "availability")
+    said = (each for each in figures(target, "availability") if not each.says.of)
+    promised = min(said, key=lambda each: budget_s(each.says.availability or 0.0, each.says.over_s), default=None)
     if promised is None or promised.says.availability is None:
         return
     share, over_s = promised.says.availability, promised.says.over_s
@@ -56,7 +57,7 @@ def _burnt(part: float) -> str:
 
 def failover_and_recovery(target: Target) -> Iterator[ClaimFinding]:
     """A failover that may take longer than the recovery of which it is a part."""
-    recovery = next((each for each in figures(target, "rto") if each.says.failover is None and not each.says.of), None)
+    recovery = least(target, "rto")
     for each in figures(target, "failover", "rto"):
         if recovery is not None and (each.says.rto or 0.0) > (limit_s := recovery.says.rto or 0.0):
             sentence = (
@@ -68,7 +69,7 @@ def failover_and_recovery(target: Target) -> Iterator[ClaimFinding]:
 
 def rebuild_and_recovery(target: Target) -> Iterator[ClaimFinding]:
     """A rebuilding that may take longer than the recovery."""
-    recovery, rebuilding = first(target, "rto"), first(target, "rebuilt_within")
+    recovery, rebuilding = least(target, "rto"), most(target, "rebuilt_within")
     if recovery is None or rebuilding is None:
         return
     limit_s, rebuilt_s = recovery.says.rto or 0.0, rebuilding.says.rebuilt_within or 0.0
@@ -82,7 +83,7 @@ def rebuild_and_recovery(target: Target) -> Iterator[ClaimFinding]:
 
 def alert_and_recovery(target: Target) -> Iterator[ClaimFinding]:
     """An alert that may come when everything should be over."""
-    recovery, alert = first(target, "rto"), first(target, "alert_within")
+    recovery, alert = least(target, "rto"), most(target, "alert_within")
     if recovery is None or alert is None:
         return
     limit_s, alert_s = recovery.says.rto or 0.0, alert.says.alert_within or 0.0

@@ -36,6 +36,22 @@ CASES: dict[str, tuple[str, Severity, Target, Target | None]] = {
     "no budget at all": (
         "budget-and-recovery", CONTRADICTION, target(a={"availability": 1.0}, b={"rto": 1.0}), target(a={"availability": 0.999999}, b={"rto": 1.0}),
     ),
+    "the tightest of two budgets": (
+        "budget-and-recovery", CONTRADICTION, target(a={"availability": 0.99}, a2={"availability": 0.9999}, b={"rto": 300.0}),
+        target(a={"availability": 0.99}, a2={"availability": 0.9999}, b={"rto": 259.0}),
+    ),
+    "a failover longer than the shortest of two recoveries": (
+        "failover-and-recovery", CONTRADICTION, target(a={"rto": 900.0}, a2={"rto": 60.0}, b={"failover": "zone", "rto": 61.0}),
+        target(a={"rto": 900.0}, a2={"rto": 60.0}, b={"failover": "zone", "rto": 60.0}),
+    ),
+    "the longest of two rebuildings": (
+        "rebuild-and-recovery", REMARK, target(a={"rto": 60.0}, b={"rebuilt_within": 9.0}, c={"rebuilt_within": 61.0}),
+        target(a={"rto": 60.0}, b={"rebuilt_within": 9.0}, c={"rebuilt_within": 60.0}),
+    ),
+    "the later of two alerts, and the recovery as a whole": (
+        "alert-and-recovery", REMARK, target(z={"failover": "zone", "rto": 1.0}, a={"rto": 60.0}, b={"alert_within": 5.0}, c={"alert_within": 60.0}),
+        target(z={"failover": "zone", "rto": 1.0}, a={"rto": 60.0}, b={"alert_within": 5.0}, c={"alert_within": 59.0}),
+    ),
     "a failover longer than the recovery": (
         "failover-and-recovery", CONTRADICTION, target(a={"rto": 60.0}, b={"failover": "zone", "rto": 61.0}),
         target(a={"rto": 60.0}, b={"failover": "zone", "rto": 60.0}),
@@ -121,6 +137,12 @@ def test_a_rule_finds_what_it_is_about_and_nothing_with_another_figure(case: str
     ("rule", "right"),
     [
         ("users-and-rate", target(assumes={"think_time": 9.1}, a=FOUR, b={"requests_per_s": 100_000.0}, c={"response_time": 0.9})),
+        (
+            "users-and-rate",
+            target(
+                assumes={"think_time": 9.1}, a=FOUR, low={"requests_per_s": 50.0}, b={"requests_per_s": 100_000.0}, c={"response_time": 0.9}
+            ),
+        ),
         ("hits-and-rate", target(assumes={"zipf": 0.8}, rate={"requests_per_s": 1000.0}, **CACHE)),
         ("hits-and-rate", target(assumes={"zipf": 0.8, "lookups_per_request": 3.0}, rate={"requests_per_s": 300.0}, **CACHE)),
     ],
