@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from closeshave.api.spoken import ApiRequest
+from closeshave.plurals import counted
 from closeshave.probes import people
 from closeshave.probes.basis import ProbeBasis
-from closeshave.probes.deciding import Unclear, busy, settled, status
+from closeshave.probes.deciding import Unclear, busy, figure, settled, status
 from closeshave.probes.probe import ProbeFamily, PromiseProbe
 from closeshave.probes.scene import ProbeScene
 from closeshave.probes.values import Observation, ProbeFinding, ProbeReach
 
+TRIES = 10
+"""Requests for one time: as many as there are barbers are right, after that it is taken."""
 NEEDS = ("login", "book", "read_booking", "cancel", "slots")
 
 
@@ -64,8 +67,7 @@ def _ask_twice(scene: ProbeScene) -> None:
     for shard in scene.basis.topology.shards:
         at = people.free_time(scene, people.franchise(shard, 31), shard.home)
         taken = 0
-        for number in range(10):
-            # As many as there are barbers are right; after that the time is taken.
+        for number in range(TRIES):
             answer, booking = people.book(scene, people.customer(scene, number=number % 2), at, "closeshave probe")
             if not booking:
                 break
@@ -75,8 +77,16 @@ def _ask_twice(scene: ProbeScene) -> None:
             f"book {at.day} {at.time} until it is taken",
             answer,
             booked=taken,
+            barbers=_barbers(scene, shard.home, at.franchise),
             conflict=_conflicts(scene, answer.status, answer.json),
         )
+
+
+def _barbers(scene: ProbeScene, region: str, where: int) -> int | None:
+    """How many barbers a franchise lists; ``None`` if it does not tell."""
+    answer = scene.call("barbers", scene.nobody(region), where) if "barbers" in scene.basis.offers else None
+    told = scene.api.told("barbers", answer.json) if answer is not None and answer.good else None
+    return len(told) if isinstance(told, list) else None
 
 
 def _conflicts(scene: ProbeScene, code: int, body: object) -> bool:
@@ -84,10 +94,15 @@ def _conflicts(scene: ProbeScene, code: int, body: object) -> bool:
 
 
 def _wrong_twice(one: Observation) -> str:
+    booked, barbers = figure(one, "booked") or 0.0, figure(one, "barbers")
+    # A list may be one page of many.
+    if barbers and barbers < TRIES and booked > barbers:
+        return f"one time was booked {booked:.0f} times, and there are {counted(int(barbers), 'barber')}"
     if one.saw.get("conflict") is True:
         return ""
-    booked = one.saw.get("booked")
-    return f"one time was booked {booked} times" if booked == 10 else Unclear(f"the refusal is no conflict: status {status(one)}")
+    if booked >= TRIES:
+        return Unclear(f"one time was booked {booked:.0f} times, and there may be as many barbers")
+    return Unclear(f"the refusal is no conflict: status {status(one)}")
 
 
 def _ask_key(scene: ProbeScene) -> None:
@@ -186,7 +201,7 @@ FAMILY = ProbeFamily(
         PromiseProbe(
             "bookings.taken-time-refused",
             (),
-            "In every shard one time is booked until it is taken: the next request is refused as a conflict.",
+            "In every shard one time is booked until it is taken, no more often than there are barbers: the next request is refused as a conflict.",
             _ask_twice,
             _judge("a taken time is refused in every shard", _wrong_twice),
             reach=ProbeReach.BOOKS,
