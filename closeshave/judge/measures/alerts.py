@@ -114,6 +114,24 @@ def in_calm(evidence: Evidence, lives: Sequence[Life], told: Sequence[RaisedAler
     )
 
 
+def into_calm(evidence: Evidence, lives: Sequence[Life], told: Sequence[RaisedAlert]) -> tuple[RaisedAlert, ...]:
+    """The alerts that had begun before a calm phase, belong to no fault, and still fired when it had lasted longer than the plan allows for silence; or
+    to its end."""
+    asked = evidence.plan.alerts
+    faulty = [within for life in lives if (within := window(evidence, life, lives)) is not None]
+    silence_ns = round(asked.silent_within * 1e9) if asked is not None else 0
+    calm = [(phase.started_ns, phase.ended_ns) for phase in evidence.history.manifest.phases if phase.role == "calm"]
+    return tuple(
+        each
+        for each in told
+        if any(
+            each.raised_ns < low and (NEVER_NS if each.ended_ns is None else each.ended_ns) >= min(low + silence_ns, high)
+            for low, high in calm
+        )
+        and not any(low <= each.raised_ns <= high for low, high in faulty)
+    )
+
+
 def harmed(evidence: Evidence, life: Life) -> Harm:
     """The first customer whom a fault harmed. Raises :class:`ValueError` for a fault that was never injected."""
     found, background = harm.first(evidence, life), harm.usual(evidence, life)

@@ -19,6 +19,7 @@ from closeshave.judge.measures.alerts import (
     harmed,
     in_calm,
     incidents,
+    into_calm,
     of_fault,
     rated,
     window,
@@ -341,11 +342,20 @@ def _false_alarms_by(heard: AlertsHeard, bound: float, id: str, claims: tuple[st
     told = replace(blank, measured=float(len(found)), n=len(heard.rules or ()) or 1)
     said = f"{counted(len(found), 'alert')} in calm without a fault: {', '.join(sorted({one.name for one in found}))}"
     if len(found) <= bound:
-        chances = len(heard.rules or ()) or 1
-        return replace(told, status=Status.PASS, reason=said if found else "", exposure=Exposure(chances, plural(chances, "rule", "rules")))
+        return _quiet(heard, replace(told, reason=said if found else ""), found, bound)
     if len(sure) <= bound:
         return replace(told, reason=f"{said}; but other programs disturbed the machine then")
     return replace(told, status=Status.FAIL, reason=said, witnesses=tuple(_witness(heard, one, "a false alarm") for one in sure[:2]))
+
+
+def _quiet(heard: AlertsHeard, told: Verdict, found: Sequence[RaisedAlert], bound: float) -> Verdict:
+    """A pass, if none went on in calm that had begun before it."""
+    standing = [one for one in into_calm(heard.analysis.evidence, heard.lives, heard.told) if one not in found]
+    if len(found) + len(standing) > bound:
+        names = ", ".join(sorted({one.name for one in standing}))
+        return replace(told, reason=f"{names} had begun before the calm phase and went on in it: whether rightly, nobody judged")
+    chances = len(heard.rules or ()) or 1
+    return replace(told, status=Status.PASS, exposure=Exposure(chances, plural(chances, "rule", "rules")))
 
 
 def _objectives(heard: AlertsHeard, measure: Measure) -> Iterator[Objective]:
