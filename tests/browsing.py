@@ -41,7 +41,8 @@ def easy_to_read(page: Page, width: int) -> None:
 
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     found = Axe().run(page)
-    assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found.response["violations"]] == []
+    wrong = [(one["id"], [(node["target"], node["failureSummary"]) for node in one["nodes"]][:3]) for one in found.response["violations"]]
+    assert wrong == [], wrong
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     small = page.evaluate(
         """() => [...document.querySelectorAll('main *')].filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 &&

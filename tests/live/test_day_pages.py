@@ -88,9 +88,12 @@ def card(page, name):
 
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
 def test_nothing_is_hard_to_reach_or_to_read(visit, day, width, scheme):
-    """No finding of axe with everything unfolded, nothing wider than the screen, no text too small to read."""
+    """No finding of axe with everything unfolded and lists longer than their place, nothing wider than the screen, no text too small to read."""
     held, served = day
+    for number in range(20):
+        presses.write(held.run.path, presses.made(now_ns(), "scribe", "Chi", "note", None, {"text": f"note {number}"}))
     page, _ = visit(served, "facilitator", width, scheme)
+    page.wait_for_function("() => document.getElementById('noted').tabIndex === 0")
     page.keyboard.press("g")
     until(lambda: "shard-dies" in held.begun, "it begins")
     page.keyboard.press("1")

@@ -45,6 +45,7 @@ function showStage() {
 function showAll() {
   const { picture } = state;
   for (const part of [showStage, showFigures, showPlaces, showDisruptions, showBudget, showIntegrity, showSignals, showParts, showGenerator, showTold, showDay]) part(picture);
+  all("ol.newest").forEach(reachable);
   follow();
   fillPlaces();
   showStrip(picture);

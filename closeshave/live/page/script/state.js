@@ -62,3 +62,9 @@ function fill(host, values, make, update) {
   while (host.children.length < values.length) host.append(make());
   values.forEach((value, at) => update(host.children[at], value));
 }
+
+// A list that is longer than its place must be scrolled without a mouse as well; a short one is no stop on the way.
+function reachable(list) {
+  if (list.scrollHeight > list.clientHeight) list.tabIndex = 0;
+  else list.removeAttribute("tabindex");
+}
