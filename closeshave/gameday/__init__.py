@@ -4,5 +4,5 @@ People and the trial meet in files of the run directory: a press is a file (:mod
 is pure (:mod:`.course`), who may press what is a table (:mod:`.roles`), and every event is chained to the one before (:mod:`.chain`). Nothing here
 breaks anything: the trial does, as the clock says.
 
-May import: comparison, files, history, judge, plan, private, report, scope, target, topology, vocabulary.
+May import: comparison, files, history, judge, plan, plurals, private, report, scope, target, topology, vocabulary.
 """

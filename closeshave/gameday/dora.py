@@ -64,11 +64,13 @@ def _switchover(assessment: Assessment) -> Iterator[str]:
     for fault in assessment.faults:
         if fault.injected_at_s is None or fault.kind.partition(".")[0] not in {"shard", "region", "cache"}:
             continue
-        served = "unknown" if fault.recovery_s is None else words.seconds(fault.recovery_s)
+        served = (
+            "when it was served again is unknown" if fault.recovery_s is None else f"served again after {words.seconds(fault.recovery_s)}"
+        )
         alone = {True: "by the platform itself", False: "not by the platform itself", None: "by whom is unknown"}[fault.self_recovered]
         lost = "unknown" if fault.lost_writes is None else words.count(fault.lost_writes)
         back = "proven to be as before" if fault.healed_verified else "not proven to be as before"
-        yield f"{fault.id} ({words.scope(fault.scope)}): served again after {served}, {alone}; lost writes: {lost}; afterwards {back}"
+        yield f"{fault.id} ({words.scope(fault.scope)}): {served}, {alone}; lost writes: {lost}; afterwards {back}"
 
 
 def _findings(assessment: Assessment, harm: Sequence[HarmAccount], harm_unknown: str) -> Iterator[str]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from closeshave.gameday.account import TimelineEntry
 from closeshave.gameday.chain import ChainFinding
 from closeshave.gameday.roles import PressAction
 from closeshave.gameday.state import GameDayState
-from closeshave.history import FaultEdge, History, Sighting
+from closeshave.history import FaultEdge, History, Sighting, Signal
 from closeshave.judge.measures.incidents import Incident
 from closeshave.judge.measures.incidents import effective as marks_that_count
+from closeshave.plurals import counted
 from closeshave.report import words
 from closeshave.vocabulary import HumanMark
 
+ALIKE_NS = 10_000_000_000
+_FIGURE = re.compile(r"(?<![\w-])\d[\d.]*(?:ms|s)?(?![\w-])")
+"""A figure of its own; the digits of a name are not."""
 _EDGES = {
     FaultEdge.INJECTED: "is injected",
     FaultEdge.OBSERVED: "is observed in effect",
@@ -59,9 +64,26 @@ def _of_harness(history: History, zero: int) -> Iterator[TimelineEntry]:
 
 
 def _of_platform(history: History, zero: int) -> Iterator[TimelineEntry]:
-    for signal in history.signals:
-        told = f"{words.spaced(signal.kind)} {words.scope(signal.scope)}{f': {signal.detail}' if signal.detail else ''}"
-        yield TimelineEntry((signal.at_ns - zero) / 1e9, "platform", words.clean(told))
+    """Each signal once: four proxies that tell the same in the same second would hide what people did."""
+    for first, *more in _alike(history.signals):
+        told = f"{words.spaced(first.kind)} {words.scope(first.scope)}{f': {first.detail}' if first.detail else ''}"
+        again = f" ({counted(len(more) + 1, 'such signal')} in {words.seconds((more[-1].at_ns - first.at_ns) / 1e9)})" if more else ""
+        yield TimelineEntry((first.at_ns - zero) / 1e9, "platform", words.clean(f"{told}{again}"))
+
+
+def _alike(signals: Sequence[Signal]) -> Iterator[list[Signal]]:
+    """Signals that differ in nothing but figures, and are at most :data:`ALIKE_NS` after the first of them."""
+    open_still: dict[tuple[str, str, str], list[Signal]] = {}
+    for signal in sorted(signals, key=lambda one: one.at_ns):
+        what = (signal.kind, signal.scope, _FIGURE.sub("", signal.detail))
+        before = open_still.get(what)
+        if before is not None and signal.at_ns - before[0].at_ns <= ALIKE_NS:
+            before.append(signal)
+            continue
+        if before is not None:
+            yield before
+        open_still[what] = [signal]
+    yield from open_still.values()
 
 
 def _of_customers(incidents: Sequence[Incident], zero: int) -> Iterator[TimelineEntry]:

@@ -16,8 +16,9 @@ from closeshave.comparison.retests import Deficiency, RetestState, exit_code, ro
 from closeshave.files.jsonfile import Damaged
 from closeshave.gameday import chain, deficiencies, page, state, telling, writing
 from closeshave.gameday.account import AfterAction
+from closeshave.gameday.moments import on_one_axis
 from closeshave.gameday.roles import PressAction
-from closeshave.history import InjectPassed, PersonMarked
+from closeshave.history import InjectPassed, PersonMarked, Signal
 from closeshave.judge import assess
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.incidents import Incident
@@ -81,6 +82,30 @@ def test_marks_of_people_and_machines_are_on_one_axis(tmp_path: Path) -> None:
         (40.0, "people", "shard-dies: step 3 is ticked: step c"),
     ):
         assert expected in said
+
+
+DOWN = "Server shard1-primary/shard1-us-east-1 is DOWN, check duration: {}ms"
+
+
+@pytest.mark.parametrize(
+    ("signals", "shown"),
+    [
+        pytest.param([(5.0, DOWN.format(2)), (5.4, DOWN.format(12)), (8.0, DOWN.format(0))], [(5.0, 3)], id="alike but for figures"),
+        pytest.param([(8.0, DOWN.format(0)), (5.0, DOWN.format(2))], [(5.0, 2)], id="in any order"),
+        pytest.param([(5.0, DOWN.format(2)), (5.1, DOWN.format(2).replace("1-us", "2-us"))], [(5.0, 1), (5.1, 1)], id="another name"),
+        pytest.param([(5.0, DOWN.format(2)), (14.9, DOWN.format(2)), (15.1, DOWN.format(2))], [(5.0, 2), (15.1, 1)], id="later again"),
+        pytest.param([(5.0, "is DOWN"), (5.1, "is UP"), (5.2, "is DOWN")], [(5.0, 2), (5.1, 1)], id="another one between"),
+    ],
+)
+def test_signals_that_are_alike_are_one_line(signals: list[tuple[float, str]], shown: list[tuple[float, int]]) -> None:
+    """The first of them, and how many there were: none is lost, and they do not hide what people did."""
+    made = held().history
+    history = replace(made, signals=tuple(Signal(ns(110 + at_s), "alert", "shard:1", "log", detail) for at_s, detail in signals))
+    found = [each for each in on_one_axis(history, (), None, None) if each.who == "platform"]
+    assert [round(each.at_s, 1) for each in found] == [at_s for at_s, _ in shown]
+    assert [int(many[1]) if (many := re.search(r"\((\d+) such signals in ", each.what)) else 1 for each in found] == [
+        count for _, count in shown
+    ]
 
 
 def test_what_a_reader_wants_to_know_first(tmp_path: Path) -> None:
