@@ -112,6 +112,9 @@ def test_a_short_day_with_three_pages(visit, day):
     assert observer.locator(".card button:visible").count() == 0
     assert card(responder, "owner-calls").inner_text().count("Three of her customers") == 1
     assert "Three of her customers" not in card(observer, "owner-calls").inner_text()
+    assert "A salon owner calls: Three of her customers" in responder.locator("#newest").inner_text()
+    assert observer.locator("#newest").is_hidden()
+    assert facilitator.locator("#newest").is_hidden()
     assert card(facilitator, SECRET).count() == 1
 
     card(facilitator, "shard-dies").get_by_role("button", name="Go").click()

@@ -101,10 +101,17 @@ function due(one) {
 }
 
 function facts(one) {
+  const reaches = one.kind === "message" ? "" : one.blast_radius;
   return [
-    ["hypothesis", one.hypothesis], ["blast radius", one.blast_radius], ["expected of people", one.expected], ["message", one.message],
-    ["told", one.told.join(", ")],
+    ["message", one.message], ["hypothesis", one.hypothesis], ["blast radius", reaches], ["expected of people", one.expected], ["told", one.told.join(", ")],
   ].filter(([, text]) => text);
+}
+
+// Whoever does not hold the clock may look elsewhere when something is told: the newest stands on top, and is read aloud by a screen reader.
+function showNewest(told) {
+  const heard = allowed("go") ? [] : told.injects.filter((one) => one.message && one.begun_at_s !== null);
+  const newest = heard.sort((one, other) => one.begun_at_s - other.begun_at_s).at(-1);
+  write(byId("newest"), newest ? `${instant(newest.begun_at_s)} ${newest.title}: ${newest.message}` : "");
 }
 
 const HOLDS = (one) => (one.holds === null ? ["doubt", "not known"] : one.holds ? ["good", "holds"] : ["bad", "does not hold"]);
@@ -244,6 +251,7 @@ function showDay(picture) {
   byId("resume").hidden = !allowed("resume") || !paused;
   for (const one of all("button", day)) if (over) one.disabled = true;
   byId("acting").hidden = told.may.length === 0;
+  showNewest(told);
   showIncidents(told);
   showMarks(told);
   showNotes(told);
