@@ -198,16 +198,19 @@ def certificate_that_ends_in(days: int) -> Breaking:
     return broken
 
 
-def edges_with(old: str, new: str) -> Breaking:
-    """The edges are started again with one text of their settings replaced."""
+def edges_with(old: str, new: str, *more: tuple[str, str]) -> Breaking:
+    """The edges are started again with one text of their settings replaced, or several: what was there, and what stands in its place."""
 
     @contextmanager
     def broken(deployment: Deployment) -> Iterator[None]:
         file, process = Path(deployment.root) / SETTINGS, deployment.process(EDGES)
         right = file.read_text()
-        if old not in right:
-            raise LookupError(f"{file} has no {old!r}")
-        file.write_text(right.replace(old, new))
+        wrong = right
+        for there, instead in ((old, new), *more):
+            if there not in wrong:
+                raise LookupError(f"{file} has no {there!r}")
+            wrong = wrong.replace(there, instead)
+        file.write_text(wrong)
         try:
             _restart_edges(deployment, process)
             yield
@@ -216,6 +219,19 @@ def edges_with(old: str, new: str) -> Breaking:
             _restart_edges(deployment, process)
 
     return broken
+
+
+def edges_that_keep_everything(for_s: int) -> Breaking:
+    """Every answer is kept and given to everybody who asks for the same, whoever asked first: a rule of CDNs that is meant for pictures."""
+    use, back, store = "    http-request cache-use", "    http-request set-pathq %[var(txn.asked)]", "    http-response cache-store"
+    return edges_with(
+        "!personal ",
+        "",
+        # HAProxy itself keeps nothing of a request that shows who asks; the application has to see it all the same.
+        (use, f"    http-request set-var(txn.who) req.fhdr(Authorization)\n    http-request del-header Authorization\n{use}"),
+        (back, f"    http-request set-header Authorization %[var(txn.who)] if {{ var(txn.who) -m len gt 0 }}\n{back}"),
+        (store, f'    http-response set-header Cache-Control "public, max-age={for_s}"\n{store}'),
+    )
 
 
 def described_as(name: str, text: str) -> Breaking:

@@ -92,11 +92,11 @@ def test_it_is_broken_where_the_promise_is_not_kept(name: str, lies: str) -> Non
 
 
 def test_every_probe_that_needs_no_servers_is_in_the_table() -> None:
-    """Those that ask databases, stores or instances have tests on servers; those of TLS and files have their own."""
+    """Those that ask databases, stores or instances have tests on servers; those of TLS, edges and files have their own."""
     elsewhere = {
         name
         for name, probe in PROBES.items()
-        if probe.inside or probe.family in {"tls", "mesh", "described", "suite"} or name == "keys.kind-by-stage"
+        if probe.inside or probe.family in {"tls", "mesh", "edge", "described", "suite"} or name == "keys.kind-by-stage"
     }
     assert set(PROBES) - elsewhere == set(BROKEN_BY)
 
