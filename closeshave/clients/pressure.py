@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Mapping
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
@@ -17,9 +18,9 @@ AGAIN_AFTER_S = 0.2
 class Pressure:
     """Used as a context manager: pressed from its begin to its end."""
 
-    def __init__(self, port: int, path: str) -> None:
-        """Requests are ``GET`` of the path at the port."""
-        self._port, self._path = port, path
+    def __init__(self, port: int, path: str, headers: Mapping[str, str]) -> None:
+        """Requests are ``GET`` of the path at the port, with these headers: a request that is refused for want of one costs the application nothing."""
+        self._port, self._path, self._headers = port, path, dict(headers)
         self.at_once = 0
         """How many requests are in work."""
         self._over = Event()
@@ -40,7 +41,7 @@ class Pressure:
                 continue
             try:
                 connection = connection or http.client.HTTPConnection(HOST, self._port, timeout=TIMEOUT_S)
-                connection.request("GET", self._path)
+                connection.request("GET", self._path, headers=self._headers)
                 connection.getresponse().read()
             except (OSError, http.client.HTTPException):
                 if connection is not None:

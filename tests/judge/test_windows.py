@@ -65,6 +65,33 @@ def test_percentiles_are_judged_in_sliding_windows_too() -> None:
     assert (slow.status, slow.measured) == (FAIL, 0.5)
 
 
+SPREAD, STALL, SLOW_S = range(15, 45), 80, 0.5
+
+
+@pytest.mark.parametrize(
+    ("spread_per_s", "stalled", "expected"),
+    [
+        (3.1, 0, PASS),
+        (3.1, 61, INCONCLUSIVE),  # fewer in a window, and all at once
+        (0, 61, INCONCLUSIVE),
+        (0, 20, PASS),
+        (3.1, 250, FAIL),
+    ],
+)
+def test_a_stall_does_not_hide_behind_a_window_with_more_slow_requests(spread_per_s: float, stalled: int, expected: Status) -> None:
+    """p90 of 40 requests a second, in windows of 20 s. Slow ones that are spread count each; those of one stall have the weight of a few. So the window of
+    the stall proves less, though the other one has 62 slow requests."""
+    run = Run((objective("latency", at_most=0.1, percentile=0.9, sliding=20.0),))
+    run.steady(4000)
+    for index in range(round(spread_per_s * len(SPREAD))):
+        run.op(SPREAD.start + index / spread_per_s, SLOW_S)
+    for index in range(stalled):
+        run.op(STALL + index / stalled, SLOW_S)
+    found = run.verdict("latency/all")
+    assert found.status is expected, found.reason
+    assert ("slow requests come in clusters" in found.reason) is (expected is INCONCLUSIVE)
+
+
 # -- error rate -------------------------------------------------------------------------------------------------------------------------------
 
 

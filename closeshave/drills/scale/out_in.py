@@ -124,7 +124,7 @@ def scale_out(work: DrillWork) -> Facts:
     running = len(_running(work))
     served_s: list[float] = []
     most_at_once = int(parameters["pressure"])
-    with _meter(work, path) as meter, Pressure(at.port, path) as pressure:
+    with _meter(work, path) as meter, Pressure(at.port, path, _asking(work)) as pressure:
         pressure.keep(int(parameters["pressure"]))
         watch = _Watch(work, meter)
 
@@ -210,6 +210,12 @@ def _said(answers: Sequence[ports.Answer | None]) -> str:
     return f" ({', '.join(bad)})" if bad else ""
 
 
+def _asking(work: DrillWork) -> dict[str, str]:
+    """The headers of a request that is valid: a platform with shops answers only who names one."""
+    region = region_of(work.aim)
+    return {"X-Franchise-Id": str(next((shard.first for shard in work.aim.deployment.topology.shards if shard.home == region), 1))}
+
+
 def _meter(work: DrillWork, pressed: str = "") -> LoadMeter:
     try:
         return LoadMeter(work.aim.deployment, region_of(work.aim), float(work.aim.parameters["memory"]) * MEGABYTE, pressed)
@@ -259,9 +265,7 @@ def proven(work: DrillWork) -> tuple[Proof, ...]:
     deployment, region, parameters = work.aim.deployment, region_of(work.aim), work.aim.parameters
     least, bound_s, scale = max(1, limits_of(parameters).least), float(parameters["served_within"]), float(parameters["time_scale"])
     found, seen = _running(work), autoscaled.serving(deployment, region)
-    # A platform with shops answers only who names one.
-    shop = next((shard.first for shard in deployment.topology.shards if shard.home == region), 1)
-    asked = (deployment.edge(region), deployment.application.probe, {"X-Franchise-Id": str(shop)})
+    asked = (deployment.edge(region), deployment.application.probe, _asking(work))
     answers = [proofs.ask(deployment, *asked) for _ in range(ASKS)]
     good = sum(answer is not None and answer.is_success for answer in answers)
     out, into, begun, cold = (work.facts.get(name, {}) for name in (OUT, IN, BEGIN, COLD))

@@ -3,6 +3,8 @@
 Windows move by a quarter of their length, within each phase. To *pass*, every window must prove the promise by itself (a window without enough
 requests proves nothing). To *fail*, one window must break it. Because many windows are judged, each is judged at a stricter confidence, so that all
 together raise a false alarm in at most 5 runs of 100 (Bonferroni).
+
+Which window is the worst is decided as a window is judged: of times, a stall proves less than as many slow requests that are spread.
 """
 
 from __future__ import annotations
@@ -17,11 +19,12 @@ from closeshave import plurals, quantiles
 from closeshave.judge.evidence import blocks
 from closeshave.judge.evidence.columns import Flags, Ints
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.judge.evidence.windows import Span, origin_ns, within
+from closeshave.judge.evidence.windows import WINDOW_NS, Span, origin_ns, within
+from closeshave.judge.measures import sampling
 from closeshave.judge.measures.counting import Counted, counted
 from closeshave.judge.measures.parts import Part
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.target import Objective
+from closeshave.target import TIMES, Objective
 
 STEPS = 4
 """A window moves by this part of its length."""
@@ -68,10 +71,50 @@ def _by_step(asked: Counted, intended_ns: Ints, span: Span, step_ns: int, bins: 
     return blocks.counts(len(asked.rows), twice, 2 * bins).reshape(bins, 2)
 
 
-def lows_and_highs(found: Windows, confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Clopper-Pearson bounds of the kept share of each window, one-sided each; 0 and 1 for a window without a request."""
+def clusters(asked: Counted, intended_ns: Ints, covered: Iterable[Span], length_ns: int) -> NDArray[np.float64]:
+    """How many requests of each window have the weight of one independent one (:func:`closeshave.judge.measures.sampling.clustering`); parallel to
+    :func:`windows`."""
+    step_ns = max(1, length_ns // STEPS)
+    found: list[float] = []
+    for span in covered:
+        bins = max(STEPS, (span.ended_ns - span.started_ns) // step_ns)
+        steps = span.started_ns + step_ns * np.arange(bins, dtype=np.int64)
+        stretches = np.arange(span.started_ns // WINDOW_NS, -(-span.ended_ns // WINDOW_NS), dtype=np.int64)
+        # Cells that are wholly in each window or outside, and in one of the stretches by which clusters are told.
+        cells = np.union1d(steps, np.maximum(stretches * WINDOW_NS, span.started_ns))
+        both = _by_cell(asked, intended_ns, span, cells)
+        first, stretch = np.searchsorted(cells, steps), cells // WINDOW_NS
+        for start in range(bins - STEPS + 1):
+            end = first[start + STEPS] if start + STEPS < bins else len(cells)
+            mine = slice(int(first[start]), int(end))
+            if not both[mine, 0].any():
+                found.append(1.0)
+                continue
+            at = np.flatnonzero(np.diff(stretch[mine], prepend=-1))
+            counts = np.add.reduceat(both[mine], at, axis=0)
+            found.append(sampling.clustered(counts.sum(axis=1), counts[:, 0], 1 - asked.required))
+    return np.array(found, dtype=np.float64)
+
+
+def _by_cell(asked: Counted, intended_ns: Ints, span: Span, cells: Ints) -> NDArray[np.int64]:
+    """A row for each cell of the span: how many requests broke the promise, and how many kept it."""
+
+    def twice(part: slice) -> Ints:
+        due = intended_ns[part]
+        at = np.flatnonzero(asked.rows[part] & (due >= span.started_ns) & (due < span.ended_ns))
+        found: Ints = 2 * (np.searchsorted(cells, due[at], side="right") - 1) + asked.kept[part][at]
+        return found
+
+    return blocks.counts(len(asked.rows), twice, 2 * len(cells)).reshape(len(cells), 2)
+
+
+def lows_and_highs(
+    found: Windows, confidence: float, weights: NDArray[np.float64] | float = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clopper-Pearson bounds of the kept share of each window, one-sided each; 0 and 1 for a window without a request. ``weights`` are :func:`clusters`,
+    for the lower bounds: an upper one counts every request."""
     broken = found.n - found.kept
-    low = np.where(found.kept == 0, 0.0, quantiles.beta(1 - confidence, np.maximum(found.kept, 1), broken + 1))
+    low = np.where(found.kept == 0, 0.0, quantiles.beta(1 - confidence, np.maximum(found.kept, 1) / weights, broken / weights + 1))
     high = np.where(broken == 0, 1.0, quantiles.beta(confidence, found.kept + 1, np.maximum(broken, 1)))
     return low, high
 
@@ -88,7 +131,8 @@ def decide(
         return judge(objective, part)
     strict = 1 - (1 - objective.confidence) / len(found.n)
     _, highs = lows_and_highs(found, strict)
-    lows, _ = lows_and_highs(found, objective.confidence)
+    bunched = clusters(asked, evidence.intended_ns, covered, length_ns) if objective.measure in TIMES else 1.0
+    lows, _ = lows_and_highs(found, objective.confidence, bunched)
     broken = highs < asked.required
     worst = int(np.argmin(highs)) if broken.any() else int(np.argmin(lows))
     start_ns = int(found.starts_ns[worst])
