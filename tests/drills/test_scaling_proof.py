@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.clients.pressure import Pressure
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Edge
 from closeshave.drills.catalogue import KINDS
 from closeshave.drills.kind import DrillWork
@@ -26,13 +28,19 @@ FACTS: dict[str, dict[str, str | int | float | bool | None]] = {
 }  # fmt: skip
 
 
+SAID: list[int] = []
+"""Every status that the edge answered."""
+
+
 @contextmanager
 def edge(shop: str) -> Iterator[Edge]:
     """An edge that serves this shop, and answers 400 to whoever names none."""
+    SAID.clear()
 
     class Shop(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.headers.get("X-Franchise-Id") == shop else 400)
+            SAID.append(200 if self.headers.get("X-Franchise-Id") == shop else 400)
+            self.send_response(SAID[-1])
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -45,12 +53,16 @@ def edge(shop: str) -> Iterator[Edge]:
         server.shutdown()
 
 
+def work_of(root: Path, at: Edge) -> DrillWork:
+    """The drill at this edge."""
+    aim = KIND.way_back.aim(replace(toys.deployment(root), edges=(at,)), {"region": toys.NEAR}, {})
+    return DrillWork("scaled", aim, root, after(60), lambda: False, lambda _member, _path: 0, print, FACTS)
+
+
 def asked(root: Path, at: Edge, monkeypatch: pytest.MonkeyPatch) -> Proof:
     """What the proof says of customers."""
-    toy = replace(toys.deployment(root), edges=(at,))
     monkeypatch.setattr(autoscaled, "serving", lambda _deployment, _region: ())
-    aim = KIND.way_back.aim(toy, {"region": toys.NEAR}, {})
-    work = DrillWork("scaled", aim, root, after(60), lambda: False, lambda _member, _path: 0, print, FACTS)
+    work = work_of(root, at)
     return next(proof for proof in out_in.proven(work) if proof.what.startswith("customers of"))
 
 
@@ -66,3 +78,13 @@ def test_answers_that_are_not_good_are_named(tmp_path: Path, monkeypatch: pytest
     with edge("none of these") as at:
         proof = asked(tmp_path, at, monkeypatch)
     assert (proof.holds, proof.saw) == (False, "0 of 6 requests through its edge were answered well (400)")
+
+
+def test_the_load_is_raised_by_requests_that_are_served(tmp_path: Path) -> None:
+    """One that is refused for want of a shop costs an instance next to nothing."""
+    with edge("1") as at:
+        port = int(at.url.rpartition(":")[2])
+        with Pressure(port, "/", out_in._asking(work_of(tmp_path, at))) as pressure:  # what the step presses with
+            pressure.keep(2)
+            assert poll_until(lambda: len(SAID) >= 10, 10)
+    assert set(SAID) == {200}

@@ -42,6 +42,22 @@ def reused_id(run: Run) -> None:
     run.row(50, key="somebody-else")
 
 
+NAMELESS: dict[str, Any] = {"booking": None, "key": None, "final": False, "barber": 7, "starts_at": EIGHT + 900 * 3600}
+
+
+def two_of_one_row(run: Run) -> None:
+    """Two customers were promised one slot, without an ID or a key by which a row could be told, and there is one row."""
+    for at in (30, 31):
+        run.book(at, session=f"at {at}", **NAMELESS)
+    run.row(50, barber=7, starts_at=NAMELESS["starts_at"], key=None)
+
+
+def one_of_anothers_row(run: Run) -> None:
+    """One was told no ID; the only row there is that of another customer, who was."""
+    run.book(30, **NAMELESS)
+    run.book(31, 50, barber=7, starts_at=NAMELESS["starts_at"], key=None)
+
+
 def phantom(run: Run) -> None:
     """A booking that no customer requested."""
     run.row(50)
@@ -70,6 +86,8 @@ BREACHES: dict[Plant, set[str]] = {
     lost_cancel: {"lost"},
     lost_move: {"lost"},
     lost_move_without_versions: {"lost"},
+    two_of_one_row: {"lost"},
+    one_of_anothers_row: {"lost"},
     reused_id: {"lost", "phantom"},
     phantom: {"phantom"},
     refused_phantom: {"phantom"},
@@ -137,6 +155,29 @@ def older_row(run: Run) -> None:
     run.row(50, created_at=1.0)
 
 
+def nameless_taken_again(run: Run) -> None:
+    """The first one was cancelled, its row is gone, and the slot was booked again."""
+    run.book(30, **NAMELESS)
+    run.act("cancel", 31, booking=None, barber=7, starts_at=NAMELESS["starts_at"])
+    run.book(32, **NAMELESS)
+    run.row(50, barber=7, starts_at=NAMELESS["starts_at"], key=None)
+
+
+def nameless_kept_cancelled(run: Run) -> None:
+    """The same where cancelled rows are kept: each has its own."""
+    nameless_taken_again(run)
+    run.row(51, barber=7, starts_at=NAMELESS["starts_at"], key=None, status="cancelled")
+
+
+def nameless_moved_away(run: Run) -> None:
+    """The first one was moved to another time, and the second took its place; a move without an ID does not say of which booking."""
+    run.book(30, **NAMELESS)
+    run.act("reschedule", 31, booking=None, barber=7, starts_at=NAMELESS["starts_at"] + 3600)
+    run.book(32, **NAMELESS)
+    run.row(50, barber=7, starts_at=NAMELESS["starts_at"], key=None)
+    run.row(51, barber=7, starts_at=NAMELESS["starts_at"] + 3600, key=None, created_at=1.0)
+
+
 INNOCENT = (
     cancelled,
     perhaps_cancelled,
@@ -147,6 +188,9 @@ INNOCENT = (
     unheard_then_heard,
     heard_twice,
     older_row,
+    nameless_taken_again,
+    nameless_kept_cancelled,
+    nameless_moved_away,
 )
 
 

@@ -124,7 +124,7 @@ def _found(rows: Rows, final: pd.DataFrame) -> tuple[Ints, Flags]:
     of those that were found by ID have the same key there."""
     last = np.iinfo(np.int64).max
     # Of several rows of one booking the one on the first shard counts.
-    place, shard = first_equal(numbers(rows, *BOOKING), numbers(final, *BOOKING), ints(final["found_on"], last)), final["found_on"]
+    place = first_equal(numbers(rows, *BOOKING), numbers(final, *BOOKING), ints(final["found_on"], last))
     # After a fail-over that lost writes, a sequence may hand out the lost booking's ID again: the key tells whose row it is.
     create = equal(rows["action"], "create")
     same = np.zeros(len(rows), dtype=np.bool_)
@@ -147,10 +147,16 @@ def _found(rows: Rows, final: pd.DataFrame) -> tuple[Ints, Flags]:
     same[nameless] = False
     unnamed = np.flatnonzero(nameless & create)
     with_key = filled(rows.take(unnamed), "key")
+    if with_key.any():
+        _by_key(rows, final, unnamed[with_key], place)
+    # Last: which rows have another create of their own is known by then.
     _by_slot(rows, final, unnamed[~with_key], place)
-    unnamed = unnamed[with_key]
-    if not len(unnamed):
-        return place, same
+    return place, same
+
+
+def _by_key(rows: Rows, final: pd.DataFrame, unnamed: Ints, place: Ints) -> None:
+    """Find creates that have no ID by the key that was sent. Of several rows of one key the one on the first shard counts."""
+    last, shard = np.iinfo(np.int64).max, final["found_on"]
     wanted = rows.take(unnamed)["key"]
     by_shard = np.flatnonzero(final["key"].isin(wanted).to_numpy(dtype=np.bool_))
     by_shard = by_shard[np.argsort(ints(shard.iloc[by_shard], last), kind="stable")[::-1]]
@@ -158,7 +164,6 @@ def _found(rows: Rows, final: pd.DataFrame) -> tuple[Ints, Flags]:
     places = np.full(len(keys), -1, dtype=np.int64)
     places[codes[len(unnamed) :]] = by_shard
     place[unnamed] = places[codes[: len(unnamed)]]
-    return place, same
 
 
 def _by_slot(rows: Rows, final: pd.DataFrame, some: Ints, place: Ints) -> None:
@@ -169,6 +174,35 @@ def _by_slot(rows: Rows, final: pd.DataFrame, some: Ints, place: Ints) -> None:
     # Of several rows of one slot that of a booking that stands counts.
     cancelled = equal(final["status"], CANCELLED).astype(np.int64)
     place[some] = first_equal(numbers(rows.take(some), *SLOT), numbers(final, *SLOT), cancelled)
+    place[_too_many(rows, final, some, place)] = -1
+
+
+def _too_many(rows: Rows, final: pd.DataFrame, some: Ints, place: Ints) -> Ints:
+    """Of these creates, which were found by their slots: those that have no row of their own, because a slot has fewer rows than bookings. The last ones
+    keep theirs: a booking that was lost was made before the one that took its slot.
+
+    Where bookings without an ID were moved it is not known which, so none is too many.
+    """
+    some = some[place[some] >= 0]
+    moved = np.flatnonzero(equal(rows["action"], "reschedule") & ~equal(rows["outcome"], Outcome.FAIL) & ~filled(rows, "booking"))
+    if len(moved) and len(some):
+        barber = ("franchise", "barber")
+        some = some[~rows_in(numbers(rows.take(some), *barber), numbers(rows.take(moved), *barber))]
+    if not len(some):
+        return some
+    both = [np.concatenate(pair) for pair in zip(numbers(rows.take(some), *SLOT), numbers(final, *SLOT), strict=True)]
+    slot = dense(*both)
+    # Rows that another create of this run has by its ID or its key are not free.
+    named = np.unique(place[np.setdiff1d(np.flatnonzero(place >= 0), some)])
+    free = np.ones(len(final), dtype=np.bool_)
+    free[named] = False
+    there = np.bincount(slot[len(some) :][free], minlength=int(slot.max()) + 1)
+    mine, ended_ns = slot[: len(some)], rows.take(some)["ended_ns"].to_numpy()
+    order = np.lexsort((-ended_ns, mine))
+    first = np.concatenate(([True], mine[order][1:] != mine[order][:-1]))
+    rank = np.arange(len(order)) - np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    without: Ints = some[order[rank >= there[mine[order]]]]
+    return without
 
 
 def _undone(rows: Rows, final: pd.DataFrame) -> Flags:
