@@ -169,6 +169,20 @@ def nameless_kept_cancelled(run: Run) -> None:
     run.row(51, barber=7, starts_at=NAMELESS["starts_at"], key=None, status="cancelled")
 
 
+def nameless_then_refused(run: Run) -> None:
+    """A contest for one slot: the later customer was refused, so the row is the first one's."""
+    run.book(30, **NAMELESS)
+    run.book(31, session="late", **NAMELESS, **REFUSED)
+    run.row(50, barber=7, starts_at=NAMELESS["starts_at"], key=None)
+
+
+def nameless_then_unanswered(run: Run) -> None:
+    """The later customer got no answer, so it owns no row for sure."""
+    run.book(30, **NAMELESS)
+    run.book(31, session="late", **NAMELESS, **UNANSWERED)
+    run.row(50, barber=7, starts_at=NAMELESS["starts_at"], key=None)
+
+
 def nameless_moved_away(run: Run) -> None:
     """The first one was moved to another time, and the second took its place; a move without an ID does not say of which booking."""
     run.book(30, **NAMELESS)
@@ -190,6 +204,8 @@ INNOCENT = (
     older_row,
     nameless_taken_again,
     nameless_kept_cancelled,
+    nameless_then_refused,
+    nameless_then_unanswered,
     nameless_moved_away,
 )
 
