@@ -11,7 +11,8 @@ from closeshave.comparison.retests import Deficiency
 from closeshave.gameday.account import DoraSection, HarmAccount, InjectAccount
 from closeshave.gameday.moments import clock
 from closeshave.gameday.state import InjectKind
-from closeshave.judge.verdict import Assessment, Status
+from closeshave.judge.measures.incidents import Aid
+from closeshave.judge.verdict import Assessment, FaultFigures, Status
 from closeshave.plan import Plan
 from closeshave.report import words
 
@@ -40,7 +41,7 @@ def section(
     return DoraSection(
         scenarios=tuple(f"{each.title} ({each.id}): {_came(each)}" for each in breaking) or ("none: only messages were given",),
         plausibility=tuple(_plausible(each, plan) for each in breaking),
-        switchover=tuple(_switchover(assessment)) or ("no fault moved work to redundant capacity in this game day",),
+        switchover=tuple(_switchover(assessment, harm, harm_unknown)) or ("no fault moved work to redundant capacity in this game day",),
         staff_response=tuple(f"{each.id}: {each.seen_of_people}" for each in breaking),
         findings=tuple(_findings(assessment, harm, harm_unknown)) or ("none",),
         remediation=(words.clean(f"unknown: {remediation_unknown}"),)
@@ -60,17 +61,27 @@ def _plausible(one: InjectAccount, plan: Plan) -> str:
     return f"{one.id} ({kind}): {inject.plausible or UNSTATED}"
 
 
-def _switchover(assessment: Assessment) -> Iterator[str]:
+def _switchover(assessment: Assessment, harm: Sequence[HarmAccount], harm_unknown: str) -> Iterator[str]:
     for fault in assessment.faults:
         if fault.injected_at_s is None or fault.kind.partition(".")[0] not in {"shard", "region", "cache"}:
             continue
         served = (
             "when it was served again is unknown" if fault.recovery_s is None else f"served again after {words.seconds(fault.recovery_s)}"
         )
-        alone = {True: "by the platform itself", False: "not by the platform itself", None: "by whom is unknown"}[fault.self_recovered]
+        alone = _by_whom(fault, harm, harm_unknown)
         lost = "unknown" if fault.lost_writes is None else words.count(fault.lost_writes)
         back = "proven to be as before" if fault.healed_verified else "not proven to be as before"
         yield f"{fault.id} ({words.scope(fault.scope)}): {served}, {alone}; lost writes: {lost}; afterwards {back}"
+
+
+def _by_whom(fault: FaultFigures, harm: Sequence[HarmAccount], harm_unknown: str) -> str:
+    """Where customers were harmed people may have brought it back: then the same is said as of the harm."""
+    felt = next((each.brought_back_by for each in harm if each.fault == fault.id), None)
+    if harm_unknown or felt == Aid.UNKNOWN.value:
+        return "by whom is unknown"
+    if felt is not None:
+        return f"by {felt}"
+    return {True: "by the platform itself", False: "not by the platform itself", None: "by whom is unknown"}[fault.self_recovered]
 
 
 def _findings(assessment: Assessment, harm: Sequence[HarmAccount], harm_unknown: str) -> Iterator[str]:

@@ -147,6 +147,9 @@ def test_expected_stands_against_observed(tmp_path: Path) -> None:
     (harm,) = found.harm
     assert (harm.first_at_s, harm.noticed_s, harm.brought_back_by) == (12.0, 18.0, "unknown")
     assert "whether the platform would have recovered from kill without people" in found.unknown
+    # The section for the register of tests does not know better.
+    (switchover,) = found.dora.switchover
+    assert "by whom is unknown" in switchover
 
 
 def test_where_the_runbook_was_left(tmp_path: Path) -> None:
@@ -221,6 +224,7 @@ def test_harm_that_is_unknown_is_not_called_none(tmp_path: Path, monkeypatch: py
         assert "no customer was harmed" not in text.lower()
         assert "harmed is unknown" in text or "they harmed is unknown" in text
     assert any("harmed is unknown" in each for each in found.dora.findings)
+    assert "by whom is unknown" in found.dora.switchover[0]
 
 
 def test_a_loss_that_is_unknown_is_not_called_impossible(tmp_path: Path) -> None:
