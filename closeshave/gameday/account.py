@@ -69,8 +69,8 @@ class HarmAccount:
     """When that of the last one was."""
     requests: int
     """How many requests in the fault's scope were not good."""
-    worst_minute: float
-    """The largest share of all customers' requests within a minute that were not good, 0 to 1."""
+    worst_minute: float | None
+    """The largest share of all customers' requests within a minute that were not good, 0 to 1; `null`: it is not sure that the fault harmed anybody."""
     alerted_s: float | None
     """Seconds from the first harm to the platform's own first signal; below 0: before; `null`: there was none."""
     noticed_s: float | None

@@ -213,7 +213,7 @@ def _harm(one: Incident, found: GameDayRecord) -> HarmAccount:
         first_at_s=(one.harmed_ns - zero) / 1e9,
         last_at_s=(one.last_harmed_ns - zero) / 1e9,
         requests=one.harmed,
-        worst_minute=one.worst_minute,
+        worst_minute=one.worst_minute if one.sure else None,
         alerted_s=None if one.alerted_ns is None else (one.alerted_ns - one.harmed_ns) / 1e9,
         noticed_s=None if noticed is None else max(0.0, (noticed - one.harmed_ns) / 1e9),
         restored_s=None if one.restored_ns is None else max(0.0, (one.restored_ns[1] - one.harmed_ns) / 1e9),

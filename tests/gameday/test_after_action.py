@@ -25,7 +25,7 @@ from closeshave.judge.measures.incidents import Incident
 from closeshave.plan import Inject
 from closeshave.reference.schemas import schemas
 from closeshave.vocabulary import GAME_DAY, HumanMark, PersonRole
-from tests.judge.histories import ns
+from tests.judge.histories import ns, starving
 from tests.judge.test_people import DETECT, INJECT, held, mark
 
 HOSTILE = "</td><script>alert(1)</script> **x** | [a](javascript:b) \x1b[31m \u202e"
@@ -225,6 +225,21 @@ def test_harm_that_is_unknown_is_not_called_none(tmp_path: Path, monkeypatch: py
         assert "harmed is unknown" in text or "they harmed is unknown" in text
     assert any("harmed is unknown" in each for each in found.dora.findings)
     assert "by whom is unknown" in found.dora.switchover[0]
+
+
+def test_a_worst_minute_that_may_not_be_the_faults_is_unknown(tmp_path: Path) -> None:
+    """Other programs disturbed all of the outage: 0 % would deny what the same row says."""
+    told(tmp_path)
+    made = held(mark("noticed", 140), objectives=(DETECT,))
+    made.changes["resources"] = starving((118, 135))
+    found = writing.gather(
+        tmp_path, made.history, replace(made.plan, inject=(INJECT,)), made.target, assess(made.history, made.plan, made.target)
+    )
+    (harm,) = found.harm
+    assert (harm.sure, harm.requests > 0, harm.worst_minute) == (False, True, None)
+    writing.write(tmp_path, found)
+    jsonschema.validate(json.loads((tmp_path / "gameday.json").read_text()), schemas()["gameday"])
+    assert f"| {harm.requests} | unknown |" in telling.markdown(found)
 
 
 def test_a_loss_that_is_unknown_is_not_called_impossible(tmp_path: Path) -> None:
