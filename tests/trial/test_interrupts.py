@@ -49,12 +49,14 @@ def test_a_second_signal_in_a_clean_up_is_told_the_step_and_those_after_it(tmp_p
 @pytest.mark.parametrize("attach", [None, Path("/root-of-another")], ids=["owned", "attached"])
 @pytest.mark.parametrize("lost", [False, True])
 @pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("people", [False, True], ids=["trial", "game day"])
 def test_every_step_is_announced_in_the_order_in_which_it_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attach: Path | None, lost: bool, early: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attach: Path | None, lost: bool, early: bool, people: bool
 ) -> None:
-    """What was left to do is what comes next, and in the end nothing is."""
+    """What was left to do is what comes next, and in the end nothing is. In a game day faults are healed also where the environment goes."""
     nothing: Any = None
-    trial = Trial(nothing, tmp_path, nothing, Display(Console(quiet=True)), attach, lost=lost)
+    prepared: Any = SimpleNamespace(gameday=object() if people else None)
+    trial = Trial(prepared, tmp_path, nothing, Display(Console(quiet=True)), attach, lost=lost)
     monkeypatch.setattr(Trial, "driver", SimpleNamespace(ours=True))
     seen: list[tuple[str, tuple[str, ...]]] = []
     monkeypatch.setattr(cleanup, "_step", lambda told, *_: seen.append((told.doing, told.to_do)))
@@ -63,6 +65,8 @@ def test_every_step_is_announced_in_the_order_in_which_it_is_done(
     assert [left for _, left in seen] == [tuple(order[at:]) for at in range(1, len(order) + 1)]
     assert order[0] == "stopping the load"
     assert ("reading the final state" in order) is not lost
+    assert ("ending the faults" in order) is (early and attach is None and (lost or not people))
+    assert ("healing the faults" in order) is not ("ending the faults" in order)
     assert order[-1] == ("removing the environment" if attach is None else "leaving the environment as it was")
 
 
