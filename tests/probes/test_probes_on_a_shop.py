@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from closeshave.probes import corpus
 from closeshave.probes.catalogue import PROBES
 from closeshave.probes.families import hostile
 from closeshave.probes.judging import findings
@@ -130,8 +131,8 @@ def test_from_nothing_nothing_holds(name: str) -> None:
 def few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth of the hostile texts, and one for which a database would wait: that every one is sent is shown by the tests of the whole table. The shop
     answers nobody else while it waits, so that three seconds for each text were a minute."""
-    waiting = [case for case in hostile.cases() if "pg_sleep(3)" in case.whole]
-    others = [case for case in hostile.cases() if case not in waiting]
+    waiting = [case for case in corpus.cases() if "pg_sleep(3)" in case.whole]
+    others = [case for case in corpus.cases() if case not in waiting]
     chosen = (waiting[0], *others[::12])
     monkeypatch.setattr(hostile, "cases", lambda: chosen)
 
