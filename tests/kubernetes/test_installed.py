@@ -111,6 +111,26 @@ def test_an_installation_has_its_pods_and_an_upgrade_changes_their_number(instal
         assert options["CLOSESHAVE_RUN_EXPECT_WORKERS"] == str(replicas)
 
 
+def test_the_job_of_a_trial_is_deleted_before_another_trial(installed: Installed) -> None:
+    """A Job cannot be changed: an upgrade with other arguments is refused as long as there is one. What the trial reads can be changed meanwhile."""
+    plane, chart, job = installed.plane, str(DEPLOY / "helm"), f"/apis/batch/v1/namespaces/{OWN}/jobs/closeshave-trial"
+    with_trial = (*VALUES, "--set", "trial.enabled=true")
+    installed.helm("upgrade", RELEASE, chart, *with_trial)
+    uid = plane.ask("GET", job)["metadata"]["uid"]
+    installed.helm("upgrade", RELEASE, chart, *with_trial, "--set", "files.more\\.yaml=a: b")
+    assert plane.ask("GET", f"/api/v1/namespaces/{OWN}/configmaps/closeshave")["data"]["more.yaml"] == "a: b"
+    other = (*with_trial, "--set", "trial.arguments={run,nightly}")
+    with pytest.raises(AssertionError, match="field is immutable"):
+        installed.helm("upgrade", RELEASE, chart, *other)
+    assert plane.ask("GET", job)["metadata"]["uid"] == uid
+    plane.kubectl("delete", "job", "closeshave-trial", "--namespace", OWN, "--wait")
+    installed.helm("upgrade", RELEASE, chart, *other)
+    (container,) = plane.ask("GET", job)["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["run", "nightly"]
+    installed.helm("upgrade", RELEASE, chart, *VALUES)
+    assert plane.client.get(job).status_code == 404
+
+
 @dataclass(slots=True)
 class Pod:
     """The process of a load machine's pod."""
