@@ -167,8 +167,8 @@ def test_only_what_may_have_changed_is_sent_again(scripted: Scripted) -> None:
 
 
 @pytest.mark.thorough
-def test_a_day_of_20_million_requests_is_read_in_seconds_and_told_at_once() -> None:
-    """The page gets some 1,400 intervals, whatever they hold."""
+def test_a_whole_day_is_told_at_once() -> None:
+    """The page gets some 1,400 intervals, whatever they hold: two million requests, as 20 million would be (``benchmarks --only live_day`` has those)."""
     import time  # noqa: PLC0415 - only here
 
     from closeshave.live import telling  # noqa: PLC0415
@@ -177,7 +177,7 @@ def test_a_day_of_20_million_requests_is_read_in_seconds_and_told_at_once() -> N
     random, series, day_s = np.random.default_rng(1), LoadSeries(0, (EAST, WEST), (1, 2, 3, 4)), 86_400
     assert UNKNOWN == -1
     for hour in range(24):
-        ended_s = np.sort(random.integers(hour * 3600, (hour + 1) * 3600, 833_333))
+        ended_s = np.sort(random.integers(hour * 3600, (hour + 1) * 3600, 83_333))
         taken = classes.of((random.lognormal(2.5, 0.6, len(ended_s)) * 1e6).astype(np.int64))
         places = (np.zeros(len(ended_s), np.int64), random.integers(1, 3, len(ended_s)), random.integers(3, 7, len(ended_s)))
         for rung in series._rungs:
@@ -187,5 +187,5 @@ def test_a_day_of_20_million_requests_is_read_in_seconds_and_told_at_once() -> N
     told = telling.encoded(telling.stretch(series.stretch(width_s, 0, day_s), series))
     assert time.process_time() - begun < 1
     assert width_s == 64
-    assert len(told) < 2_000_000
+    assert len(told) < 1_000_000
     assert sum(rung.taken.nbytes for rung in series._rungs) < 200e6
