@@ -209,13 +209,13 @@ def test_a_wrong_link_says_so(visit, served):
 
 
 @pytest.mark.thorough
-def test_a_day_of_20_million_requests_is_rendered(visit, tmp_path):
-    """From opening the page to its last chart, once the server has caught up."""
+def test_a_day_of_four_million_requests_is_rendered(visit, tmp_path):
+    """From opening the page to its last chart, once the server has caught up. Five times as many are a benchmark (``live_day``)."""
     made = Scripted(tmp_path, 86_400.0)
     made.manifest()
     random = np.random.default_rng(1)
     for hour in range(24):
-        due_s = np.sort(random.uniform(hour * 3600, min((hour + 1) * 3600, 86_390), 833_334))
+        due_s = np.sort(random.uniform(hour * 3600, min((hour + 1) * 3600, 86_390), 166_667))
         half = len(due_s) // 2
         made.requests(due_s[:half], random.lognormal(2.5, 0.6, half), region=3, shard=1)
         made.requests(due_s[half:], random.lognormal(2.7, 0.6, len(due_s) - half), region=4, shard=2)
@@ -223,7 +223,7 @@ def test_a_day_of_20_million_requests_is_rendered(visit, tmp_path):
     try:
         with serving(made.path) as served:
             begun = time.monotonic()
-            while served.watcher.catching_up or served.watcher.series is None or served.watcher.series.counted < 20_000_000:
+            while served.watcher.catching_up or served.watcher.series is None or served.watcher.series.counted < 4_000_000:
                 time.sleep(0.1)
                 assert time.monotonic() - begun < browsing.WAIT_MS / 1e3
             visit(served.link()).wait_for_selector("#chart-compared-bad canvas")
