@@ -17,6 +17,7 @@ from closeshave.faults.ledger import Ledger
 from closeshave.files import read_lines
 from closeshave.gameday import chain, presses, state
 from closeshave.gameday.state import GameDayState, InjectStatus
+from closeshave.vocabulary import Exit
 from tests.trial.conftest import Running, janitor_ended, left_by
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
@@ -41,6 +42,23 @@ inject:
   - {id: dies, title: A shard dies, when: 6s, fault: primary-killed, hidden: true, runbook: book.md}
   - {id: slows, title: The cache is slow, when: on my word, fault: cache-slow}
   - {id: crashes, title: An instance is killed, when: 3m, fault: app-killed}
+"""
+
+DRILLED = """
+name: drilled-gameday
+environment: embedded
+target: barberpro-argentina
+seed: 7
+tests: [availability]
+limits: {duration: 10m, requests: 200000}
+traffic: {think_time_scale: 0.3}
+phases:
+  - {name: calm, role: calm, duration: 8s, sessions_per_s: 4}
+  - {name: exercise, role: fault, duration: 5m, sessions_per_s: 4}
+drills:
+  - {id: switched, kind: database.switchover, phase: exercise, at: 10s, limit: 60s, scope: {shard: 1}, expected: {duration: 60s}}
+inject:
+  - {id: moves, title: A primary is moved, when: on my word, drill: switched, hidden: true, hypothesis: Nobody notices}
 """
 
 
@@ -152,6 +170,27 @@ def test_a_whole_game_day(gameday):
     assert not any("did not finish" in one["reason"] for one in running.summary()["verdicts"])
     detect = next(one for one in running.summary()["verdicts"] if one["id"].startswith("detect"))
     assert detect["reason"]
+
+
+def test_a_drill_is_begun_by_an_inject(gameday, tmp_path):
+    """On the facilitator's word, once; it is carried out, put back, and is in the report with what it took."""
+    (tmp_path / "drilled.yaml").write_text(DRILLED)
+    running = gameday(plan=str(tmp_path / "drilled.yaml"))
+    wait(running, lambda told: told.clock.elapsed_s > 0.5, 200)
+    assert press(running, "go", "moves") == (True, "")
+    assert press(running, "now", "moves") == (False, "moves is started already")
+    wait(running, lambda told: status(told, "moves") is InjectStatus.DONE)
+    assert press(running, "stop-and-heal") == (True, "")
+    # Everything had been done, so this is the end as planned.
+    assert running.process.wait(200) in {Exit.PASS, Exit.FAIL, Exit.INCONCLUSIVE}, (running.runs.parent / "output.txt").read_text()
+    run = running.run()
+    assert injected(run) == ["switched"]
+    assert Ledger(run).open() == ()
+    told = json.loads((run / "gameday.json").read_text())
+    (moves,) = told["injects"]
+    assert (moves["kind"], moves["status"], moves["how"]) == ("drill", "done", "go")
+    assert moves["seen_of_platform"].startswith("drill ")
+    assert "without an end" not in moves["seen_of_platform"]
 
 
 def test_a_game_day_whose_harness_is_killed_is_healed_by_the_janitor(gameday):
