@@ -179,7 +179,7 @@ def _stronger(one: PartResult, other: PartResult) -> bool:
 def _ways(result: PartResult) -> frozenset[str]:
     if result.ways:
         return result.ways
-    if result.part == DRILL:
+    if result.part.startswith(f"{DRILL} "):
         return frozenset({DRILL})
     return frozenset({PROBE}) if PROBE in result.run.ways else result.run.ways - {DRILL}
 

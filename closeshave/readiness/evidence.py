@@ -16,7 +16,7 @@ from closeshave.probes.catalogue import matching
 from closeshave.target import STEADY, Objective, Target
 
 DRILL = "drill"
-"""The part of a promise that drills answer."""
+"""The way of promises that drills answer; each kind of drill is a part of its own."""
 PROBE = "probe"
 """The way of promises that probes answer; each probe is a part of its own."""
 OTHER = "other"
@@ -29,7 +29,7 @@ class PartVerdicts:
 
     claim: str
     part: str
-    """Of :func:`part_of`, :data:`DRILL` or :data:`OTHER`."""
+    """Of :func:`part_of`, :func:`drill_part`, :func:`probe_part` or :data:`OTHER`."""
     verdicts: tuple[Verdict, ...]
     """At least one."""
     ways: frozenset[str] = frozenset()
@@ -102,6 +102,11 @@ def probe_part(name: str) -> str:
     return f"{PROBE} {name}"
 
 
+def drill_part(kind: str) -> str:
+    """The part of a promise that a kind of drill answers: a restore that passed says nothing of a deploy that was not decided."""
+    return f"{DRILL} {kind}"
+
+
 def text_of(target: Target, claim: str) -> str | None:
     """A digest of all that a promise says: its words, its ways, its objectives, and its probes with the figures that they are judged by; ``None`` if the
     target does not have it.
@@ -150,7 +155,8 @@ def _tried(verdicts: Sequence[Verdict], plan: Plan) -> frozenset[str]:
 
 def _parts_of(verdict: Verdict, claim: str, plan: Plan, target: Target) -> Sequence[str]:
     if verdict.scope.startswith("drill:"):
-        return (DRILL,)
+        drill = verdict.scope.removeprefix("drill:")
+        return (drill_part(next((one.kind for one in plan.drills if one.id == drill), drill)),)
     if verdict.id.startswith(f"{PROBE}/"):
         return (probe_part(verdict.id.rpartition("/")[2]),)
     named = [one for one in _named(verdict, target) if claim in one.claims]

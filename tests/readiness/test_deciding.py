@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.files.shipped import available, locate
+from closeshave.judge.verdict import Status
 from closeshave.plan import Waiver
 from closeshave.readiness import plans
 from closeshave.readiness.deciding import days, ledger
-from closeshave.readiness.evidence import DRILL, PartVerdicts, texts
+from closeshave.readiness.evidence import PartVerdicts, drill_part, texts
 from closeshave.readiness.standing import Policy
 from closeshave.readiness.values import LedgerRow, PromiseOutcome
 from closeshave.target import Claim, Measure, Objective, read_target
@@ -207,9 +208,21 @@ def test_every_way_that_a_promise_needs_must_have_been_tried(how, ways, expected
 def test_a_drill_that_names_the_promise_settles_it():
     """By the verdicts of the drill."""
     target = promising(Claim("P1", "restores", ("drill",)))
-    said = PartVerdicts("P1", DRILL, (verdict(LATENCY, name="restore", id="drill/restore", measure="drill"),))
-    made = run("a", [said], texts=texts(target), ways=frozenset({"load", "drill"}))
-    assert row("P1", made, target=target).outcome == "verified"
+    assert row("P1", _drilled("a", "restore.latest", target), target=target).outcome == "verified"
+
+
+def test_one_kind_of_drill_does_not_settle_another_that_names_the_promise():
+    """A restore that passed says nothing of a deploy that was not decided; the same kind does, when it is carried out again."""
+    target = promising(Claim("P1", "restores and deploys", ("drill",)))
+    restored, unclear = _drilled("a", "restore.latest", target), _drilled("b", "deploy.canary", target, Status.INCONCLUSIVE)
+    assert row("P1", restored, unclear, target=target).outcome == "inconclusive"
+    assert row("P1", restored, unclear, _drilled("c", "deploy.canary", target), target=target).outcome == "verified"
+
+
+def _drilled(name, kind, target, status=Status.PASS):
+    """A run with one drill of this kind."""
+    said = PartVerdicts("P1", drill_part(kind), (verdict(LATENCY, status, name=kind, id=f"drill/{kind}", measure="drill"),))
+    return run(name, [said], texts=texts(target), ways=frozenset({"load", "drill"}))
 
 
 def test_every_objective_of_a_promise_must_be_answered():

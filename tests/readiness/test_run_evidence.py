@@ -8,7 +8,7 @@ import pytest
 from closeshave.judge.asked import NO_VERDICT
 from closeshave.judge.verdict import Verdict
 from closeshave.plan import Expected, Fault, Limits, Plan
-from closeshave.readiness.evidence import DRILL, OTHER, answers, part_of, text_of
+from closeshave.readiness.evidence import OTHER, answers, drill_part, part_of, text_of
 from closeshave.target import Claim, Measure, Objective
 from tests.readiness.ledgers import BAD, GOOD, LATENCY, RECOVERY, TARGET, UNCLEAR, promising, verdict
 from tests.report import judged
@@ -57,7 +57,7 @@ def test_what_fits_no_objective_is_said_of_all_that_share_its_name():
 def test_a_drill_and_a_verdict_of_no_objective_have_parts_of_their_own():
     """So that neither is lost."""
     found = said(verdict(LATENCY, id="drill/x", scope="drill:x", measure="drill"), verdict(LATENCY, BAD, id="extension/x"))
-    assert found == {("P1", DRILL): [GOOD], ("P1", OTHER): [BAD]}
+    assert found == {("P1", drill_part("x")): [GOOD], ("P1", OTHER): [BAD]}
 
 
 @pytest.mark.parametrize(("status", "expected"), [(GOOD, UNCLEAR), (UNCLEAR, UNCLEAR), (BAD, BAD)])
