@@ -6,6 +6,7 @@ before PostgreSQL's own. Production code has no path for it.
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 from closeshave.clients import balancer, edge_tls, handshake, patroni, postgres
 from closeshave.clients.toxiproxy import Server, Toxic
 from closeshave.control import processes
-from closeshave.deployment import BackupServer, load
+from closeshave.deployment import BackupServer, Process, load
 from closeshave.drills import backups
 from closeshave.drills.scale import autoscaled
 from closeshave.environments.scaling import autoscaler
@@ -124,15 +125,37 @@ def lose_a_segment(scene: Scene) -> None:
 
 
 def never_archive(scene: Scene) -> None:
-    """Stop the receiver of the log: it runs, and writes nothing any more."""
+    """Let the receiver of the log write into another directory, under another name: it runs, and nothing reaches the backups any more.
+
+    It is not stopped instead: a part that another program stopped is a disturbance of the machine, of which no drill fails.
+    """
     scene.sleep_until_phase("broken", DONE_S)
-    deployment = scene.deployment
-    frozen = processes.family(Path(deployment.root), deployment.process(server_of(scene).process))
-    processes.send(frozen, signal.SIGSTOP)
+    server, root, of = server_of(scene), Path(scene.deployment.root), scene.deployment.id
+    right = scene.deployment.process(server.process)
+    elsewhere = Path(f"{server.log}-elsewhere")
+    shutil.copytree(server.log, elsewhere)
+    owner = Path(server.log).stat()
+    for path in (elsewhere, *elsewhere.iterdir()):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    named = f"application_name={server.process}"
+    swapped = {server.log: str(elsewhere)}
+    wrong = replace(right, argv=tuple(swapped.get(word, word).replace(named, f"{named}-elsewhere") for word in right.argv))
+    if wrong.argv == right.argv:
+        raise LookupError(f"{server.process} has neither its directory nor its name among its words")
+    _replaced(root, of, right, wrong)
     try:
         wait(scene)
     finally:
-        processes.send(frozen, signal.SIGCONT)
+        _replaced(root, of, right, right)
+        shutil.rmtree(elsewhere)
+
+
+def _replaced(root: Path, of: str, process: Process, by: Process) -> None:
+    """End a process of this environment, and start another one in its place."""
+    if (there := processes.find(root, process)) is not None:
+        processes.send([there], signal.SIGKILL)
+        processes.gone([there], 5)
+    processes.start(root, of, by)
 
 
 def take_another_shards(scene: Scene) -> None:
@@ -251,11 +274,8 @@ def acknowledge_early(scene: Scene) -> None:
     """Run a worker in the place of Europe's that acknowledges each job before it does it, and takes its time."""
     root = Path(scene.deployment.root)
     right = next(process for process in scene.deployment.owned_by(EUROPE) if process.role == "worker")
-    if (there := processes.find(root, right)) is not None:
-        processes.send([there], signal.SIGKILL)
-        processes.gone([there], 5)
     hasty = replace(right, argv=(sys.executable, "-c", EARLY), environ={**right.environ, "JOB_WORK_S": SLOW_JOB_S})
-    processes.start(root, scene.deployment.id, hasty)
+    _replaced(root, scene.deployment.id, right, hasty)
     # Killed by the fault, it is started again as it is declared.
     wait(scene)
 
