@@ -20,7 +20,7 @@ from closeshave.gameday.chain import ChainFinding
 from closeshave.gameday.deficiencies import unrecorded
 from closeshave.gameday.moments import on_one_axis
 from closeshave.gameday.planned import kind_of
-from closeshave.gameday.state import GameDayState, InjectStatus
+from closeshave.gameday.state import GameDayState, InjectKind, InjectStatus
 from closeshave.history import History, InjectPassed
 from closeshave.judge.measures.incidents import Aid, Incident
 from closeshave.judge.verdict import Assessment, DrillFigures, FaultFigures, Status
@@ -31,6 +31,10 @@ from closeshave.target import MEASURES, OF_PEOPLE
 from closeshave.vocabulary import HumanMark
 
 UNMARKED = "nobody marked anything; what people did is unknown"
+UNTIMED = {
+    InjectKind.MESSAGE: "not marked: a message has no marks",
+    InjectKind.DRILL: "not measured: the times of people count from the first customer whom a fault harms",
+}
 HARM_UNKNOWN = "whom it harmed is unknown: the incidents of this run could not be found"
 
 
@@ -141,7 +145,8 @@ def _of_platform(inject: Inject, found: GameDayRecord, begun: InjectPassed | Non
 
 
 def _drilled(drill: DrillFigures) -> str:
-    return f"drill {drill.ended or 'without an end'}, in {words.seconds(drill.duration_s)}; {words.count(drill.not_good)} requests were not good"
+    told = dora.drilled(drill)
+    return told if drill.lost_writes is None else f"{told}; lost writes: {words.count(drill.lost_writes)}"
 
 
 def _broke(fault: FaultFigures, found: GameDayRecord) -> str:
@@ -183,8 +188,8 @@ def _of_people(inject: Inject, found: GameDayRecord, begun: InjectPassed | None)
     if begun is None:
         return "it never began"
     incident = next((each for each in found.incidents if each.id == inject.begins), None)
-    if inject.begins is None:
-        return "not marked: a message has no marks"
+    if nothing := UNTIMED.get(kind_of(inject)):
+        return nothing
     if found.incidents_unknown:
         return HARM_UNKNOWN
     if incident is None:

@@ -12,7 +12,7 @@ from closeshave.gameday.account import DoraSection, HarmAccount, InjectAccount
 from closeshave.gameday.moments import clock
 from closeshave.gameday.state import InjectKind
 from closeshave.judge.measures.incidents import Aid
-from closeshave.judge.verdict import Assessment, FaultFigures, Status
+from closeshave.judge.verdict import Assessment, DrillFigures, FaultFigures, Status
 from closeshave.plan import Plan
 from closeshave.report import words
 
@@ -72,6 +72,17 @@ def _switchover(assessment: Assessment, harm: Sequence[HarmAccount], harm_unknow
         lost = "unknown" if fault.lost_writes is None else words.count(fault.lost_writes)
         back = "proven to be as before" if fault.healed_verified else "not proven to be as before"
         yield f"{fault.id} ({words.scope(fault.scope)}): {served}, {alone}; lost writes: {lost}; afterwards {back}"
+
+    for drill in assessment.drills:
+        if drill.ended is not None and drill.kind.partition(".")[0] in {"database", "shard", "region", "platform", "cache"}:
+            yield f"{drill.id} ({words.scope(drill.scope)}): {drilled(drill)}"
+
+
+def drilled(drill: DrillFigures) -> str:
+    """What is known of a drill that was begun, in words."""
+    ended = "without an end" if drill.ended is None else f"{words.spaced(drill.ended)} in {words.seconds(drill.duration_s)}"
+    back = "proven to be put back" if drill.put_back_proven else "not proven to be put back"
+    return f"drill {ended}; {words.count(drill.not_good)} requests were not good; {back}"
 
 
 def _by_whom(fault: FaultFigures, harm: Sequence[HarmAccount], harm_unknown: str) -> str:

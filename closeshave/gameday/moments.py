@@ -9,7 +9,7 @@ from closeshave.gameday.account import TimelineEntry
 from closeshave.gameday.chain import ChainFinding
 from closeshave.gameday.roles import PressAction
 from closeshave.gameday.state import GameDayState
-from closeshave.history import FaultEdge, History, Sighting, Signal
+from closeshave.history import DrillEnded, DrillStepped, FaultEdge, History, Sighting, Signal
 from closeshave.judge.measures.incidents import Incident
 from closeshave.judge.measures.incidents import effective as marks_that_count
 from closeshave.plurals import counted
@@ -61,6 +61,14 @@ def _of_harness(history: History, zero: int) -> Iterator[TimelineEntry]:
             yield TimelineEntry(
                 (event.began_ns - zero) / 1e9, "harness", words.clean(f"{event.fault} {_EDGES[FaultEdge(event.edge)]}{saw}")
             )
+
+    for each in history.drills:
+        if isinstance(each, DrillStepped):
+            said = f"drill {each.drill}: {each.step}{'' if each.done else ' could not be done'}"
+            yield TimelineEntry((each.ended_ns - zero) / 1e9, "harness", words.clean(said))
+        elif isinstance(each, DrillEnded):
+            said = f"drill {each.drill} ended: {words.spaced(each.how)}{f', {each.why}' if each.why else ''}"
+            yield TimelineEntry((each.ended_ns - zero) / 1e9, "harness", words.clean(said))
 
 
 def _of_platform(history: History, zero: int) -> Iterator[TimelineEntry]:

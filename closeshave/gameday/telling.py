@@ -31,7 +31,7 @@ def headline(found: AfterAction) -> str:
     begun = sum(each.begun_at_s is not None for each in found.injects)
     sure = sum(each.sure for each in found.harm)
     perhaps = f", {len(found.harm) - sure} perhaps" if sure < len(found.harm) else ""
-    nobody = "whom they harmed is unknown" if found.harm_unknown else "no customer was harmed"
+    nobody = "whom they harmed is unknown" if found.harm_unknown else "no customer was harmed by a fault"
     harmed = f"{sure} of them harmed customers{perhaps}" if found.harm else nobody
     judged = f"{len(found.failed)} verdicts failed, {len(found.undecided)} are undecided"
     return f"{found.plan}: {begun} of {len(found.injects)} injects began, {harmed}; {judged}."

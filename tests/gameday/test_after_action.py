@@ -18,7 +18,7 @@ from closeshave.gameday import chain, deficiencies, page, state, telling, writin
 from closeshave.gameday.account import AfterAction
 from closeshave.gameday.moments import on_one_axis
 from closeshave.gameday.roles import PressAction
-from closeshave.history import InjectPassed, PersonMarked, Signal
+from closeshave.history import DrillEnded, DrillProven, DrillStepped, InjectPassed, PersonMarked, Signal
 from closeshave.judge import assess
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.incidents import Incident
@@ -105,6 +105,22 @@ def test_signals_that_are_alike_are_one_line(signals: list[tuple[float, str]], s
     assert [round(each.at_s, 1) for each in found] == [at_s for at_s, _ in shown]
     assert [int(many[1]) if (many := re.search(r"\((\d+) such signals in ", each.what)) else 1 for each in found] == [
         count for _, count in shown
+    ]
+
+
+def test_the_steps_of_a_drill_are_on_the_axis() -> None:
+    """When each was done, and how the drill ended; what was proven is in the usual report."""
+    drills = (
+        DrillStepped("switched", "switch over", ns(112), ns(115), {}),
+        DrillStepped("switched", "wait for the old primary", ns(115), ns(119), {}, done=False),
+        DrillProven("switched", ns(120), "it accepts a write", holds=True, saw="accepted"),
+        DrillEnded("switched", ns(112), ns(121), "overdue", "a step was late"),
+    )
+    found = on_one_axis(replace(held().history, drills=drills), (), None, None)
+    assert [(each.at_s, each.who, each.what) for each in found if "drill" in each.what] == [
+        (5.0, "harness", "drill switched: switch over"),
+        (9.0, "harness", "drill switched: wait for the old primary could not be done"),
+        (11.0, "harness", "drill switched ended: overdue, a step was late"),
     ]
 
 

@@ -184,13 +184,16 @@ def test_a_drill_is_begun_by_an_inject(gameday, tmp_path):
     # Everything had been done, so this is the end as planned.
     assert running.process.wait(200) in {Exit.PASS, Exit.FAIL, Exit.INCONCLUSIVE}, (running.runs.parent / "output.txt").read_text()
     run = running.run()
-    assert injected(run) == ["switched"]
     assert Ledger(run).open() == ()
     told = json.loads((run / "gameday.json").read_text())
     (moves,) = told["injects"]
     assert (moves["kind"], moves["status"], moves["how"]) == ("drill", "done", "go")
-    assert moves["seen_of_platform"].startswith("drill ")
-    assert "without an end" not in moves["seen_of_platform"]
+    assert moves["seen_of_platform"].startswith("drill carried out in ")
+    assert "; proven to be put back" in moves["seen_of_platform"]
+    assert moves["seen_of_people"].startswith("not measured")
+    steps = [each["what"] for each in told["timeline"] if each["what"].startswith("drill switched")]
+    assert steps == [f"drill switched{step}" for step in (": choose", ": switch over", ": wait for the old primary", " ended: carried out")]
+    assert any(each.startswith("switched (shard 1): drill carried out") for each in told["dora"]["switchover"])
 
 
 def test_a_game_day_whose_harness_is_killed_is_healed_by_the_janitor(gameday):
@@ -228,7 +231,10 @@ def test_ctrl_c_stops_and_heals(gameday):
     assert Ledger(run).open() == ()
     assert (chain.check(run).wrong, chain.check(run).ended) == ("", True)
     told = json.loads((run / "gameday.json").read_text())
-    assert [each["status"] for each in told["injects"]] == ["stopped", "stopped", "stopped", "stopped"]
+    # On a slow machine the message may have been told by then.
+    hello, *others = (each["status"] for each in told["injects"])
+    assert hello in {"done", "stopped"}
+    assert others == ["stopped", "stopped", "stopped"]
 
 
 def test_a_dress_rehearsal_breaks_nothing(gameday):
