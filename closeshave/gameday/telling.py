@@ -93,13 +93,13 @@ def markdown(found: AfterAction) -> str:
 
 
 def _rehearsed(line: str) -> str:
-    if not line or set(line) <= set("|- "):
+    if not line or set(line) <= set("|- ") or line.endswith(f"| {NOTHING} |"):
         return line
     return f"{line} {NOTHING} |" if line.startswith("|") else f"{line} ({NOTHING})"
 
 
 def _markdown(found: AfterAction) -> Iterator[str]:
-    more = ("",) if found.rehearsal else ()
+    more = (NOTHING,) if found.rehearsal else ()
     yield f"# After-action report: {escaped(found.plan)}"
     yield from ("", escaped(headline(found)), "")
     yield f"Run {escaped(found.run)}, environment {escaped(found.environment)}, evidence {escaped(found.evidence)}; it ended: {escaped(found.ended)}."

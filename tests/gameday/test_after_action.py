@@ -213,6 +213,16 @@ def test_every_line_of_a_rehearsal_says_that_it_is_evidence_for_nothing(tmp_path
     assert found.injects[0].seen_of_platform == "a rehearsal: nothing was broken, so nothing was seen"
 
 
+@pytest.mark.parametrize("game_day", ["held", "rehearsed"])
+def test_every_table_of_the_markdown_is_one(tmp_path: Path, game_day: Literal["held", "rehearsed"]) -> None:
+    """Its head, its rule and its rows have as many cells, or no reader takes it for a table."""
+    text = telling.markdown(told(tmp_path, mark("noticed", 140), game_day=game_day))
+    tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    assert len(tables) >= 2
+    for lines in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1, lines[:3]
+
+
 def test_damage_to_the_chain_and_a_missing_state_are_said(tmp_path: Path) -> None:
     """The rest of the report stays."""
     told(tmp_path)
