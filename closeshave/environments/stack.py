@@ -187,7 +187,7 @@ class EdgeCacheOf:
 
     __pydantic_config__ = STRICT
 
-    ttl: Annotated[Lasting, stated(minimum=CACHE_TTL_S_MIN, maximum=CACHE_TTL_S_MAX)]
+    ttl: Lasting
     """How long an answer is kept at most, in whole seconds up to a day; a shorter time that the answer itself states counts."""
     keyed_by: tuple[Annotated[str, stated(pattern=HEADER)], ...] = ()
     """Headers of a request on which answers depend, such as `X-Franchise-Id`: requests with other values get other answers. An answer that depends on a

@@ -248,7 +248,6 @@ WRONG = [
     ("embedded", "edges.tls", 2),
     ("embedded", "edges.cache.ttl", GONE),
     ("embedded", "edges.cache.ttl", "0s"),
-    ("embedded", "edges.cache.ttl", "25h"),
     ("embedded", "edges.cache.size_mb", 0),
     ("embedded", "edges.cache.size_mb", 1025),
     ("embedded", "edges.cache.keyed_by", ["X Franchise"]),
