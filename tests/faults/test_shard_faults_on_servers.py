@@ -53,7 +53,7 @@ def whole(platform: Deployment) -> Iterator[None]:
 def leaders(platform: Deployment) -> dict[int, str]:
     """Every shard's one primary, by its own report, which accepts a write."""
     found = {member.shard: member for member in platform.members if is_primary(platform, member)}
-    assert len(found) == len(platform.topology.shards)
+    assert len(found) == len(platform.topology.clusters)
     assert all(postgres.write(platform, lead) for lead in found.values())
     return {shard: lead.process for shard, lead in found.items()}
 
