@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
 
@@ -135,6 +136,19 @@ def test_a_canary_that_is_300_ms_slower_at_one_endpoint_is_stopped_at_10_percent
     assert f"of its requests at {slow_at} " in told(comparison)
     assert "were slower than 100 ms, of those of the release before 0 of" in told(comparison)
     assert "with a chance of at most 0.005" in told(comparison)
+
+
+def test_a_canary_that_is_slow_at_more_than_one_endpoint_is_told_with_the_worst_of_them() -> None:
+    """No single one explains it, and somebody must begin somewhere."""
+    [_, slow] = measures_of((0.1,))
+    comparison = SequentialComparison((ERRORS, slow), 0.005)
+    places = cycle(["GET /slots", "POST /book", "GET /slots", "GET /profile", "GET /services"])
+    while not comparison.worse:
+        comparison.take(slow, {next(places): BlockCounts(3, 1, 40, 0)})
+    seen, worst = comparison.counts(slow), comparison.counts(slow, "GET /slots")
+    assert comparison.found.endpoint == EVERYWHERE
+    assert f"of its requests {seen.new_bad} of {seen.new} were {slow}" in told(comparison)
+    assert f", most of all at GET /slots: {worst.new_bad} of {worst.new} (" in told(comparison)
 
 
 def test_a_switch_is_compared_with_the_time_before_it_each_second_once() -> None:

@@ -164,6 +164,11 @@ class SequentialComparison:
         """Those that were seen, and all together."""
         return tuple(self._strata[measure])
 
+    def worst(self, measure: str) -> str:
+        """The single endpoint with most evidence by this measure; :data:`EVERYWHERE` where none was seen, or none has any."""
+        strata = self._strata[measure]
+        return max(strata, key=lambda one: (strata[one].ln_evidence if one != EVERYWHERE else 0.0, one == EVERYWHERE))
+
     def _explains(self, place: tuple[str, str]) -> float:
         """How much of the evidence a place explains. If one endpoint has nearly all of that of all of them together, it is the one to name."""
         measure, endpoint = place

@@ -13,7 +13,7 @@ from typing import Self
 from closeshave.clients.balancer import Unavailable
 from closeshave.clients.balancer_log import BalancedRequest, BalancerLog
 from closeshave.deployment import Deployment
-from closeshave.drills.deploy.comparison import EVERYWHERE, Block, BlockCounts, SequentialComparison
+from closeshave.drills.deploy.comparison import EVERYWHERE, Block, BlockCounts, SequentialComparison, StrongestEvidence
 from closeshave.drills.deploy.counting import ERRORS, Counting, Releases, measures_of
 from closeshave.drills.deploy.noticing import noticed_from
 from closeshave.drills.kind import DrillDisturbed, DrillFailed, DrillWork, Facts
@@ -168,9 +168,17 @@ def told(comparison: SequentialComparison) -> str:
     found = comparison.found
     where = "" if found.endpoint == EVERYWHERE else f" at {found.endpoint}"
     return (
-        f"of its requests{where} {_compared(found.counts, found.measure)} "
+        f"of its requests{where} {_compared(found.counts, found.measure)}{_most(comparison, found)} "
         f"(a release that is no worse is stopped with a chance of at most {1 / comparison.threshold:.2g})"
     )
+
+
+def _most(comparison: SequentialComparison, found: StrongestEvidence) -> str:
+    """Where to look first, if no single endpoint explains it."""
+    if found.endpoint != EVERYWHERE or (worst := comparison.worst(found.measure)) == EVERYWHERE:
+        return ""
+    counts = comparison.counts(found.measure, worst)
+    return f", most of all at {worst}: {counts.new_bad:,} of {counts.new:,}"
 
 
 def _compared(counts: BlockCounts, measure: str = "bad") -> str:
