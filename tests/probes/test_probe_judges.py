@@ -27,6 +27,7 @@ RIGHT: Mapping[str, dict[str, Saw]] = {
     "bookings.taken-time-refused": {f"shard {shard}": {"status": 409, "booked": 3, "barbers": 3, "conflict": True} for shard in (1, 3)},
     "tenants.read-refused": {f"a booking of shard {shard}": {"owner_status": 200, "status": 404, "shown": False} for shard in (1, 3)},
     "tenants.change-refused": {f"a booking of shard {shard}": {"status": 403, "afterwards": "scheduled"} for shard in (1, 3)},
+    "reports.networks-complete": {region: {"status": 200, "franchises": THERE.topology.franchises, "unread": 0} for region in REGIONS},
     "reports.totals-agree": {
         f"network {number} of 3 at {region}": {"status": 200, "total": 9, "listed": 9, "regions": {"us-east-1": 4, "eu-west-1": 5}}
         for number in (1, 2, 3)
@@ -64,6 +65,9 @@ OTHERWISE: list[tuple[str, str, Saw, ProbeOutcome]] = [
     ("tenants.change-refused", "a booking of shard 3", {"status": 409}, UNKNOWN),
     ("tenants.change-refused", "a booking of shard 3", {"status": 200}, BROKEN),
     ("tenants.change-refused", "a booking of shard 3", {"status": 409, "afterwards": "cancelled"}, BROKEN),
+    ("reports.networks-complete", REGIONS[1], {"franchises": 0}, BROKEN),
+    ("reports.networks-complete", REGIONS[1], {"franchises": 0, "unread": 12}, UNKNOWN),
+    ("reports.networks-complete", REGIONS[1], {"franchises": 0, "unread": None}, UNKNOWN),
     ("reports.totals-agree", NETWORK, {"total": 8}, BROKEN),
     ("reports.totals-agree", NETWORK, {"total": None}, UNKNOWN),
     ("routing.first-of-each-range", f"franchise 501 at {REGIONS[1]}", {"x-shard": "1"}, BROKEN),

@@ -49,7 +49,8 @@ def _ask_sizes(scene: ProbeScene) -> None:
     who = people.customer(scene)
     for region in scene.regions:
         answer, sizes = _sizes(scene, who, region)
-        scene.saw(region, f"GET {_path(scene)}", answer, networks=len(sizes), franchises=sum(sizes.values()))
+        unread = len(answer.json) - len(sizes) if isinstance(answer.json, list) else None
+        scene.saw(region, f"GET {_path(scene)}", answer, networks=len(sizes), franchises=sum(sizes.values()), unread=unread)
 
 
 def _judge_sizes(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFinding:
@@ -58,6 +59,12 @@ def _judge_sizes(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFinding
             return unclear
         if status(one) != 200:
             return Unclear(f"the list answers {status(one)}")
+        # Rounds of older versions do not tell what they could not read.
+        unread = one.saw.get("unread", 0)
+        if unread is None:
+            return Unclear("it is no list")
+        if unread:
+            return Unclear(f"{unread} of its networks have no ID and no number of franchises of their own")
         total = figure(one, "franchises")
         return (
             "" if total == basis.topology.franchises else f"its networks add up to {total:,.0f} franchises of {basis.topology.franchises:,}"
