@@ -37,11 +37,33 @@ def served(carried: Burden, path: str = "/api/v2/locations/") -> tuple[float, fl
     return answered[0], time.perf_counter() - began, time.thread_time() - used
 
 
-def test_an_answer_is_later_by_a_share_of_its_time() -> None:
+@pytest.mark.parametrize("percent", [50, 100])
+def test_an_answer_is_later_by_a_share_of_its_time(percent: float) -> None:
     """And uses no processor for it."""
-    answered_s, _, used_s = served(Burden("time", 100))
-    assert answered_s >= 2 * SERVICE_S
+    answered_s, _, used_s = served(Burden("time", percent))
+    assert answered_s >= (1 + percent / 100) * SERVICE_S
     assert used_s < SERVICE_S
+
+
+def test_a_path_that_is_many_times_slower_does_not_hold_up_the_others() -> None:
+    """A release that is slow at one endpoint is slow there alone."""
+    answered: list[str] = []
+
+    async def ask(path: str) -> None:
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered.append(path)
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        await Burdened(service, burden.parse("time 500 /slow"))({"type": "http", "path": path}, receive, send)
+
+    async def both() -> None:
+        await asyncio.gather(ask("/slow"), ask("/other"))
+
+    asyncio.run(both())
+    assert answered == ["/other", "/slow"]
 
 
 def test_processor_time_is_used_before_the_answer_or_after_it() -> None:

@@ -6,6 +6,7 @@ The variable ``BURDEN`` says what: ``time 10`` makes every answer 10 % later, ``
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
@@ -13,6 +14,8 @@ from typing import Literal, cast, get_args
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Carried = Literal["time", "cpu", "aside"]
+AWAITED_PERCENT = 100
+"""From this on the instance answers others meanwhile. If it blocked, its health checks and all other requests would be late too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,12 @@ class Burdened:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 if burden.what == "time":
-                    # Shorter than the least that a timer of the event loop can wait; so it blocks, as slower code does.
-                    time.sleep((time.perf_counter() - began_s) * burden.amount / 100)  # noqa: ASYNC251
+                    late_s = (time.perf_counter() - began_s) * burden.amount / 100
+                    if burden.amount >= AWAITED_PERCENT:
+                        await asyncio.sleep(late_s)
+                    else:
+                        # Shorter than the least that a timer of the event loop can wait; so it blocks, as slower code does.
+                        time.sleep(late_s)  # noqa: ASYNC251
                 elif burden.what == "cpu":
                     _spend(burden.amount)
             await send(message)
