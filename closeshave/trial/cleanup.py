@@ -57,9 +57,10 @@ def _steps(trial: Trial, *, early: bool) -> tuple[_Step, ...]:
     """What is done, in this order."""
     quiesce_s = QUIESCE_EARLY_S if early else QUIESCE_S
     records = _Step("records", "keeping the records", partial(_collect_records, early=early))
-    # What a hook broke need not be a part of the environment, so its removal does not undo it. Who stops a game day wants to see it healed, as the
-    # press does that stops it.
-    hooks, people = trial.deployment is not None and trial.deployment.hooks, not trial.lost and trial.prepared.gameday is not None
+    # What a hook broke need not be a part of the environment, so its removal does not undo it.
+    hooks = trial.deployment is not None and trial.deployment.hooks
+    # A game day that is interrupted heals its faults and proves it, as the button "stop and heal" does.
+    people = not trial.lost and trial.prepared.gameday is not None
     abandoned = early and trial.owned and not hooks and not people
     faults = (
         _Step("faults", "ending the faults", _abandon_faults) if abandoned else _Step("faults", "healing the faults", _heal_what_is_open)
