@@ -6,8 +6,7 @@ import pytest
 
 from closeshave.environments.definition import read_definition
 from closeshave.environments.layout import lay_out
-from closeshave.environments.parts import Etcd, Parts
-from closeshave.environments.unprivileged import Wrapper
+from tests.environments.programs import FOUND
 
 SHIPPED = Path(__file__).parents[2] / "environments" / "embedded.yaml"
 
@@ -21,17 +20,7 @@ def definition():
 @pytest.fixture
 def found_parts():
     """Programs as if they had been found; nothing here runs them."""
-    return Parts(
-        postgres=Path("/programs/postgres"),
-        postgres_version="18.1",
-        nobody=Wrapper(),
-        valkey=Path("/programs/valkey-server"),
-        haproxy=Path("/programs/haproxy"),
-        etcd=Etcd(Path("/programs/etcd"), "3.6", rejoins_empty=False),
-        toxiproxy=Path("/programs/toxiproxy"),
-        versions={},
-        missing={},
-    )
+    return FOUND
 
 
 @pytest.fixture

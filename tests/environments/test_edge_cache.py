@@ -21,11 +21,11 @@ from closeshave.deployment import Edge
 from closeshave.environments import ports
 from closeshave.environments.definition import read_embedded
 from closeshave.environments.layout import Layout, lay_out, ports_needed
-from closeshave.environments.parts import Etcd, Parts, find_haproxy
+from closeshave.environments.parts import Parts, find_haproxy
 from closeshave.environments.servers import haproxy
 from closeshave.environments.stack import EdgeCacheOf, EdgesOf, Embedded
-from closeshave.environments.unprivileged import Wrapper
 from closeshave.files.shipped import locate
+from tests.environments.programs import FOUND
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
@@ -161,18 +161,8 @@ def doors(definition: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield found
 
 
-PARTS = Parts(
-    postgres=Path("/programs/postgres"),
-    postgres_version="18.1",
-    nobody=Wrapper(),
-    valkey=Path("/programs/valkey-server"),
-    haproxy=Path("/programs/haproxy"),
-    etcd=Etcd(Path("/programs/etcd"), "3.6", rejoins_empty=False),
-    toxiproxy=None,
-    versions={},
-    missing={},
-)
-"""As if they had been found; only HAProxy runs."""
+PARTS = replace(FOUND, toxiproxy=None)
+"""Only HAProxy runs."""
 
 
 def ask(url: str, path: str, *headers: str, method: str = "GET", host: str = "booking.example") -> Told:
