@@ -23,7 +23,8 @@ Seen = dict[str, dict[str, Any]]
 PUBLIC, PRIVATE = "public, max-age=0, s-maxage=60", "private, no-store"
 RIGHT: Mapping[str, Seen] = {
     "edge.public-answers-kept": {
-        city: {"status": 200, "cache-control": PUBLIC, "kept": [False, True, True, True], "counted": 3, "same": True} for city in CITIES
+        city: {"status": 200, "cache-control": PUBLIC, "kept": [False, *[True] * (edge.TIMES - 1)], "counted": edge.TIMES - 1, "same": True}
+        for city in CITIES
     },
     "edge.private-answers-never": {
         f"{name} at {city}": {"status": 200, "cache-control": PRIVATE, "kept": 0, "to_another": False, "to_nobody": 401}
@@ -41,18 +42,19 @@ RIGHT: Mapping[str, Seen] = {
 }
 """Probe → subject → what is seen where the promise is kept."""
 WRONG: list[tuple[str, dict[str, Any]]] = [
-    ("edge.public-answers-kept", {"kept": [False] * 4, "counted": 0}),
-    ("edge.public-answers-kept", {"kept": [True, False, False, False]}),
+    ("edge.public-answers-kept", {"kept": [False] * edge.TIMES, "counted": 0}),
+    ("edge.public-answers-kept", {"kept": [True, *[False] * (edge.TIMES - 1)]}),
     ("edge.public-answers-kept", {"counted": 2}),
     ("edge.private-answers-never", {"kept": 1}),
     ("edge.private-answers-never", {"to_another": True}),
     ("edge.private-answers-never", {"to_nobody": 200}),
     ("edge.private-answers-never", {"cache-control": "public, max-age=5"}),
     ("edge.private-answers-never", {"cache-control": "s-maxage=5"}),
-    ("edge.franchises-apart", {"right": False, "status": 200}),
+    ("edge.franchises-apart", {"right": False, "of_another": True, "status": 200}),
     ("edge.others-unaffected", {"shown": True}),
     ("edge.others-unaffected", {"same": False}),
     ("edge.others-unaffected", {"status": 404}),
+    ("edge.others-unaffected", {"status": 503, "from_edge": True}),
     ("edge.kept-as-long-as-stated", {"oldest_s": 11.0}),
     ("edge.kept-as-long-as-stated", {"last_s": 11.1}),
     ("edge.kept-as-long-as-stated", {"oldest_s": 3_700.0, "stated_s": 3_600.0, "hits": 1}),
@@ -71,13 +73,17 @@ UNCLEAR: list[tuple[str, dict[str, Any]]] = [
     ("edge.private-answers-never", {"kept": None}),
     ("edge.franchises-apart", {"differs": False}),
     ("edge.franchises-apart", {"own": 429}),
+    ("edge.franchises-apart", {"right": False}),
     ("edge.franchises-apart", {"status": 429, "right": False}),
     ("edge.others-unaffected", {"truth": 503, "status": 503, "same": False}),
+    ("edge.others-unaffected", {"status": 503, "from_edge": False, "same": False}),
     ("edge.kept-as-long-as-stated", {"stated_s": None, "hits": 0}),
     ("edge.kept-as-long-as-stated", {"hits": 0, "last_s": 0.0, "oldest_s": 0.0}),
     ("edge.kept-as-long-as-stated", {"stated_s": 3_600.0}),
     ("edge.bookings-seen-in-time", {"booked": False}),
     ("edge.bookings-seen-in-time", {"status": 0, "gone": False}),
+    ("edge.bookings-seen-in-time", {"gone": False}),
+    ("edge.bookings-seen-in-time", {"gone": False, "shown_s": 6.0, "by_platform": True}),
 ]
 """The same where it is not known."""
 

@@ -28,8 +28,8 @@ HIT = re.compile(r"(?i)(;\s*hit\b|\bhit from\b)")
 SHARED = re.compile(r"(?i)(?:^|[\s,])s-maxage\s*=\s*\"?([0-9]{1,9})")
 OWN = re.compile(r"(?i)(?:^|[\s,])max-age\s*=\s*\"?([0-9]{1,9})")
 PUBLIC = re.compile(r"(?i)(?:^|[\s,])(public|s-maxage)(?:$|[\s,=])")
-TIMES = 4
-"""Requests for the same, of which the edge must answer one."""
+TIMES = 12
+"""Requests for the same, of which the edge must answer one. One place of a CDN may have several caches, each of which must ask once."""
 WAITED_S_MAX = 15.0
 """A probe waits no longer for an answer to grow old."""
 SLACK_S = 1.0
@@ -175,6 +175,7 @@ def _ask_franchises(scene: ProbeScene) -> None:
             own=own[-1].status,
             differs=own[-1].status != truth.status or own[-1].body != truth.body,
             right=(foreign.status, foreign.body) == (truth.status, truth.body),
+            of_another=(foreign.status, foreign.body) == (own[-1].status, own[-1].body),
             from_edge=kept(foreign),
         )
 
@@ -185,7 +186,11 @@ def _judge_franchises(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFi
             return unclear
         if one.saw.get("own") != 200 or one.saw.get("differs") is not True:
             return Unclear("both franchises get the same answer, so that it is not known whose it was")
-        return "" if one.saw.get("right") is True else f"a franchise gets the answer of another one: status {status(one)}"
+        if one.saw.get("right") is True:
+            return ""
+        if one.saw.get("of_another") is True:
+            return f"a franchise gets the answer of another one: status {status(one)}"
+        return Unclear("the answer is neither that of the other franchise nor what the platform answers a moment later")
 
     return settled(seen, _doors(basis), wrong, "no edge gives a franchise the answer of another one")
 
@@ -238,6 +243,8 @@ def _judge_unkeyed(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFindi
             return "the next customer is shown what the one before sent"
         if one.saw.get("truth") != 200:
             return Unclear(f"the services are not shown: status {one.saw.get('truth')}")
+        if one.saw.get("from_edge") is not True and (unclear := busy(one)):
+            return unclear
         if status(one) != 200:
             return f"the next customer is answered {status(one)}, and the platform itself answers 200"
         return "" if one.saw.get("same") is True else "the next customer gets another answer than the platform gives"
@@ -256,12 +263,14 @@ def _ask_age(scene: ProbeScene) -> None:
     def one(place: tuple[int, str]) -> None:
         number, door = place
         franchise = _franchise(scene, 160 + number)
-        began = time.monotonic()
         answer = _services(scene, door, franchise)
+        # It was kept from now on at the latest, and until somebody asked for it at the least: how long an answer is under way proves nothing.
+        began = time.monotonic()
         stated = stated_s(answer, scene.basis.edge_ttls[door])
         oldest, last_s, hits, age = 0.0, 0.0, 0, -1.0
         while stated is not None and stated <= WAITED_S_MAX and time.monotonic() - began < stated + LATE_S:
-            answer, since_s, before = _services(scene, door, franchise), time.monotonic() - began, age
+            since_s, before = time.monotonic() - began, age
+            answer = _services(scene, door, franchise)
             age = _age(answer)
             # An answer that is younger than the one before is another one, which somebody else asked for.
             if hits and (not kept(answer) or age < before):
@@ -342,10 +351,12 @@ def _ask_bookings(scene: ProbeScene) -> None:
         began, stated = time.monotonic(), stated_s(first, scene.basis.edge_ttls[door])
         hits, shown_s, gone, answer = 0, 0.0, False, first
         while booking and not gone and time.monotonic() - began < (stated or 0.0) + LATE_S:
+            asked_s = time.monotonic() - began
             answer, times = look()
             hits, gone = hits + kept(answer), answer.good and at.time not in times
-            shown_s = time.monotonic() - began if not gone else shown_s
+            shown_s = asked_s if at.time in times else shown_s
             time.sleep(PAUSE_S)
+        platform = scene.send(door, _slots(scene, scene.nobody(door), franchise, found.day, barber))
         scene.saw(
             door,
             f"free times of barber {barber} at franchise {franchise} on {at.day}, until {at.time} is gone that was booked",
@@ -354,6 +365,7 @@ def _ask_bookings(scene: ProbeScene) -> None:
             stated_s=stated,
             gone=gone,
             shown_s=shown_s,
+            by_platform=at.time in _times(scene, platform, found),
             hits=hits,
         )
 
@@ -373,9 +385,11 @@ def _judge_bookings(seen: Sequence[Observation], basis: ProbeBasis) -> ProbeFind
         stated, shown = figure(one, "stated_s") or 0.0, figure(one, "shown_s")
         if one.saw.get("booked") is not True or shown is None:
             return Unclear("no free time could be booked")
-        if one.saw.get("gone") is not True:
-            return f"still offers a time {shown:.1f} s after it was booked; {stated:g} s are stated"
-        return f"offers a time until {shown:.1f} s after it was booked; {stated:g} s are stated" if shown > stated + SLACK_S else ""
+        if one.saw.get("gone") is not True and one.saw.get("by_platform") is True:
+            return Unclear("the platform itself offers the time that was booked")
+        if shown > stated + SLACK_S:
+            return f"offers a time {shown:.1f} s after it was booked; {stated:g} s are stated"
+        return "" if one.saw.get("gone") is True else Unclear("the list was not read again after the stated time")
 
     return settled(seen, _doors(basis), wrong, "a booked time is offered by no edge for longer than stated")
 
