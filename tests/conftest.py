@@ -41,6 +41,15 @@ def _engine():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
 
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A runtime directory of this test's own: private directories of runs are below it, and go with it."""
+    place = tmp_path / "runtime"
+    place.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+    return place
+
+
 @pytest.fixture(scope="session")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     """The command, in a process of its own each time: of those that need no interpreter of their own the quick way."""

@@ -14,15 +14,6 @@ from closeshave.traffic.accounts import LoggedIn
 ANA = LoggedIn("ana@example.org", "Planted-1234", "here", "planted-token", "planted-refresh", "c", "7")
 
 
-@pytest.fixture
-def runtime(tmp_path, monkeypatch):
-    """A runtime directory of this test's own."""
-    place = tmp_path / "runtime"
-    place.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
-    return place
-
-
 def test_it_is_outside_of_the_run_and_closed_to_others(tmp_path, runtime):
     """From the first byte on, with any umask."""
     before = os.umask(0)

@@ -19,9 +19,8 @@ from closeshave.vocabulary import PersonRole
 from tests import browsing
 from tests.live.day import SECRET, holding
 from tests.live.made import Scripted, Served, serving
-from tests.live.test_server import HOSTILE, asked, runtime
+from tests.live.test_server import HOSTILE, asked
 
-assert runtime  # a fixture
 pytestmark = pytest.mark.browser
 
 SIZES = [

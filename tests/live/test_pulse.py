@@ -19,9 +19,7 @@ from closeshave.live.pulse import BEAT_S, CATCH_UP_S, STILL_S, Pulse
 from closeshave.vocabulary import PersonRole
 from tests.live.day import holding
 from tests.live.made import Scripted, Served
-from tests.live.test_server import asked, runtime
-
-assert runtime  # a fixture
+from tests.live.test_server import asked
 
 
 def test_a_server_that_goes_on_takes_every_press() -> None:

@@ -263,15 +263,6 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Private directories of this test alone."""
-    place = tmp_path / "runtime"
-    place.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
-    return place
-
-
 @pytest.mark.thorough
 @pytest.mark.usefixtures("runtime")
 def test_the_servers_own_process(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ from tests.remote.test_read_back import deployed
 from truth.plain.habits import STATED, Habits
 from truth.plain.routes import Answered
 
+# No trial removes the directory in which customers' passwords and tokens are.
+pytestmark = pytest.mark.usefixtures("runtime")
+
 LIMIT = {"login": "10 per 3s"}
 
 
